@@ -1,0 +1,1 @@
+"""The law: One-Map layers, overlay, facts, judgement, explanations, store, outputs."""

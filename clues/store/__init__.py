@@ -1,0 +1,1 @@
+"""The clue store: schema, migrations, repository."""

@@ -1,0 +1,1 @@
+"""Typed settings, presets, rule sets, vocabularies, layer profiles, sensors, errors."""

@@ -1,0 +1,172 @@
+"""The only YAML reader: typed models out of files, with line numbers and suggestions."""
+
+import difflib
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from configs.errors import ConfigError
+
+__all__ = ["StrictModel", "available", "json_schema", "load_model", "load_preset", "load_yaml"]
+
+M = TypeVar("M", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+class StrictModel(BaseModel):
+    """Base of every settings model: unknown keys are refused, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _LineLoader(yaml.SafeLoader):
+    """Safe loader that refuses a key given twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def load_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
+    """Read a YAML file with safe tags only.
+
+    Parameters
+    ----------
+    path : Path
+        File in UTF-8.
+
+    Returns
+    -------
+    data : Any
+        Plain values.
+    lines : dict of tuple to int
+        Line (from 1) of every key path.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or is not YAML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_LineLoader)
+        data = yaml.load(text, Loader=_LineLoader)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the file does not exist", str(path), "check the path; `tuban init` writes a template"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the file cannot be read ({error})", str(path), "save it as plain text in UTF-8"
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(
+            f"not valid YAML: {error.problem}", f"{path}, line {line}", "mend the syntax there"
+        ) from error
+    lines: dict[Location, int] = {}
+    if node is not None:
+        _collect_lines(node, (), lines)
+    return data, lines
+
+
+def _collect_lines(node: yaml.Node, at: Location, lines: dict[Location, int]) -> None:
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = (*at, str(key.value))
+            lines[name] = key.start_mark.line + 1
+            _collect_lines(value, name, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for i, value in enumerate(node.value):
+            _collect_lines(value, (*at, i), lines)
+
+
+def load_model(model: type[M], path: Path) -> M:
+    """Read a YAML file into a typed model.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, line and key of the first problems; an unknown key comes with the nearest
+        known one.
+    """
+    data, lines = load_yaml(path)
+    if not isinstance(data, dict):
+        raise ConfigError(
+            "the file holds no mapping", str(path), "write `key: value` pairs, see `tuban init`"
+        )
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _config_error(error, model, path, lines) from error
+
+
+def _config_error(
+    error: ValidationError, model: type[BaseModel], path: Path, lines: dict[Location, int]
+) -> ConfigError:
+    problems, first_line = [], None
+    fix = "mend the value; `tuban run --schema` prints what is allowed"
+    for entry in error.errors()[:5]:
+        at = tuple(str(p) if isinstance(p, str) else p for p in entry["loc"])
+        line = next((lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in lines), 1)
+        first_line = first_line or line
+        name = ".".join(str(p) for p in at)
+        if entry["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(at[-1]), _known_keys(model), n=1)
+            fix = f"did you mean {near[0]!r}?" if near else "remove the key"
+            problems.append(f"unknown key {name!r} (line {line})")
+        else:
+            problems.append(f"{name}: {entry['msg']} (line {line})")
+    return ConfigError("; ".join(problems), f"{path}, line {first_line}", fix)
+
+
+def _known_keys(model: type[BaseModel]) -> list[str]:
+    schema = model.model_json_schema()
+    found: set[str] = set(schema.get("properties", {}))
+    for part in schema.get("$defs", {}).values():
+        found |= set(part.get("properties", {}))
+    return sorted(found)
+
+
+@lru_cache(maxsize=64)
+def _preset_path(kind: str, name: str) -> Path:
+    known = available(kind)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise ConfigError(
+            f"there is no {kind} entry named {name!r}",
+            f"configs/{kind}",
+            f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(known)}",
+        )
+    return Path(str(resources.files("configs"))) / kind / f"{name}.yaml"
+
+
+def load_preset(model: type[M], kind: str, name: str) -> M:
+    """Read ``configs/<kind>/<name>.yaml`` (a shipped rule set, sensor, vocabulary …)."""
+    return load_model(model, _preset_path(kind, name))
+
+
+def available(kind: str) -> list[str]:
+    """Return the names of the shipped files of one kind, sorted."""
+    folder = Path(str(resources.files("configs"))) / kind
+    return sorted(p.stem for p in folder.glob("*.yaml"))
+
+
+def json_schema(models: Iterable[type[BaseModel]]) -> str:
+    """Return the JSON Schema of the models, by class name, as indented JSON."""
+    schemas = {m.__name__: m.model_json_schema() for m in models}
+    return json.dumps(schemas, indent=2, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,143 @@
+"""The run config: what one run reads, how it detects and judges."""
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from configs.loading import StrictModel, load_model
+
+__all__ = [
+    "AreaSettings",
+    "DetectionSettings",
+    "EpochSettings",
+    "GateSettings",
+    "GridSettings",
+    "LandcoverSettings",
+    "OutputSettings",
+    "RunConfig",
+]
+
+
+class AreaSettings(StrictModel):
+    """The administrative area of the run."""
+
+    county_code: str = Field("000000", pattern=r"^\d{6}$", description="GB/T 2260 county code")
+    county_name: str = Field("", description="name printed in titles and file names")
+    time_zone: str = Field("Asia/Shanghai", description="zone of civil dates")
+    aoi: Path | None = Field(None, description="polygon layer that limits the analysis")
+
+
+class EpochSettings(StrictModel):
+    """The images of one date; the first usable pixel in the given order wins."""
+
+    scenes: tuple[Path, ...] = Field(min_length=1, description="files, folders or STAC items")
+    date: dt.date | None = Field(None, description="civil date, if the scenes do not tell it")
+    mask: Path | None = Field(None, description="raster of the same extent, 0 = usable")
+
+
+class GridSettings(StrictModel):
+    """The analysis grid; by default that of the before image."""
+
+    crs: str | None = None
+    resolution: float | None = Field(None, gt=0, description="in CRS units")
+
+
+class GateSettings(StrictModel):
+    """Limits of the pair gate."""
+
+    max_residual_px: float = Field(1.0, gt=0, description="registration RMSE after correction")
+    max_shift_px: float = Field(8.0, gt=0, description="largest shift that may be corrected")
+    min_overlap_percent: float = Field(5.0, ge=0, le=100, description="usable share of the area")
+    register_pair: bool = Field(True, description="correct the shift between the dates")
+
+
+class DetectionSettings(StrictModel):
+    """How change is found."""
+
+    method: str = Field("auto", pattern=r"^(auto|cva|irmad|index:[A-Za-z0-9_]+)$")
+    sensitivity: Literal["low", "medium", "high"] = "medium"
+    target: Literal["any", "construction"] = "any"
+    floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
+    min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
+    hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
+    connectivity: Literal[4, 8] = 8
+
+
+class LandcoverSettings(StrictModel):
+    """Land cover of both dates by a forest trained on the run's own land-use layer."""
+
+    enabled: bool = True
+    trees: int = Field(60, ge=1, le=500)
+    max_depth: int = Field(12, ge=2, le=30)
+    samples_per_class: int = Field(3000, ge=50)
+    erode_px: int = Field(1, ge=0, description="pixels dropped along parcel borders")
+
+
+class OutputSettings(StrictModel):
+    """What is written for people."""
+
+    languages: tuple[Literal["zh", "en"], ...] = ("zh", "en")
+    evidence: Literal["all", "none"] | int = Field("all", description="sheets, or the first n")
+    magnitude: bool = Field(False, description="also write the score raster")
+
+
+class RunConfig(StrictModel):
+    """Everything one run depends on; paths are relative to the config file."""
+
+    version: Literal[1] = 1
+    name: str = Field(pattern=r"^[\w.-]+$", description="name of the run folder")
+    quarter: int = Field(1, ge=1, le=4, description="quarter printed in clue numbers")
+    area: AreaSettings = AreaSettings()
+    before: EpochSettings
+    after: EpochSettings
+    sensor: str | None = Field(None, description="configs/sensors name; found by itself if absent")
+    grid: GridSettings = GridSettings()
+    gate: GateSettings = GateSettings()
+    detection: DetectionSettings = DetectionSettings()
+    landcover: LandcoverSettings = LandcoverSettings()
+    layers: Path | None = Field(None, description="LAYERS.yaml: One-Map layers by role")
+    rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
+    outputs: OutputSettings = OutputSettings()
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _landcover_needs_layers(self) -> "RunConfig":
+        if self.before.date and self.after.date and self.before.date > self.after.date:
+            raise ValueError("before.date lies after after.date: swap the two dates")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> "RunConfig":
+        """Read a config; relative paths are taken from the file's folder."""
+        return load_model(cls, path).anchored(path.resolve().parent)
+
+    def anchored(self, folder: Path) -> "RunConfig":
+        """Return the config with all paths absolute."""
+
+        def fix(value: Any) -> Any:
+            if isinstance(value, Path):
+                return folder / value
+            if isinstance(value, tuple):
+                return tuple(fix(v) for v in value)
+            return value
+
+        changes: dict[str, Any] = {"layers": fix(self.layers)}
+        for name, fields in (
+            ("area", ["aoi"]),
+            ("before", ["scenes", "mask"]),
+            ("after", ["scenes", "mask"]),
+        ):
+            part = getattr(self, name)
+            changes[name] = part.model_copy(update={f: fix(getattr(part, f)) for f in fields})
+        if self.rules.endswith((".yaml", ".yml")):
+            changes["rules"] = str(folder / self.rules)
+        return self.model_copy(update=changes)
+
+    def digest(self, *fields: str) -> str:
+        """Return a hash of the named top-level fields (all that change results if none)."""
+        data = self.model_dump(mode="json", include=set(fields) or None)
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

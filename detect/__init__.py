@@ -1,0 +1,1 @@
+"""What changed: change statistics, thresholds, joined components, patches."""

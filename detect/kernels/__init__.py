@@ -1,0 +1,1 @@
+"""Numba kernels: plain loops over arrays that their callers allocate and check."""

@@ -1,0 +1,1 @@
+"""Order of steps: Prefect flows, stages, manifest, workers, command line, demo county."""

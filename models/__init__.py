@@ -1,0 +1,1 @@
+"""What the land is now: features, samples, forest, change type, accuracy."""

@@ -1,0 +1,1 @@
+"""Imagery in: scenes, grid, registration, calibration, block reads, chips, rasters out."""

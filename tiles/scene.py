@@ -1,0 +1,102 @@
+"""Scenes and epochs as plain values: which file holds which band, from when, and how to read it."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from configs.errors import InputError
+
+__all__ = ["BandSource", "Epoch", "MaskSource", "Scene"]
+
+
+@dataclass(frozen=True)
+class BandSource:
+    """One band of one file; physical value = stored value × scale + offset."""
+
+    path: Path
+    index: int = 1
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    wavelength_um: float | None = None
+
+
+@dataclass(frozen=True)
+class MaskSource:
+    """A raster that tells which pixels may be used.
+
+    Attributes
+    ----------
+    kind : {"values", "bits"}
+        ``values``: a pixel is unusable where the raster holds one of `unusable`.
+        ``bits``: unusable where any of these bit numbers is set.
+    """
+
+    path: Path
+    kind: Literal["values", "bits"]
+    unusable: tuple[int, ...]
+    index: int = 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One acquisition.
+
+    Attributes
+    ----------
+    scene_id : str
+        Name used in outputs.
+    bands : dict of str to BandSource
+        By band name (``B02`` …, or ``band1`` … where the file does not tell).
+    acquired : datetime or None
+        UTC, timezone-aware.
+    sensor : str
+        Name of a sensor of ``configs/sensors``, or ``generic``.
+    attribution : str
+        Credit line printed under every picture.
+    """
+
+    scene_id: str
+    bands: dict[str, BandSource]
+    acquired: dt.datetime | None = None
+    sensor: str = "generic"
+    attribution: str = ""
+    mask: MaskSource | None = None
+
+    def civil_date(self, time_zone: str) -> dt.date | None:
+        """Return the calendar date of the acquisition in the area's time zone."""
+        return self.acquired.astimezone(ZoneInfo(time_zone)).date() if self.acquired else None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One date of the pair: an ordered list of scenes, the first usable pixel wins.
+
+    Attributes
+    ----------
+    scenes : tuple of Scene
+    civil_from, civil_to : date or None
+        First and last civil date of the scenes; None where no scene tells and none was given
+        (allowed for `detect`, not for judgement).
+    """
+
+    scenes: tuple[Scene, ...]
+    civil_from: dt.date | None = None
+    civil_to: dt.date | None = None
+    bands: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.scenes:
+            raise InputError("an epoch has no scene", "Epoch", "name at least one image")
+        common = [b for b in self.scenes[0].bands if all(b in s.bands for s in self.scenes[1:])]
+        object.__setattr__(self, "bands", tuple(common))
+
+    @classmethod
+    def of(
+        cls, scenes: list[Scene], time_zone: str = "Asia/Shanghai", date: dt.date | None = None
+    ) -> "Epoch":
+        """Make an epoch; `date` overrides what the scenes say."""
+        days = [date] if date else [d for s in scenes if (d := s.civil_date(time_zone))]
+        return cls(tuple(scenes), min(days, default=None), max(days, default=None))
