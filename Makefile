@@ -1,0 +1,62 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both make the virtual environment
+# first, with uv where it can be had, else with pip.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup demo test test-desk test-slow check format ci-deps bench pictures clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY)  ## make the virtual environment
+
+$(READY): pyproject.toml constraints.txt
+	@echo "== setting up $(VENV) (about one minute, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@UV=$$(command -v uv || true); \
+	if [ -z "$$UV" ] && $(BIN)/python -m pip install -q --disable-pip-version-check uv 2>/dev/null; then \
+	  UV=$(BIN)/uv; fi; \
+	if [ -n "$$UV" ]; then \
+	  $$UV pip install --python $(BIN)/python -c constraints.txt -e ".[test,dev]"; \
+	else \
+	  $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test,dev]"; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)  ## run the demo county from images to clue list (minutes)
+	@start=$$(date +%s); $(BIN)/tuban demo --out runs/demo; code=$$?; \
+	echo "== make demo took $$(( $$(date +%s) - start )) s"; exit $$code
+
+test: $(READY)  ## the quick tests
+	@start=$$(date +%s); $(PYTEST) -m "not slow and not desk" --durations=15; code=$$?; \
+	echo "== make test took $$(( $$(date +%s) - start )) s"; exit $$code
+
+test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)
+	@$(PYTEST) -m desk --durations=10 || test $$? -eq 5
+
+test-slow: $(READY)  ## faults, invariance and accuracy at full length
+	@$(PYTEST) -m slow --durations=25
+
+check: $(READY)  ## style, types, floors, spelling, sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell --skip "*.ttf,*.json,./.venv,./runs,./.git,constraints.txt" .
+
+format: $(READY)  ## let ruff format everything
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ci-deps:  ## what the tests need from Debian: nothing yet
+	@true
+
+bench: $(READY)  ## speed side by side with peers, written to benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

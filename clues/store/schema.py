@@ -1,0 +1,270 @@
+"""Tables of the clue store; the migrations under ``migrations/`` bring a database to this state.
+
+Geometries are WKB blobs in the CRS named by their run or layer version, beside the four numbers
+of their bounds, so that SQLite needs no extension. Areas are whole dm² (0.01 m²). Civil dates are
+dates, moments are UTC.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "attachments",
+    "batches",
+    "cases",
+    "clues",
+    "counters",
+    "events",
+    "findings",
+    "layer_versions",
+    "layers",
+    "leads",
+    "metadata",
+    "parcels",
+    "patches",
+    "runs",
+    "users",
+    "verdicts",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _key() -> Column[int]:
+    return Column("id", Integer, primary_key=True, autoincrement=True)
+
+
+def _bounds() -> list[Column[float]]:
+    return [Column(name, Float, nullable=False) for name in ("west", "south", "east", "north")]
+
+
+runs = Table(
+    "runs",
+    metadata,
+    _key(),
+    Column("run_key", String(64), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("county_code", String(6), nullable=False),
+    Column("county_name", String(100), nullable=False),
+    Column("grid_crs", Text, nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("versions", JSON, nullable=False),
+    Column("registered_at", DateTime(timezone=True), nullable=False),
+)
+
+patches = Table(
+    "patches",
+    metadata,
+    _key(),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("patch_id", String(20), nullable=False),
+    Column("object_id", String(20), nullable=False),
+    Column("source_id", String(60)),
+    Column("county_code", String(6), nullable=False),
+    Column("anchor_row", BigInteger, nullable=False),
+    Column("anchor_col", BigInteger, nullable=False),
+    Column("n_pixels", BigInteger, nullable=False),
+    Column("area_dm2", BigInteger, nullable=False),
+    Column("before_from", Date),
+    Column("before_to", Date),
+    Column("after_from", Date),
+    Column("after_to", Date),
+    Column("change_type", String(40)),
+    Column("use", String(40)),
+    Column("confidence", Integer, nullable=False),
+    Column("disposition", String(12), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("rule", String(12), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("lon", Float),
+    Column("lat", Float),
+    *_bounds(),
+    Column("geometry", LargeBinary, nullable=False),
+    UniqueConstraint("run_id", "patch_id"),
+)
+Index("ix_patches_bounds", patches.c.west, patches.c.east, patches.c.south, patches.c.north)
+Index("ix_patches_order", patches.c.run_id, patches.c.county_code, patches.c.anchor_row)
+
+parcels = Table(
+    "parcels",
+    metadata,
+    _key(),
+    Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
+    Column("line", String(16), nullable=False),
+    Column("parcel_no", Integer, nullable=False),
+    Column("parcel_id", String(40), nullable=False),
+    Column("area_dm2", BigInteger, nullable=False),
+    Column("areas", JSON, nullable=False),
+    Column("documents", JSON, nullable=False),
+    Column("geometry", LargeBinary, nullable=False),
+    UniqueConstraint("patch_key", "line", "parcel_no"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    _key(),
+    Column("parcel_key", ForeignKey("parcels.id"), nullable=False, index=True),
+    Column("rule_set", String(80), nullable=False),
+    Column("rule_set_version", String(40), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("rule", String(12), nullable=False),
+    Column("rules", String(200), nullable=False),
+    Column("flags", String(60), nullable=False),
+    Column("reason_zh", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("trace", JSON, nullable=False),
+    Column("judged_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("parcel_key", "rule_set", "rule_set_version"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _key(),
+    Column("year", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("issue_date", Date, nullable=False),
+    Column("due_date", Date, nullable=False),
+    UniqueConstraint("year", "number"),
+)
+
+clues = Table(
+    "clues",
+    metadata,
+    _key(),
+    Column("clue_no", String(20), nullable=False, unique=True),
+    Column("patch_key", ForeignKey("patches.id"), nullable=False, unique=True),
+    Column("batch_id", ForeignKey("batches.id")),
+    Column("status", String(20), nullable=False),
+    Column("registered_at", DateTime(timezone=True), nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("series", String(20), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+layers = Table(
+    "layers",
+    metadata,
+    _key(),
+    Column("role", String(32), nullable=False),
+    Column("name", String(200), nullable=False),
+    UniqueConstraint("role", "name"),
+)
+
+layer_versions = Table(
+    "layer_versions",
+    metadata,
+    _key(),
+    Column("layer_id", ForeignKey("layers.id"), nullable=False, index=True),
+    Column("version", String(64), nullable=False),
+    Column("crs", Text, nullable=False),
+    Column("features", Integer, nullable=False),
+    Column("complete", JSON, nullable=False),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("file", Text),
+    UniqueConstraint("layer_id", "version"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    _key(),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("role", String(20), nullable=False),
+    Column("division", String(12), nullable=False),
+    Column("password_hash", String(255)),
+    Column("active", Boolean, nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _key(),
+    Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
+    Column("parcel_no", Integer, nullable=False),
+    Column("line", String(16), nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("source", String(40), nullable=False),
+)
+
+leads = Table(
+    "leads",
+    metadata,
+    _key(),
+    Column("source", String(40), nullable=False),
+    Column("received", Date, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("clue_id", ForeignKey("clues.id")),
+    *_bounds(),
+    Column("geometry", LargeBinary, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _key(),
+    Column("case_no", String(40), nullable=False, unique=True),
+    Column("clue_id", ForeignKey("clues.id"), nullable=False, index=True),
+    Column("state", String(24), nullable=False),
+    Column("assigned_to", String(80)),
+    Column("due_date", Date),
+    Column("areas", JSON, nullable=False),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    _key(),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("name", String(255), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("case_id", ForeignKey("cases.id")),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _key(),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+)

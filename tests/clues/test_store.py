@@ -1,0 +1,158 @@
+"""The clue store: migrations, registration, clue numbers."""
+
+import datetime as dt
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import shapely
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, select
+
+from clues.store import schema
+from clues.store.repository import AREA_COLUMNS, LayerRecord, RunRecord, Store
+from configs.errors import StoreError
+
+
+def judged(n: int = 5, county: str = "999901") -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    boxes = [shapely.box(10 * i, 0, 10 * i + 5, 5) for i in range(n)]
+    patches = gpd.GeoDataFrame(
+        {
+            "patch_id": [f"T{i:012d}" for i in range(n)],
+            "source_id": "",
+            "county_code": county,
+            "anchor_row": range(n),
+            "anchor_col": 0,
+            "n_pixels": 25,
+            "area_dm2": 2500,
+            "before_from": dt.date(2025, 3, 5),
+            "before_to": dt.date(2025, 3, 5),
+            "after_from": dt.date(2025, 6, 12),
+            "after_to": dt.date(2025, 6, 12),
+            "change_type": "new_building",
+            "use": "industry",
+            "confidence": 80,
+            "disposition": ["clue" if i % 2 == 0 else "dismissed" for i in range(n)],
+            "outcome": "suspected",
+            "rule": "V1",
+            "priority": 3,
+            "lon": 114.0,
+            "lat": 36.0,
+        },
+        geometry=boxes,
+        crs="EPSG:4526",
+    )
+    findings = gpd.GeoDataFrame(
+        {
+            "patch_id": patches["patch_id"],
+            "line": "land",
+            "parcel_no": 1,
+            "parcel_id": patches["patch_id"],
+            "area_dm2": 2500,
+            "documents": "approval:A1",
+            **dict.fromkeys(AREA_COLUMNS, 0),
+            "outcome": "suspected",
+            "rule": "V1",
+            "rules": "V1",
+            "flags": "",
+            "reason_zh": "未报即用",
+            "reason_en": "used without approval",
+            "trace": "{}",
+        },
+        geometry=boxes,
+        crs="EPSG:4526",
+    )
+    return patches, findings
+
+
+def record(key: str = "run-1") -> RunRecord:
+    return RunRecord(
+        run_key=key,
+        name="test",
+        county_code="999901",
+        county_name="示例县",
+        grid_crs="EPSG:4526",
+        year=2026,
+        quarter=1,
+        rule_set="cn-land",
+        rule_set_version="1",
+        config={"a": 1},
+        versions={},
+        layers=(LayerRecord("approval", "JSYDSP", "abc", "EPSG:4526", 3, "true"),),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    store = Store.at(tmp_path / "clues.sqlite")
+    yield store
+    store.close()
+
+
+def test_migrations_reach_the_schema_and_go_back(tmp_path: Path):
+    store = Store.at(tmp_path / "clues.sqlite")
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, schema.metadata) == []
+        assert set(inspect(connection).get_table_names()) == {
+            *schema.metadata.tables,
+            "alembic_version",
+        }
+    store.migrate()
+    store.close()
+
+
+def test_clue_numbers_follow_the_order_and_only_clues_get_one(store: Store):
+    patches, findings = judged(5)
+    numbers = store.register(record(), patches, findings)
+    assert numbers == {
+        "T000000000000": "99990126Q1000001",
+        "T000000000002": "99990126Q1000002",
+        "T000000000004": "99990126Q1000003",
+    }
+    counts = store.counts()
+    assert (counts["patches"], counts["findings"], counts["clues"]) == (5, 5, 3)
+    assert counts["layer_versions"] == 1
+
+
+def test_registering_again_changes_nothing(store: Store):
+    first = store.register(record(), *judged(5))
+    before = store.counts()
+    assert store.register(record(), *judged(5)) == first
+    assert store.counts() == before
+
+
+def test_numbers_are_never_reused_across_runs(store: Store):
+    first = store.register(record("run-1"), *judged(5))
+    second = store.register(record("run-2"), *judged(3))
+    assert not set(first.values()) & set(second.values())
+    assert max(second.values()) == "99990126Q1000005"
+
+
+def test_geometry_and_dates_come_back(store: Store):
+    patches, findings = judged(1)
+    store.register(record(), patches, findings)
+    with store.engine.connect() as connection:
+        row = connection.execute(select(schema.patches)).one()
+    assert shapely.from_wkb(row.geometry).equals(patches.geometry[0])
+    assert (row.west, row.north, row.before_from) == (0.0, 5.0, dt.date(2025, 3, 5))
+
+
+def test_a_failed_registration_leaves_nothing(store: Store):
+    patches, findings = judged(3)
+    findings.loc[2, "parcel_no"] = None
+    with pytest.raises((TypeError, ValueError)):
+        store.register(record(), patches, findings)
+    assert store.counts()["runs"] == 0
+
+
+def test_an_unwritable_store_says_what_to_do(tmp_path: Path):
+    (tmp_path / "clues.sqlite").mkdir()
+    with pytest.raises(StoreError, match=r"(?s)unable to open.*where:.*fix:"):
+        Store.at(tmp_path / "clues.sqlite")
+
+
+def test_sqlite_needs_no_extension(store: Store):
+    with create_engine(store.url).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
