@@ -1,0 +1,63 @@
+"""How good a classification is: confusion matrix, F1 per class, kappa."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["confusion", "f1_scores", "kappa", "macro_f1", "overall_accuracy"]
+
+Counts = NDArray[np.int64]
+
+
+def confusion(truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> Counts:
+    """Count how often each class was taken for each other.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray of int, shape (n,)
+        Class numbers from 0; values outside 0 … classes − 1 must not occur.
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of int64, shape (classes, classes)
+        Rows are the truth, columns the prediction.
+    """
+    flat = truth.astype(np.int64) * classes + predicted.astype(np.int64)
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+
+
+def f1_scores(counts: Counts) -> tuple[float | None, ...]:
+    """Return the F1 score of each class; None where the truth holds none of it."""
+    hits, support, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    return tuple(
+        float(2 * h / (s + c)) if s else None for h, s, c in zip(hits, support, called, strict=True)
+    )
+
+
+def macro_f1(counts: Counts) -> float | None:
+    """Return the mean F1 of the classes that the truth holds; None if it holds none."""
+    scores = [score for score in f1_scores(counts) if score is not None]
+    return sum(scores) / len(scores) if scores else None
+
+
+def overall_accuracy(counts: Counts) -> float | None:
+    """Return the share that was classified right, 0–1; None without any case."""
+    total = int(counts.sum())
+    return float(np.trace(counts)) / total if total else None
+
+
+def kappa(counts: Counts) -> float | None:
+    """Return Cohen's kappa; None without any case or where chance alone explains all.
+
+    References
+    ----------
+    .. [1] Cohen (1960). A coefficient of agreement for nominal scales.
+       doi:10.1177/001316446002000104
+    """
+    total = int(counts.sum())
+    if not total:
+        return None
+    agreed = float(np.trace(counts)) / total
+    chance = float((counts.sum(axis=0) * counts.sum(axis=1)).sum()) / total**2
+    return (agreed - chance) / (1 - chance) if chance < 1 else None

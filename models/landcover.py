@@ -1,0 +1,207 @@
+"""What the land was and is: votes for both dates, from → to, change type, confidence.
+
+The forest learns from the before image and its map; the same forest reads the after image, which
+must be normalised to the before image first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from configs.errors import InputError
+from configs.transitions import Transitions, transitions
+from models.features import features_at
+from models.forest import Forest, votes
+
+__all__ = ["LandcoverState", "classify", "shape_facts", "vote_pair"]
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class LandcoverState:
+    """A fitted land-cover model; `tiles.state` writes and reads it.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Covers in the order of the votes; label k of the training is ``classes[k - 1]``.
+    bands, roles : tuple of str
+        Band names and their roles, as the images must have them.
+    features : tuple of str
+        Names of the forest's columns.
+    forest : Forest
+        No trees where the land cover stays unknown.
+    sample_counts, dropped_counts : ndarray of int64, shape (classes,)
+        Samples learned from, and dropped because the held-out forest contradicted the map.
+    confusion : ndarray of int64, shape (classes, classes)
+        Map against forest on spatially blocked folds, samples kept.
+    f1 : tuple of float or None
+        F1 per class from `confusion`; None where it holds none of the class.
+    macro_f1, kappa : float or None
+        Summary of `confusion`; None if it is empty.
+    notes : tuple of str
+        What could not be learned, and why.
+    """
+
+    classes: tuple[str, ...]
+    bands: tuple[str, ...]
+    roles: tuple[str, ...]
+    features: tuple[str, ...]
+    forest: Forest
+    sample_counts: NDArray[np.int64]
+    dropped_counts: NDArray[np.int64]
+    confusion: NDArray[np.int64]
+    f1: tuple[float | None, ...]
+    macro_f1: float | None
+    kappa: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the state can tell covers apart."""
+        return self.forest.trees > 0
+
+
+def vote_pair(
+    state: LandcoverState,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    rows: NDArray[np.integer],
+    cols: NDArray[np.integer],
+) -> NDArray[np.int32]:
+    """Let the forest vote on single pixels of both dates.
+
+    Parameters
+    ----------
+    state : LandcoverState
+        The fitted model.
+    before, after : ndarray of float32, shape (band, y, x)
+        Images of a block; `after` normalised to `before`.
+    valid : ndarray of bool, shape (y, x)
+        True where both dates may be read.
+    rows, cols : ndarray of int, shape (n,)
+        Positions in the arrays of valid pixels; the arrays reach `features.HALO` beyond them.
+
+    Returns
+    -------
+    ndarray of int32, shape (n, 2, classes)
+        Votes per pixel, date and class; all 0 if the state is unknown. Sum them over the pixels
+        of a component for `classify`.
+    """
+    out = np.zeros((len(rows), 2, len(state.classes)), np.int32)
+    if state.is_known:
+        for date, image in enumerate((before, after)):
+            x = features_at(image, valid, rows, cols, state.bands, roles=state.roles)
+            out[:, date] = votes(state.forest, x)
+    return out
+
+
+def shape_facts(
+    pixels: NDArray[np.int64],
+    heights: NDArray[np.int64],
+    widths: NDArray[np.int64],
+    pixel_m: tuple[float, float],
+) -> pd.DataFrame:
+    """Describe the shape of components from their pixel counts and bounding boxes.
+
+    The length is the diagonal of the bounding box, the width is area / length: exact for a
+    straight strip in any direction, and wide for anything compact.
+
+    Parameters
+    ----------
+    pixels, heights, widths : ndarray of int64, shape (n,)
+        Pixels of the component; rows and columns of its bounding box.
+    pixel_m : (float, float)
+        Ground metres of a pixel along x and y.
+
+    Returns
+    -------
+    DataFrame
+        ``area_m2``, ``width_m``, ``elongation`` (length / width).
+    """
+    area = pixels * (pixel_m[0] * pixel_m[1])
+    length = np.hypot(heights * pixel_m[1], widths * pixel_m[0])
+    width = area / length
+    return pd.DataFrame({"area_m2": area, "width_m": width, "elongation": length / width})
+
+
+def classify(
+    counts: NDArray[np.integer],
+    classes: Sequence[str],
+    shapes: pd.DataFrame | None = None,
+    *,
+    table: Transitions | None = None,
+) -> pd.DataFrame:
+    """Decide from, to, change type and confidence of components from their summed votes.
+
+    Both dates are judged together. A pair of covers weighs the product of its votes; equal covers
+    weigh less, because change was found; the weights of all pairs that mean the same change type
+    are added, the heaviest type wins, and its heaviest pair gives from and to. A component whose
+    covers stay equal is thus decided by the next best votes, unless these are weak. All integers;
+    ties go to the type first in the table and to the smaller covers.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n, 2, classes)
+        Votes summed over the pixels of each component.
+    classes : sequence of str
+        Covers in the order of the votes.
+    shapes : DataFrame, optional
+        ``width_m`` and ``elongation`` per component, see `shape_facts`; no component is linear
+        without them.
+    table : Transitions, optional
+        Transition table; the shipped one by default.
+
+    Returns
+    -------
+    DataFrame
+        ``from_cover``, ``to_cover`` (empty where unknown), ``change_type`` (code), ``confidence``
+        (0–100: percent of all weight that the type holds; −1 without votes).
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit.
+    """
+    counts = np.asarray(counts, np.int64)
+    classes, table = tuple(classes), table or transitions()
+    n, k = len(counts), len(classes)
+    if counts.shape != (n, 2, k) or (shapes is not None and len(shapes) != n):
+        raise InputError(
+            f"votes have shape {counts.shape} for {k} classes and "
+            f"{n if shapes is None else len(shapes)} shapes",
+            "classify(counts=..., classes=..., shapes=...)",
+            "pass votes as (component, date, class) and one shape per component",
+        )
+    percent = np.full((k, k), 100, np.int64)
+    np.fill_diagonal(percent, table.same_cover_percent)
+    weight = counts[:, 0, :, None] * counts[:, 1, None, :] * percent
+    kinds = table.table(classes)[_is_linear(shapes, n, table).astype(np.intp)]
+    names = table.codes()
+    mass = np.stack([np.where(kinds == i, weight, 0).sum(axis=(1, 2)) for i in range(len(names))])
+    best, total = mass.argmax(axis=0), weight.sum(axis=(1, 2))
+    pair = np.where(kinds == best[:, None, None], weight, -1).reshape(n, -1).argmax(axis=1)
+    seen = total > 0
+    covers = np.array([*classes, ""], object)
+    return pd.DataFrame(
+        {
+            "from_cover": covers[np.where(seen, pair // k, k)],
+            "to_cover": covers[np.where(seen, pair % k, k)],
+            "change_type": np.where(seen, np.array(names, object)[best], UNKNOWN),
+            "confidence": np.where(
+                seen, mass[best, np.arange(n)] * 100 // np.maximum(total, 1), -1
+            ).astype(np.int16),
+        }
+    )
+
+
+def _is_linear(shapes: pd.DataFrame | None, n: int, table: Transitions) -> NDArray[np.bool_]:
+    if shapes is None:
+        return np.zeros(n, np.bool_)
+    narrow = shapes["width_m"].to_numpy() <= table.linear.width_m_max
+    return np.asarray(narrow & (shapes["elongation"].to_numpy() >= table.linear.elongation_min))

@@ -1,0 +1,218 @@
+"""Training samples from label cells: eroded, thinned by hash, the same for any tiling or order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from configs.errors import InputError
+from models.features import HALO, feature_names, features_at
+from tiles.block import Block
+from tiles.grid import CELL, splitmix64
+
+__all__ = ["SampleTable", "blocked_folds", "cap_samples", "draw_samples"]
+
+SMALLEST_BLOCK = 32
+"""Side in pixels below which spatial blocks are not cut further."""
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """Labelled pixels, sorted by (row, col), each pixel once.
+
+    Attributes
+    ----------
+    rows, cols : ndarray of int64, shape (n,)
+        Global address of the pixel.
+    labels : ndarray of int16, shape (n,)
+        Label from 1.
+    X : ndarray of float32, shape (n, f)
+        Features of the pixel on the before image.
+    names : tuple of str, length f
+        Names of the features.
+    """
+
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    labels: NDArray[np.int16]
+    X: NDArray[np.float32]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index: NDArray[np.intp]) -> "SampleTable":
+        """Return the samples at these positions."""
+        return SampleTable(
+            self.rows[index], self.cols[index], self.labels[index], self.X[index], self.names
+        )
+
+
+def draw_samples(
+    block: Block,
+    labels: NDArray[np.int16],
+    *,
+    erode_px: int = 1,
+    seed: int = 0,
+    per_cell_cap: int = 200,
+    roles: Sequence[str] | None = None,
+) -> SampleTable:
+    """Draw training pixels from the before image of one block.
+
+    A pixel is taken if it lies in the core, is valid, and all pixels within `erode_px` bear its
+    label: borders are mixed and may be off by the registration residual. Per cell of 256 px and
+    class the pixels with the smallest hash are kept.
+
+    Parameters
+    ----------
+    block : Block
+        Its halo must reach ``max(HALO, erode_px)`` pixels.
+    labels : ndarray of int16, shape (y, x) of ``block.extent``
+        0 where there is no label.
+    erode_px : int
+        Pixels dropped along label borders.
+    seed : int
+        Seed of the hash.
+    per_cell_cap : int
+        Most samples per cell and class.
+    roles : sequence of str, optional
+        Role of each band, see `models.features.band_roles`.
+
+    Returns
+    -------
+    SampleTable
+
+    Raises
+    ------
+    InputError
+        If the labels do not cover the block or the halo is too small.
+    """
+    _check(block, labels, erode_px)
+    side = 2 * erode_px + 1
+    inner = ndimage.minimum_filter(labels, side, mode="constant", cval=0)
+    pure = (labels > 0) & (inner == labels)
+    pure &= ndimage.maximum_filter(labels, side, mode="constant", cval=0) == labels
+    pure &= block.valid
+    rows, cols = np.nonzero(pure[block.core_slices])
+    rows, cols = rows + block.core.row0, cols + block.core.col0
+    at = rows - block.extent.row0, cols - block.extent.col0
+    found = labels[at]
+    kept = _smallest(rows, cols, _cell_class(rows, cols, found), per_cell_cap, seed)
+    local = at[0][kept], at[1][kept]
+    return SampleTable(
+        rows[kept],
+        cols[kept],
+        found[kept].astype(np.int16),
+        features_at(block.before, block.valid, *local, block.bands, roles=roles),
+        feature_names(block.bands, roles=roles),
+    )
+
+
+def cap_samples(
+    tables: Sequence[SampleTable], per_class: int, seed: int, *, per_cell_cap: int | None = None
+) -> SampleTable:
+    """Join tables in any order and keep the `per_class` samples of each class with smallest hash.
+
+    The answer depends on the set of samples only. A pixel that comes twice is taken once, with
+    the smaller label. With `per_cell_cap` the cap of `draw_samples` is applied again, for cells
+    that were drawn in parts.
+
+    Raises
+    ------
+    InputError
+        If there is no table or their features differ.
+    """
+    if not tables or any(t.names != tables[0].names for t in tables):
+        raise InputError(
+            "the sample tables have different features" if tables else "there is no sample table",
+            "cap_samples(tables=...)",
+            "draw all samples with the same bands and roles, from at least one cell",
+        )
+    rows, cols, labels = (
+        np.concatenate([getattr(t, name) for t in tables]) for name in ("rows", "cols", "labels")
+    )
+    order = np.lexsort((labels, cols, rows))
+    first = np.ones(len(order), np.bool_)
+    r, c = rows[order], cols[order]
+    first[1:] = (r[1:] != r[:-1]) | (c[1:] != c[:-1])
+    joined = SampleTable(
+        rows, cols, labels, np.concatenate([t.X for t in tables]), tables[0].names
+    ).take(order[first])
+    if per_cell_cap is not None:
+        group = _cell_class(joined.rows, joined.cols, joined.labels)
+        joined = joined.take(_smallest(joined.rows, joined.cols, group, per_cell_cap, seed))
+    group = joined.labels.astype(np.int64)
+    return joined.take(_smallest(joined.rows, joined.cols, group, per_class, seed))
+
+
+def blocked_folds(
+    rows: NDArray[np.int64], cols: NDArray[np.int64], *, folds: int = 4, seed: int = 0
+) -> NDArray[np.int64]:
+    """Deal whole spatial blocks to folds, so that neighbours are never on both sides.
+
+    Blocks are the cells of 256 px, halved until there are two per fold or they measure 32 px.
+    They are dealt in turn, in the order of their hash.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Fold from 0; all 0 where there is a single block.
+
+    References
+    ----------
+    .. [1] Roberts et al. (2017). Cross-validation strategies for data with temporal, spatial,
+       hierarchical, or phylogenetic structure. doi:10.1111/ecog.02881
+    """
+    size = CELL
+    while True:
+        blocks, which = np.unique(
+            np.stack([rows // size, cols // size], axis=1), axis=0, return_inverse=True
+        )
+        if len(blocks) >= 2 * folds or size <= SMALLEST_BLOCK:
+            break
+        size //= 2
+    place = np.empty(len(blocks), np.int64)
+    place[np.argsort(splitmix64(blocks[:, 0], blocks[:, 1], seed), kind="stable")] = np.arange(
+        len(blocks)
+    )
+    return (place % folds)[which.reshape(-1)]
+
+
+def _cell_class(
+    rows: NDArray[np.int64], cols: NDArray[np.int64], labels: NDArray[np.int16]
+) -> NDArray[np.int64]:
+    """Return a number for each group of equal (cell, label)."""
+    key = np.stack([rows // CELL, cols // CELL, labels.astype(np.int64)], axis=1)
+    return np.unique(key, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _smallest(
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+    group: NDArray[np.int64],
+    count: int,
+    seed: int,
+) -> NDArray[np.intp]:
+    """Return, in table order, the positions of the `count` smallest hashes of each group."""
+    order = np.lexsort((cols, rows, splitmix64(rows, cols, seed), group))
+    sorted_group = group[order]
+    starts = np.searchsorted(sorted_group, sorted_group, side="left")
+    return np.sort(order[np.arange(len(order)) - starts < count])
+
+
+def _check(block: Block, labels: NDArray[np.int16], erode_px: int) -> None:
+    if labels.shape != block.extent.shape:
+        raise InputError(
+            f"labels have shape {labels.shape}, the block {block.extent.shape}",
+            "draw_samples(labels=...)",
+            "burn the labels over block.extent",
+        )
+    need = max(HALO, erode_px)
+    if block.core.expand(need).intersect(block.extent) != block.core.expand(need):
+        raise InputError(
+            f"the halo of {block.extent} around {block.core} is below {need} px",
+            "draw_samples(block=...)",
+            f"read the block with halo={need} or more",
+        )

@@ -1,0 +1,324 @@
+"""Learn land cover from the land-use map: clean the samples, measure, grow the forest."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import InputError
+from models.accuracy import confusion, f1_scores, kappa, macro_f1
+from models.features import band_roles, feature_names
+from models.forest import Forest, predict, votes
+from models.landcover import LandcoverState
+from models.samples import SampleTable, blocked_folds
+
+__all__ = ["contradicted", "fit_landcover", "grow_forest", "to_arrays"]
+
+log = logging.getLogger(__name__)
+
+MIN_SAMPLES = 20
+"""Fewest samples a class needs to be learned."""
+
+MIN_LEAF = 2
+"""Fewest samples in a leaf: one mislabelled pixel must not get a leaf of its own."""
+
+OWN_SHARE = 0.15
+"""A label is doubted when fewer than this share of the trees that never saw its block agree…"""
+
+OTHER_SHARE = 0.5
+"""…and at least this share agrees on one other class."""
+
+DROP_LIMIT = 0.4
+"""Largest share of a class that cleaning may drop; a class is never argued away."""
+
+
+def fit_landcover(
+    samples: SampleTable,
+    *,
+    classes: Sequence[str],
+    bands: Sequence[str],
+    roles: Sequence[str] | None = None,
+    trees: int = 60,
+    max_depth: int = 12,
+    seed: int = 0,
+    folds: int = 4,
+    clean: bool = True,
+) -> LandcoverState:
+    """Fit the land-cover forest of a run on samples labelled by its own land-use map.
+
+    Some map polygons are wrong or outdated. A forest grown without a sample's block is asked for
+    its label; where it strongly contradicts the map, the sample is dropped, once. Accuracy is then
+    measured in a second round of the same spatially blocked folds, on the samples kept.
+
+    Parameters
+    ----------
+    samples : SampleTable
+        Labels from 1; label k means ``classes[k - 1]``.
+    classes : sequence of str
+        Land covers in label order.
+    bands : sequence of str
+        Band names of the images, as in the blocks the samples came from.
+    roles : sequence of str, optional
+        Role of each band, see `models.features.band_roles`.
+    trees, max_depth : int
+        Size of the forest. The trees of a fold are a third of them, at least 15.
+    seed : int
+        Seed of the forest and the folds.
+    folds : int
+        Spatial folds.
+    clean : bool
+        Whether contradicted samples are dropped.
+
+    Returns
+    -------
+    LandcoverState
+        Two fits on the same samples are equal. Where fewer than two classes have enough samples
+        the state holds no trees, its `notes` say why, and every cover it is asked for is unknown.
+
+    Raises
+    ------
+    InputError
+        If a label lies outside `classes` or the features are not those of `bands`.
+    """
+    bands, classes = tuple(bands), tuple(classes)
+    roles = band_roles(bands) if roles is None else tuple(roles)
+    names = feature_names(bands, roles=roles)
+    _check(samples, len(classes), names)
+    notes: list[str] = []
+    samples = _learnable(samples, classes, notes)
+    y = samples.labels.astype(np.int64) - 1
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    forest = Forest.empty(len(names), len(classes))
+    keep = np.ones(len(y), np.bool_)
+    if len(y):
+        fold = blocked_folds(samples.rows, samples.cols, folds=folds, seed=seed)
+        size = (max(15, trees // 3), max_depth, seed)
+        if clean and fold.any():
+            keep = ~contradicted(_out_of_fold(samples, y, keep, fold, len(classes), size), y)
+        if fold.any():
+            held_out = _out_of_fold(samples, y, keep, fold, len(classes), size)
+            asked = keep & (held_out.sum(axis=1) > 0)
+            matrix = confusion(y[asked], predict(held_out[asked]), len(classes))
+        else:
+            notes.append("all samples lie in one block: no accuracy, no cleaning")
+        forest = grow_forest(
+            samples.X[keep],
+            y[keep],
+            n_classes=len(classes),
+            trees=trees,
+            depth=max_depth,
+            seed=seed,
+        )
+    state = LandcoverState(
+        classes=classes,
+        bands=bands,
+        roles=roles,
+        features=names,
+        forest=forest,
+        sample_counts=np.bincount(y[keep], minlength=len(classes)).astype(np.int64),
+        dropped_counts=np.bincount(y[~keep], minlength=len(classes)).astype(np.int64),
+        confusion=matrix,
+        f1=f1_scores(matrix),
+        macro_f1=macro_f1(matrix),
+        kappa=kappa(matrix),
+        notes=tuple(notes),
+    )
+    log.info(
+        "land cover: %d samples kept, %d dropped, macro F1 %s",
+        int(keep.sum()),
+        int((~keep).sum()),
+        state.macro_f1,
+    )
+    return state
+
+
+def contradicted(
+    counts: NDArray[np.int32],
+    y: NDArray[np.int64],
+    *,
+    own: float = OWN_SHARE,
+    other: float = OTHER_SHARE,
+    limit: float = DROP_LIMIT,
+) -> NDArray[np.bool_]:
+    """Tell which labels the trees that never saw their block strongly disagree with.
+
+    Parameters
+    ----------
+    counts : ndarray of int32, shape (n, classes)
+        Votes of the trees grown on the other blocks; a row of zeros contradicts nothing.
+    y : ndarray of int64, shape (n,)
+        Class of the map, from 0.
+    own, other : float
+        A label is contradicted if its class has less than share `own` of the votes and another
+        one has at least share `other`.
+    limit : float
+        Share of a class that may be contradicted; the most doubtful ones are, in table order.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+
+    References
+    ----------
+    .. [1] Brodley, Friedl (1999). Identifying mislabeled training data. doi:10.1613/jair.606
+    """
+    total = counts.sum(axis=1)
+    mine = counts[np.arange(len(y)), y]
+    doubted: NDArray[np.bool_] = (total > 0) & (mine < own * total)
+    doubted &= counts.max(axis=1) >= other * total
+    for label in np.unique(y[doubted]):
+        members = np.flatnonzero(y == label)
+        allowed = int(limit * len(members))
+        found = members[doubted[members]]
+        if len(found) > allowed:
+            ranked = found[np.argsort(mine[found] / total[found], kind="stable")]
+            doubted[ranked[allowed:]] = False
+    return doubted
+
+
+def grow_forest(
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    *,
+    n_classes: int,
+    trees: int,
+    depth: int,
+    seed: int,
+) -> Forest:
+    """Grow a random forest with scikit-learn, one thread, and return it as arrays.
+
+    Rare classes weigh more (``balanced_subsample``), so that a county of cropland still learns
+    its ponds. The answer depends on the order of the rows: pass them in table order.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+
+    model = RandomForestClassifier(
+        n_estimators=trees,
+        max_depth=depth,
+        min_samples_leaf=MIN_LEAF,
+        class_weight="balanced_subsample",
+        n_jobs=1,
+        random_state=seed,
+    )
+    return to_arrays(model.fit(x, y), n_classes)
+
+
+def to_arrays(model: Any, n_classes: int) -> Forest:
+    """Turn a fitted ``RandomForestClassifier`` into arrays that decide exactly as its trees do.
+
+    scikit-learn compares a float32 value with a float64 threshold; the largest float32 below the
+    threshold splits the same values. A leaf votes for its heaviest class, ties go to the smaller.
+
+    Parameters
+    ----------
+    model : RandomForestClassifier
+        Fitted on class numbers from 0.
+    n_classes : int
+        Columns of the votes; classes the model never saw get none.
+    """
+    parts, base = [], 0
+    for estimator in model.estimators_:
+        part = _tree_arrays(estimator.tree_, model.classes_, base)
+        parts.append(part)
+        base += len(part[1])
+    depths, feature, threshold, child, label = zip(*parts, strict=True)
+    sizes = np.array([len(f) for f in feature])
+    return Forest(
+        roots=(np.cumsum(sizes) - sizes).astype(np.int32),
+        depths=np.array(depths, np.int32),
+        feature=np.concatenate(feature).astype(np.int16),
+        threshold=np.concatenate(threshold),
+        child=np.concatenate(child).astype(np.int32),
+        label=np.concatenate(label).astype(np.int16),
+        n_features=int(model.n_features_in_),
+        n_classes=n_classes,
+    )
+
+
+def _tree_arrays(tree: Any, codes: NDArray[np.int64], base: int) -> tuple[Any, ...]:
+    """Return depth and node arrays of one tree, numbered level by level from `base`."""
+    levels = [np.zeros(1, np.int64)]
+    while True:
+        inner = levels[-1][tree.children_left[levels[-1]] >= 0]
+        if not len(inner):
+            break
+        pairs = (tree.children_left[inner], tree.children_right[inner])
+        levels.append(np.stack(pairs, axis=1).ravel())
+    order = np.concatenate(levels)
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(base, base + len(order))
+    left = tree.children_left[order]
+    leaf = left < 0
+    threshold = np.where(leaf, np.inf, _float32_below(tree.threshold[order]))
+    label = codes[tree.value[order, 0, :].argmax(axis=1)]
+    return (
+        len(levels) - 1,
+        np.where(leaf, 0, tree.feature[order]),
+        threshold.astype(np.float32),
+        np.where(leaf, place[order], place[left]),
+        np.where(leaf, label, -1),
+    )
+
+
+def _float32_below(value: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the largest float32 ≤ each value: x ≤ value is the same for every float32 x."""
+    near = value.astype(np.float32)
+    return np.where(near > value, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+def _out_of_fold(
+    samples: SampleTable,
+    y: NDArray[np.int64],
+    keep: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    n_classes: int,
+    size: tuple[int, int, int],
+) -> NDArray[np.int32]:
+    """Return votes of forests grown on the kept samples of the other folds."""
+    trees, depth, seed = size
+    counts = np.zeros((len(y), n_classes), np.int32)
+    for number in range(int(fold.max()) + 1):
+        held, rest = fold == number, (fold != number) & keep
+        if not held.any() or not rest.any():
+            continue
+        forest = grow_forest(
+            samples.X[rest],
+            y[rest],
+            n_classes=n_classes,
+            trees=trees,
+            depth=depth,
+            seed=seed + 1 + number,
+        )
+        counts[held] = votes(forest, samples.X[held])
+    return counts
+
+
+def _learnable(samples: SampleTable, classes: tuple[str, ...], notes: list[str]) -> SampleTable:
+    """Return the samples of the classes that have enough of them; none if fewer than two do."""
+    counts = np.bincount(samples.labels, minlength=len(classes) + 1)
+    for label in np.flatnonzero((counts > 0) & (counts < MIN_SAMPLES)):
+        notes.append(
+            f"{classes[label - 1]} is not learned: {counts[label]} samples, {MIN_SAMPLES} needed"
+        )
+    enough = counts >= MIN_SAMPLES
+    if enough.sum() < 2:
+        notes.append(f"land cover stays unknown: {enough.sum()} classes have enough samples")
+        enough[:] = False
+    return samples.take(np.flatnonzero(enough[samples.labels]))
+
+
+def _check(samples: SampleTable, n_classes: int, names: tuple[str, ...]) -> None:
+    if samples.names != names:
+        raise InputError(
+            f"the samples hold the features {', '.join(samples.names)}",
+            "fit_landcover(bands=..., roles=...)",
+            f"draw them with the same bands and roles; these give {', '.join(names)}",
+        )
+    if len(samples) and not 1 <= samples.labels.min() <= samples.labels.max() <= n_classes:
+        raise InputError(
+            f"labels run from {samples.labels.min()} to {samples.labels.max()}",
+            "fit_landcover(samples=...)",
+            f"label k must mean class k of the {n_classes} classes given",
+        )
