@@ -1,0 +1,117 @@
+"""An append-only file of checksummed JSON lines that survives a crash in the middle of a line."""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from configs.errors import ResourceError
+
+__all__ = ["Journal", "dump_json"]
+
+log = logging.getLogger(__name__)
+
+SUM_DIGITS = 16
+
+
+def dump_json(value: Any) -> str:
+    """Return JSON on one line, keys sorted, the same text for the same value."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+class Journal:
+    """Lines of JSON objects; the last member ``sum`` of each guards the rest of its line.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made by the first `append`.
+
+    Attributes
+    ----------
+    lines : list of dict
+        What was read when the journal was opened.
+    damaged : list of int
+        Numbers (from 1) of lines that do not match their checksum although whole lines follow:
+        not the work of a crash. They are left out of `lines`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[dict[str, Any]] = []
+        self.damaged: list[int] = []
+        self._whole = 0
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return
+        offset = 0
+        bad: list[int] = []
+        for number, raw in enumerate(data.split(b"\n")[:-1], 1):
+            offset += len(raw) + 1
+            line = _unseal(raw)
+            if line is None:
+                bad.append(number)
+                continue
+            self.lines.append(line)
+            self.damaged += bad
+            self._whole, bad = offset, []
+        if self._whole < len(data):
+            log.info("%s: the torn end (%d bytes) is dropped", path, len(data) - self._whole)
+        if self.damaged:
+            log.warning("%s: lines %s are damaged and ignored", path, self.damaged)
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Write one line and flush it to disk; a torn end is cut off before.
+
+        The caller holds the lock of the folder.
+
+        Raises
+        ------
+        ResourceError
+            If the disk is full.
+        """
+        data = _seal(line)
+        handle = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+        try:
+            if os.fstat(handle).st_size > self._whole:
+                os.ftruncate(handle, self._whole)
+            done = 0
+            while done < len(data):
+                done += os.write(handle, data[done:])
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ResourceError(
+                    "no space left on the disk",
+                    str(self.path),
+                    "free some space, then run the same command again: it goes on from here",
+                ) from error
+            raise
+        finally:
+            os.close(handle)
+        self._whole += len(data)
+
+
+def _seal(line: dict[str, Any]) -> bytes:
+    body = dump_json(line)
+    return f'{body[:-1]},"sum":"{_sum(body)}"}}\n'.encode()
+
+
+def _unseal(raw: bytes) -> dict[str, Any] | None:
+    tail = len(',"sum":""}') + SUM_DIGITS
+    try:
+        body = raw[:-tail].decode() + "}"
+        line = json.loads(raw)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or line.pop("sum", None) != _sum(body):
+        return None
+    return line
+
+
+def _sum(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:SUM_DIGITS]

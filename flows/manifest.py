@@ -1,0 +1,335 @@
+"""The run folder and its manifest: what was made, from what, and what may be reused."""
+
+import datetime as dt
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from configs.errors import RunError
+from flows.journal import Journal
+from flows.keys import StageKey
+from flows.lock import RunLock
+from tiles.files import PART_MARK, atomic_path, sha256
+
+__all__ = ["FileRecord", "Product", "Run"]
+
+log = logging.getLogger(__name__)
+
+MANIFEST_NAME = "manifest.jsonl"
+SUMMARY_NAME = "run.json"
+SMALL_BYTES = 4 << 20
+"""Files up to this size are hashed at every reuse; larger ones when their time stamp moved."""
+
+_ACTIVE: dict[Path, "Run"] = {}
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file of a product; `path` is relative to the run folder."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """Something a stage made: files, plain values, or both.
+
+    Attributes
+    ----------
+    stage, name : str
+        The latest product of a (stage, name) is the valid one.
+    key : str
+        Digest of the `StageKey` it was made under.
+    files : tuple of FileRecord
+    values : dict
+        JSON values.
+    seconds : float
+        Wall time of making it.
+    at : str
+        ISO 8601 UTC.
+    """
+
+    stage: str
+    name: str
+    key: str
+    files: tuple[FileRecord, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    at: str = ""
+
+
+class Run:
+    """A run folder, open for reading or (with the lock) for writing.
+
+    A product counts once its line is in the append-only manifest; its files were renamed into
+    place before. A writing run is a context manager that gives its lock back.
+
+    Attributes
+    ----------
+    folder : Path
+    notes : list of dict
+        Events in order: starts, stage records, retries, failures.
+    """
+
+    def __init__(self, folder: Path, lock: RunLock | None = None) -> None:
+        self.folder = folder
+        self.notes: list[dict[str, Any]] = []
+        self.lock = lock
+        self._products: dict[tuple[str, str], Product] = {}
+        self._keys: dict[str, dict[str, Any]] = {}
+        self._dropped: set[tuple[str, str]] = set()
+        self._tally: dict[str, dict[str, int]] = {}
+        self._writing = threading.Lock()
+        self._journal = Journal(folder / MANIFEST_NAME)
+        for line in self._journal.lines:
+            self._take(line)
+
+    @classmethod
+    def create(
+        cls, config: Mapping[str, Any], key8: str, out: Path, name: str, *, fresh: bool = False
+    ) -> "Run":
+        """Open ``<out>/<name>-<key8>/`` for writing; make it when it is missing.
+
+        Parameters
+        ----------
+        config : mapping
+            The frozen config as JSON values; noted in the manifest with this start.
+        key8 : str
+            Eight digits that tell apart runs of one name.
+        out : Path
+            Folder of all runs.
+        name : str
+            Name of the run.
+        fresh : bool
+            Reuse nothing that is there.
+
+        Raises
+        ------
+        RunLocked
+            If a living process writes into the folder.
+        """
+        folder = out / f"{name}-{key8[:8]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        run = cls._locked(folder.resolve())
+        if fresh:
+            run.note("fresh")
+            run._drop_all()
+        run.note("start", name=name, config=dict(config), pid=os.getpid())
+        return run
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool = False) -> "Run":
+        """Open the folder of an earlier run.
+
+        Raises
+        ------
+        RunError
+            If the folder holds no manifest.
+        RunLocked
+            If it is to be written and a living process does so already.
+        """
+        if not (folder / MANIFEST_NAME).is_file():
+            raise RunError(
+                f"there is no {MANIFEST_NAME}",
+                str(folder),
+                "name the folder of a run, runs/<name>-<key>; `tuban run` makes one",
+            )
+        return cls._locked(folder.resolve()) if write else cls(folder.resolve())
+
+    @classmethod
+    def active(cls, folder: Path) -> "Run":
+        """Return the run that this process has open for writing (for steps that get a path)."""
+        run = _ACTIVE.get(folder.resolve())
+        if run is None:
+            raise RunError("this process does not hold the run", str(folder), "open it to write")
+        return run
+
+    @classmethod
+    def _locked(cls, folder: Path) -> "Run":
+        lock = RunLock(folder).acquire()
+        try:
+            run = cls(folder, lock)
+            run._remove_unfinished()
+            if lock.took_over:
+                run.note("takeover", text=lock.took_over)
+        except BaseException:
+            lock.release()
+            raise
+        _ACTIVE[folder] = run
+        return run
+
+    def close(self) -> None:
+        """Give the lock back; the run can still be read."""
+        _ACTIVE.pop(self.folder, None)
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def path(self, *parts: str) -> Path:
+        """Return a path in the run folder; write there through `tiles.files.atomic_path`."""
+        return self.folder.joinpath(*parts)
+
+    def put(
+        self,
+        stage: str,
+        name: str,
+        key: StageKey,
+        *,
+        files: Iterable[Path] = (),
+        values: Mapping[str, Any] | None = None,
+        seconds: float = 0.0,
+    ) -> Product:
+        """Record a product; its files lie whole in the run folder already.
+
+        Parameters
+        ----------
+        stage, name : str
+        key : StageKey
+        files : iterable of Path
+            Inside the run folder; hashed here.
+        values : mapping, optional
+            JSON values.
+        seconds : float
+            Wall time of making it.
+        """
+        records = tuple(self._record(path) for path in files)
+        digest, stamp = key.digest, _now()
+        product = Product(
+            stage, name, digest, records, dict(values or {}), round(seconds, 3), stamp
+        )
+        with self._writing:
+            if digest not in self._keys:
+                self._append({"kind": "key", "digest": digest, "parts": key.parts})
+                self._keys[digest] = key.parts
+            self._append({"kind": "product", **asdict(product)})
+            self._products[stage, name] = product
+        return product
+
+    def note(self, kind: str, **values: Any) -> None:
+        """Append an event (stage record, retry, failure …) to the manifest."""
+        line = {"kind": kind, "at": _now(), **values}
+        with self._writing:
+            self._append(line)
+            self.notes.append(line)
+
+    def write_summary(self, summary: Mapping[str, Any]) -> Path:
+        """Write ``run.json``, whole; return its path."""
+        path = self.path(SUMMARY_NAME)
+        text = json.dumps(summary, indent=1, ensure_ascii=False, default=str)
+        with atomic_path(path) as part:
+            part.write_text(text + "\n", encoding="utf-8")
+        return path
+
+    def reuse(self, stage: str, name: str, key: StageKey) -> Product | None:
+        """Return the product if it was made from the same things and its files are intact."""
+        reason = self.why_not(stage, name, key)
+        tally = self._tally.setdefault(stage, {})
+        tally[reason or ""] = tally.get(reason or "", 0) + 1
+        return self._products[stage, name] if reason is None else None
+
+    def why_not(self, stage: str, name: str, key: StageKey) -> str | None:
+        """Return why a product cannot be reused; None if it can."""
+        product = self._products.get((stage, name))
+        if product is None:
+            return "a fresh start was asked" if (stage, name) in self._dropped else "not made yet"
+        if product.key != key.digest:
+            old = self._keys.get(product.key)
+            return "its key is not known" if old is None else key.difference(old)
+        return next((why for r in product.files if (why := self._fault(r))), None)
+
+    def reuse_message(self, stage: str) -> str:
+        """Say what `reuse` answered for a stage so far, and why."""
+        tally = dict(self._tally.get(stage, {}))
+        reused = tally.pop("", 0)
+        made = sum(tally.values())
+        text = f"{stage}: {reused} of {reused + made} reused"
+        if reused:
+            text += " (inputs, settings and code are the same)"
+        if made:
+            reasons = "; ".join(f"{n} × {why}" for why, n in sorted(tally.items()))
+            text += f", {made} to make: {reasons}"
+        return text
+
+    def products(self, stage: str | None = None) -> list[Product]:
+        """Return the latest products, of one stage or all, sorted by stage and name."""
+        return [p for (s, _), p in sorted(self._products.items()) if stage in (None, s)]
+
+    def faults(self) -> list[str]:
+        """Hash every file of every product; return what is missing, altered or damaged."""
+        found = [f"{MANIFEST_NAME}, line {n} is damaged" for n in self._journal.damaged]
+        for product in self.products():
+            checks = (self._fault(record, thorough=True) for record in product.files)
+            found += [why for why in checks if why]
+        return found
+
+    def _record(self, path: Path) -> FileRecord:
+        full = path.resolve()
+        if not full.is_relative_to(self.folder):
+            raise RunError(
+                "a product lies outside the run folder", str(path), f"write it below {self.folder}"
+            )
+        info = full.stat()
+        name = full.relative_to(self.folder).as_posix()
+        return FileRecord(name, info.st_size, info.st_mtime_ns, sha256(full))
+
+    def _fault(self, record: FileRecord, *, thorough: bool = False) -> str | None:
+        path = self.path(record.path)
+        try:
+            info = path.stat()
+        except FileNotFoundError:
+            return f"file {record.path} is gone"
+        same = info.st_size == record.size
+        doubtful = thorough or record.size <= SMALL_BYTES or info.st_mtime_ns != record.mtime_ns
+        if same and doubtful:
+            same = sha256(path) == record.sha256
+        return None if same else f"file {record.path} was altered"
+
+    def _append(self, line: dict[str, Any]) -> None:
+        if self.lock is None:
+            raise RunError(
+                "the run is open for reading only", str(self.folder), "open it with write=True"
+            )
+        self.lock.require_held()
+        self._journal.append(line)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if line["kind"] == "key":
+            self._keys[line["digest"]] = line["parts"]
+        elif line["kind"] == "product":
+            values = {k: v for k, v in line.items() if k != "kind"}
+            values["files"] = tuple(FileRecord(**f) for f in line["files"])
+            product = Product(**values)
+            self._products[product.stage, product.name] = product
+        else:
+            self.notes.append(line)
+            if line["kind"] == "fresh":
+                self._drop_all()
+
+    def _drop_all(self) -> None:
+        self._dropped = set(self._products)
+        self._products.clear()
+
+    def _remove_unfinished(self) -> None:
+        left = sorted(p for p in self.folder.rglob(f"{PART_MARK}*") if p.is_file())
+        for path in left:
+            path.unlink(missing_ok=True)
+        if left:
+            log.info("removed %d unfinished files of an interrupted run", len(left))
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
