@@ -1,0 +1,208 @@
+"""The report of a run: one self-contained page a supervisor can read, offline and in print."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import shapely
+
+from clues.outputs.evidence import Pictures
+from clues.outputs.sheet import EvidenceSheet, Picture, evidence_sheets
+from clues.outputs.tables import ClueTables
+from configs.units import metres2, mu
+from configs.vocabulary import Outcome, change_type
+from tiles.files import atomic_path
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["QualityFacts", "write_report"]
+
+TOP_CLUES = 12
+MAP_SIDE = 760
+COLOURS = {
+    "suspected": "#d7191c",
+    "unresolved": "#e67300",
+    "legal": "#1a9641",
+    "other": "#5e8ac7",
+    "non_new": "#8a8a8a",
+    "below_threshold": "#b9b9b9",
+}
+
+
+@dataclass(frozen=True)
+class QualityFacts:
+    """What the run knows about its own quality.
+
+    Attributes
+    ----------
+    checks : sequence of dict
+        Pair gate: name, value, limit, unit, passed, remedy.
+    notes : sequence of str
+        What the detector chose and why.
+    landcover : dict
+        Per-class F1 of the land-cover model on blocked folds, empty without a model.
+    rejects : sequence of dict
+        Rows of layers that were set aside: role, row, field, value, remedy.
+    exceptions : sequence of str
+        Everything a reader must know before trusting the list.
+    """
+
+    checks: Sequence[dict[str, Any]] = ()
+    notes: Sequence[str] = ()
+    landcover: dict[str, float] = field(default_factory=dict)
+    rejects: Sequence[dict[str, Any]] = ()
+    exceptions: Sequence[str] = ()
+
+
+def write_report(
+    tables: ClueTables,
+    path: Path,
+    quality: QualityFacts,
+    pictures: Pictures,
+    overview: Picture,
+) -> None:
+    """Write the report page.
+
+    Parameters
+    ----------
+    tables : ClueTables
+    path : Path
+        ``report.html``; written atomically, opens without network.
+    quality : QualityFacts
+    pictures : callable
+        As in `clues.outputs.evidence.write_sheets`; called for the first clues by priority.
+    overview : Picture
+        The whole area after the change, as the map's background.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("clues.outputs"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("report.html.j2").render(
+        title=tables.title,
+        outcomes=_by_outcome(tables.patches),
+        types=_by_type(tables.clues),
+        rules=_by_rule(tables.findings),
+        total=_figures(tables.patches["area_dm2"]),
+        clue_total=_figures(tables.clues["area_dm2"]),
+        indicators=tables.indicators,
+        map=_map(tables, overview),
+        top=[_top(sheet, pictures) for sheet in _first_by_priority(tables)],
+        quality=quality,
+        colours=COLOURS,
+    )
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _figures(areas: Any) -> dict[str, Any]:
+    total = int(areas.sum())
+    return {"count": len(areas), "m2": metres2(total), "mu": mu(total)}
+
+
+def _by_outcome(patches: "gpd.GeoDataFrame") -> list[dict[str, Any]]:
+    rows = []
+    for outcome in Outcome:
+        chosen = patches[patches["outcome"] == outcome.value]
+        names = {"code": outcome.value, "zh": outcome.name_zh, "en": outcome.name_en}
+        rows.append(names | _figures(chosen["area_dm2"]))
+    return rows
+
+
+def _by_type(clues: "gpd.GeoDataFrame") -> list[dict[str, Any]]:
+    rows = []
+    for code, chosen in clues.groupby("change_type", sort=True):
+        kind = change_type(str(code))
+        names = {"zh": kind.name_zh, "en": kind.name_en, "number": kind.number}
+        rows.append(names | _figures(chosen["area_dm2"]))
+    return sorted(rows, key=lambda r: r["number"])
+
+
+def _by_rule(findings: "gpd.GeoDataFrame") -> list[dict[str, Any]]:
+    rows = []
+    for (line, rule), chosen in findings.groupby(["line", "rule"], sort=True):
+        rows.append({"line": line, "rule": rule} | _figures(chosen["area_dm2"]))
+    return rows
+
+
+def _first_by_priority(tables: ClueTables) -> list[EvidenceSheet]:
+    order = tables.clues.sort_values(["priority", "clue_no"], ascending=[False, True])
+    wanted = list(order["patch_id"][:TOP_CLUES])
+    chosen = ClueTables(
+        tables.patches[tables.patches["patch_id"].isin(wanted)],
+        tables.findings[tables.findings["patch_id"].isin(wanted)],
+        tables.coverage[tables.coverage["patch_id"].isin(wanted)],
+        tables.indicators,
+        tables.title,
+    )
+    sheets = {sheet.patch_id: sheet for sheet in evidence_sheets(chosen)}
+    return [sheets[patch_id] for patch_id in wanted]
+
+
+def _top(sheet: EvidenceSheet, pictures: Pictures) -> dict[str, Any]:
+    frame = sheet.frame()
+    before, after = pictures(frame)
+    return {
+        "sheet": sheet,
+        "before": _data_uri(before),
+        "after": _data_uri(after),
+        "before_date": before.civil_date,
+        "after_date": after.civil_date,
+        "path": _svg_path(sheet.outline, frame, 200.0),
+    }
+
+
+def _map(tables: ClueTables, overview: Picture) -> dict[str, Any]:
+    west, south, east, north = overview.bounds
+    height = MAP_SIDE * (north - south) / (east - west)
+    shapes = [
+        {
+            "path": _svg_path(shape, overview.bounds, MAP_SIDE, height),
+            "colour": COLOURS[outcome],
+            "name": clue_no or patch_id,
+        }
+        for shape, outcome, clue_no, patch_id in zip(
+            tables.patches.geometry,
+            tables.patches["outcome"],
+            tables.patches["clue_no"],
+            tables.patches["patch_id"],
+            strict=True,
+        )
+    ]
+    return {
+        "width": MAP_SIDE,
+        "height": round(height),
+        "image": _data_uri(overview),
+        "shapes": shapes,
+    }
+
+
+def _svg_path(
+    shape: Any, bounds: tuple[float, float, float, float], width: float, height: float | None = None
+) -> str:
+    west, south, east, north = bounds
+    height = width if height is None else height
+    parts = []
+    for ring in shapely.get_rings(shapely.get_parts(shape)):
+        points = shapely.get_coordinates(ring)
+        xs = (points[:, 0] - west) / (east - west) * width
+        ys = (north - points[:, 1]) / (north - south) * height
+        parts.append("M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)) + "Z")
+    return "".join(parts)
+
+
+def _data_uri(picture: Picture) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture.image).save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

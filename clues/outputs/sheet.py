@@ -1,0 +1,188 @@
+"""What one evidence sheet says: the model behind the PDF and the HTML page."""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from clues.outputs.tables import ClueTables, RunTitle
+from configs.units import metres2, mu
+from configs.vocabulary import Outcome, change_type, role_name
+from tiles.geodesy import to_cgcs2000
+
+__all__ = ["EvidenceSheet", "Picture", "evidence_sheets"]
+
+AREA_LABELS = {
+    "cropland_dm2": ("耕地", "Cropland"),
+    "pbf_dm2": ("永久基本农田", "Permanent basic farmland"),
+    "redline_dm2": ("生态保护红线", "Ecological redline"),
+    "outside_boundary_dm2": ("城镇开发边界外", "Outside growth boundary"),
+    "farmland_dm2": ("其他农用地", "Other farmland"),
+    "construction_dm2": ("建设用地", "Construction land"),
+    "unused_dm2": ("未利用地", "Unused land"),
+}
+RING_LIMIT = 24
+
+
+class Picture(Protocol):
+    """A piece of imagery as `tiles.chips` cuts it."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """RGB, shape (y, x, 3)."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in the CRS of the run."""
+
+    @property
+    def scene_id(self) -> str:
+        """Scene the picture came from."""
+
+    @property
+    def civil_date(self) -> dt.date | None:
+        """Its date."""
+
+    @property
+    def attribution(self) -> str:
+        """Credit line."""
+
+
+@dataclass(frozen=True)
+class EvidenceSheet:
+    """Everything one clue's sheet shows, already in words and figures.
+
+    Attributes
+    ----------
+    facts : tuple of (zh, en, value)
+        Head of the sheet.
+    areas : tuple of (zh, en, m², mu)
+    documents : tuple of (number, role, date, m², share %)
+    reasons : tuple of (parcel, zh, en)
+    outline : Polygon or MultiPolygon
+        In the CRS of the run.
+    parcels : tuple of (parcel_id, outcome, geometry)
+        Parcels of the land line, for the outline's parts.
+    ring : tuple of (longitude, latitude)
+        Vertices of the largest shell on CGCS2000, at most 24.
+    """
+
+    clue_no: str
+    patch_id: str
+    title: RunTitle
+    facts: tuple[tuple[str, str, str], ...]
+    areas: tuple[tuple[str, str, Decimal, Decimal], ...]
+    documents: tuple[tuple[str, str, str, Decimal, Decimal], ...]
+    reasons: tuple[tuple[str, str, str], ...]
+    questions: tuple[tuple[str, str], ...]
+    outline: Any
+    parcels: tuple[tuple[str, str, Any], ...]
+    ring: tuple[tuple[float, float], ...]
+
+    def frame(self, margin: float = 0.6) -> tuple[float, float, float, float]:
+        """Return a square west, south, east, north around the patch in CRS units."""
+        west, south, east, north = self.outline.bounds
+        half = max(east - west, north - south) * (0.5 + margin)
+        x, y = (west + east) / 2, (south + north) / 2
+        return x - half, y - half, x + half, y + half
+
+
+def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
+    """Return the sheets of all clues in ledger order."""
+    findings, coverage = tables.findings_by_patch(), tables.coverage_by_patch()
+    parcels: dict[str, list[tuple[str, str, Any]]] = {}
+    land = tables.findings[tables.findings["line"] == "land"]
+    for patch, parcel, outcome, shape in zip(
+        land["patch_id"], land["parcel_id"], land["outcome"], land.geometry, strict=True
+    ):
+        parcels.setdefault(patch, []).append((parcel, outcome, shape))
+    crs = tables.patches.crs.to_string()
+    clues = tables.clues
+    sheets = []
+    for record, shape in zip(
+        clues.drop(columns="geometry").to_dict("records"), clues.geometry, strict=True
+    ):
+        key = str(record["patch_id"])
+        sheets.append(
+            _sheet(
+                tables.title,
+                {str(k): v for k, v in record.items()},
+                findings.get(key, []),
+                coverage.get(key, []),
+                (shape, tuple(parcels.get(key, [])), _ring(shape, crs)),
+            )
+        )
+    return sheets
+
+
+def _sheet(
+    title: RunTitle,
+    patch: dict[str, Any],
+    findings: list[dict[str, Any]],
+    coverage: list[dict[str, Any]],
+    shapes: tuple[Any, tuple[tuple[str, str, Any], ...], tuple[tuple[float, float], ...]],
+) -> EvidenceSheet:
+    land = [f for f in findings if f["line"] == "land"]
+    areas = [("图斑", "Patch", metres2(patch["area_dm2"]), mu(patch["area_dm2"]))]
+    for name, (zh, en) in AREA_LABELS.items():
+        total = sum(int(f[name]) for f in land)
+        areas.append((zh, en, metres2(total), mu(total)))
+    documents = [
+        (
+            str(c["number"] or c["key"]),
+            role_name(c["role"]),
+            c["date"].isoformat() if hasattr(c["date"], "isoformat") else "—",
+            metres2(c["area_dm2"]),
+            Decimal(str(round(100 * float(c["share"]), 2))),
+        )
+        for c in coverage
+    ]
+    outline, parcels, ring = shapes
+    questions = [(f["questions_zh"], f["questions_en"]) for f in findings if f["questions_zh"]]
+    return EvidenceSheet(
+        clue_no=str(patch["clue_no"]),
+        patch_id=str(patch["patch_id"]),
+        title=title,
+        facts=_facts(title, patch),
+        areas=tuple(areas),
+        documents=tuple(dict.fromkeys(documents)),
+        reasons=tuple((f["parcel_id"], f["reason_zh"], f["reason_en"]) for f in findings),
+        questions=tuple(dict.fromkeys(questions)),
+        outline=outline,
+        parcels=parcels,
+        ring=ring,
+    )
+
+
+def _facts(title: RunTitle, patch: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    kind, outcome = change_type(patch["change_type"]), Outcome(patch["outcome"])
+    confidence = int(patch["confidence"])
+    return (
+        ("线索编号", "Clue", str(patch["clue_no"])),
+        ("图斑编号", "Patch", str(patch["patch_id"])),
+        ("行政区", "County", f"{title.county_code} {title.county_name}"),
+        ("变化类型", "Change", f"{kind.name_zh} {kind.name_en}"),
+        ("置信度", "Confidence", "未知 unknown" if confidence < 0 else f"{confidence} %"),
+        ("前时相", "Before", _span(patch["before_from"], patch["before_to"])),
+        ("后时相", "After", _span(patch["after_from"], patch["after_to"])),
+        ("中心点", "Centre", f"{patch['lon']:.6f}°E {patch['lat']:.6f}°N (CGCS2000)"),
+        ("图幅号", "Sheet", str(patch["sheet"])),
+        ("判定建议", "Suggestion", f"{outcome.name_zh} {outcome.name_en}"),
+    )
+
+
+def _span(first: Any, last: Any) -> str:
+    if not hasattr(first, "isoformat"):
+        return "—"
+    return first.isoformat() if first == last else f"{first.isoformat()} – {last.isoformat()}"
+
+
+def _ring(shape: Any, crs: str) -> tuple[tuple[float, float], ...]:
+    shells = [part.exterior for part in shapely.get_parts(shape)]
+    largest = max(shells, key=lambda ring: float(shapely.Polygon(ring).area))
+    points = to_cgcs2000(shapely.get_coordinates(largest)[:-1], crs)
+    return tuple((float(x), float(y)) for x, y in points[:RING_LIMIT])

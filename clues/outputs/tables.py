@@ -1,0 +1,104 @@
+"""The judged tables of a run as the writers of outputs receive them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+__all__ = ["ClueTables", "RunTitle"]
+
+
+@dataclass(frozen=True)
+class RunTitle:
+    """What titles, file names and footers say about a run.
+
+    Attributes
+    ----------
+    versions : dict of str to str
+        Rule set, layers, config, states, model: printed on every product.
+    attribution : str
+        Credit lines of the imagery.
+    """
+
+    county_code: str
+    county_name: str
+    year: int
+    quarter: int
+    run_name: str
+    versions: dict[str, str]
+    attribution: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Beginning of file names, such as ``130427磁县_2026Q3``."""
+        return f"{self.county_code}{self.county_name}_{self.year}Q{self.quarter}"
+
+    @property
+    def batch(self) -> str:
+        """Name of the monitoring batch."""
+        return f"{self.year}Q{self.quarter}"
+
+
+@dataclass(frozen=True)
+class ClueTables:
+    """Patches, findings and coverage of one judged run, in ledger order.
+
+    Attributes
+    ----------
+    patches : GeoDataFrame
+        One row per patch, order (county, anchor), with ``clue_no`` ("" for dismissed patches).
+    findings : GeoDataFrame
+        One row per parcel and line.
+    coverage : DataFrame
+        One row per parcel and document.
+    indicators : dict
+        Totals and the illegal-cropland ratio.
+    title : RunTitle
+    """
+
+    patches: "gpd.GeoDataFrame"
+    findings: "gpd.GeoDataFrame"
+    coverage: "pd.DataFrame"
+    indicators: dict[str, Any]
+    title: RunTitle
+
+    @classmethod
+    def read(cls, folder: Path, title: RunTitle) -> "ClueTables":
+        """Read the tables that a judged run left in `folder`."""
+        import geopandas as gpd
+        import pandas as pd
+
+        return cls(
+            gpd.read_parquet(folder / "patches.parquet"),
+            gpd.read_parquet(folder / "findings.parquet"),
+            pd.read_parquet(folder / "coverage.parquet"),
+            json.loads((folder / "indicators.json").read_text(encoding="utf-8")),
+            title,
+        )
+
+    @property
+    def clues(self) -> "gpd.GeoDataFrame":
+        """The patches that are clues, in ledger order."""
+        return self.patches[self.patches["disposition"] == "clue"]
+
+    def findings_by_patch(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the findings as plain records, by patch, ordered by line and parcel."""
+        plain = self.findings.drop(columns="geometry").sort_values(["line", "parcel_no"])
+        return _grouped(plain)
+
+    def coverage_by_patch(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the document coverage as plain records, by patch."""
+        return _grouped(self.coverage.sort_values(["line", "parcel_id", "role", "key"]))
+
+
+def _grouped(table: "pd.DataFrame") -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for record in table.to_dict("records"):
+        groups.setdefault(str(record["patch_id"]), []).append(
+            {str(key): value for key, value in record.items()}
+        )
+    return groups
