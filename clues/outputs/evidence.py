@@ -156,7 +156,7 @@ def _figures(canvas: Any, sheet: EvidenceSheet, y: float) -> float:
     facts = [[f"{zh} {en}", value] for zh, en, value in sheet.facts]
     areas: list[list[Any]] = [["面积 Area", "m²", "亩 mu"]]
     areas += [[f"{zh} {en}", str(m2), str(mu)] for zh, en, m2, mu in sheet.areas]
-    left = Table(facts, colWidths=[70, PANE - 70], rowHeights=11, style=_table_style(False))
+    left = Table(facts, colWidths=[84, PANE - 84], rowHeights=11, style=_table_style(False))
     right = Table(areas, colWidths=[PANE - 110, 60, 50], rowHeights=11, style=_table_style(True))
     bottom = y
     for table, x in ((left, MARGIN), (right, PAGE_WIDTH - MARGIN - PANE)):
@@ -186,6 +186,7 @@ def _table_style(has_head: bool) -> list[tuple[Any, ...]]:
         ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
     ]
     if has_head:
+        style += [("ALIGN", (-2, 1), (-1, -1), "RIGHT")]
         style += [("BACKGROUND", (0, 0), (-1, 0), BLUE), ("TEXTCOLOR", (0, 0), (-1, 0), (1, 1, 1))]
     return style
 
