@@ -1,0 +1,209 @@
+"""The only door to raster files: allowed formats, one look at a header, errors with a remedy."""
+
+import math
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from configs.errors import RasterError
+
+__all__ = [
+    "CACHE_MB",
+    "DRIVERS",
+    "SUFFIXES",
+    "RasterFacts",
+    "crs_name",
+    "gdal_env",
+    "inspect_raster",
+    "open_raster",
+    "probe",
+    "read_failure",
+]
+
+CACHE_MB = 96
+"""GDAL's block cache per process, MB."""
+
+DRIVERS = ("GTiff", "COG", "ENVI", "JP2OpenJPEG", "HFA", "PNG", "BMP")
+"""Formats a user's raster may have. None of them can refer to other files or to the network."""
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".dat", ".bsq", ".bil", ".bip", ".png", ".bmp", "")
+"""Suffixes under which a folder is searched for rasters."""
+
+OPENING = threading.Lock()
+"""Held while the warning filters are changed, which is not safe between threads."""
+
+REMOTE = re.compile(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:/)")
+
+
+@dataclass(frozen=True)
+class RasterFacts:
+    """What a raster's header says.
+
+    Attributes
+    ----------
+    crs : str or None
+        ``EPSG:n`` or WKT.
+    transform : Affine
+        Pixel (column, row) to CRS x, y.
+    georeferenced : bool
+        Whether the file carries a transform at all.
+    descriptions : tuple of str
+        Name of each band, empty where there is none.
+    wavelengths_um : tuple of float or None
+        Band centres in micrometres.
+    """
+
+    path: Path
+    driver: str
+    height: int
+    width: int
+    count: int
+    dtype: str
+    crs: str | None
+    transform: Affine
+    georeferenced: bool
+    nodata: float | None
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    descriptions: tuple[str, ...]
+    wavelengths_um: tuple[float | None, ...]
+
+    @property
+    def pixel_area(self) -> float:
+        """Area of a pixel in squared CRS units."""
+        return abs(float(self.transform.determinant))
+
+    @property
+    def is_north_up(self) -> bool:
+        """Whether rows run west to east and columns north to south, without rotation."""
+        t = self.transform
+        turn = max(abs(t.b) / abs(t.a or 1), abs(t.d) / abs(t.e or 1))
+        return bool(t.a > 0 and t.e < 0 and turn < 1e-9)
+
+
+def gdal_env() -> rasterio.Env:
+    """Return GDAL's settings here: a small block cache, messages to the log, no scripts."""
+    return rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_VRT_ENABLE_PYTHON="NO")
+
+
+def open_raster(path: Path) -> DatasetReader:
+    """Open a local raster of an allowed format for reading.
+
+    Parameters
+    ----------
+    path : Path
+        A regular file. Virtual rasters, GDAL's virtual paths and addresses are refused.
+
+    Raises
+    ------
+    RasterError
+        Naming the file.
+    """
+    if REMOTE.match(path.as_posix()):
+        raise RasterError(
+            "only local raster files are read", str(path), "copy the image here and name the copy"
+        )
+    if not path.is_file():
+        raise RasterError("there is no such raster file", str(path), "check the path")
+    try:
+        with OPENING, warnings.catch_warnings(), gdal_env():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return DatasetReader(path.resolve().as_posix(), driver=list(DRIVERS), sharing=False)
+    except (RasterioError, ValueError) as error:
+        raise RasterError(
+            f"the file cannot be opened as a raster ({_one_line(error)})",
+            str(path),
+            f"give a whole file in one of these formats: {', '.join(DRIVERS)}",
+        ) from error
+
+
+def inspect_raster(path: Path) -> RasterFacts:
+    """Read a raster's header.
+
+    Raises
+    ------
+    RasterError
+        If it cannot be opened.
+    """
+    with gdal_env(), open_raster(path) as ds:
+        none = ds.transform == Affine.identity()
+        return RasterFacts(
+            path=path,
+            driver=str(ds.driver),
+            height=int(ds.height),
+            width=int(ds.width),
+            count=int(ds.count),
+            dtype=str(ds.dtypes[0]),
+            crs=crs_name(ds.crs) if ds.crs else None,
+            transform=ds.transform,
+            georeferenced=not none,
+            nodata=None if ds.nodata is None else float(ds.nodata),
+            scales=tuple(float(s) for s in ds.scales),
+            offsets=tuple(float(o) for o in ds.offsets),
+            descriptions=tuple(d or "" for d in ds.descriptions),
+            wavelengths_um=tuple(_wavelength(ds.tags(i + 1)) for i in range(ds.count)),
+        )
+
+
+def crs_name(crs: CRS) -> str:
+    """Return ``EPSG:n`` where a CRS has such a code, else its WKT."""
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.to_wkt())
+
+
+def probe(path: Path, index: int) -> None:
+    """Read the last pixel of a band, so that a truncated file is found before the work begins.
+
+    Raises
+    ------
+    RasterError
+        Naming the file and the band.
+    """
+    with gdal_env(), open_raster(path) as ds:
+        window = Window(ds.width - 1, ds.height - 1, 1, 1)
+        with read_failure(path, (index,), window):
+            ds.read(index, window=window)
+
+
+@contextmanager
+def read_failure(path: Path, indexes: tuple[int, ...], window: Window) -> Iterator[None]:
+    """Turn a failure of reading pixels into a `RasterError` that names file, bands and window."""
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        numbers = ", ".join(str(i) for i in indexes)
+        rows = f"rows {int(window.row_off)}–{int(window.row_off + window.height) - 1}"
+        cols = f"columns {int(window.col_off)}–{int(window.col_off + window.width) - 1}"
+        raise RasterError(
+            f"pixels cannot be read ({_one_line(error)}); the file may be truncated or damaged",
+            f"{path}, band {numbers}, {rows}, {cols}",
+            "copy or download the file again",
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    cause = error.__cause__ if error.__cause__ is not None else error
+    return " ".join(str(cause).split()) or type(error).__name__
+
+
+def _wavelength(tags: dict[str, str]) -> float | None:
+    text = tags.get("wavelength", tags.get("CENTRAL_WAVELENGTH_UM", ""))
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    units = tags.get("wavelength_units", "").lower()
+    if units.startswith("nano") or (not units and value > 100):
+        value /= 1000
+    return value if math.isfinite(value) and value > 0 else None

@@ -1,0 +1,265 @@
+"""One scene on the analysis grid: copied where it lies on the grid, else warped cell by cell.
+
+A source that is not on the grid is resampled only in fixed cells of the grid, and the source
+window of a cell is a function of that cell alone. A pixel therefore has the same bits whatever
+tiles ask for it.
+"""
+
+import math
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.warp import Resampling
+from rasterio.windows import Window
+
+from tiles.grid import AnalysisGrid, Extent
+from tiles.rasters import open_raster, read_failure
+from tiles.scene import BandSource, MaskSource, Scene
+from tiles.warp import Layer, cell_transform, mask_layer, scene_layers, source_window, support, warp
+
+__all__ = ["CellCache", "SceneReader"]
+
+Cell = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+
+class CellCache:
+    """Warped cells of one process, the least recently used dropped first.
+
+    Parameters
+    ----------
+    limit_mb : float
+        Bytes of arrays kept at most; shared by all threads.
+    """
+
+    def __init__(self, limit_mb: float) -> None:
+        self._limit = int(limit_mb * 1e6)
+        self._cells: OrderedDict[object, Cell] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: object) -> Cell | None:
+        """Return a kept cell, or None."""
+        with self._lock:
+            if key in self._cells:
+                self._cells.move_to_end(key)
+            return self._cells.get(key)
+
+    def put(self, key: object, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
+        """Keep a cell."""
+        with self._lock:
+            if key not in self._cells:
+                self._cells[key] = (values, valid)
+                self._bytes += values.nbytes + valid.nbytes
+            while self._bytes > self._limit and len(self._cells) > 1:
+                _, (old, old_valid) = self._cells.popitem(last=False)
+                self._bytes -= old.nbytes + old_valid.nbytes
+
+
+class SceneReader:
+    """Reads one scene's bands on the grid; datasets are opened once per thread.
+
+    Parameters
+    ----------
+    scene : Scene
+    bands : tuple of str
+        Names of the bands wanted, in this order.
+    grid : AnalysisGrid
+    shift : tuple of float
+        Registration shift (dy, dx) in grid pixels, applied to this scene.
+    cache : CellCache
+    name : str
+        Names the scene in the cache.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        bands: tuple[str, ...],
+        grid: AnalysisGrid,
+        shift: tuple[float, float],
+        cache: CellCache,
+        name: str,
+    ) -> None:
+        self.scene = scene
+        self.grid = grid
+        self.count = len(bands)
+        self.layers = scene_layers(scene, bands, grid, shift)
+        self.mask_layer = mask_layer(scene, grid, shift)
+        self._cache, self._name = cache, name
+        self._local = threading.local()
+        self._opened: list[DatasetReader] = []
+        self._lock = threading.Lock()
+
+    def read(self, extent: Extent) -> Cell:
+        """Return values (band, y, x) and valid (y, x) of an extent; values are 0 where invalid."""
+        values = np.zeros((self.count, *extent.shape), np.float32)
+        valid = np.ones(extent.shape, np.bool_)
+        for number, layer in enumerate(self.layers):
+            if layer.offset is not None:
+                part, ok = self._copied(layer, extent)
+            else:
+                part, ok = self._warped(number, layer, extent)
+            for i, position in enumerate(layer.positions):
+                values[position] = part[i]
+            valid &= ok
+            if not valid.any():
+                break
+        if self.mask_layer is not None and valid.any():
+            valid &= self._usable(self.mask_layer, extent)
+        values *= valid
+        return values, valid
+
+    def close(self) -> None:
+        """Close the datasets of all threads."""
+        with self._lock:
+            for dataset in self._opened:
+                dataset.close()
+            self._opened.clear()
+            self._local = threading.local()
+
+    def _dataset(self, path: Path) -> DatasetReader:
+        held: dict[Path, DatasetReader] = self._local.__dict__.setdefault("held", {})
+        if path not in held:
+            held[path] = open_raster(path)
+            with self._lock:
+                self._opened.append(held[path])
+        return held[path]
+
+    def _copied(self, layer: Layer, extent: Extent) -> Cell:
+        assert layer.offset is not None
+        row, col = layer.offset
+        rows = (extent.row0 - row, extent.row1 - row)
+        cols = (extent.col0 - col, extent.col1 - col)
+        return self._source_window(layer, rows, cols)
+
+    def _warped(self, number: int, layer: Layer, extent: Extent) -> Cell:
+        values = np.zeros((len(layer.bands), *extent.shape), np.float32)
+        valid = np.zeros(extent.shape, np.bool_)
+        for cell in extent.cells():
+            key = (self._name, number, cell)
+            found = self._cache.get(key)
+            if found is None:
+                found = self._warp_cell(layer, cell)
+                self._cache.put(key, *found)
+            part = cell.intersect(extent)
+            here, there = part.slices_in(extent), part.slices_in(cell)
+            values[(slice(None), *here)] = found[0][(slice(None), *there)]
+            valid[here] = found[1][there]
+        return values, valid
+
+    def _warp_cell(self, layer: Layer, cell: Extent) -> Cell:
+        target = cell_transform(self.grid, cell, layer.shift)
+        rows, cols = source_window(layer, target, self.grid.crs, cell)
+        out = np.zeros((len(layer.bands), *cell.shape), np.float32)
+        outside = rows[1] <= 0 or cols[1] <= 0 or rows[0] >= layer.height or cols[0] >= layer.width
+        if outside:
+            return out, np.zeros(cell.shape, np.bool_)
+        values, valid = self._source_window(layer, rows, cols)
+        origin = layer.transform * Affine.translation(cols[0], rows[0])
+        method = Resampling.average if layer.is_averaged else Resampling.cubic
+        warp(values, out, origin, layer.crs, target, self.grid.crs, method)
+        ok = support(layer, valid, origin, target, self.grid.crs, cell.shape)
+        out *= ok
+        return out, ok
+
+    def _source_window(self, layer: Layer, rows: tuple[int, int], cols: tuple[int, int]) -> Cell:
+        """Read source pixels, 0 and invalid beyond the source; values are scaled."""
+        shape = (rows[1] - rows[0], cols[1] - cols[0])
+        values = np.zeros((len(layer.bands), *shape), np.float32)
+        valid = np.zeros(shape, np.bool_)
+        r0, r1 = max(rows[0], 0), min(rows[1], layer.height)
+        c0, c1 = max(cols[0], 0), min(cols[1], layer.width)
+        if r0 >= r1 or c0 >= c1:
+            return values, valid
+        window = Window(c0, r0, c1 - c0, r1 - r0)
+        inner = (slice(r0 - rows[0], r1 - rows[0]), slice(c0 - cols[0], c1 - cols[0]))
+        ok = np.ones((r1 - r0, c1 - c0), np.bool_)
+        any_value = np.zeros_like(ok)
+        for path, places in _by_file(layer.bands):
+            indexes = tuple(layer.bands[p].index for p in places)
+            with read_failure(path, indexes, window):
+                stored = self._dataset(path).read(list(indexes), window=window)
+            for p, raw in zip(places, stored, strict=True):
+                band = layer.bands[p]
+                any_value |= raw != 0
+                ok &= _usable_values(raw, band.nodata)
+                values[(p, *inner)] = raw * np.float32(band.scale) + np.float32(band.offset)
+        valid[inner] = ok & any_value
+        values *= valid
+        return np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0), valid
+
+    def _usable(self, layer: Layer, extent: Extent) -> NDArray[np.bool_]:
+        mask = self.scene.mask
+        assert mask is not None
+        out = np.zeros(extent.shape, np.bool_)
+        for cell in extent.cells():
+            part = cell.intersect(extent)
+            key = (self._name, "mask", cell)
+            found = self._cache.get(key)
+            if found is None:
+                usable = self._mask_cell(layer, mask, cell)
+                self._cache.put(key, np.empty((0, 0, 0), np.float32), usable)
+            else:
+                usable = found[1]
+            out[part.slices_in(extent)] = usable[part.slices_in(cell)]
+        return out
+
+    def _mask_cell(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.bool_]:
+        target = cell_transform(self.grid, cell, layer.shift)
+        rows, cols = source_window(layer, target, self.grid.crs, cell)
+        r0, r1 = max(rows[0], 0), min(rows[1], layer.height)
+        c0, c1 = max(cols[0], 0), min(cols[1], layer.width)
+        out = np.zeros(cell.shape, np.uint8)
+        if r0 >= r1 or c0 >= c1:
+            return out.astype(np.bool_)
+        window = Window(c0, r0, c1 - c0, r1 - r0)
+        with read_failure(mask.path, (mask.index,), window):
+            stored = self._dataset(mask.path).read(mask.index, window=window)
+        usable = ~_is_unusable(stored, mask)
+        origin = layer.transform * Affine.translation(c0, r0)
+        warp(
+            usable.astype(np.uint8),
+            out,
+            origin,
+            layer.crs,
+            target,
+            self.grid.crs,
+            Resampling.nearest,
+        )
+        return out.astype(np.bool_)
+
+
+def _by_file(bands: tuple[BandSource, ...]) -> list[tuple[Path, list[int]]]:
+    files: dict[Path, list[int]] = {}
+    for place, band in enumerate(bands):
+        files.setdefault(band.path, []).append(place)
+    return list(files.items())
+
+
+def _usable_values(raw: NDArray[np.generic], nodata: float | None) -> NDArray[np.bool_]:
+    ok = np.isfinite(raw) if raw.dtype.kind == "f" else np.ones(raw.shape, np.bool_)
+    if nodata is not None and not math.isnan(nodata):
+        ok &= raw != np.asarray(nodata).astype(raw.dtype) if _fits(nodata, raw.dtype) else True
+    return np.asarray(ok, np.bool_)
+
+
+def _fits(value: float, dtype: Any) -> bool:
+    if dtype.kind == "f":
+        return True
+    info = np.iinfo(dtype)
+    return value == int(value) and info.min <= value <= info.max
+
+
+def _is_unusable(stored: NDArray[np.generic], mask: MaskSource) -> NDArray[np.bool_]:
+    if mask.kind == "values":
+        return np.isin(stored, mask.unusable)
+    width = stored.dtype.itemsize * 8
+    bits = sum(1 << b for b in mask.unusable if b < width)
+    unsigned = stored.view(f"u{stored.dtype.itemsize}")
+    return np.asarray((unsigned & unsigned.dtype.type(bits)) != 0)
