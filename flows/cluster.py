@@ -1,0 +1,185 @@
+"""Dask clusters: in-process threads, worker processes on this machine, or one by address."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psutil
+
+from configs.errors import InputError, ResourceError, RunError
+from flows.environment import worker_environment
+from flows.keys import code_fingerprint
+
+__all__ = ["default_workers", "memory_limit", "open_client", "worker_memory"]
+
+DRIVER_RESERVE = 200 << 20
+"""Bytes the driver may still grow by."""
+WORKER_LEAST = 300 << 20
+"""Bytes of a worker that has loaded its libraries."""
+REMOTE_ROOMS = ("configs", "tiles", "detect", "models")
+"""Rooms whose code decides the result of a tile."""
+
+_LOCAL_CONFIG = {
+    # A tile whose worker died comes back at once; `_Dispatch` decides what to do with it.
+    "distributed.scheduler.allowed-failures": 0,
+    # Results are small: nothing to spill, and a paused worker would never wake up.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+}
+
+
+def default_workers() -> int:
+    """Return the cores this process may use (containers and affinity respected)."""
+    from dask.system import CPU_COUNT
+
+    return int(CPU_COUNT)
+
+
+def memory_limit() -> int:
+    """Return the bytes this machine or its container allows."""
+    from distributed.system import MEMORY_LIMIT
+
+    return int(MEMORY_LIMIT or psutil.virtual_memory().total)
+
+
+def worker_memory(memory: int | None, workers: int) -> int:
+    """Return the bytes of one worker process: (limit − driver) / workers.
+
+    Raises
+    ------
+    ResourceError
+        If that is less than a worker needs to start.
+    """
+    limit = memory if memory is not None else int(0.9 * memory_limit())
+    driver = psutil.Process().memory_info().rss + DRIVER_RESERVE
+    each = (limit - driver) // workers
+    if each < WORKER_LEAST:
+        fit = max(0, (limit - driver) // WORKER_LEAST)
+        raise ResourceError(
+            f"{limit / 1e6:.0f} MB leave {max(0, each) / 1e6:.0f} MB for each of {workers} workers"
+            f", {WORKER_LEAST / 1e6:.0f} MB are needed",
+            "--memory, --workers",
+            f"use --workers {fit} or more memory" if fit else "use --scheduler threads",
+        )
+    return each
+
+
+@contextmanager
+def open_client(
+    scheduler: str, workers: int | None, memory: int | None
+) -> Iterator[tuple[Any, int]]:
+    """Give a Dask client and the number of threads of all its workers.
+
+    Parameters
+    ----------
+    scheduler : str
+        ``threads``, ``processes`` or the address of a Dask scheduler.
+    workers : int, optional
+        Default: the cores of this machine, or all threads of the cluster at the address.
+    memory : int, optional
+        Bytes for this process and all its worker processes.
+
+    Raises
+    ------
+    InputError
+        If the scheduler or the number makes no sense.
+    RunError
+        If nothing answers at the address, or its workers have other code.
+    ResourceError
+        If the memory does not suffice.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"{workers} workers", "--workers", "use at least 1")
+    if "://" in scheduler:
+        with _remote(scheduler) as client:
+            yield client, workers or max(1, sum(client.nthreads().values()))
+        return
+    if scheduler not in ("threads", "processes"):
+        raise InputError(
+            f"there is no scheduler {scheduler!r}",
+            "--scheduler",
+            "use threads, processes or the address of a Dask scheduler (tcp://host:port)",
+        )
+    import dask
+    from distributed import Client, LocalCluster
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    count = workers or default_workers()
+    options: dict[str, Any] = (
+        {"processes": False, "n_workers": 1, "threads_per_worker": count, "memory_limit": 0}
+        if scheduler == "threads"
+        else {
+            "processes": True,
+            "n_workers": count,
+            "threads_per_worker": 1,
+            "host": "127.0.0.1",
+            "memory_limit": worker_memory(memory, count),
+            "env": worker_environment(),
+        }
+    )
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(1))
+        stack.enter_context(_quiet())
+        stack.enter_context(dask.config.set(_LOCAL_CONFIG))
+        cluster = stack.enter_context(
+            LocalCluster(dashboard_address=None, **options)  # type: ignore[no-untyped-call]
+        )
+        stack.callback(lambda: cluster.sync(_end, cluster, scheduler == "threads"))
+        client = Client(cluster)  # type: ignore[no-untyped-call]
+        yield stack.enter_context(client), count
+
+
+async def _end(cluster: Any, threads: bool) -> None:
+    """Close the workers of a local cluster without waiting for tiles cancelled in the middle."""
+    options: dict[str, Any] = {"executor_wait": False, "nanny": False} if threads else {}
+    closing = [worker.close(timeout=1, **options) for worker in cluster.workers.values()]
+    await asyncio.gather(*closing, return_exceptions=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own remarks on dead workers out of the log: the dispatch reports them."""
+    loggers = [logging.getLogger(f"distributed.{n}") for n in ("scheduler", "nanny", "worker")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _remote(address: str) -> Iterator[Any]:
+    """Connect to a running cluster whose workers have the same code as this process."""
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=30)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"no Dask scheduler answers ({error})", address, "start one or use --scheduler threads"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=60)
+            told = client.run(code_fingerprint, REMOTE_ROOMS)
+        except TimeoutError as error:
+            raise RunError("the cluster has no worker", address, "start workers there") from error
+        except (ImportError, RunError) as error:
+            raise RunError(
+                f"a worker cannot load tuban ({error})", address, "install this version there"
+            ) from error
+        mine = code_fingerprint(REMOTE_ROOMS)
+        if other := sorted(w for w, code in told.items() if code != mine):
+            raise RunError(
+                "workers have another version of tuban: results would differ",
+                f"{address}: {', '.join(other)}",
+                "install this version there",
+            )
+        yield client

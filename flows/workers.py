@@ -1,0 +1,230 @@
+"""Tiles on Dask: threads, processes or an address; bounded, with retries and dead letters.
+
+All three go through one `distributed` client, so that order, retries and failures are the same
+everywhere. In-process threads start in a tenth of a second once the library is loaded.
+"""
+
+import logging
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from configs.errors import InputError, RasterError, RunError, TubanError
+from flows.cluster import open_client
+
+__all__ = ["TileResult", "map_tiles"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+RETRIES = 2
+HOPELESS = 8
+"""So many tiles failed and none succeeded: the fault is not in the tiles."""
+
+
+@dataclass(frozen=True)
+class TileResult(Generic[R]):
+    """What came of one tile.
+
+    Attributes
+    ----------
+    value : object or None
+        What the function returned.
+    failure : str or None
+        Why the tile was given up; then `value` is None.
+    attempts : int
+        1 where the first attempt succeeded.
+    pid, host : int, str
+        Process that made the value; 0 and "" for a failure.
+    seconds : float
+        Wall time of the successful attempt.
+    """
+
+    value: R | None
+    failure: str | None
+    attempts: int
+    pid: int
+    host: str
+    seconds: float
+
+
+def map_tiles(
+    function: Callable[[T], R],
+    tiles: Sequence[T],
+    *,
+    scheduler: str = "threads",
+    workers: int | None = None,
+    memory: int | None = None,
+    retries: int = RETRIES,
+) -> Iterator[tuple[T, TileResult[R]]]:
+    """Work tiles side by side; yield each with its result as it is done.
+
+    At most 2 × workers tiles are in flight, handed out in the given order. A failing read
+    (`RasterError`, `OSError`) is tried again at the end of the queue; a tile whose worker died is
+    tried again alone, since its neighbours may have died of it. A tile that fails every time is
+    yielded with its failure and the others go on. Any other error is raised at once. Closing the
+    iterator (or Ctrl-C) cancels what is in flight; what was yielded is not touched.
+
+    Parameters
+    ----------
+    function : callable
+        Module-level function, or `functools.partial` of one: a bare worker must be able to import
+        it. Arguments and value are pickled; pass paths and small tables, never rasters.
+    tiles : sequence
+        Picklable; a ``name`` attribute is used in messages.
+    scheduler : str
+        ``threads``, ``processes``, or the address of a Dask scheduler (``tcp://…``).
+    workers : int, optional
+        Threads or processes; default: the cores of this machine. For an address: the number that
+        bounds the tiles in flight, default all threads of the cluster.
+    memory : int, optional
+        Bytes that the whole run may take; default: what the machine or its container allows.
+    retries : int
+        Further attempts after the first.
+
+    Raises
+    ------
+    RunError
+        If no tile at all can be worked, or the cluster cannot be used.
+    ResourceError
+        If the memory does not suffice for the workers.
+    """
+    _require_importable(function)
+    if not tiles:
+        return
+    with open_client(scheduler, workers, memory) as (client, width):
+        yield from _Dispatch(client, function, deque(tiles), 2 * width, retries).results()
+
+
+@dataclass
+class _Try(Generic[T]):
+    tile: T
+    attempts: int = 0
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.tile, "name", self.tile))
+
+
+@dataclass
+class _Dispatch(Generic[T, R]):
+    """One pass over the tiles."""
+
+    client: Any
+    function: Callable[[T], R]
+    queue: deque[T]
+    bound: int
+    retries: int
+    again: deque[_Try[T]] = field(default_factory=deque)
+    alone: deque[_Try[T]] = field(default_factory=deque)
+    flying: dict[Any, _Try[T]] = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0
+
+    def results(self) -> Iterator[tuple[T, TileResult[R]]]:
+        from distributed import as_completed
+
+        landed = as_completed()  # type: ignore[no-untyped-call]
+        try:
+            while self._launch(landed):
+                future = next(landed)
+                attempt = self.flying.pop(future)
+                attempt.attempts += 1
+                result = self._judge(future, attempt)
+                future.release()
+                if result is not None:
+                    yield attempt.tile, result
+        finally:
+            if self.flying:
+                self.client.cancel(list(self.flying), force=True)
+
+    def _launch(self, landed: Any) -> bool:
+        """Fill the flight up to its bound; return whether anything is still to come."""
+        while len(self.flying) < self.bound and (self.queue or self.again):
+            self._submit(_Try(self.queue.popleft()) if self.queue else self.again.popleft(), landed)
+        if not self.flying and self.alone:
+            self._submit(self.alone.popleft(), landed)
+        return bool(self.flying)
+
+    def _submit(self, attempt: _Try[T], landed: Any) -> None:
+        future = self.client.submit(_work, self.function, attempt.tile, pure=False)
+        self.flying[future] = attempt
+        landed.add(future)
+
+    def _judge(self, future: Any, attempt: _Try[T]) -> TileResult[R] | None:
+        """Return the result; None if the tile is tried again."""
+        if future.status == "finished":
+            self.done += 1
+            value, pid, host, seconds = future.result()
+            return TileResult(value, None, attempt.attempts, pid, host, seconds)
+        if future.status != "error":
+            raise RunError(
+                f"tile {attempt.name} was {future.status}: the scheduler went away",
+                "Dask scheduler",
+                "run the same command again: it goes on where it stopped",
+            )
+        error = future.exception()
+        queue = self._queue_for(error)
+        if queue is None:
+            raise error
+        why = _why(error)
+        if attempt.attempts <= self.retries:
+            log.warning(
+                "tile %s: %s; retry %d of %d", attempt.name, why, attempt.attempts, self.retries
+            )
+            queue.append(attempt)
+            return None
+        log.error("tile %s: given up after %d attempts: %s", attempt.name, attempt.attempts, why)
+        self.failed += 1
+        if self.failed >= HOPELESS and not self.done:
+            raise RunError(
+                f"none of the first {self.failed} tiles can be worked: {why}",
+                f"tile {attempt.name}",
+                "mend the cause (see the log; `tuban doctor`), then run the same command again",
+            ) from error
+        return TileResult(None, why, attempt.attempts, 0, "", 0.0)
+
+    def _queue_for(self, error: BaseException) -> deque[_Try[T]] | None:
+        from distributed import KilledWorker
+
+        if isinstance(error, KilledWorker | MemoryError):
+            return self.alone
+        if isinstance(error, RasterError):
+            return self.again
+        if isinstance(error, OSError) and not isinstance(error, TubanError):
+            return self.again
+        return None
+
+
+def _work(function: Callable[[T], R], tile: T) -> tuple[R, int, str, float]:
+    start = time.perf_counter()
+    value = function(tile)
+    return value, os.getpid(), socket.gethostname(), time.perf_counter() - start
+
+
+def _why(error: BaseException) -> str:
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return "its worker process died"
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return error.what if isinstance(error, TubanError) else f"{type(error).__name__}: {error}"
+
+
+def _require_importable(function: Callable[..., Any]) -> None:
+    inner = function.func if isinstance(function, partial) else function
+    name = getattr(inner, "__qualname__", "<object>")
+    if "<" in name or inner.__module__ == "__main__":
+        raise InputError(
+            f"{name} cannot be imported by a worker",
+            "map_tiles",
+            "pass a function defined at the top of a module",
+        )
