@@ -1,0 +1,177 @@
+"""Change patches drawn elsewhere and delivered as a layer, read into the patch table."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+
+from clues.attributes import read_fields
+from clues.quality import REPORT_COLUMNS, clean_geometries, report_rows, unique_keys
+from clues.sources import open_source
+from configs.errors import LayerError
+from configs.layers import PatchSource, patch_fields
+from configs.vocabulary import Use, change_types, find_use, tblx_use, uses
+from tiles.geodesy import DM2_PER_M2, ellipsoidal_area, sheet_number, to_cgcs2000
+
+__all__ = ["load_patches", "read_patches"]
+
+log = logging.getLogger(__name__)
+
+
+def read_patches(source: PatchSource, folder: Path, crs: str) -> Any:
+    """Return the patch table of `load_patches`; report rows are logged as warnings."""
+    patches, report = load_patches(source, folder, crs)
+    for row in report.itertuples():
+        log.warning(
+            "%s row %s %s: %s (%s)", row.source, row.row, row.field, row.problem, row.remedy
+        )
+    return patches
+
+
+def load_patches(source: PatchSource, folder: Path, crs: str) -> tuple[Any, pd.DataFrame]:
+    """Read delivered patches.
+
+    Parameters
+    ----------
+    source : PatchSource
+        The layer and how to read it.
+    folder : Path
+        Relative sources are taken from here.
+    crs : str
+        CRS of the run.
+
+    Returns
+    -------
+    patches : GeoDataFrame
+        The patch columns of the product, in order of county, then north to south by the whole
+        metre, then west to east. `patch_id` is the deliverer's number (``rowN`` without one,
+        ``#2`` for doubles); `confidence` is −1; a patch has no pixels.
+    report : DataFrame
+        Row-level report, see `clues.quality.REPORT_COLUMNS`.
+
+    Raises
+    ------
+    LayerError
+        If the layer is refused, or a patch has no date and none is given.
+    """
+    import geopandas
+
+    path = folder / source.source
+    layer = open_source(
+        path,
+        layer=source.layer,
+        encoding=source.encoding,
+        crs=source.crs,
+        crs_override=source.crs_override,
+    )
+    where = str(path)
+    table, report = read_fields(
+        layer, patch_fields(), source.fields, source.units, {}, name=path.name, where=where
+    )
+    geometry, problems = clean_geometries(layer.geometry.to_crs(crs).to_numpy(), crs)
+    faulty = np.flatnonzero(problems != "")
+    gone = shapely.is_missing(geometry)
+    effects = np.where(gone[faulty], "row left out", "repaired")
+    remedy = "mend the outline in the source"
+    report.append(
+        report_rows(
+            path.name, faulty + 1, None, "geometry", None, problems[faulty], remedy, effects
+        )
+    )
+    _add_dates(table, source, where)
+    _add_uses(table, source)
+    keys = unique_keys("patch", table["id"].tolist(), table["row"].tolist(), geometry)
+    table["patch_id"] = [str(k).removeprefix("patch:") for k in keys]
+    patches = geopandas.GeoDataFrame(table[~gone], geometry=geometry[~gone], crs=crs)
+    patches = _with_places(patches.reset_index(drop=True), crs)
+    return patches, pd.concat(report, ignore_index=True)[REPORT_COLUMNS]
+
+
+def _add_dates(table: pd.DataFrame, source: PatchSource, where: str) -> None:
+    for name, given in (("before", source.before_date), ("after", source.after_date)):
+        dates = table[f"{name}_date"].map(lambda d, given=given: given if d is None else d)
+        missing = np.flatnonzero([d is None for d in dates])
+        if len(missing):
+            raise LayerError(
+                f"{len(missing)} patches have no {name} date, first in row {missing[0] + 1}",
+                where,
+                f"give `{name}_date:` under patches, or name the field under `fields:`",
+            )
+        table[f"{name}_from"] = table[f"{name}_to"] = dates.astype(object)
+    wrong = np.flatnonzero(table["before_from"] > table["after_to"])
+    if len(wrong):
+        raise LayerError(
+            f"{len(wrong)} patches have a before date after their after date, "
+            f"first in row {wrong[0] + 1}",
+            where,
+            "swap the two fields under `fields:`",
+        )
+
+
+def _add_uses(table: pd.DataFrame, source: PatchSource) -> None:
+    """Add use, tblx and change type: the stated use if it is known, else what TBLX stands for."""
+    by_word = {word.strip().casefold(): uses()[code] for word, code in source.uses.items()}
+    type_of_use = {c.use: c.code for c in reversed(change_types())}
+    found: list[Use] = []
+    for word, tblx in zip(table["use"], table["type"], strict=True):
+        stated = by_word.get((word or "").casefold()) or find_use(word, source.scheme)
+        found.append(stated or tblx_use(tblx) or uses()["unknown"])
+    of_type = [type_of_use.get(getattr(tblx_use(t), "code", ""), "unknown") for t in table["type"]]
+    of_use = [type_of_use.get(u.code, "unknown") for u in found]
+    table["use"] = [u.code for u in found]
+    table["tblx"] = table["type"]
+    table["change_type"] = [
+        t if t != "unknown" else u for t, u in zip(of_type, of_use, strict=True)
+    ]
+
+
+def _with_places(patches: Any, crs: str) -> Any:
+    """Add areas, anchors, centres and the columns a detected patch has; sort; select."""
+    geometry = patches.geometry.to_numpy()
+    patches["source_id"] = patches["id"]
+    patches["area_dm2"] = np.rint(ellipsoidal_area(geometry, crs) * DM2_PER_M2).astype(np.int64)
+    bounds = shapely.bounds(geometry)
+    per_metre = 1e5 if pyproj.CRS(crs).is_geographic else 1.0
+    patches["anchor_row"] = np.floor(-bounds[:, 3] * per_metre).astype(np.int64)
+    patches["anchor_col"] = np.floor(bounds[:, 0] * per_metre).astype(np.int64)
+    centre = to_cgcs2000(shapely.get_coordinates(shapely.centroid(geometry)), crs)
+    patches["lon"], patches["lat"] = centre[:, 0], centre[:, 1]
+    patches["sheet"] = [sheet_number(float(x), float(y)) for x, y in centre]
+    patches["county_code"] = patches["county_code"].map(lambda c: c or "").astype(object)
+    patches["county_name"] = patches["county_name"].map(lambda c: c or "").astype(object)
+    patches["n_pixels"], patches["confidence"] = np.int64(0), np.int64(-1)
+    patches["magnitude"] = np.nan
+    patches["from_cover"] = patches["to_cover"] = None
+    order = ["county_code", "anchor_row", "anchor_col", "patch_id"]
+    return patches.sort_values(order, ignore_index=True)[[*PATCH_COLUMNS, "geometry"]]
+
+
+PATCH_COLUMNS = [
+    "patch_id",
+    "source_id",
+    "county_code",
+    "county_name",
+    "anchor_row",
+    "anchor_col",
+    "n_pixels",
+    "area_dm2",
+    "before_from",
+    "before_to",
+    "after_from",
+    "after_to",
+    "change_type",
+    "tblx",
+    "use",
+    "confidence",
+    "magnitude",
+    "from_cover",
+    "to_cover",
+    "lon",
+    "lat",
+    "sheet",
+]
+"""Columns of the patch table before `geometry`, the same as those of detected patches."""

@@ -1,0 +1,313 @@
+"""One-Map layers by role: source and description in, one clean table per role out."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from clues.attributes import read_fields
+from clues.codes import add_classes, add_right_kind, add_uses
+from clues.quality import (
+    REPORT_COLUMNS,
+    area_mismatches,
+    clean_geometries,
+    overlapping_features,
+    report_rows,
+    unique_keys,
+)
+from clues.sources import open_source
+from configs.layers import LayersFile, LayerSpec, Until, role_fields
+from configs.vocabulary import roles
+from tiles.files import fingerprint
+from tiles.geodesy import ellipsoidal_area
+
+__all__ = [
+    "ANY_GEOMETRY",
+    "DOCUMENT_ROLES",
+    "LayerTable",
+    "OneMap",
+    "build_onemap",
+    "layers_fingerprint",
+    "read_onemap",
+]
+
+ANY_GEOMETRY = ("road_network", "lead")
+"""Roles whose features may be lines or points; those do not cut patches."""
+
+DOCUMENT_ROLES = (
+    "approval",
+    "supply",
+    "registration",
+    "approved_unbuilt",
+    "project",
+    "temporary",
+    "facility",
+    "mining_right",
+    "reserve",
+)
+"""Roles whose features are documents; one without geometry is kept as "not on the map"."""
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """All features of one role.
+
+    Attributes
+    ----------
+    table : GeoDataFrame
+        One row per feature on the map, sorted by `key`; columns of the role's fields (always all
+        of them, None or NaN where the source does not tell), `geometry`, `source`, `row`.
+    rejects : DataFrame
+        Row-level report, see `clues.quality.REPORT_COLUMNS`.
+    not_on_map : DataFrame
+        Documents without a usable geometry, with their fields; they cover nothing.
+    version : str
+        12 hex digits over the bytes of the sources and how they are read.
+    complete : bool or date
+        Whether absence from the layer means that there is none; a date: up to that day.
+    """
+
+    role: str
+    specs: tuple[LayerSpec, ...]
+    table: Any
+    rejects: pd.DataFrame
+    not_on_map: pd.DataFrame
+    version: str
+    complete: bool | dt.date
+
+    @property
+    def spec(self) -> LayerSpec:
+        """Description of the first source."""
+        return self.specs[0]
+
+    def is_complete(self, on: dt.date | None = None) -> bool:
+        """Tell whether absence on a day is known to be absence; None asks about any day."""
+        if isinstance(self.complete, bool):
+            return self.complete
+        return on is not None and on <= self.complete
+
+
+@dataclass(frozen=True)
+class OneMap:
+    """The layers of a county by role, all in one CRS."""
+
+    crs: str
+    layers: Mapping[str, LayerTable]
+    file: LayersFile
+
+    def is_complete(self, role: str, on: dt.date | None = None) -> bool:
+        """Tell whether absence from a role's layer is known to be absence; no layer tells none."""
+        return role in self.layers and self.layers[role].is_complete(on)
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """Polygon features of all roles: columns role, key, position (in its table), geometry.
+
+        Ordered by role, then key.
+        """
+        frames = []
+        for role, layer in self.layers.items():
+            geometry = layer.table.geometry.to_numpy()
+            areal = np.flatnonzero(np.isin(shapely.get_type_id(geometry), (3, 6)))
+            keys = layer.table["key"].to_numpy(dtype=object)[areal]
+            frames.append(
+                pd.DataFrame(
+                    {"role": role, "key": keys, "position": areal, "geometry": geometry[areal]}
+                )
+            )
+        if not frames:
+            return pd.DataFrame({"role": [], "key": [], "position": [], "geometry": []})
+        return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def rejects(self) -> pd.DataFrame:
+        """Row-level report of all layers, with the role in front."""
+        frames = [t.rejects.assign(role=r) for r, t in self.layers.items()]
+        report = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        return report.reindex(columns=["role", *REPORT_COLUMNS])
+
+
+def read_onemap(file: Path, *, crs: str) -> OneMap:
+    """Read all layers of a layers file into one CRS.
+
+    Raises
+    ------
+    ConfigError
+        If the layers file breaks its contract.
+    LayerError
+        If a layer is refused; nothing is half-loaded.
+    """
+    return build_onemap(LayersFile.load(file), crs=crs)
+
+
+def build_onemap(file: LayersFile, *, crs: str) -> OneMap:
+    """Read all layers of an already loaded `file` into one CRS, see `read_onemap`."""
+    layers = {}
+    for role in roles():
+        specs = tuple(spec for spec in file.layers if spec.role == role)
+        if specs:
+            layers[role] = _read_role(role, specs, crs)
+    return OneMap(crs, layers, file)
+
+
+def _read_role(role: str, specs: tuple[LayerSpec, ...], crs: str) -> LayerTable:
+    import geopandas
+
+    parts, reports = [], []
+    for spec in specs:
+        part, report = _read_source(spec, crs)
+        parts.append(part)
+        reports.append(report)
+    table = pd.concat(parts, ignore_index=True)
+    geometry = table.pop("geometry").to_numpy(dtype=object)
+    table.insert(0, "key", unique_keys(role, table["id"].tolist(), table["row"].tolist(), geometry))
+    reports.append(_doubles(table))
+    on_map = ~shapely.is_missing(geometry)
+    order = np.argsort(table["key"].to_numpy(dtype=str), kind="stable")
+    order = order[on_map[order]]
+    result = geopandas.GeoDataFrame(table.iloc[order], geometry=geometry[order], crs=crs)
+    result = result.reset_index(drop=True)
+    reports.extend(_checks(role, specs, result, crs))
+    lost = table[~on_map] if role in DOCUMENT_ROLES else table.iloc[:0]
+    rejects = pd.concat(reports, ignore_index=True)[REPORT_COLUMNS]
+    key_of = dict(zip(zip(table["source"], table["row"], strict=True), table["key"], strict=True))
+    rejects["key"] = [key_of[p] for p in zip(rejects["source"], rejects["row"], strict=True)]
+    return LayerTable(
+        role,
+        specs,
+        result,
+        rejects.sort_values(["source", "row", "field", "problem"], ignore_index=True),
+        lost.sort_values("key", ignore_index=True),
+        _version(specs),
+        _completeness(specs),
+    )
+
+
+def _read_source(spec: LayerSpec, crs: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of one source with parsed fields and clean geometry, and the report."""
+    source = open_source(
+        spec.source,
+        layer=spec.layer,
+        encoding=spec.encoding,
+        crs=spec.crs,
+        crs_override=spec.crs_override,
+    )
+    table, report = read_fields(
+        source,
+        role_fields(spec.role),
+        spec.fields,
+        spec.units,
+        spec.constants,
+        name=spec.source.name,
+        where=str(spec.source),
+    )
+    polygons = spec.role not in ANY_GEOMETRY
+    projected = source.geometry.to_crs(crs).to_numpy()
+    table["geometry"], problems = clean_geometries(projected, crs, polygons=polygons)
+    faulty = np.flatnonzero(problems != "")
+    left_out = shapely.is_missing(table["geometry"].to_numpy())[faulty]
+    for out, effect, remedy in (
+        (True, "row left out", "draw the feature; until then it is not on the map"),
+        (False, "repaired", "check the repaired outline and mend the source"),
+    ):
+        rows = faulty[left_out == out]
+        report.append(
+            report_rows(
+                spec.source.name, rows + 1, None, "geometry", None, problems[rows], remedy, effect
+            )
+        )
+    if spec.role == "landuse":
+        report.append(add_classes(table, spec))
+    if "use" in table:
+        report.append(add_uses(table, spec))
+    if spec.role == "mining_right":
+        add_right_kind(table, spec)
+    return table, pd.concat(report, ignore_index=True)
+
+
+def _doubles(table: pd.DataFrame) -> pd.DataFrame:
+    """Report features whose id was there before."""
+    double = table["key"].str.contains("#").to_numpy()
+    rows = table[double]
+    return report_rows(
+        "",
+        rows["row"].to_numpy(),
+        rows["key"].to_numpy(dtype=object),
+        "id",
+        rows["id"].to_numpy(dtype=object),
+        "the id stands more than once",
+        "give each feature its own id; it is told apart by #2, #3 …",
+        "listed",
+    ).assign(source=rows["source"].to_numpy())
+
+
+def _checks(role: str, specs: tuple[LayerSpec, ...], table: Any, crs: str) -> list[pd.DataFrame]:
+    """Report stated areas that differ from the drawn ones, and overlaps where none may be."""
+    reports = []
+    geometry, keys = table.geometry.to_numpy(), table["key"].to_numpy(dtype=object)
+    rows, sources = table["row"].to_numpy(), table["source"].to_numpy(dtype=object)
+    if "area_m2" in table and role != "facility":
+        drawn = ellipsoidal_area(geometry, crs)
+        stated = table["area_m2"].to_numpy(dtype=float)
+        wrong = area_mismatches(stated, drawn)
+        text = [f"stated {stated[i]:.2f} m², drawn {drawn[i]:.2f} m²" for i in wrong]
+        remedy = "check the outline, and the unit under `units:`"
+        reports.append(
+            report_rows(
+                "", rows[wrong], keys[wrong], "area_m2", stated[wrong], text, remedy, "listed"
+            ).assign(source=sources[wrong])
+        )
+    if any(spec.no_overlap for spec in specs) and role not in ANY_GEOMETRY:
+        first, second, area = overlapping_features(geometry, lambda g: ellipsoidal_area(g, crs))
+        text = [f"overlaps {keys[j]} by {a:.2f} m²" for j, a in zip(second, area, strict=True)]
+        remedy = "mend one of the two outlines, or find out why the place was granted twice"
+        reports.append(
+            report_rows(
+                "", rows[first], keys[first], "geometry", None, text, remedy, "listed"
+            ).assign(source=sources[first])
+        )
+    return reports
+
+
+def _source_fingerprint(source: Path) -> str:
+    """Return a fingerprint of a source with the files that belong to it; "" if it is missing."""
+    if not source.exists():
+        return ""
+    files = [source]
+    if source.suffix.lower() == ".shp":
+        files = sorted(p for p in source.parent.iterdir() if p.stem == source.stem)
+    return "".join(fingerprint(path) for path in files)
+
+
+def _version(specs: tuple[LayerSpec, ...]) -> str:
+    digest = hashlib.sha256()
+    for spec in specs:
+        settings = spec.model_dump(mode="json", exclude={"source"})
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        digest.update(_source_fingerprint(spec.source).encode())
+    return digest.hexdigest()[:12]
+
+
+def layers_fingerprint(file: Path) -> str:
+    """Return a fingerprint of a layers file and of all sources it names, 32 hex digits."""
+    digest = hashlib.sha256(fingerprint(file).encode())
+    layers = LayersFile.load(file)
+    for source in (*layers.layers, *((layers.patches,) if layers.patches else ())):
+        digest.update(_source_fingerprint(source.source).encode())
+    return digest.hexdigest()[:32]
+
+
+def _completeness(specs: tuple[LayerSpec, ...]) -> bool | dt.date:
+    """Return the completeness of all sources together: any incomplete one makes it incomplete."""
+    if not all(spec.complete for spec in specs):
+        return False
+    limits = [spec.complete.until for spec in specs if isinstance(spec.complete, Until)]
+    return min(limits) if limits else True

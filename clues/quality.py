@@ -1,0 +1,185 @@
+"""Quality of layers, row by row: geometry made clean, keys made unique, defects reported.
+
+A report row says which source row, field and value is wrong, what became of it (`effect`), and
+the remedy. A document is never dropped for a bad attribute: that would turn an unreadable date
+into "no approval". Its value becomes unknown; only rows that cannot be put on the map are left out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+__all__ = [
+    "DEGREE_GRID",
+    "METRE_GRID",
+    "REPORT_COLUMNS",
+    "area_mismatches",
+    "clean_geometries",
+    "overlapping_features",
+    "polygon_parts",
+    "report_rows",
+    "unique_keys",
+]
+
+METRE_GRID = 0.001
+"""Coordinates are kept to 1 mm."""
+
+DEGREE_GRID = 1e-10
+"""Coordinates in degrees are kept to about 0.01 mm, so that areas keep their 0.01 m²."""
+
+REPORT_COLUMNS = ["source", "row", "key", "field", "value", "problem", "remedy", "effect"]
+"""`effect` is one of: row left out, value unknown, repaired, listed."""
+
+MIN_OVERLAP_M2 = 1.0
+"""Overlaps within one layer below this come from digitising, not from the documents."""
+
+AREA_DIFFERENCE = 0.05
+"""Relative difference of a stated area from the drawn one that is worth a look."""
+
+POLYGON_TYPES = (3, 6)
+
+
+def report_rows(
+    source: str,
+    rows: NDArray[np.int64],
+    keys: NDArray[np.object_] | None,
+    field: str,
+    values: Any,
+    problem: Any,
+    remedy: str,
+    effect: Any,
+) -> pd.DataFrame:
+    """Return report rows for the 1-based source `rows`; all but the names may be arrays."""
+    frame = pd.DataFrame({"row": np.asarray(rows, np.int64)})
+    frame["source"], frame["key"] = source, None if keys is None else keys
+    frame["field"], frame["value"] = field, values
+    frame["problem"], frame["remedy"], frame["effect"] = problem, remedy, effect
+    frame["value"] = frame["value"].map(lambda v: None if v is None else str(v)).astype(object)
+    return frame[REPORT_COLUMNS]
+
+
+def polygon_parts(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return geometries with only their polygons, as Polygon or MultiPolygon; None where none."""
+    result = np.array(geometries, dtype=object)
+    kinds = shapely.get_type_id(result)
+    mixed = np.flatnonzero(~np.isin(kinds, (*POLYGON_TYPES, -1)))
+    for i in mixed:
+        parts = shapely.get_parts(shapely.get_parts(result[i]))
+        polygons = [p for p in parts if p.geom_type == "Polygon" and not p.is_empty]
+        result[i] = shapely.union_all(polygons) if polygons else None
+    result[shapely.is_empty(result)] = None
+    return result
+
+
+def clean_geometries(
+    geometries: NDArray[np.object_], crs: str, *, polygons: bool = True
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Make geometries two-dimensional, valid and of fixed precision.
+
+    Parameters
+    ----------
+    geometries : ndarray of object, shape (n,)
+        In `crs`; None for a missing one.
+    crs : str
+        Its unit sets the precision: 1 mm, or 1e-10 degrees.
+    polygons : bool
+        Whether only polygons count; other parts are dropped.
+
+    Returns
+    -------
+    clean : ndarray of object, shape (n,)
+        Normalised; None where nothing usable is left.
+    problems : ndarray of object, shape (n,)
+        Why a geometry was repaired or is None; "" where it was fine.
+    """
+    clean = shapely.force_2d(np.asarray(geometries, dtype=object))
+    problems = np.full(len(clean), "", dtype=object)
+    missing = shapely.is_missing(clean) | shapely.is_empty(clean)
+    problems[missing], clean[missing] = "no geometry", None
+    finite = np.ones(len(clean), dtype=bool)
+    coordinates, owner = shapely.get_coordinates(clean, return_index=True)
+    finite[owner[~np.isfinite(coordinates).all(axis=1)]] = False
+    problems[~finite], clean[~finite] = "coordinates that are no numbers", None
+    invalid = np.flatnonzero(~shapely.is_missing(clean) & ~shapely.is_valid(clean))
+    problems[invalid] = shapely.is_valid_reason(clean[invalid])
+    clean[invalid] = shapely.make_valid(clean[invalid], method="structure", keep_collapsed=False)
+    grid = DEGREE_GRID if pyproj.CRS(crs).is_geographic else METRE_GRID
+    clean = shapely.normalize(shapely.set_precision(clean, grid))
+    if polygons:
+        clean = polygon_parts(clean)
+    empty = ~shapely.is_missing(clean) & shapely.is_empty(clean)
+    clean[empty] = None
+    problems[shapely.is_missing(clean) & (problems == "")] = "no area on the map"
+    return clean, problems
+
+
+def unique_keys(
+    role: str, ids: Sequence[str | None], rows: Sequence[int], geometries: NDArray[np.object_]
+) -> NDArray[np.object_]:
+    """Return one key per feature: ``role:id``, ``role:rowN`` without an id, ``#2`` for doubles.
+
+    Doubles are numbered by their geometry, then row, so that the order of rows in the source does
+    not matter.
+    """
+    keys: NDArray[np.object_] = np.array(
+        [f"{role}:{i}" if i else f"{role}:row{r}" for i, r in zip(ids, rows, strict=True)],
+        dtype=object,
+    )
+    series = pd.Series(keys)
+    double = [int(i) for i in np.flatnonzero(series.duplicated(keep=False))]
+    order = sorted(
+        double, key=lambda i: (keys[i], shapely.to_wkb(geometries[i], hex=True) or "", rows[i])
+    )
+    previous, count = "", 0
+    for i in order:
+        count = count + 1 if keys[i] == previous else 1
+        previous = keys[i]
+        if count > 1:
+            keys[i] = f"{keys[i]}#{count}"
+    return keys
+
+
+def overlapping_features(
+    geometries: NDArray[np.object_], areas_of: Any
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return pairs of features that overlap by at least 1 m², each pair once.
+
+    Parameters
+    ----------
+    geometries : ndarray of object, shape (n,)
+        Clean polygons.
+    areas_of : callable
+        Gives m² of an array of polygons.
+
+    Returns
+    -------
+    first, second : ndarray of int64, shape (pairs,)
+        Indices, first < second, sorted.
+    area_m2 : ndarray of float64, shape (pairs,)
+    """
+    tree = shapely.STRtree(geometries)
+    first, second = tree.query(geometries, predicate="intersects").astype(np.int64)
+    once = first < second
+    first, second = first[once], second[once]
+    apart = shapely.touches(geometries[first], geometries[second])
+    first, second = first[~apart], second[~apart]
+    common = polygon_parts(shapely.intersection(geometries[first], geometries[second]))
+    area = np.asarray(areas_of(common), dtype=np.float64)
+    keep = area >= MIN_OVERLAP_M2
+    first, second, area = first[keep], second[keep], area[keep]
+    order = np.lexsort((second, first))
+    return first[order], second[order], area[order]
+
+
+def area_mismatches(
+    stated_m2: NDArray[np.float64], drawn_m2: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the rows whose stated area differs from the drawn one by more than 5 %."""
+    with np.errstate(invalid="ignore"):
+        wrong = np.abs(stated_m2 - drawn_m2) > AREA_DIFFERENCE * np.maximum(stated_m2, drawn_m2)
+    return np.flatnonzero(wrong).astype(np.int64)
