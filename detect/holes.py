@@ -51,7 +51,7 @@ def gaps_to_fill(
         np.maximum.at(most, gap, beside)
     small = (size <= hole_px) & (least == most)
     small[0] = False  # the outside
-    return inner[small[gap]]
+    return np.asarray(inner[small[gap]])
 
 
 def _label_background(

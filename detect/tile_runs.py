@@ -6,6 +6,7 @@ any tiling.
 
 import dataclasses
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,12 @@ MEMBER_SEED = 64
 """Seed of the hash that chooses the member pixels of a component."""
 
 FAR = np.iinfo(np.int64).max
+DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What reading a broken npz may raise."""
+
 HEADER = ("connectivity", "floor_px", "min_strong", "limit", "noise_pixels", "noise_components")
 
 
@@ -253,7 +260,7 @@ class TileRuns:
             stats = Statistics(**{n: stored[f"stats_{n}"].astype(np.int64) for n in names})
             members = Members.of(stored["member_comp"].astype(np.int64), member_row, member_col)
             votes, comp = stored["votes"].astype(np.int32), stored["comp"].astype(np.int32)
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise InputError(
                 f"no tile product can be read ({error})",
                 str(path),
@@ -353,13 +360,17 @@ def label_tile(
 
 
 def _statistics(
-    scores: ScoreArrays, core: Extent, runs: tuple[NDArray[np.int64], ...], count: int
+    scores: ScoreArrays,
+    core: Extent,
+    runs: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    count: int,
 ) -> Statistics:
     sums = np.zeros((count, 3), np.int64)
     box = np.tile(np.array([FAR, -FAR, FAR, -FAR]), (count, 1))
     score = np.ascontiguousarray(scores.score, np.uint16)
     strong = np.ascontiguousarray(scores.strong)
-    run_statistics(*runs, score, strong, core.row0, core.col0, sums, box)
+    row, first, last, comp = runs
+    run_statistics(row, first, last, comp, score, strong, core.row0, core.col0, sums, box)
     return Statistics(*sums.T.copy(), *box.T.copy())
 
 

@@ -1,0 +1,265 @@
+"""Local statistics of change: robust scores, smoothed magnitudes, texture, structure.
+
+All windows are given in metres on the ground and turned into whole pixels once; the halo a block
+needs follows from them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.kernels.pixels import (
+    add_squares,
+    change_length,
+    correlation_factor,
+    robust_scores,
+    subtract_squared_means,
+)
+from detect.kernels.smooth import add_box_sums, box_sums, fir_smooth
+from detect.sample import column_medians, robust_spread
+from tiles.block import Block
+
+__all__ = [
+    "Gaussian",
+    "RobustScale",
+    "VectorState",
+    "box_radius",
+    "fit_scale",
+    "fit_vector",
+    "inverse_box_count",
+    "local_correlation",
+    "local_variance",
+    "scaled",
+    "smoothing_px",
+    "vector_halo",
+    "vector_statistic",
+]
+
+SMOOTHING_M = 20.0
+"""Standard deviation of the Gaussian over a magnitude: the size of a building plot."""
+
+SMOOTHING_MIN_PX = 0.7
+"""Least smoothing in pixels."""
+
+CLIP = (-6.0, 10.0)
+"""Range of robust scores: keeps clouds and saturated pixels from ruling a window."""
+
+
+RESOLVED = 1e-6
+"""Spread relative to the centre below which a band counts as constant (rounding of float32)."""
+
+TINY = 1e-30
+"""Spread below which a band counts as constant."""
+
+
+@dataclass(frozen=True)
+class RobustScale:
+    """Median and robust standard deviation of every band of one date.
+
+    Attributes
+    ----------
+    centre : ndarray of float32, shape (band,)
+    inverse : ndarray of float32, shape (band,)
+        1 / spread; 0 for a constant band.
+    """
+
+    centre: NDArray[np.float32]
+    inverse: NDArray[np.float32]
+
+
+def fit_scale(values: NDArray[np.float64]) -> RobustScale:
+    """Fit the robust scale of (pixel, band) values.
+
+    A band whose median absolute deviation is zero falls back to its standard deviation.
+    """
+    centre = column_medians(values)
+    spread = robust_spread(values, centre)
+    spread = np.where(spread > 0, spread, values.std(axis=0))
+    inverse = np.zeros_like(spread)
+    np.divide(1.0, spread, out=inverse, where=spread > np.maximum(RESOLVED * abs(centre), TINY))
+    return RobustScale(centre.astype(np.float32), inverse.astype(np.float32))
+
+
+def scaled(
+    values: NDArray[np.float32], valid: NDArray[np.bool_], scale: RobustScale
+) -> NDArray[np.float32]:
+    """Return the robust scores of (band, y, x) values, clipped, zero where not valid."""
+    out = np.empty(values.shape, np.float32)
+    low, high = np.float32(CLIP[0]), np.float32(CLIP[1])
+    robust_scores(values, valid, scale.centre, scale.inverse, low, high, out)
+    return out
+
+
+class Gaussian:
+    """A Gaussian window over the valid pixels of one block.
+
+    Parameters
+    ----------
+    sigma_px : float
+        Standard deviation in pixels.
+    valid : ndarray of bool, shape (y, x)
+        Pixels that count.
+    """
+
+    def __init__(self, sigma_px: float, valid: NDArray[np.bool_]) -> None:
+        self.radius = self.radius_of(sigma_px)
+        steps = np.arange(self.radius + 1) / sigma_px
+        taps = np.exp(-0.5 * steps**2)
+        self._taps = (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
+        self._row = np.zeros(valid.shape[1] + 2 * self.radius, np.float32)
+        self._inverse = np.ones(valid.shape, np.float32)
+        weight = np.empty(valid.shape, np.float32)
+        fir_smooth(valid.astype(np.float32), self._taps, self._inverse, self._row, weight)
+        self._inverse = np.zeros(valid.shape, np.float32)
+        np.divide(np.float32(1), weight, out=self._inverse, where=valid)
+
+    @staticmethod
+    def radius_of(sigma_px: float) -> int:
+        """Return the radius in pixels at which the window is cut (three σ)."""
+        return math.ceil(3 * sigma_px - 1e-6)
+
+    def smooth(
+        self, plane: NDArray[np.float32], out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the local mean of a plane that is zero where not valid; zero there."""
+        target = np.empty_like(plane) if out is None else out
+        fir_smooth(plane, self._taps, self._inverse, self._row, target)
+        return target
+
+    def smooth_all(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the local means of (band, y, x) planes."""
+        out = np.empty_like(planes)
+        for plane, target in zip(planes, out, strict=True):
+            self.smooth(plane, target)
+        return out
+
+
+def smoothing_px(pixel_m: float) -> float:
+    """Return the standard deviation in pixels of the smoothing of magnitudes."""
+    return max(SMOOTHING_M / pixel_m, SMOOTHING_MIN_PX)
+
+
+def box_radius(side_m: float, pixel_m: float) -> int:
+    """Return the radius in pixels of a square window of about `side_m`, at least one."""
+    return max(1, round((side_m / pixel_m - 1) / 2))
+
+
+def inverse_box_count(valid: NDArray[np.bool_], radius: int) -> NDArray[np.float32]:
+    """Return 1 / number of valid pixels in the window around each valid pixel, else 0."""
+    count = np.empty(valid.shape, np.float32)
+    box_sums(valid.astype(np.float32), radius, _scratch(valid, radius), count)
+    out = np.zeros(valid.shape, np.float32)
+    np.divide(np.float32(1), count, out=out, where=valid)
+    return out
+
+
+def local_variance(
+    planes: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    radius: int,
+    inverse_count: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return Σ weight² × local variance over the bands; may be a little below zero.
+
+    Parameters
+    ----------
+    planes : ndarray of float32, shape (band, y, x)
+        Zero where not valid.
+    weight : ndarray of float32, shape (band,)
+    radius : int
+        Of the square window, in pixels.
+    inverse_count : ndarray of float32, shape (y, x)
+        From `inverse_box_count`.
+    """
+    row = _scratch(inverse_count, radius)
+    squares, sums = np.empty_like(inverse_count), np.empty_like(inverse_count)
+    add_squares(planes, weight, squares)
+    out = np.empty_like(inverse_count)
+    box_sums(squares, radius, row, out)
+    out *= inverse_count
+    for plane, share in zip(planes, weight, strict=True):
+        box_sums(plane, radius, row, sums)
+        subtract_squared_means(sums, inverse_count, share, out)
+    return out
+
+
+def local_correlation(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    *,
+    radius: int,
+    inverse_count: NDArray[np.float32],
+    floor: float,
+) -> NDArray[np.float32]:
+    """Return the mean over bands of the correlation of two dates in a window, (y, x).
+
+    Parameters
+    ----------
+    first, second : ndarray of float32, shape (band, y, x)
+        Zero where not valid.
+    radius : int
+        Of the square window, in pixels.
+    inverse_count : ndarray of float32, shape (y, x)
+        From `inverse_box_count`.
+    floor : float
+        Added to both variances, so that a flat window has correlation zero.
+    """
+    row = _scratch(inverse_count, radius)
+    out = np.zeros_like(inverse_count)
+    sums = np.empty((5, *inverse_count.shape), np.float32)
+    share = np.float32(1.0 / first.shape[0])
+    for x, y in zip(first, second, strict=True):
+        sums[:] = 0
+        add_box_sums(x, x, 0, radius, row, sums[0])
+        add_box_sums(y, y, 0, radius, row, sums[1])
+        add_box_sums(x, x, 1, radius, row, sums[2])
+        add_box_sums(y, y, 1, radius, row, sums[3])
+        add_box_sums(x, y, 1, radius, row, sums[4])
+        correlation_factor(sums, inverse_count, np.float32(floor), share, out)
+    return out
+
+
+def _scratch(plane: NDArray[np.generic], radius: int) -> NDArray[np.float32]:
+    return np.zeros(plane.shape[1] + 2 * radius, np.float32)
+
+
+@dataclass(frozen=True)
+class VectorState:
+    """A fitted change vector: both dates in robust scores.
+
+    Attributes
+    ----------
+    scale_before, scale_after : RobustScale
+    """
+
+    scale_before: RobustScale
+    scale_after: RobustScale
+
+
+def fit_vector(before: NDArray[np.float64], after: NDArray[np.float64]) -> VectorState:
+    """Fit change vector analysis on (pixel, band) values of both dates."""
+    return VectorState(fit_scale(before), fit_scale(after))
+
+
+def vector_halo(pixel_m: float) -> int:
+    """Return the pixels around a block that its change vectors depend on."""
+    return Gaussian.radius_of(smoothing_px(pixel_m))
+
+
+def vector_statistic(block: Block, state: VectorState, pixel_m: float) -> NDArray[np.float32]:
+    """Return the smoothed length of the change vector, float32 (y, x), zero where not valid.
+
+    References
+    ----------
+    .. [1] Malila (1980). Change vector analysis: an approach for detecting forest changes with
+       Landsat.
+    """
+    length = np.empty(block.valid.shape, np.float32)
+    change_length(
+        scaled(block.before, block.valid, state.scale_before),
+        scaled(block.after, block.valid, state.scale_after),
+        length,
+    )
+    return Gaussian(smoothing_px(pixel_m), block.valid).smooth(length)

@@ -1,0 +1,194 @@
+"""Quantised change scores of a block from a fitted state.
+
+Every method ends here: statistics, each in units of its own threshold, multiplied to one integer
+score in which the strong threshold is `STRONG`. Nothing after this module handles a float.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import InputError
+from detect.evidence import EvidenceState, evidence_halo, evidence_statistic
+from detect.indices import IndexState, index_statistic
+from detect.kernels.pixels import quantise, root_of_product
+from detect.magnitudes import VectorState, vector_halo, vector_statistic
+from detect.projections import MadState, irmad_statistic
+from tiles.block import Block
+from tiles.grid import Extent
+
+__all__ = ["STRONG", "ChangeState", "Scores", "change_statistic", "halo_px", "score_block"]
+
+STRONG = 10_000
+"""Quantised score of the strong threshold."""
+
+STRIP_PIXELS = 1 << 17
+"""Pixels scored at a time: keeps the planes of a strip in the cache and memory flat."""
+
+
+@dataclass(frozen=True)
+class ChangeState:
+    """Everything needed to score a block.
+
+    Attributes
+    ----------
+    method : str
+        As asked for: ``auto``, ``cva``, ``irmad``, ``index:NAME``.
+    sensitivity, target : str
+        As asked for.
+    pixel_m : float
+        Ground size of a pixel in metres.
+    bands : int
+        Bands of the blocks it was fitted on.
+    weak : int
+        Quantised score of the weak threshold; `STRONG` is the strong one.
+    min_area_m2 : float
+        Smallest object that the method was tuned to report.
+    evidence, mad, vector, index : fitted state or None
+        The parts of the score; none of them where nothing could be fitted: then nothing changed.
+    evidence_unit, mad_unit, vector_unit, index_unit : float
+        1 / strong threshold of each part. The score is the geometric mean of the parts.
+    notes : tuple of str
+        What was chosen and why, for the run's record.
+    """
+
+    method: str
+    sensitivity: str
+    target: str
+    pixel_m: float
+    bands: int
+    weak: int
+    min_area_m2: float
+    evidence: EvidenceState | None = None
+    evidence_unit: float = 0.0
+    mad: MadState | None = None
+    mad_unit: float = 0.0
+    vector: VectorState | None = None
+    vector_unit: float = 0.0
+    index: IndexState | None = None
+    index_unit: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def strong(self) -> int:
+        """Quantised score of the strong threshold."""
+        return STRONG
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a core that `score_block` needs."""
+        return halo_px(self.method, self.pixel_m)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of the core of a block.
+
+    Attributes
+    ----------
+    score : ndarray of uint16, shape (y, x)
+        10,000 × statistic / strong threshold, at most 65,535; 0 where not valid.
+    weak, strong : ndarray of bool, shape (y, x)
+        At or above the weak, the strong threshold.
+    """
+
+    score: NDArray[np.uint16]
+    weak: NDArray[np.bool_]
+    strong: NDArray[np.bool_]
+
+
+def halo_px(method: str, pixel_m: float) -> int:
+    """Return the pixels around a core that a method looks at.
+
+    Parameters
+    ----------
+    method : str
+        ``auto``, ``cva``, ``irmad`` or ``index:NAME``.
+    pixel_m : float
+        Ground size of a pixel in metres.
+    """
+    if method == "auto":
+        return max(evidence_halo(pixel_m), vector_halo(pixel_m))
+    return 0 if method == "irmad" else vector_halo(pixel_m)
+
+
+def score_block(block: Block, state: ChangeState) -> Scores:
+    """Score the core of a block.
+
+    The same pixels get the same scores, bit for bit, however the scene is cut into blocks.
+
+    Parameters
+    ----------
+    block : Block
+        Its extent reaches `halo_px` beyond its core on all sides; pixels outside the images are
+        simply not valid.
+    state : ChangeState
+        From `detect.auto.fit_change`.
+
+    Raises
+    ------
+    InputError
+        If the halo is too small or the bands are not those of the fit.
+    """
+    halo = state.halo
+    reach = block.core.expand(halo)
+    if reach.intersect(block.extent) != reach:
+        raise InputError(
+            f"the block {block.extent} does not reach {halo} pixels beyond its core {block.core}",
+            "score_block(block)",
+            "read it with halo_px(method, pixel_m) pixels of halo",
+        )
+    if len(block.bands) != state.bands:
+        raise InputError(
+            f"the block has {len(block.bands)} bands, the fitted state {state.bands}",
+            "score_block(block)",
+            "use a state that was fitted on these bands",
+        )
+    score = np.zeros(block.core.shape, np.uint16)
+    rows = max(1, STRIP_PIXELS // max(block.core.width, 1))
+    for row in range(block.core.row0, block.core.row1, rows):
+        core = replace(block.core, row0=row, row1=min(row + rows, block.core.row1))
+        strip = cut_block(block, core, halo)
+        statistic = change_statistic(strip, state)
+        if statistic is not None:
+            inner, outer = strip.core_slices, core.slices_in(block.core)
+            quantise(statistic[inner], strip.valid[inner], np.float32(STRONG), score[outer])
+    return Scores(score, score >= state.weak, score >= state.strong)
+
+
+def cut_block(block: Block, core: Extent, halo: int) -> Block:
+    """Return the part of a block around another core, in arrays of its own."""
+    extent = core.expand(halo)
+    rows, cols = extent.slices_in(block.extent)
+    return Block(
+        extent,
+        core,
+        block.bands,
+        np.ascontiguousarray(block.before[:, rows, cols]),
+        np.ascontiguousarray(block.after[:, rows, cols]),
+        np.ascontiguousarray(block.valid[rows, cols]),
+        np.ascontiguousarray(block.source[:, rows, cols]),
+    )
+
+
+def change_statistic(block: Block, state: ChangeState) -> NDArray[np.float32] | None:
+    """Return the statistic in units of the strong threshold over the block's extent.
+
+    float32 (y, x); right on the core only, and None where the state has no part.
+    """
+    parts = []
+    if state.evidence is not None:
+        plane = evidence_statistic(block, state.evidence, state.pixel_m)
+        parts.append(plane * np.float32(state.evidence_unit))
+    if state.mad is not None:
+        parts.append(irmad_statistic(block, state.mad) * np.float32(state.mad_unit))
+    if state.vector is not None:
+        plane = vector_statistic(block, state.vector, state.pixel_m)
+        parts.append(plane * np.float32(state.vector_unit))
+    if state.index is not None:
+        plane = index_statistic(block, state.index, state.pixel_m)
+        parts.append(plane * np.float32(state.index_unit))
+    if len(parts) == 2:
+        root_of_product(parts[0], parts[1], parts[0])
+    return parts[0] if parts else None

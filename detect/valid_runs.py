@@ -1,0 +1,50 @@
+"""Which pixels of a tile could be observed at both dates, as runs in global pixels."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import InputError
+from detect.kernels.runs import count_runs, extract_runs
+from tiles.files import atomic_path
+from tiles.grid import Extent
+
+__all__ = ["Runs", "load_valid_runs", "mask_runs", "save_valid_runs"]
+
+Runs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Row, first column, last column (inclusive), sorted by (row, first)."""
+
+
+def mask_runs(mask: NDArray[np.bool_], extent: Extent) -> Runs:
+    """Return the runs of a mask that covers `extent`."""
+    mask = np.ascontiguousarray(mask)
+    row, first, last = (np.empty(count_runs(mask), np.int64) for _ in range(3))
+    extract_runs(mask, extent.row0, extent.col0, row, first, last)
+    return row, first, last
+
+
+def save_valid_runs(path: Path, valid: NDArray[np.bool_], extent: Extent) -> None:
+    """Write the runs of the valid pixels of a tile, atomically."""
+    row, first, last = mask_runs(valid, extent)
+    with atomic_path(path) as part, part.open("wb") as handle:
+        np.savez(handle, row=row, first=first, last=last)
+
+
+def load_valid_runs(paths: Iterable[Path]) -> Runs:
+    """Return the runs of many tiles together, sorted by (row, first)."""
+    parts = []
+    for path in paths:
+        try:
+            with np.load(path, allow_pickle=False) as npz:
+                parts.append((npz["row"], npz["first"], npz["last"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"the observed pixels of a tile cannot be read ({error})",
+                str(path),
+                "delete the file and run the same command again",
+            ) from error
+    row, first, last = (np.concatenate([p[i] for p in parts]) for i in range(3))
+    order = np.lexsort((first, row))
+    return row[order], first[order], last[order]
