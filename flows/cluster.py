@@ -56,7 +56,7 @@ def worker_memory(memory: int | None, workers: int) -> int:
     """
     limit = memory if memory is not None else int(0.9 * memory_limit())
     driver = psutil.Process().memory_info().rss + DRIVER_RESERVE
-    each = (limit - driver) // workers
+    each: int = (limit - driver) // workers
     if each < WORKER_LEAST:
         fit = max(0, (limit - driver) // WORKER_LEAST)
         raise ResourceError(

@@ -1,0 +1,121 @@
+"""Progress on a terminal, in lines, as JSON; what a stage cost."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from flows.progress import Meter, Mode, Progress, _clock, set_mode
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def run_stage(mode: Mode | None, stream: io.StringIO) -> Progress:
+    with Progress("tiles", 4, mode=mode, stream=stream) as progress:
+        progress.reuse(1)
+        progress.advance(pixels=2_000_000, retries=1)
+        progress.advance(2, pixels=1_000_000, failed=1)
+    return progress
+
+
+def test_record_counts():
+    record = run_stage(Mode.QUIET, io.StringIO()).record
+    assert record.stage == "tiles"
+    assert (record.items, record.reused, record.retries, record.failed) == (3, 1, 1, 1)
+    assert record.pixels == 3_000_000
+    assert record.peak_bytes > 10 << 20
+    assert record.to_dict()["items"] == 3
+
+
+def test_quiet_is_quiet_and_plain_is_lines():
+    silent, plain = io.StringIO(), io.StringIO()
+    run_stage(Mode.QUIET, silent)
+    assert silent.getvalue() == ""
+    run_stage(None, plain)  # not a terminal
+    first, last = plain.getvalue().splitlines()
+    assert first.startswith("tiles: 0/4 tiles")
+    assert last.startswith("tiles: 4/4 tiles, ")
+    assert "1 reused, 1 retried, 1 given up" in last
+    assert "Mpx/s" in last
+    assert last.endswith("; done")
+
+
+def test_json_lines():
+    stream = io.StringIO()
+    run_stage(Mode.JSON, stream)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert lines[0]["state"] == "running"
+    assert lines[-1]["state"] == "done"
+    assert lines[-1]["items"] + lines[-1]["reused"] == lines[-1]["total"] == 4
+
+
+def test_bar_on_a_terminal():
+    stream = Terminal()
+    run_stage(None, stream)
+    assert "tiles: 4/4 tiles" in stream.getvalue()
+
+
+def test_chosen_mode_is_the_default():
+    stream = io.StringIO()
+    set_mode(Mode.QUIET)
+    try:
+        run_stage(None, stream)
+    finally:
+        set_mode(Mode.AUTO)
+    assert stream.getvalue() == ""
+
+
+def test_stopped_stage_says_so():
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), Progress("tiles", 4, stream=stream):
+        raise KeyboardInterrupt
+    assert stream.getvalue().splitlines()[-1].endswith("; stopped")
+
+
+def test_reused_items_do_not_make_the_estimate_faster():
+    with Progress("tiles", 100, mode=Mode.QUIET) as progress:
+        assert progress.eta_seconds is None
+        progress.reuse(50)
+        time.sleep(0.05)
+        progress.advance(10)
+        assert progress.eta_seconds == pytest.approx(4 * 0.05, rel=0.5)
+        assert "to go" in progress.text()
+        progress.advance(40)
+        assert progress.eta_seconds == 0.0
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7.4, "0:07"), (65, "1:05"), (3725, "1:02:05")])
+def test_clock(seconds, text):
+    assert _clock(seconds) == text
+
+
+BUSY = """
+import time
+block = bytearray(80 << 20)
+while time.process_time() < 0.6:
+    pass
+"""
+
+
+def test_meter_sees_children():
+    with Meter(poll_s=0.02) as meter:
+        subprocess.run([sys.executable, "-c", BUSY], check=True)
+    assert meter.peak_bytes > 80 << 20
+    assert 0.5 < meter.cpu_seconds < 1.5
+    assert meter.seconds > 0.5
+
+
+def test_meter_sees_its_own_memory():
+    with Meter(poll_s=0.01) as meter:
+        before = meter.peak_bytes
+        block = np.ones(16 << 20, np.uint8)
+        time.sleep(0.1)
+    assert meter.peak_bytes - before > 12 << 20
+    del block
