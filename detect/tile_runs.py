@@ -340,23 +340,10 @@ def label_tile(
     kept = keep[comp]
     row, first, last, comp = row[kept], first[kept], last[kept], number[comp[kept]]
     stats = stats.take(keep)
-    return TileRuns(
-        core,
-        area,
-        connectivity,
-        floor_px,
-        min_strong,
-        members,
-        row,
-        first,
-        last,
-        comp.astype(np.int32),
-        stats,
-        seam[keep].astype(np.uint8),
-        _choose_members(row, first, last, comp, stats.pixels, members),
-        int(noise.sum()),
-        len(noise),
-    )
+    runs = (row, first, last, comp.astype(np.int32))
+    chosen = _choose_members(row, first, last, comp, stats.pixels, members)
+    rest = (stats, seam[keep].astype(np.uint8), chosen, int(noise.sum()), len(noise))
+    return TileRuns(core, area, connectivity, floor_px, min_strong, members, *runs, *rest)
 
 
 def _statistics(
