@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Registration:
         Windows that could be tried, and those that agree on the shift. With 0 used windows the
         shift is 0 and nothing is known about it.
     residual_px : float
-        Root mean square distance of the used windows from the shift, pixels; NaN without any.
+        Root mean square distance of the used windows from the shift, pixels.
     """
 
     dy: float
@@ -91,7 +92,7 @@ def estimate_registration(blocks: Sequence[Block], *, max_shift_px: float = 8.0)
         if found is not None:
             shifts.append(found)
     if not shifts:
-        return Registration(0.0, 0.0, tried, 0, float("nan"))
+        return Registration(0.0, 0.0, tried, 0, 0.0)
     points = np.array(shifts)
     middle = np.median(points, axis=0)
     distance = np.hypot(*(points - middle).T)
@@ -119,7 +120,7 @@ def _windows(blocks: Sequence[Block]) -> Iterator[Window]:
 def _parts(length: int) -> list[slice]:
     count = -(-length // WINDOW_PX)
     edges = [length * i // count for i in range(count + 1)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def _window_shift(
@@ -178,7 +179,7 @@ def _peak(
     from skimage.registration import phase_cross_correlation
 
     # The default normalisation of the spectrum is wrong on crops that are not periodic.
-    shift, _, _ = phase_cross_correlation(
+    shift, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]
         _tapered(first), _tapered(second), upsample_factor=upsampling, normalization=None
     )
     return float(shift[0]), float(shift[1])

@@ -9,7 +9,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from configs.errors import RasterError
-from configs.sensors import GENERIC, ROLES, SensorSpec, detect_sensor, role_of_wavelength
+from configs.sensors import (
+    GENERIC,
+    ROLES,
+    SensorBand,
+    SensorSpec,
+    detect_sensor,
+    role_of_wavelength,
+)
 from configs.sensors import sensor_spec as spec_of
 from tiles.rasters import SUFFIXES, RasterFacts, inspect_raster, probe
 from tiles.scene import BandSource, Epoch, MaskSource, Scene
@@ -19,7 +26,9 @@ __all__ = ["acquired_from_name", "open_epoch"]
 
 log = logging.getLogger(__name__)
 
-BAND_TOKEN = re.compile(r"(?:^|(?<=[_.\-]))B(\d{1,2}A?)(?:_(\d{2})m)?(?=[_.\-]|$)", re.IGNORECASE)
+BAND_TOKEN = re.compile(
+    r"(?:^|(?<=[_.\-]))B(\d{1,2}A?)(?:_(\d{2})m|_VCID_\d)?(?=[_.\-]|$)", re.IGNORECASE
+)
 ANY_BIT = tuple(range(32))
 DATE_TIME = re.compile(r"(?<!\d)((?:19|20)\d{2})-?(\d{2})-?(\d{2})T(\d{2}):?(\d{2}):?(\d{2})")
 DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
@@ -157,48 +166,38 @@ def _scene_of_folder(folder: Path, sensor: str | None, time_zone: str) -> Scene:
 
 
 def _scene_of_files(files: list[Path], folder: Path, sensor: str | None, time_zone: str) -> Scene:
-    chosen: dict[str, tuple[int, Path]] = {}
-    for path in sorted(files):
-        match = BAND_TOKEN.search(path.stem)
-        assert match is not None
-        metres = int(match[2] or 0)
-        name = f"B{match[1].upper()}"
-        if name in chosen and chosen[name][0] == metres:
+    scene_id = _scene_name(files[0])
+    tokens = sorted({_band_name(p) for p in files})
+    kind = sensor or detect_sensor(scene_id) or detect_sensor(folder.name) or _by_tokens(tokens)
+    spec = spec_of(kind)
+    known = [(p, b) for p in sorted(files) if (b := spec.band(_band_name(p))) and b.analysis]
+    roles = {b.role for _, b in known}
+    chosen: dict[str, tuple[int, Path, SensorBand]] = {}
+    for path, band in known:
+        if band.stands_in_for in roles:
+            continue
+        role, metres = band.stands_in_for or band.role, _metres(path)
+        if role in chosen and chosen[role][0] == metres:
             raise RasterError(
-                f"band {name} is there twice: {chosen[name][1].name} and {path.name}",
+                f"band {band.name} is there twice: {chosen[role][1].name} and {path.name}",
                 str(folder),
                 "keep one file per band",
             )
-        if name not in chosen or metres < chosen[name][0]:
-            chosen[name] = (metres, path)
-    scene_id = _scene_name(files[0])
-    kind = sensor or detect_sensor(scene_id) or detect_sensor(folder.name) or _by_tokens(chosen)
-    spec = spec_of(kind)
-    named = {}
-    for name in sorted(chosen):
-        band = spec.band(name)
-        if band is None or not band.analysis:
-            continue
-        facts = inspect_raster(chosen[name][1])
-        role = band.stands_in_for or band.role
-        if band.stands_in_for and any(b.role == role for n in chosen if (b := spec.band(n))):
-            continue
-        named[role] = _band(facts, 1, spec, band.wavelength_um)
-    if not named:
+        if role not in chosen or metres < chosen[role][0]:
+            chosen[role] = (metres, path, band)
+    if not chosen:
         raise RasterError(
-            f"none of the bands {', '.join(sorted(chosen))} is used for analysis ({spec.title})",
+            f"none of the bands {', '.join(tokens)} is used for analysis ({spec.title})",
             str(folder),
             "name the right sensor with --sensor, or add the missing band files",
         )
-    return Scene(
-        scene_id=scene_id,
-        bands=_checked(named),
-        acquired=acquired_from_name(scene_id, time_zone)
-        or acquired_from_name(folder.name, time_zone),
-        sensor=kind,
-        attribution=spec.attribution,
-        mask=_own_mask(files[0].parent, spec),
-    )
+    named = {
+        role: _band(inspect_raster(path), 1, spec, band.wavelength_um)
+        for role, (_, path, band) in chosen.items()
+    }
+    when = acquired_from_name(scene_id, time_zone) or acquired_from_name(folder.name, time_zone)
+    mask = _own_mask(files[0].parent, spec)
+    return Scene(scene_id, _checked(named), when, kind, spec.attribution, mask)
 
 
 def _scene_of_stack(facts: RasterFacts, sensor: str | None, time_zone: str) -> Scene:
@@ -279,12 +278,23 @@ def _scene_name(path: Path) -> str:
     return re.sub(r"[_.\-]{2,}(?=$)|[_.\-]+$", "", name) or path.parent.name
 
 
-def _by_tokens(chosen: dict[str, tuple[int, Path]]) -> str:
+def _band_name(path: Path) -> str:
+    match = BAND_TOKEN.search(path.stem)
+    return f"B{match[1].upper()}" if match else ""
+
+
+def _metres(path: Path) -> int:
+    """Return the resolution a file name tells (``_B02_10m``), 0 where it tells none."""
+    match = BAND_TOKEN.search(path.stem)
+    return int(match[2] or 0) if match else 0
+
+
+def _by_tokens(tokens: list[str]) -> str:
     """Tell the family from the band names alone: only Sentinel-2 writes B02 and has B8A."""
-    padded = any(n.startswith("B0") or n == "B8A" for n in chosen)
-    few = set(chosen) == {"B2", "B3", "B4", "B8"}
+    padded = any(n.startswith("B0") or n == "B8A" for n in tokens)
+    few = set(tokens) == {"B2", "B3", "B4", "B8"}
     kind = "sentinel2" if padded or few else "landsat"
-    log.info("bands %s are taken as those of %s", sorted(chosen), kind)
+    log.info("bands %s are taken as those of %s", tokens, kind)
     return kind
 
 

@@ -164,7 +164,7 @@ def mask_layer(scene: Scene, grid: AnalysisGrid, shift: tuple[float, float]) -> 
 
 
 def cell_transform(grid: AnalysisGrid, cell: Extent, shift: tuple[float, float]) -> Affine:
-    """Return the transform of a cell moved against the shift, to where the source has its pixels."""
+    """Return the transform of a cell moved back by the shift, onto the source as it is."""
     dy, dx = shift
     return grid.transform(cell) * Affine.translation(-dx, -dy)
 

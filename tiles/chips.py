@@ -1,0 +1,203 @@
+"""Pictures of both dates for people: same place, same scale, same stretch."""
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tiles.coregister import Registration
+from tiles.grid import AnalysisGrid, Extent
+from tiles.pairgrid import common_bands, pair_extent
+from tiles.reader import PairReader
+from tiles.scene import Epoch
+
+__all__ = ["Chip", "ChipCutter"]
+
+STRETCH_PERCENT = (2.0, 98.0)
+"""Percentiles of the pixels of both dates together that become black and white."""
+
+EMPTY = 255
+"""Grey of pixels without image."""
+
+COLOURS = (("red", "green", "blue"), ("nir", "red", "green"))
+"""True colour; without a blue band near-infrared false colour."""
+
+NO_SCENE = 255
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A picture of one date.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (y, x, 3)
+        Red, green, blue; white where there is no image.
+    bounds : tuple of float
+        West, south, east, north in the CRS of the grid.
+    scene_id : str
+        Scene that fills most of the picture, empty if none does.
+    civil_date : date or None
+        Its day.
+    attribution : str
+        Credit line.
+    """
+
+    image: NDArray[np.uint8]
+    bounds: tuple[float, float, float, float]
+    scene_id: str
+    civil_date: dt.date | None
+    attribution: str
+
+
+class ChipCutter:
+    """Cuts pictures out of a pair; keeps the files open between cuts.
+
+    Parameters
+    ----------
+    before, after : Epoch
+    grid : AnalysisGrid
+    registration : Registration or None
+        Shift applied to the after date.
+    time_zone : str
+        Zone of civil dates.
+    """
+
+    def __init__(
+        self,
+        before: Epoch,
+        after: Epoch,
+        grid: AnalysisGrid,
+        registration: Registration | None = None,
+        time_zone: str = "Asia/Shanghai",
+    ) -> None:
+        bands = common_bands(before, after)
+        colours = next((c for c in COLOURS if all(b in bands for b in c)), bands[2::-1] or bands)
+        self._epochs = (before, after)
+        self._time_zone = time_zone
+        self._grid = grid
+        self._reader = PairReader(before, after, grid, bands=colours, registration=registration)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._reader.close()
+
+    def __enter__(self) -> "ChipCutter":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @cached_property
+    def _pixel_m(self) -> tuple[float, float]:
+        return self._grid.pixel_metres(pair_extent(*self._epochs, self._grid))
+
+    def cut(
+        self, bounds: tuple[float, float, float, float], size_px: int = 400
+    ) -> tuple[Chip, Chip]:
+        """Cut both dates.
+
+        Parameters
+        ----------
+        bounds : tuple of float
+            West, south, east, north in the CRS of the grid; widened to a square on the ground
+            and to whole pixels.
+        size_px : int
+            Side of the pictures.
+
+        Returns
+        -------
+        tuple of Chip
+            Before, after; the same bounds, the same stretch.
+        """
+        extent = self._square(bounds)
+        step = max(1, min(extent.shape) // (2 * size_px))
+        dates = self._thinned(extent, step)
+        lows_highs = _stretch([(values, valid) for values, valid, _ in dates])
+        made = []
+        for epoch, (values, valid, source) in zip(self._epochs, dates, strict=True):
+            image = _picture(values, valid, lows_highs, size_px)
+            made.append(self._chip(epoch, image, source, self._grid.bounds(extent)))
+        return made[0], made[1]
+
+    def _square(self, bounds: tuple[float, float, float, float]) -> Extent:
+        extent = self._grid.extent_of(bounds)
+        mx, my = self._pixel_m
+        side = max(extent.width * mx, extent.height * my, 4 * max(mx, my))
+        rows, cols = math.ceil(side / my - 1e-6), math.ceil(side / mx - 1e-6)
+        row0 = (extent.row0 + extent.row1 - rows) // 2
+        col0 = (extent.col0 + extent.col1 - cols) // 2
+        return Extent(row0, col0, row0 + rows, col0 + cols)
+
+    def _thinned(self, extent: Extent, step: int) -> list["Date"]:
+        """Read both dates, every `step`-th pixel, in strips that keep memory flat."""
+        strip = step * max(1, 512 // step)
+        parts: list[tuple[Date, Date]] = []
+        for row0 in range(extent.row0, extent.row1, strip):
+            part = Extent(row0, extent.col0, min(row0 + strip, extent.row1), extent.col1)
+            both = self._reader.read_dates(part)
+            parts.append(
+                tuple(
+                    (v[:, ::step, ::step], ok[::step, ::step], s[::step, ::step])
+                    for v, ok, s in both
+                )  # type: ignore[arg-type]
+            )
+        return [
+            (
+                np.concatenate([p[side][0] for p in parts], axis=1),
+                np.concatenate([p[side][1] for p in parts]),
+                np.concatenate([p[side][2] for p in parts]),
+            )
+            for side in (0, 1)
+        ]
+
+    def _chip(
+        self,
+        epoch: Epoch,
+        image: NDArray[np.uint8],
+        source: NDArray[np.uint8],
+        bounds: tuple[float, float, float, float],
+    ) -> Chip:
+        counts = np.bincount(source[source != NO_SCENE], minlength=1)
+        scene = epoch.scenes[int(counts.argmax())] if counts.any() else None
+        one_day = epoch.civil_from == epoch.civil_to
+        day = epoch.civil_from if one_day or scene is None else scene.civil_date(self._time_zone)
+        credit = epoch.scenes[0].attribution if scene is None else scene.attribution
+        return Chip(image, bounds, scene.scene_id if scene else "", day, credit)
+
+
+Date = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
+
+
+def _stretch(
+    dates: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],
+) -> list[tuple[float, float]]:
+    """Return the values that become black and white, per band."""
+    limits = []
+    for band in range(len(dates[0][0])):
+        pixels = np.concatenate([values[band][valid] for values, valid in dates])
+        low, high = np.percentile(pixels, STRETCH_PERCENT) if len(pixels) else (0.0, 1.0)
+        limits.append((float(low), float(high) if high > low else float(low) + 1.0))
+    return limits
+
+
+def _picture(
+    values: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    limits: list[tuple[float, float]],
+    size_px: int,
+) -> NDArray[np.uint8]:
+    channels = []
+    for band, (low, high) in zip(values, limits, strict=True):
+        scaled = np.clip((band - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
+        channels.append(np.where(valid, scaled, np.uint8(EMPTY)))
+    while len(channels) < 3:
+        channels.append(channels[-1])
+    picture = Image.fromarray(np.ascontiguousarray(np.stack(channels, axis=-1)))
+    finer = size_px >= max(picture.size)
+    method = Image.Resampling.NEAREST if finer else Image.Resampling.BOX
+    return np.asarray(picture.resize((size_px, size_px), method), np.uint8)

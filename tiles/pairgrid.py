@@ -1,0 +1,203 @@
+"""What two dates have in common: bands, grid, footprint."""
+
+import math
+
+import numpy as np
+import pyproj
+from rasterio.crs import CRS
+from rasterio.warp import transform_bounds
+
+from configs.errors import RasterError
+from configs.sensors import ROLES
+from tiles.geodesy import metres_per_unit
+from tiles.grid import SNAP, AnalysisGrid, Extent
+from tiles.rasters import RasterFacts, crs_name, inspect_raster
+from tiles.scene import Epoch, Scene
+from tiles.warp import scene_layers
+
+__all__ = [
+    "common_bands",
+    "default_grid",
+    "overlap_percent",
+    "pair_extent",
+    "resolution_ratio",
+    "wavelengths",
+]
+
+
+def common_bands(before: Epoch, after: Epoch) -> tuple[str, ...]:
+    """Return the bands that both dates have: known roles from blue to swir2, then the others."""
+    both = [b for b in before.bands if b in after.bands]
+    return tuple([r for r in ROLES if r in both] + [b for b in both if b not in ROLES])
+
+
+def wavelengths(epoch: Epoch, bands: tuple[str, ...]) -> tuple[float | None, ...]:
+    """Return the band centres in micrometres, None where nothing tells them."""
+    scene = epoch.scenes[0]
+    return tuple(scene.bands[b].wavelength_um for b in bands)
+
+
+def default_grid(
+    before: Epoch,
+    after: Epoch,
+    crs: str | None = None,
+    resolution: float | None = None,
+) -> AnalysisGrid:
+    """Return the grid of the finest common band of the before date.
+
+    A projected grid has its origin at multiples of the resolution where the image lies so, else
+    at the image's own phase; a grid in degrees keeps the image's corner. A rotated image gives a
+    north-up grid of the same pixel size.
+
+    Parameters
+    ----------
+    before, after : Epoch
+    crs : str or None
+        Another CRS. Images without a CRS are taken to be in this one.
+    resolution : float or None
+        Another pixel size, in CRS units.
+
+    Raises
+    ------
+    RasterError
+        If the dates have no common band, or the image has no CRS and none is given.
+    """
+    scene = before.scenes[0]
+    bands = common_bands(before, after) or before.bands
+    facts = min((inspect_raster(scene.bands[b].path) for b in bands), key=lambda f: f.pixel_area)
+    for epoch in (before, after):
+        for path in sorted({b.path for s in epoch.scenes for b in s.bands.values()}):
+            _require_crs(inspect_raster(path), crs)
+    own = facts.crs or crs
+    target = _normal_crs(crs) if crs else own
+    assert own is not None
+    assert target is not None
+    if target == own and facts.is_north_up and _keeps(facts, resolution):
+        return _own_grid(target, facts)
+    if resolution is None:
+        resolution = _resolution_in(target, own, facts)
+    return AnalysisGrid(target, resolution, resolution)
+
+
+def pair_extent(before: Epoch, after: Epoch, grid: AnalysisGrid) -> Extent:
+    """Return the pixels covered by the bounding boxes of both dates.
+
+    Raises
+    ------
+    RasterError
+        If the dates do not meet.
+    """
+    common = _epoch_extent(before, grid).intersect(_epoch_extent(after, grid))
+    if common.is_empty:
+        raise RasterError(
+            "the two dates do not overlap",
+            f"{before.scenes[0].scene_id} and {after.scenes[0].scene_id}",
+            "give two images of the same place; check the CRS of both",
+        )
+    return common
+
+
+def overlap_percent(before: Epoch, after: Epoch, grid: AnalysisGrid) -> float:
+    """Return the common part of the two bounding boxes, in percent of the smaller one."""
+    first, second = (_epoch_extent(e, grid) for e in (before, after))
+    common = first.intersect(second)
+    if common.is_empty:
+        return 0.0
+    smaller = min(first.height * first.width, second.height * second.width)
+    return 100.0 * common.height * common.width / smaller
+
+
+def resolution_ratio(before: Epoch, after: Epoch, grid: AnalysisGrid) -> float:
+    """Return the pixel side of the coarser date's finest common band over that of the grid."""
+    bands = common_bands(before, after)
+    finest = [
+        min(1 / layer.ratio for layer in scene_layers(scene, bands, grid, (0.0, 0.0)))
+        for epoch in (before, after)
+        for scene in epoch.scenes
+    ]
+    return max(finest)
+
+
+def _require_crs(facts: RasterFacts, crs: str | None) -> None:
+    if not facts.georeferenced:
+        raise RasterError(
+            "the raster has no georeferencing (no geotransform)",
+            str(facts.path),
+            "georeference it, for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
+        )
+    if facts.crs is None and crs is None:
+        raise RasterError(
+            "the raster has no coordinate reference system",
+            str(facts.path),
+            "name it with --crs EPSG:… (grid.crs in the config)",
+        )
+
+
+def _normal_crs(crs: str) -> str:
+    try:
+        found = pyproj.CRS(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise RasterError(
+            f"{crs!r} is no coordinate reference system", "grid.crs", "write EPSG: and a number"
+        ) from error
+    return crs_name(CRS.from_wkt(found.to_wkt()))
+
+
+def _keeps(facts: RasterFacts, resolution: float | None) -> bool:
+    if resolution is None:
+        return True
+    sizes = (facts.transform.a, -facts.transform.e)
+    return all(math.isclose(size, resolution, rel_tol=1e-9) for size in sizes)
+
+
+def _own_grid(crs: str, facts: RasterFacts) -> AnalysisGrid:
+    t = facts.transform
+    if pyproj.CRS(crs).is_geographic:
+        return AnalysisGrid(crs, t.a, -t.e, t.c, t.f)
+    x_phase, y_phase = _phase(t.c, t.a), _phase(t.f, -t.e)
+    return AnalysisGrid(crs, t.a, -t.e, x_phase, y_phase)
+
+
+def _phase(corner: float, size: float) -> float:
+    """Return the distance of a corner from the multiple of the pixel size below it."""
+    phase = math.fmod(corner, size)
+    phase += size if phase < 0 else 0.0
+    return 0.0 if min(phase, size - phase) < SNAP * size else phase
+
+
+def _resolution_in(target: str, own: str, facts: RasterFacts) -> float:
+    """Return the image's pixel size in units of another CRS, to three significant digits."""
+    t = facts.transform
+    if target == own:
+        return _rounded(math.sqrt(facts.pixel_area))
+    x, y = t * (facts.width / 2, facts.height / 2)
+    mx, my = metres_per_unit(own, x, y)
+    metres = math.sqrt(facts.pixel_area * mx * my)
+    west, south, east, north = transform_bounds(own, target, x, y, x, y)
+    tx, ty = metres_per_unit(target, (west + east) / 2, (south + north) / 2)
+    return _rounded(metres / math.sqrt(tx * ty))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def _epoch_extent(epoch: Epoch, grid: AnalysisGrid) -> Extent:
+    boxes = np.array([_scene_bounds(scene, grid.crs) for scene in epoch.scenes])
+    west, south = boxes[:, :2].min(axis=0)
+    east, north = boxes[:, 2:].max(axis=0)
+    return grid.extent_of((float(west), float(south), float(east), float(north)))
+
+
+def _scene_bounds(scene: Scene, crs: str) -> tuple[float, float, float, float]:
+    boxes = []
+    for path in sorted({b.path for b in scene.bands.values()}):
+        facts = inspect_raster(path)
+        corners = [facts.transform * (c, r) for c in (0, facts.width) for r in (0, facts.height)]
+        xs, ys = [x for x, _ in corners], [y for _, y in corners]
+        box = (min(xs), min(ys), max(xs), max(ys))
+        if facts.crs and facts.crs != crs:
+            box = transform_bounds(facts.crs, crs, *box, densify_pts=21)
+        boxes.append(box)
+    west, south, east, north = np.array(boxes).T
+    return float(west.max()), float(south.max()), float(east.min()), float(north.min())
