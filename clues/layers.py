@@ -109,23 +109,26 @@ class OneMap:
 
     @cached_property
     def features(self) -> pd.DataFrame:
-        """Polygon features of all roles: columns role, key, position (in its table), geometry.
+        """Polygon features of all roles, sorted by key.
 
-        Ordered by role, then key.
+        Columns: role, key, position (row of ``layers[role].table``), geometry.
         """
         frames = []
         for role, layer in self.layers.items():
             geometry = layer.table.geometry.to_numpy()
             areal = np.flatnonzero(np.isin(shapely.get_type_id(geometry), (3, 6)))
-            keys = layer.table["key"].to_numpy(dtype=object)[areal]
-            frames.append(
-                pd.DataFrame(
-                    {"role": role, "key": keys, "position": areal, "geometry": geometry[areal]}
-                )
-            )
+            frame = pd.DataFrame({"role": role, "position": areal}, index=range(len(areal)))
+            frame.insert(1, "key", layer.table["key"].to_numpy(dtype=object)[areal])
+            frame["geometry"] = pd.Series(geometry[areal], dtype=object)
+            frames.append(frame)
         if not frames:
             return pd.DataFrame({"role": [], "key": [], "position": [], "geometry": []})
-        return pd.concat(frames, ignore_index=True)
+        return pd.concat(frames).sort_values("key", ignore_index=True)
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Spatial index over `features`."""
+        return shapely.STRtree(self.features["geometry"].to_numpy(dtype=object))
 
     @cached_property
     def rejects(self) -> pd.DataFrame:

@@ -1,0 +1,305 @@
+"""Pieces: the arrangement of all One-Map polygons over each patch.
+
+Every piece carries the set of features that cover it, so that coverage by a set of documents is
+the area of the pieces that meet the set: two approvals on one place are never counted twice.
+
+The outlines that cross a patch are noded together by snap rounding to 1 mm and polygonised; a
+face belongs to the features that hold its inner point. All of it is done for many patches at once.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from clues.layers import OneMap
+from clues.quality import DEGREE_GRID, METRE_GRID
+from clues.slivers import join_slivers
+from configs.errors import InputError
+from tiles.geodesy import ellipsoidal_area
+
+__all__ = ["Pieces", "apportion", "pieces"]
+
+RUN_VERTICES = 33
+"""Outlines are looked up in runs of this many vertices, so that a redline costs what is near."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces of patches, ordered by patch, then north to south, west to east.
+
+    Attributes
+    ----------
+    patch : ndarray of int64, shape (n,)
+        Row of the patch table.
+    geometry : ndarray of Polygon or MultiPolygon, shape (n,)
+    area_dm2 : ndarray of int64, shape (n,)
+        The pieces of a patch sum up to the area of the patch, exactly.
+    offsets, feature : ndarray of int64, shape (n + 1,) and (m,)
+        Piece i is covered by the rows ``feature[offsets[i]:offsets[i + 1]]`` of `features`,
+        ascending.
+    features : DataFrame
+        `OneMap.features`.
+    patches : GeoDataFrame
+        The patches that were cut.
+    """
+
+    patch: Ints
+    geometry: NDArray[np.object_]
+    area_dm2: Ints
+    offsets: Ints
+    feature: Ints
+    features: pd.DataFrame
+    patches: Any
+
+    def __len__(self) -> int:
+        return len(self.patch)
+
+    @cached_property
+    def owner(self) -> Ints:
+        """Piece of each entry of `feature`."""
+        return np.repeat(np.arange(len(self.patch)), np.diff(self.offsets))
+
+    @cached_property
+    def keys(self) -> list[tuple[str, ...]]:
+        """Sorted keys of the features that cover each piece."""
+        names = self.features["key"].to_numpy(dtype=object)[self.feature]
+        return [tuple(names[a:b]) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+
+
+def pieces(
+    patches: Any, onemap: OneMap, *, min_area_m2: float = 1.0, min_width_m: float = 0.1
+) -> Pieces:
+    """Cut patches along all polygons of the One-Map.
+
+    Parameters
+    ----------
+    patches : GeoDataFrame
+        Patches in the CRS of `onemap`, with `area_dm2`.
+    onemap : OneMap
+    min_area_m2, min_width_m : float
+        A piece below one of them is a sliver of digitising and joins the neighbour in its patch
+        with which it shares the longest border (width: twice the area by the outline).
+
+    Returns
+    -------
+    Pieces
+        The same whatever the order of layers and features. Features that only touch a patch do
+        not cover it.
+    """
+    _require_crs(patches, onemap)
+    outline = patches.geometry.to_numpy()
+    patch, feature, whole = _covering(outline, onemap)
+    cut = np.unique(patch[~whole])
+    uncut = np.setdiff1d(np.arange(len(outline)), cut)
+    faces, owner = _faces(outline, cut, onemap, patch[~whole], feature[~whole])
+    geometry = np.concatenate([outline[uncut], faces])
+    owner = np.concatenate([uncut, owner])
+    order = _canonical_order(geometry, owner)
+    geometry, owner = geometry[order], owner[order]
+    face, covered_by = _face_features(geometry, owner, onemap, patch, feature, whole)
+    totals = patches["area_dm2"].to_numpy(dtype=np.int64)
+    area = _areas(geometry, owner, totals, onemap.crs)
+    host = join_slivers(geometry, owner, area, min_area_m2=min_area_m2, min_width_m=min_width_m)
+    if (host != np.arange(len(host))).any():
+        kept, geometry = _joined(geometry, host, _grid(onemap.crs))
+        owner = owner[kept]
+        place = np.full(len(host), -1)
+        place[kept] = np.arange(len(kept))
+        stays = place[face] >= 0
+        face, covered_by = place[face[stays]], covered_by[stays]
+        area = _areas(geometry, owner, totals, onemap.crs)
+    offsets = np.searchsorted(face, np.arange(len(owner) + 1)).astype(np.int64)
+    area_dm2 = apportion(area, owner, totals)
+    return Pieces(owner, geometry, area_dm2, offsets, covered_by, onemap.features, patches)
+
+
+def apportion(weights: NDArray[np.float64], group: Ints, totals: Ints) -> Ints:
+    """Share whole numbers by weight so that each group sums up to its total.
+
+    Largest remainder: shares are rounded down and the units left over go to the largest
+    fractions; ties go to the earlier row.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (n,)
+        Not negative.
+    group : ndarray of int64, shape (n,)
+        Ascending; group g shares ``totals[g]``.
+    totals : ndarray of int64
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> apportion(np.array([1.0, 1.0, 1.0]), np.array([0, 0, 0]), np.array([100]))
+    array([34, 33, 33])
+    """
+    sums = np.bincount(group, weights=weights, minlength=len(totals))
+    counts = np.bincount(group, minlength=len(totals))
+    even = sums[group] <= 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(even, 1 / counts[group], weights / sums[group]) * totals[group]
+    floor = np.floor(share).astype(np.int64)
+    left = totals - np.bincount(group, weights=floor, minlength=len(totals)).astype(np.int64)
+    by_remainder = np.lexsort((np.arange(len(group)), floor - share, group))
+    first = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[by_remainder] = np.arange(len(group)) - first[group]
+    return np.asarray(floor + (rank < left[group]), dtype=np.int64)
+
+
+def _require_crs(patches: Any, onemap: OneMap) -> None:
+    if patches.crs is None or not pyproj.CRS(patches.crs).equals(
+        pyproj.CRS(onemap.crs), ignore_axis_order=True
+    ):
+        raise InputError(
+            f"the patches are in {patches.crs}, the layers in {onemap.crs}",
+            "pieces(patches, onemap)",
+            "read the layers with `crs` of the patches",
+        )
+
+
+def _geometry(onemap: OneMap) -> NDArray[np.object_]:
+    return np.asarray(onemap.features["geometry"].to_numpy(dtype=object))
+
+
+def _grid(crs: str) -> float:
+    return DEGREE_GRID if pyproj.CRS(crs).is_geographic else METRE_GRID
+
+
+def _covering(outline: NDArray[np.object_], onemap: OneMap) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """Return the pairs (patch, feature) that meet, sorted, and whether the feature covers all."""
+    geometry = _geometry(onemap)
+    patch, feature = onemap.tree.query(outline).astype(np.int64)
+    order = np.lexsort((feature, patch))
+    patch, feature = patch[order], feature[order]
+    shapely.prepare(geometry[feature])
+    meet = shapely.intersects(geometry[feature], outline[patch])
+    patch, feature = patch[meet], feature[meet]
+    return patch, feature, shapely.covers(geometry[feature], outline[patch])
+
+
+def _faces(
+    outline: NDArray[np.object_], cut: Ints, onemap: OneMap, patch: Ints, feature: Ints
+) -> tuple[NDArray[np.object_], Ints]:
+    """Return the faces that the (patch, feature) pairs make of patches `cut`, and the patch."""
+    if not len(cut):
+        return np.empty(0, dtype=object), np.empty(0, dtype=np.int64)
+    lines, line_patch = _lines_near(outline, onemap, patch, feature)
+    rings, ring_patch = shapely.get_parts(shapely.boundary(outline[cut]), return_index=True)
+    lines = np.concatenate([rings, lines])
+    place = np.concatenate([ring_patch, np.searchsorted(cut, line_patch)])
+    order = np.argsort(place, kind="stable")
+    linework = shapely.multilinestrings(lines[order], indices=place[order])
+    noded = shapely.union_all(linework[:, None], grid_size=_grid(onemap.crs), axis=1)
+    faces, place = shapely.get_parts(shapely.polygonize(noded[:, None]), return_index=True)
+    faces = shapely.normalize(faces)
+    inner = shapely.get_coordinates(shapely.point_on_surface(faces))
+    shapely.prepare(outline[cut])
+    inside = shapely.intersects_xy(outline[cut][place], inner[:, 0], inner[:, 1])
+    faces, place = faces[inside], place[inside]
+    lost = np.setdiff1d(np.arange(len(cut)), place)  # patches thinner than the precision
+    return np.concatenate([faces, outline[cut[lost]]]), cut[np.concatenate([place, lost])]
+
+
+def _lines_near(
+    outline: NDArray[np.object_], onemap: OneMap, patch: Ints, feature: Ints
+) -> tuple[NDArray[np.object_], Ints]:
+    """Return the runs of the features' outlines near each patch of the pairs, and the patch."""
+    used, near = np.unique(feature), np.unique(patch)
+    polygons, of_polygon = shapely.get_parts(_geometry(onemap)[used], return_index=True)
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    runs, ring = _runs(rings)
+    of_run = used[of_polygon[polygon[ring]]]
+    pair_patch, run = shapely.STRtree(runs).query(outline[near]).astype(np.int64)
+    pair_patch = near[pair_patch]
+    base = len(onemap.features)
+    wanted = np.isin(pair_patch * base + of_run[run], patch * base + feature)
+    pair_patch, run = pair_patch[wanted], run[wanted]
+    order = np.lexsort((run, pair_patch))
+    return runs[run[order]], pair_patch[order]
+
+
+def _runs(rings: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
+    """Chop rings into lines of at most `RUN_VERTICES` vertices that share their end points."""
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    start = np.searchsorted(ring, np.arange(len(rings)))
+    step = RUN_VERTICES - 1
+    within = np.arange(len(ring)) - start[ring]
+    segment = np.flatnonzero(ring[1:] == ring[:-1])  # from vertex i to vertex i + 1
+    run_name = ring[segment] * (len(ring) + 1) + within[segment] // step
+    _, run = np.unique(run_name, return_inverse=True)
+    opens = np.concatenate([[True], run[1:] != run[:-1]])
+    closes = np.concatenate([opens[1:], [True]])
+    vertices = np.concatenate([segment, segment[closes] + 1])
+    of = np.concatenate([run, run[closes]])
+    order = np.lexsort((vertices, of))
+    runs = shapely.linestrings(xy[vertices[order]], indices=of[order])
+    return runs, ring[segment[opens]]
+
+
+def _canonical_order(geometry: NDArray[np.object_], owner: Ints) -> Ints:
+    """Return the order by patch, then north to south, west to east, then shape."""
+    bounds = shapely.bounds(geometry)
+    inner = shapely.get_coordinates(shapely.point_on_surface(geometry))
+    keys = (inner[:, 1], inner[:, 0], bounds[:, 2], bounds[:, 1], bounds[:, 0], -bounds[:, 3])
+    return np.lexsort((*keys, owner)).astype(np.int64)
+
+
+def _face_features(
+    geometry: NDArray[np.object_],
+    owner: Ints,
+    onemap: OneMap,
+    patch: Ints,
+    feature: Ints,
+    whole: NDArray[np.bool_],
+) -> tuple[Ints, Ints]:
+    """Return (face, feature) for each feature that covers a face, sorted by both."""
+    first = np.searchsorted(owner, patch)
+    count = np.searchsorted(owner, patch, side="right") - first
+    pair = np.repeat(np.arange(len(patch)), count)
+    within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
+    face = first[pair] + within
+    tested = np.flatnonzero(~whole[pair])
+    inner = shapely.get_coordinates(shapely.point_on_surface(geometry[face[tested]]))
+    outlines = _geometry(onemap)[feature[pair[tested]]]
+    covers = np.ones(len(pair), dtype=bool)
+    covers[tested] = shapely.intersects_xy(outlines, inner[:, 0], inner[:, 1])
+    face, named = face[covers], feature[pair[covers]]
+    order = np.lexsort((named, face))
+    return face[order], named[order]
+
+
+def _areas(
+    geometry: NDArray[np.object_], owner: Ints, totals: Ints, crs: str
+) -> NDArray[np.float64]:
+    """Return m² of the pieces; a patch in one piece has the area it came with."""
+    alone = np.bincount(owner, minlength=len(totals))[owner] == 1
+    area = totals[owner] / 100.0
+    area[~alone] = ellipsoidal_area(geometry[~alone], crs)
+    return np.asarray(area)
+
+
+def _joined(
+    geometry: NDArray[np.object_], host: Ints, grid: float
+) -> tuple[Ints, NDArray[np.object_]]:
+    """Return the pieces that stay and their geometry with what joined them."""
+    kept = np.unique(host)
+    result = geometry[kept].copy()
+    grown = np.unique(host[host != np.arange(len(host))])
+    for piece in grown:
+        members = geometry[host == piece]
+        result[np.searchsorted(kept, piece)] = shapely.normalize(
+            shapely.union_all(members, grid_size=grid)
+        )
+    return kept.astype(np.int64), result
