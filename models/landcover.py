@@ -42,7 +42,9 @@ class LandcoverState:
     f1 : tuple of float or None
         F1 per class from `confusion`; None where it holds none of the class.
     macro_f1, kappa : float or None
-        Summary of `confusion`; None if it is empty.
+        Summary of `confusion`; None if it is empty. Optimistic: dropped samples are left out.
+    macro_f1_map : float or None
+        The same with the dropped samples counted. Pessimistic: errors of the map count.
     notes : tuple of str
         What could not be learned, and why.
     """
@@ -57,6 +59,7 @@ class LandcoverState:
     confusion: NDArray[np.int64]
     f1: tuple[float | None, ...]
     macro_f1: float | None
+    macro_f1_map: float | None
     kappa: float | None
     notes: tuple[str, ...]
 
@@ -185,7 +188,7 @@ def classify(
     names = table.codes()
     mass = np.stack([np.where(kinds == i, weight, 0).sum(axis=(1, 2)) for i in range(len(names))])
     best, total = mass.argmax(axis=0), weight.sum(axis=(1, 2))
-    pair = np.where(kinds == best[:, None, None], weight, -1).reshape(n, -1).argmax(axis=1)
+    pair = np.where(kinds == best[:, None, None], weight, -1).reshape(n, k * k).argmax(axis=1)
     seen = total > 0
     covers = np.array([*classes, ""], object)
     return pd.DataFrame(

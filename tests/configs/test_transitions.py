@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from configs.transitions import Transitions, transitions
+from configs.vocabulary import COVERS, change_types
+
+GREEN = ("cropland", "garden", "forest", "grass")
+
+
+def test_the_table_speaks_the_vocabulary():
+    table = transitions()
+    assert set(table.codes()) <= {kind.code for kind in change_types()}
+    for rule in table.rules:
+        assert set(rule.from_) | set(rule.to) <= set(COVERS)
+
+
+@pytest.mark.parametrize(
+    ("from_cover", "to_cover", "linear", "change"),
+    [
+        ("cropland", "built", False, "new_building"),
+        ("cropland", "built", True, "road"),
+        ("forest", "road", True, "road"),
+        ("cropland", "road", False, "hardened_ground"),
+        ("built", "road", True, "road"),
+        ("cropland", "bare", False, "moved_earth"),
+        ("grass", "pit", False, "mining_pit"),
+        ("bare", "pit", False, "mining_pit"),
+        ("cropland", "water", False, "pond"),
+        ("cropland", "facility", False, "greenhouse"),
+        ("cropland", "cropland", False, "crop_rotation"),
+        ("cropland", "grass", True, "crop_rotation"),
+        ("forest", "cropland", False, "vegetation_loss"),
+        ("garden", "grass", False, "vegetation_loss"),
+        ("built", "bare", False, "demolition"),
+        ("facility", "cropland", False, "demolition"),
+        ("bare", "forest", False, "regreening"),
+        ("pit", "grass", False, "regreening"),
+        ("cropland", "forest", False, "regreening"),
+        ("water", "bare", False, "moved_earth"),
+    ],
+)
+def test_what_a_change_is_called(from_cover, to_cover, linear, change):
+    assert transitions().change(from_cover, to_cover, linear=linear) == change
+
+
+def test_only_equal_covers_stay_unknown():
+    for a in COVERS:
+        for b in COVERS:
+            unknown = transitions().change(a, b) == "unknown"
+            assert unknown == (a == b != "cropland")
+
+
+def test_pseudo_changes_are_vegetation_at_both_dates():
+    pseudo = {kind.code for kind in change_types() if kind.is_pseudo}
+    found = {(a, b) for a in COVERS for b in COVERS if transitions().change(a, b) in pseudo}
+    assert found
+    assert all(a in GREEN and b in GREEN for a, b in found)
+
+
+def test_the_array_equals_the_rules():
+    table = transitions()
+    array, codes = table.table(COVERS), table.codes()
+    assert array.shape == (2, len(COVERS), len(COVERS))
+    for linear, i, j in np.ndindex(array.shape):
+        name = table.change(COVERS[i], COVERS[j], linear=bool(linear))
+        assert codes[array[linear, i, j]] == name
+
+
+def test_a_table_without_fallback_is_refused():
+    with pytest.raises(ValidationError, match="must fit everything"):
+        Transitions.model_validate(
+            {
+                "version": 1,
+                "linear": {"width_m_max": 30, "elongation_min": 6},
+                "same_cover_percent": 50,
+                "rules": [{"to": ["built"], "change": "new_building"}],
+            }
+        )

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.accuracy import confusion, f1_scores, kappa, macro_f1, overall_accuracy
+
+pairs = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
+
+
+@given(pairs)
+def test_equals_plain_counting(cases):
+    truth, predicted = np.array(cases).T
+    counts = confusion(truth, predicted, 4)
+    for i in range(4):
+        for j in range(4):
+            assert counts[i, j] == sum(c == (i, j) for c in cases)
+    for label, score in enumerate(f1_scores(counts)):
+        hits = int(((truth == label) & (predicted == label)).sum())
+        wrong = int(((truth == label) ^ (predicted == label)).sum())
+        if (truth == label).any():
+            assert score == pytest.approx(2 * hits / (2 * hits + wrong))
+        else:
+            assert score is None
+    assert overall_accuracy(counts) == pytest.approx((truth == predicted).mean())
+
+
+def test_kappa_of_a_textbook_table():
+    assert kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
+
+
+def test_nothing_to_measure():
+    empty = np.zeros((3, 3), np.int64)
+    assert macro_f1(empty) is None
+    assert kappa(empty) is None
+    assert overall_accuracy(empty) is None
+    assert kappa(np.diag([5, 0, 0])) is None
