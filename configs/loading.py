@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.errors import ConfigError
 
-__all__ = ["StrictModel", "available", "json_schema", "load_model", "load_preset", "load_yaml"]
+__all__ = [
+    "StrictModel",
+    "available",
+    "json_schema",
+    "load_model",
+    "load_preset",
+    "load_yaml",
+    "validated",
+]
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -113,6 +121,24 @@ def load_model(model: type[M], path: Path) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         raise _config_error(error, model, path, lines) from error
+
+
+def validated(model: type[M], data: dict[str, Any], where: str) -> M:
+    """Make a typed model of values that came from elsewhere than a file.
+
+    Raises
+    ------
+    ConfigError
+        Naming `where` and the key.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(p) for p in first["loc"])
+        raise ConfigError(
+            f"{name}: {first['msg']}", where, f"{first['input']!r} is not allowed; see --help"
+        ) from error
 
 
 def _config_error(

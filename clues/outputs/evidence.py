@@ -47,14 +47,13 @@ def _register_font() -> None:
 def write_sheets(
     sheets: Iterable[EvidenceSheet], folder: Path, pictures: Pictures
 ) -> Iterator[Path]:
-    """Write ``<clue number>.pdf`` for every sheet; sheets that exist already are kept.
+    """Write ``<clue number>.pdf`` for every sheet.
 
     Parameters
     ----------
     sheets : iterable of EvidenceSheet
     folder : Path
-        Made when missing. Files are written atomically, so that an interrupted run goes on
-        where it stopped.
+        Made when missing. Files are written atomically; a sheet that exists is replaced.
     pictures : callable
         Takes west, south, east, north in the CRS of the run; returns the before and the after
         picture with the same stretch.
@@ -62,14 +61,13 @@ def write_sheets(
     Yields
     ------
     Path
-        Each sheet as it is finished.
+        Each sheet as it is finished: who records them can go on where an interrupted run stopped.
     """
     _register_font()
     for sheet in sheets:
         target = folder / f"{sheet.clue_no}.pdf"
-        if not target.exists():
-            with atomic_path(target) as part:
-                _draw(sheet, part, pictures(sheet.frame()))
+        with atomic_path(target) as part:
+            _draw(sheet, part, pictures(sheet.frame()))
         yield target
 
 

@@ -1,0 +1,122 @@
+"""Everything knowable about a run before computing: ``tuban check``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.errors import TubanError
+from configs.run import RunConfig
+from flows.plan import RunPlan, make_plan
+from flows.runner import run_folder
+from tiles.files import free_bytes, require_free
+
+__all__ = ["CheckResult", "check_run"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+    value : str
+        What was found, or what is wrong.
+    passed : bool
+    where, fix : str
+        Empty where all is well.
+    """
+
+    name: str
+    value: str
+    passed: bool
+    where: str = ""
+    fix: str = ""
+
+
+def check_run(config_path: Path, out: Path) -> list[CheckResult]:
+    """Check config, images, disk, layers and rules of a run without computing anything.
+
+    Parameters
+    ----------
+    config_path : Path
+    out : Path
+        Folder of all runs.
+
+    Returns
+    -------
+    list of CheckResult
+        In a fixed order; a check that needs an earlier one that failed is left out.
+    """
+    results: list[CheckResult] = []
+    config = _try(results, "config", lambda: RunConfig.load(config_path), lambda c: c.name)
+    if config is None:
+        return results
+    plan = _try(results, "images", lambda: make_plan(config), _plan_text)
+    if plan is not None:
+        needed = plan.bytes_needed
+        _try(
+            results,
+            "disk",
+            lambda: require_free(out, needed),
+            lambda _: f"{needed / 1e6:.1f} MB needed, {free_bytes(out) / 1e6:.0f} MB free",
+        )
+        _try(results, "dates", lambda: _require_dates(plan), _date_text)
+    _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
+    if plan is not None and config.layers is not None:
+        _try(results, "layers", lambda: _layers(config.layers, plan.grid.crs), str)
+    folder = run_folder(config, out)
+    results.append(
+        CheckResult("run folder", f"{folder} ({'goes on' if folder.exists() else 'new'})", True)
+    )
+    return results
+
+
+def _try(
+    results: list[CheckResult], name: str, look: Callable[[], Any], text: Callable[[Any], str]
+) -> Any:
+    try:
+        value = look()
+    except TubanError as error:
+        results.append(CheckResult(name, error.what, False, error.where, error.fix))
+        return None
+    results.append(CheckResult(name, text(value), True))
+    return value
+
+
+def _plan_text(plan: RunPlan) -> str:
+    return (
+        f"{plan.extent.height} × {plan.extent.width} pixels of {plan.pixel_m:.1f} m, "
+        f"bands {', '.join(plan.bands)}, {plan.grid.crs[:40]}"
+    )
+
+
+def _require_dates(plan: RunPlan) -> RunPlan:
+    from flows.judging import require_dates
+
+    require_dates(plan)
+    return plan
+
+
+def _date_text(plan: RunPlan) -> str:
+    return f"{plan.before.civil_to} → {plan.after.civil_to}"
+
+
+def _rules(name: str) -> Any:
+    from flows.judging import rules_of
+
+    return rules_of(name)
+
+
+def _layers(path: Path | None, crs: str) -> str:
+    from clues.layers import read_onemap
+
+    if path is None:
+        return "none"
+    onemap = read_onemap(path, crs=crs)
+    return ", ".join(
+        f"{role} {len(layer.table)} rows"
+        + (f" ({len(layer.rejects)} problems)" if len(layer.rejects) else "")
+        for role, layer in sorted(onemap.layers.items())
+    )

@@ -1,0 +1,62 @@
+"""``tuban detect``: change alone, from two images to a raster."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["detect", "register"]
+
+
+def detect(
+    before: Annotated[Path, typer.Argument(help="raster, folder of *_B02.tif files, STAC item")],
+    after: Annotated[Path, typer.Argument(help="the same of the later date")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="raster to write: 1 no change, 2 change")
+    ],
+    method: Annotated[str, typer.Option(help="auto, cva, irmad or index:NAME")] = "auto",
+    sensitivity: Annotated[str, typer.Option(help="low, medium or high")] = "medium",
+    target: Annotated[str, typer.Option(help="any or construction")] = "any",
+    sensor: Annotated[
+        str | None, typer.Option(help="name of a sensor, if files do not tell")
+    ] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="CRS of the result; of images without one")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="threads; all cores")] = None,
+    tile: Annotated[int, typer.Option(min=64, help="side of a tile in pixels")] = 1024,
+) -> None:
+    """Find change between two images of one place, without any training or tuning."""
+    from configs.loading import validated
+    from configs.run import RunConfig
+    from flows.runner import change_raster
+    from flows.stages import RunOptions
+
+    config = validated(
+        RunConfig,
+        {
+            "name": "detect",
+            "before": {"scenes": [before.resolve()]},
+            "after": {"scenes": [after.resolve()]},
+            "sensor": sensor,
+            "grid": {"crs": crs},
+            "detection": {"method": method, "sensitivity": sensitivity, "target": target},
+            "landcover": {"enabled": False},
+        },
+        "tuban detect",
+    )
+    values = change_raster(config, out, RunOptions(workers=workers, tile=tile))
+    for note in values["notes"]:
+        typer.echo(note, err=True)
+    changed, observed = values["changed_pixels"], values["observed_pixels"]
+    share = 100 * changed / observed if observed else 0.0
+    typer.echo(
+        f"{out}: {values['patches']} patches, {changed} of {observed} observed pixels, "
+        f"{share:.2f} %, "
+        f"shift corrected {values['shift_px'][0]:+.2f} rows {values['shift_px'][1]:+.2f} columns"
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("detect")(detect)

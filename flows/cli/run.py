@@ -1,0 +1,118 @@
+"""``tuban run``, ``tuban fit``, ``tuban check``: a run from its config."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from configs.errors import ExitCode
+
+__all__ = ["register"]
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="run config")]
+OutFolder = Annotated[Path, typer.Option("--out", help="folder of all runs")]
+
+
+def run(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG.yaml", help="run config")] = None,
+    out: OutFolder = Path("runs"),
+    workers: Annotated[int | None, typer.Option(help="threads or processes; all cores")] = None,
+    scheduler: Annotated[
+        str, typer.Option(help="threads, processes, or tcp://… of a Dask scheduler")
+    ] = "threads",
+    tile: Annotated[int, typer.Option(min=64, help="side of a tile in pixels")] = 1024,
+    memory: Annotated[str | None, typer.Option(help="limit for the whole run, e.g. 2GB")] = None,
+    state: Annotated[Path | None, typer.Option(help="fitted states of `tuban fit`")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="without Prefect")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="reuse nothing")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="print the JSON Schema of the config and stop")
+    ] = False,
+) -> None:
+    """Two dates and the One-Map in, clue list out; the same command goes on after a crash."""
+    if schema:
+        from configs.layers import LayersFile
+        from configs.loading import json_schema
+        from configs.run import RunConfig
+
+        typer.echo(json_schema([RunConfig, LayersFile]))
+        return
+    if config is None:
+        raise typer.BadParameter("name a CONFIG.yaml; `tuban init` writes one", param_hint="CONFIG")
+    from flows.runner import work_run
+
+    options = _options(scheduler, workers, tile, memory, state)
+    summary = work_run(config, out, options, plain=plain, fresh=fresh)
+    tell(summary)
+    if summary["exceptions"]:
+        raise typer.Exit(ExitCode.EXCEPTIONS)
+
+
+def tell(summary: dict[str, Any]) -> None:
+    """Print what a run found and where it lies."""
+    outputs = summary["stages"]["outputs"]
+    typer.echo(f"{outputs['clues']} clues, {outputs['dismissed']} dismissed patches")
+    for line in summary["exceptions"]:
+        typer.echo(f"exception: {line}", err=True)
+    typer.echo(f"{summary['folder']}: open report.html first, then clues.xlsx")
+
+
+def fit(
+    config: ConfigPath,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the fitted states")],
+) -> None:
+    """Fit registration, normalisation, thresholds and land cover without working the tiles."""
+    import shutil
+    import tempfile
+
+    from configs.run import RunConfig
+    from flows.fitting import STATE_FOLDER
+    from flows.runner import open_run
+    from flows.stages import RunOptions, run_stage
+
+    with (
+        tempfile.TemporaryDirectory(prefix="tuban-fit-") as work,
+        open_run(RunConfig.load(config), Path(work), RunOptions()) as context,
+    ):
+        values = [run_stage(name, context) for name in ("plan", "gate", "fit")][-1]
+        shutil.copytree(context.run.path(STATE_FOLDER), out, dirs_exist_ok=True)
+    for note in values["change"]:
+        typer.echo(note)
+    typer.echo(f"{out}: state {values['hash']}")
+
+
+def check(config: ConfigPath, out: OutFolder = Path("runs")) -> None:
+    """Tell everything knowable before computing; exit 1 if the run would fail."""
+    from flows.checking import check_run
+
+    findings = check_run(config, out)
+    for finding in findings:
+        mark = "ok  " if finding.passed else "FAIL"
+        typer.echo(f"{mark} {finding.name}: {finding.value}")
+        if not finding.passed:
+            typer.echo(f"     where: {finding.where}\n     fix:   {finding.fix}")
+    if not all(f.passed for f in findings):
+        raise typer.Exit(ExitCode.USER_ERROR)
+
+
+def _options(
+    scheduler: str, workers: int | None, tile: int, memory: str | None, state: Path | None
+) -> Any:
+    from dask.utils import parse_bytes
+
+    from flows.stages import RunOptions
+
+    try:
+        limit = parse_bytes(memory) if memory else None
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{memory} is no size; write 2GB", param_hint="--memory"
+        ) from error
+    return RunOptions(scheduler, workers, tile, limit, state)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run)
+    app.command("fit")(fit)
+    app.command("check")(check)

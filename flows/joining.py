@@ -1,0 +1,98 @@
+"""The join stage: tile products to patches with a change type, and the change raster."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detect.components import Components, join
+from detect.patches import paint_runs, paint_values, patch_table, shape_facts, with_classes
+from detect.tile_runs import TileRuns
+from detect.valid_runs import Runs, load_valid_runs
+from flows.fitting import STATE_FOLDER
+from flows.tilejob import States
+from flows.tiling import TILE_FOLDER
+from models.landcover import classify
+from tiles.files import atomic_path
+from tiles.writer import write_runs
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from flows.stages import StageContext
+
+__all__ = ["join_tiles"]
+
+
+def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
+    """Join the tiles, trace and classify the patches, paint the change raster.
+
+    Returns
+    -------
+    files, values
+        For the manifest.
+    """
+    tiles = context.plan.tiles(context.options.tile)
+    folder = context.run.path(TILE_FOLDER, str(context.options.tile))
+    detection = context.config.detection
+    components = join(
+        (TileRuns.load(folder / f"{tile.name}.npz") for tile in tiles),
+        connectivity=detection.connectivity,
+        min_strong=detection.min_strong_px,
+        floor_px=detection.floor_px,
+        hole_px=detection.hole_px,
+    )
+    states = States.load(context.run.path(STATE_FOLDER))
+    patches = _patches(context, components, states)
+    table = context.run.path("work", "patches.parquet")
+    with atomic_path(table) as part:
+        patches.to_parquet(part, index=False)
+    valid = load_valid_runs(folder / f"{tile.name}.valid.npz" for tile in tiles)
+    raster = _paint(context, components, patches, valid, states)
+    values = {
+        "patches": len(patches),
+        "changed_pixels": int(components.stats.pixels.sum()),
+        "observed_pixels": int((valid[2] - valid[1] + 1).sum()),
+        "noise_pixels": components.noise_pixels,
+        "noise_components": components.noise_components,
+    }
+    return [table, raster], values
+
+
+def _patches(context: "StageContext", components: Components, states: States) -> "gpd.GeoDataFrame":
+    plan, area = context.plan, context.config.area
+    patches = patch_table(
+        components,
+        plan.grid,
+        before=(plan.before.civil_from, plan.before.civil_to),
+        after=(plan.after.civil_from, plan.after.civil_to),
+        county_code=area.county_code,
+        county_name=area.county_name,
+    )
+    if not states.landcover.is_known or not len(patches):
+        return patches
+    classes = classify(components.votes, states.landcover.classes, shape_facts(patches))
+    return with_classes(patches, classes)
+
+
+def _paint(
+    context: "StageContext",
+    components: Components,
+    patches: "gpd.GeoDataFrame",
+    valid: Runs,
+    states: States,
+) -> Path:
+    target = context.run.path("change.tif")
+    plan = context.plan
+    write_runs(
+        target,
+        plan.grid,
+        plan.extent,
+        paint_runs(components, paint_values(patches)),
+        valid,
+        tags={
+            "TUBAN_VALUES": "0 nodata, 1 no change, 2 and more: change type",
+            "TUBAN_STATE": states.hash,
+            "TUBAN_CONFIG": context.config.digest(),
+            "TUBAN_ATTRIBUTION": "; ".join(plan.attribution),
+        },
+    )
+    return target

@@ -1,0 +1,129 @@
+"""The judge stage: patches against the One-Map, tables and indicators into the run folder."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import ConfigError, InputError
+from tiles.files import atomic_path
+
+if TYPE_CHECKING:
+    from clues.judgement import Judgement
+    from configs.rules import RuleSet
+    from flows.plan import RunPlan
+    from flows.stages import StageContext
+
+__all__ = ["TABLES", "judge_run", "require_dates", "rules_of", "write_tables"]
+
+TABLES = ("patches.parquet", "findings.parquet", "coverage.parquet", "indicators.json")
+
+
+def rules_of(name: str) -> "RuleSet":
+    """Return a rule set by shipped name or YAML path, checked against the catalogue of facts."""
+    from clues.catalogue import catalogue
+    from configs.rules import load_rules
+
+    return load_rules(name, catalogue())
+
+
+def require_dates(plan: "RunPlan") -> None:
+    """Raise `InputError` unless both epochs have a civil date, in order: law compares dates."""
+    for name, epoch in (("before", plan.before), ("after", plan.after)):
+        if epoch.civil_to is None:
+            raise InputError(
+                f"the {name} images do not tell their date",
+                f"{name}: in the config",
+                f"add `date: YYYY-MM-DD` below {name}:",
+            )
+    before, after = plan.before.civil_to, plan.after.civil_from
+    if before is not None and after is not None and before >= after:
+        raise InputError(
+            f"the before images ({before}) are not older than the after images ({after})",
+            "before: and after: in the config",
+            "swap the two, or mend their dates",
+        )
+
+
+def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
+    """Judge the patches of the run and write the tables.
+
+    Returns
+    -------
+    files, values
+        For the manifest.
+    """
+    import geopandas as gpd
+
+    from clues.judgement import judge_patches
+    from clues.layers import read_onemap
+
+    config = context.config
+    if config.layers is None:
+        raise ConfigError(
+            "the run has no layers to judge against",
+            "layers: in the config",
+            "name a LAYERS.yaml, or use `tuban detect` for change alone",
+        )
+    require_dates(context.plan)
+    patches = gpd.read_parquet(context.run.path("work", "patches.parquet"))
+    onemap = read_onemap(config.layers, crs=context.plan.grid.crs)
+    rules = rules_of(config.rules)
+    judgement = judge_patches(patches, onemap, rules)
+    files = write_tables(judgement, context.run.folder)
+    values = {
+        "rule_set": rules.name,
+        "rule_set_version": str(rules.version),
+        "layers": layer_records(onemap),
+        "rejects": reject_rows(onemap),
+        "tallies": tallies(judgement),
+    }
+    return files, values
+
+
+def write_tables(judgement: "Judgement", folder: Path) -> list[Path]:
+    """Write the tables of a judgement into a folder, each atomically."""
+    tables = dict(
+        zip(TABLES[:3], (judgement.patches, judgement.findings, judgement.coverage), strict=True)
+    )
+    files = []
+    for name, table in tables.items():
+        with atomic_path(folder / name) as part:
+            table.to_parquet(part, index=False)
+        files.append(folder / name)
+    with atomic_path(folder / TABLES[3]) as part:
+        text = json.dumps(judgement.indicators, indent=1, ensure_ascii=False, default=str)
+        part.write_text(text + "\n", encoding="utf-8")
+    return [*files, folder / TABLES[3]]
+
+
+def layer_records(onemap: Any) -> list[dict[str, Any]]:
+    """Return role, name, version, size and completeness of every layer."""
+    return [
+        {
+            "role": role,
+            "name": " + ".join(Path(spec.source).name for spec in layer.specs),
+            "version": layer.version,
+            "features": len(layer.table),
+            "rejects": len(layer.rejects),
+            "complete": str(layer.complete),
+        }
+        for role, layer in sorted(onemap.layers.items())
+    ]
+
+
+def reject_rows(onemap: Any) -> list[dict[str, Any]]:
+    """Return the rows of all layers that were set aside, as plain texts."""
+    rows = []
+    for role, layer in sorted(onemap.layers.items()):
+        for record in layer.rejects.to_dict("records"):
+            rows.append({"role": role} | {str(k): str(v) for k, v in record.items()})
+    return rows
+
+
+def tallies(judgement: "Judgement") -> dict[str, int]:
+    """Return patches by disposition and outcome."""
+    patches = judgement.patches
+    counts = {"patches": len(patches)}
+    for column in ("disposition", "outcome"):
+        counts |= {str(k): int(v) for k, v in sorted(patches[column].value_counts().items())}
+    return counts

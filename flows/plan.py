@@ -1,0 +1,172 @@
+"""What a run is about to do: epochs, grid, bands, area and tiles, known before any computing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from configs.errors import InputError
+from configs.run import RunConfig
+from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
+from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
+from tiles.scene import Epoch
+from tiles.sensors import open_epoch
+
+if TYPE_CHECKING:
+    from tiles.coregister import Registration
+
+__all__ = ["RunPlan", "make_plan"]
+
+SCORE_BYTES_PER_PIXEL = 0.35
+"""Measured size of a run folder per pixel: tile products, change.tif, tables."""
+
+BASE_BYTES = 30_000_000
+"""Free space asked for whatever the size: store, ledger, evidence, report."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Everything knowable about a run from its config and the heads of its images.
+
+    Attributes
+    ----------
+    before, after : Epoch
+    grid : AnalysisGrid
+    bands : tuple of str
+        Common bands, in the order of the blocks.
+    wavelengths : tuple of float or None
+        Micrometres.
+    extent : Extent
+        Pixels of the analysis.
+    aoi : bytes or None
+        WKB of the area of interest in the grid's CRS.
+    """
+
+    before: Epoch
+    after: Epoch
+    grid: AnalysisGrid
+    bands: tuple[str, ...]
+    wavelengths: tuple[float | None, ...]
+    extent: Extent
+    aoi: bytes | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the extent."""
+        return self.extent.height * self.extent.width
+
+    @property
+    def bytes_needed(self) -> int:
+        """Bytes the run folder will take, generously."""
+        return int(BASE_BYTES + SCORE_BYTES_PER_PIXEL * self.pixels)
+
+    @property
+    def pixel_m(self) -> float:
+        """Ground size of a pixel in metres: the root of its area."""
+        mx, my = self.grid.pixel_metres(self.extent)
+        return float(np.sqrt(mx * my))
+
+    @property
+    def attribution(self) -> list[str]:
+        """Credit lines of all scenes."""
+        scenes = (*self.before.scenes, *self.after.scenes)
+        return sorted({s.attribution for s in scenes if s.attribution})
+
+    @property
+    def overlap_percent(self) -> float:
+        """Common part of the two footprints, in percent of the smaller one."""
+        sizes = [
+            part.height * part.width
+            for part in (pair_extent(e, e, self.grid) for e in (self.before, self.after))
+        ]
+        common = pair_extent(self.before, self.after, self.grid)
+        return 100.0 * common.height * common.width / min(sizes)
+
+    @property
+    def resolution_ratio(self) -> float:
+        """Pixel side of the coarser date's finest band over that of the grid."""
+        sides = []
+        for epoch in (self.before, self.after):
+            own = default_grid(epoch, epoch, self.grid.crs)
+            sides.append(max(own.pixel_metres(pair_extent(epoch, epoch, own))))
+        return max(sides) / min(self.grid.pixel_metres(self.extent))
+
+    def reader(self, registration: "Registration | None" = None) -> PairReader:
+        """Return a reader of the pair."""
+        return PairReader(
+            self.before, self.after, self.grid, bands=self.bands, registration=registration
+        )
+
+    def tiles(self, size: int) -> list[Tile]:
+        """Return the tiles of a size, row-major."""
+        return plan_tiles(self.extent, size)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the plan as plain values for the manifest, reports and `tuban check`."""
+        west, south, east, north = self.grid.bounds(self.extent)
+        return {
+            "grid": self.grid.to_dict() | {"grid_id": self.grid.grid_id},
+            "bounds": [west, south, east, north],
+            "rows": self.extent.height,
+            "columns": self.extent.width,
+            "bands": list(self.bands),
+            "pixel_m": round(self.pixel_m, 4),
+            "before": _epoch_summary(self.before),
+            "after": _epoch_summary(self.after),
+            "bytes_needed": self.bytes_needed,
+        }
+
+
+def make_plan(config: RunConfig) -> RunPlan:
+    """Open the heads of all images and decide grid, bands and extent.
+
+    Raises
+    ------
+    RasterError
+        If an image cannot be used or the dates do not meet.
+    InputError
+        If the area of interest is empty or misses the images.
+    """
+    zone = config.area.time_zone
+    before, after = (
+        open_epoch(e.scenes, sensor=config.sensor, date=e.date, mask=e.mask, time_zone=zone)
+        for e in (config.before, config.after)
+    )
+    grid = default_grid(before, after, config.grid.crs, config.grid.resolution)
+    bands = common_bands(before, after)
+    extent = pair_extent(before, after, grid)
+    aoi = None
+    if config.area.aoi is not None:
+        shape = _area_of_interest(config.area.aoi, grid.crs)
+        extent = extent.intersect(grid.extent_of(shape.bounds))
+        if extent.is_empty:
+            raise InputError(
+                "the area of interest does not meet the images",
+                str(config.area.aoi),
+                "check its CRS, or name images that cover it",
+            )
+        aoi = shapely.to_wkb(shape)
+    return RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
+
+
+def _area_of_interest(path: Path, crs: str) -> Any:
+    from clues.sources import open_source
+
+    shapes = shapely.make_valid(open_source(path).to_crs(crs).geometry.to_numpy())
+    union = shapely.union_all(shapes[shapely.get_dimensions(shapes) == 2])
+    if union.is_empty:
+        raise InputError(
+            "the area of interest is empty", str(path), "give a layer with at least one polygon"
+        )
+    return union
+
+
+def _epoch_summary(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "scenes": [s.scene_id for s in epoch.scenes],
+        "from": epoch.civil_from.isoformat() if epoch.civil_from else None,
+        "to": epoch.civil_to.isoformat() if epoch.civil_to else None,
+        "attribution": sorted({s.attribution for s in epoch.scenes if s.attribution}),
+    }

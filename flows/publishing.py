@@ -1,0 +1,242 @@
+"""The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clues.outputs.evidence import write_sheets
+from clues.outputs.exchange import write_geojson, write_geopackage
+from clues.outputs.ledger import write_ledger
+from clues.outputs.report import QualityFacts, write_report
+from clues.outputs.sheet import evidence_sheets
+from clues.outputs.tables import ClueTables, RunTitle
+from flows.fitting import STATE_FOLDER, registration_of
+from flows.progress import Progress
+from flows.tilejob import States
+from tiles.chips import ChipCutter
+
+if TYPE_CHECKING:
+    from flows.stages import StageContext
+
+__all__ = ["publish", "summarise"]
+
+OVERVIEW_PX = 760
+CHIP_PX = 256
+VALID_PERCENT_ALERT = 90.0
+
+
+class Publication:
+    """The judged tables of a run and what is needed to write them for people.
+
+    Parameters
+    ----------
+    context : StageContext
+    """
+
+    def __init__(self, context: "StageContext") -> None:
+        self.context = context
+        self.folder = context.run.folder
+
+    @cached_property
+    def judged(self) -> dict[str, Any]:
+        """Values that the judge stage left in the manifest."""
+        product = self.context.run.products("judge")[0]
+        return dict(product.values)
+
+    @cached_property
+    def states(self) -> States:
+        """Fitted states of the run."""
+        return States.load(self.context.run.path(STATE_FOLDER))
+
+    @cached_property
+    def title(self) -> RunTitle:
+        """What titles, file names and footers say."""
+        config, plan = self.context.config, self.context.plan
+        judged = self.judged
+        layers = " ".join(f"{r['role']}:{r['version'][:6]}" for r in judged["layers"])
+        day = plan.after.civil_to
+        return RunTitle(
+            config.area.county_code,
+            config.area.county_name,
+            day.year if day else 0,
+            config.quarter,
+            self.folder.name,
+            {
+                "tuban": version("tuban"),
+                "rules": f"{judged['rule_set']} {judged['rule_set_version']}",
+                "config": config.digest(),
+                "state": self.states.hash[:12],
+                "layers": layers,
+            },
+            "; ".join(plan.attribution),
+        )
+
+    @cached_property
+    def tables(self) -> ClueTables:
+        """Judged tables with the clue numbers that the store gave."""
+        tables = ClueTables.read(self.folder, self.title)
+        numbers = self._register(tables)
+        patches = tables.patches.assign(
+            clue_no=[numbers.get(p, "") for p in tables.patches["patch_id"]]
+        )
+        return ClueTables(patches, tables.findings, tables.coverage, tables.indicators, self.title)
+
+    def _register(self, tables: ClueTables) -> dict[str, str]:
+        from clues.store.repository import LayerRecord, RunRecord, Store
+
+        config, title = self.context.config, self.title
+        crs = self.context.plan.grid.crs
+        record = RunRecord(
+            run_key=self.context.judge_key.digest,
+            name=self.folder.name,
+            county_code=title.county_code,
+            county_name=title.county_name,
+            grid_crs=crs,
+            year=title.year,
+            quarter=title.quarter,
+            rule_set=self.judged["rule_set"],
+            rule_set_version=self.judged["rule_set_version"],
+            config=config.model_dump(mode="json"),
+            versions=title.versions,
+            layers=tuple(
+                LayerRecord(r["role"], r["name"], r["version"], crs, r["features"], r["complete"])
+                for r in self.judged["layers"]
+            ),
+        )
+        store = Store.at(self.folder / "clues.sqlite")
+        try:
+            return store.register(record, tables.patches, tables.findings)
+        finally:
+            store.close()
+
+    def cutter(self) -> ChipCutter:
+        """Return the cutter of before and after pictures."""
+        plan = self.context.plan
+        return ChipCutter(plan.before, plan.after, plan.grid, registration_of(self.context))
+
+    def quality(self) -> QualityFacts:
+        """Return what the run knows about its own quality."""
+        gate = json.loads((self.folder / "quality" / "gate.json").read_text(encoding="utf-8"))
+        landcover = self.states.landcover
+        f1 = {
+            name: score
+            for name, score in zip(landcover.classes, landcover.f1, strict=True)
+            if score is not None
+        }
+        notes = [*self.states.change.notes, *landcover.notes]
+        return QualityFacts(gate["checks"], notes, f1, self.judged["rejects"], self.exceptions())
+
+    def exceptions(self) -> list[str]:
+        """Return what a reader must know before trusting the list."""
+        found = []
+        if self.judged["rejects"]:
+            rows = len(self.judged["rejects"])
+            found.append(f"图层有 {rows} 条记录有问题 {rows} layer rows have problems")
+        valid = _tile_totals(self.context)["valid_percent"]
+        if valid < VALID_PERCENT_ALERT:
+            found.append(f"仅 {valid} % 的面积两期均可观测 only {valid} % could be observed")
+        if not self.states.landcover.is_known:
+            found.append("没有地类模型,变化类型未知 no land-cover model: change types are unknown")
+        return found
+
+
+def publish(context: "StageContext") -> dict[str, Any]:
+    """Write every output that is missing or out of date.
+
+    Returns
+    -------
+    dict
+        ``clues``, ``dismissed``, ``sheets``, ``exceptions``, ``files``.
+    """
+    work = Publication(context)
+    tables, title = work.tables, work.title
+    writers: dict[str, Callable[[Path], None]] = {
+        "clues.geojson": lambda path: write_geojson(tables, path),
+        "clues.gpkg": lambda path: write_geopackage(tables, path),
+        "clues.xlsx": lambda path: write_ledger(tables, path),
+        "report.html": lambda path: _report(work, path),
+    }
+    for name, write in writers.items():
+        path = context.run.path(name)
+
+        def make(write: Callable[[Path], None] = write, path: Path = path) -> Any:
+            write(path)
+            return [path], {}
+
+        context.once("outputs", name, context.outputs_key, make)
+    sheets = _sheets(work)
+    return {
+        "clues": len(tables.clues),
+        "dismissed": len(tables.patches) - len(tables.clues),
+        "sheets": sheets,
+        "exceptions": work.exceptions(),
+        "files": [*writers, "evidence/", "change.tif", "clues.sqlite"],
+        "batch": title.batch,
+    }
+
+
+def _report(work: Publication, path: Path) -> None:
+    plan = work.context.plan
+    with work.cutter() as cutter:
+        overview = cutter.cut(plan.grid.bounds(plan.extent), OVERVIEW_PX)[1]
+        write_report(work.tables, path, work.quality(), lambda b: cutter.cut(b, CHIP_PX), overview)
+
+
+def _sheets(work: Publication) -> int:
+    """Write the evidence sheets; those of the same judgement are kept."""
+    wanted = work.context.config.outputs.evidence
+    limit = {"all": None, "none": 0}.get(str(wanted), wanted)
+    sheets = evidence_sheets(work.tables)[: limit if limit is None else int(limit)]
+    key, run = work.context.outputs_key, work.context.run
+    missing = [s for s in sheets if run.reuse("evidence", s.clue_no, key) is None]
+    folder = run.path("evidence")
+    with Progress("evidence", len(sheets), unit="sheets") as progress, work.cutter() as cutter:
+        progress.reuse(len(sheets) - len(missing))
+        for path in write_sheets(missing, folder, lambda b: cutter.cut(b, CHIP_PX)):
+            run.put("evidence", path.stem, key, files=[path])
+            progress.advance()
+    current = {f"{s.clue_no}.pdf" for s in sheets}
+    for path in sorted(folder.glob("*.pdf")):
+        if path.name not in current:
+            path.unlink()
+    return len(sheets)
+
+
+def _tile_totals(context: "StageContext") -> dict[str, Any]:
+    values = context.run.products("join")[0].values
+    plan = context.plan
+    observed = int(values["observed_pixels"])
+    return {"valid_percent": round(100 * observed / plan.pixels, 2), "observed_pixels": observed}
+
+
+def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Write ``run.json`` and return its content.
+
+    Parameters
+    ----------
+    context : StageContext
+    values : dict
+        What each stage returned, by stage.
+    """
+    work = Publication(context)
+    records = {n["stage"]: n for n in context.run.notes if n["kind"] == "stage"}
+    summary = {
+        "name": context.run.folder.name,
+        "folder": str(context.run.folder),
+        "title": {"county_code": work.title.county_code, "county_name": work.title.county_name},
+        "versions": work.title.versions,
+        "attribution": work.title.attribution,
+        "config": context.config.model_dump(mode="json"),
+        "inputs": context.plan_key.parts,
+        "layers": work.judged["layers"],
+        "stages": values,
+        "observed": _tile_totals(context),
+        "records": list(records.values()),
+        "indicators": work.tables.indicators,
+        "exceptions": work.exceptions(),
+    }
+    context.run.write_summary(summary)
+    return summary

@@ -1,0 +1,156 @@
+"""Opening a run and working its stages, plainly or as a Prefect flow."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from configs.run import RunConfig
+from flows.environment import prefect_environment
+from flows.manifest import Run
+from flows.publishing import summarise
+from flows.stages import STAGES, RunOptions, StageContext, run_stage
+from tiles.files import atomic_path
+
+__all__ = ["active_context", "change_raster", "open_run", "run_folder", "work_run", "work_stages"]
+
+log = logging.getLogger(__name__)
+
+_contexts: dict[str, StageContext] = {}
+
+
+def run_folder(config: RunConfig, out: Path) -> Path:
+    """Return the folder of a run: its name and eight digits of what it looks at.
+
+    Rules, thresholds and outputs are not among them: changing these goes on in the same folder
+    and makes anew only what depends on them.
+    """
+    return out / f"{config.name}-{_key8(config)}"
+
+
+def _key8(config: RunConfig) -> str:
+    return config.digest("name", "area", "before", "after", "grid", "sensor")[:8]
+
+
+@contextmanager
+def open_run(
+    config: RunConfig, out: Path, options: RunOptions, *, fresh: bool = False
+) -> Iterator[StageContext]:
+    """Hold the run folder of a config while its stages are worked.
+
+    Raises
+    ------
+    RunLocked
+        If another operator works in the folder.
+    """
+    frozen = config.model_dump(mode="json")
+    with Run.create(frozen, _key8(config), out, config.name, fresh=fresh) as run:
+        if run.lock is not None and run.lock.took_over:
+            log.warning("%s", run.lock.took_over)
+        context = StageContext(run, config, options)
+        _contexts[str(run.folder)] = context
+        try:
+            yield context
+        finally:
+            _contexts.pop(str(run.folder))
+
+
+def active_context(folder: str) -> StageContext:
+    """Return the context of a run that this process works on (for tasks, which get a path)."""
+    Run.active(Path(folder))
+    return _contexts[folder]
+
+
+def work_stages(
+    context: StageContext, work: Callable[[str], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Work all stages in order and write ``run.json``; return its content.
+
+    Parameters
+    ----------
+    context : StageContext
+    work : callable, optional
+        Works one stage by name; by default plainly, in this process.
+    """
+    work = work or (lambda name: run_stage(name, context))
+    values = {name: work(name) for name in STAGES}
+    return summarise(context, values)
+
+
+def change_raster(config: RunConfig, target: Path, options: RunOptions) -> dict[str, Any]:
+    """Work a run up to its change raster, in a folder that is thrown away.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Without layers.
+    target : Path
+        Where the raster goes; written atomically.
+    options : RunOptions
+
+    Returns
+    -------
+    dict
+        ``notes``, ``shift_px``, and the counts of the join stage.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="tuban-detect-") as work,
+        open_run(config, Path(work), options) as context,
+    ):
+        values = {n: run_stage(n, context) for n in ("plan", "gate", "fit", "tiles", "join")}
+        with atomic_path(target) as part:
+            shutil.copyfile(context.run.path("change.tif"), part)
+    return values["join"] | {
+        "notes": values["fit"]["change"],
+        "shift_px": values["gate"]["shift_px"],
+    }
+
+
+def work_run(
+    config_path: Path,
+    out: Path,
+    options: RunOptions,
+    *,
+    plain: bool = False,
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """Work a run from its config file to its outputs.
+
+    Parameters
+    ----------
+    config_path : Path
+    out : Path
+        Folder of all runs.
+    options : RunOptions
+    plain : bool
+        Without Prefect; the run folder is the same either way.
+    fresh : bool
+        Reuse nothing.
+
+    Returns
+    -------
+    dict
+        The content of ``run.json``.
+    """
+    if plain:
+        config = RunConfig.load(config_path)
+        with open_run(config, out, options, fresh=fresh) as context:
+            return work_stages(context)
+    out.mkdir(parents=True, exist_ok=True)
+    os.environ.update(prefect_environment(out / ".prefect"))
+    from flows.annual import annual
+
+    return annual(
+        config=str(config_path),
+        out=str(out),
+        scheduler=options.scheduler,
+        workers=options.workers,
+        tile=options.tile,
+        memory=options.memory,
+        state=str(options.state) if options.state else None,
+        fresh=fresh,
+    )

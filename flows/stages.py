@@ -1,0 +1,255 @@
+"""The stages of a run in order, what each depends on, and what it leaves in the run folder.
+
+A stage asks the manifest first: a product made from the same inputs, settings and code is reused.
+The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from configs.run import RunConfig
+from flows.keys import StageKey, stage_key
+from flows.manifest import Run
+from flows.plan import RunPlan, make_plan
+from flows.progress import Meter, StageRecord
+from tiles.files import require_free
+
+__all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is worked; nothing here changes a result.
+
+    Attributes
+    ----------
+    scheduler : str
+        ``threads``, ``processes`` or the address of a Dask scheduler.
+    workers : int or None
+    tile : int
+        Side of the tiles in pixels.
+    memory : int or None
+        Bytes the whole run may take.
+    state : Path or None
+        Fitted states to use instead of fitting (this does change results, and is in the keys).
+    """
+
+    scheduler: str = "threads"
+    workers: int | None = None
+    tile: int = 1024
+    memory: int | None = None
+    state: Path | None = None
+
+
+@dataclass
+class StageContext:
+    """A run that is being worked: its folder, config, options, and the keys of its stages."""
+
+    run: Run
+    config: RunConfig
+    options: RunOptions
+
+    @cached_property
+    def plan(self) -> RunPlan:
+        """Epochs, grid, bands and extent."""
+        return make_plan(self.config)
+
+    @cached_property
+    def plan_key(self) -> StageKey:
+        """Images, dates, grid and area."""
+        files = {}
+        for name, epoch in (("before", self.config.before), ("after", self.config.after)):
+            files |= {f"{name} {i}": p for i, p in enumerate(epoch.scenes)}
+            files |= {f"{name} mask": epoch.mask} if epoch.mask else {}
+        if self.config.area.aoi:
+            files["aoi"] = self.config.area.aoi
+        wanted = self._config("sensor", "grid", "area")
+        wanted |= {n: {"date": getattr(self.config, n).date} for n in ("before", "after")}
+        return stage_key("plan", rooms=["tiles", "configs"], config=_json(wanted), files=files)
+
+    @cached_property
+    def gate_key(self) -> StageKey:
+        """Plan and limits of the gate."""
+        return stage_key(
+            "gate", config=self._config("gate", "seed"), inputs={"plan": self.plan_key}
+        )
+
+    @cached_property
+    def fit_key(self) -> StageKey:
+        """Gate, method, land-use map, or the states that were handed over."""
+        files = {"state": self.options.state} if self.options.state else {}
+        wanted = self._config("landcover", "seed")
+        detection = self.config.detection
+        wanted["detection"] = {
+            name: getattr(detection, name) for name in ("method", "sensitivity", "target")
+        }
+        return stage_key(
+            "fit",
+            rooms=["detect", "models", "flows.fitting"],
+            config=wanted,
+            inputs={"gate": self.gate_key, "layers": self.layers_fingerprint},
+            files=files,
+        )
+
+    @cached_property
+    def tiles_key(self) -> StageKey:
+        """Fitted states and what makes a component."""
+        detection = self.config.detection
+        wanted = {n: getattr(detection, n) for n in ("floor_px", "connectivity")}
+        return stage_key(
+            "tiles", rooms=["flows.tilejob"], config=wanted, inputs={"fit": self.fit_key}
+        )
+
+    @cached_property
+    def join_key(self) -> StageKey:
+        """Tiles and what makes a patch."""
+        return stage_key(
+            "join",
+            rooms=["flows.joining"],
+            config=self._config("detection"),
+            inputs={"tiles": self.tiles_key},
+        )
+
+    @cached_property
+    def judge_key(self) -> StageKey:
+        """Patches, layers and rules."""
+        rules = self.config.rules
+        files = {"rules": Path(rules)} if rules.endswith((".yaml", ".yml")) else {}
+        return stage_key(
+            "judge",
+            rooms=["clues", "configs", "flows.judging"],
+            config={"rules": rules} | self._config("quarter"),
+            inputs={"join": self.join_key, "layers": self.layers_fingerprint},
+            files=files,
+        )
+
+    @cached_property
+    def outputs_key(self) -> StageKey:
+        """Judgement and what is to be written."""
+        return stage_key(
+            "outputs",
+            rooms=["flows.publishing"],
+            config=self._config("outputs", "name"),
+            inputs={"judge": self.judge_key},
+        )
+
+    @cached_property
+    def layers_fingerprint(self) -> str:
+        """Fingerprint of the layers file and of every file it names; "" without layers."""
+        if self.config.layers is None:
+            return ""
+        from clues.layers import layers_fingerprint
+
+        return layers_fingerprint(self.config.layers)
+
+    def _config(self, *fields: str) -> dict[str, Any]:
+        return self.config.model_dump(mode="json", include=set(fields))
+
+    def once(
+        self, stage: str, name: str, key: StageKey, make: Callable[[], tuple[list[Path], Any]]
+    ) -> Any:
+        """Return the values of a product; make it unless it can be reused.
+
+        Parameters
+        ----------
+        stage, name : str
+        key : StageKey
+        make : callable
+            Returns the files it wrote and the values to keep.
+        """
+        product = self.run.reuse(stage, name, key)
+        if product is None:
+            log.info("%s", self.run.reuse_message(stage))
+            start = time.perf_counter()
+            files, values = make()
+            product = self.run.put(
+                stage, name, key, files=files, values=values, seconds=time.perf_counter() - start
+            )
+        else:
+            log.info("%s", self.run.reuse_message(stage))
+        return product.values
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _json(v) for k, v in value.items()}
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _plan(context: StageContext) -> dict[str, Any]:
+    summary = context.plan.summary()
+    require_free(context.run.folder, summary["bytes_needed"])
+    return dict(context.once("plan", "plan", context.plan_key, lambda: ([], summary)))
+
+
+def _gate(context: StageContext) -> dict[str, Any]:
+    from flows.fitting import open_gate
+
+    return dict(context.once("gate", "gate", context.gate_key, lambda: open_gate(context)))
+
+
+def _fit(context: StageContext) -> dict[str, Any]:
+    from flows.fitting import fit_states
+
+    return dict(context.once("fit", "states", context.fit_key, lambda: fit_states(context)))
+
+
+def _tiles(context: StageContext) -> dict[str, Any]:
+    from flows.tiling import work_tiles
+
+    return work_tiles(context)
+
+
+def _join(context: StageContext) -> dict[str, Any]:
+    from flows.joining import join_tiles
+
+    return dict(context.once("join", "patches", context.join_key, lambda: join_tiles(context)))
+
+
+def _judge(context: StageContext) -> dict[str, Any]:
+    from flows.judging import judge_run
+
+    return dict(context.once("judge", "tables", context.judge_key, lambda: judge_run(context)))
+
+
+def _outputs(context: StageContext) -> dict[str, Any]:
+    from flows.publishing import publish
+
+    return publish(context)
+
+
+STAGES: dict[str, Callable[[StageContext], dict[str, Any]]] = {
+    "plan": _plan,
+    "gate": _gate,
+    "fit": _fit,
+    "tiles": _tiles,
+    "join": _join,
+    "judge": _judge,
+    "outputs": _outputs,
+}
+"""The stages in order."""
+
+
+def run_stage(name: str, context: StageContext) -> dict[str, Any]:
+    """Work one stage and keep its record (wall and CPU seconds, peak memory) in the manifest.
+
+    Raises
+    ------
+    TubanError
+        What the stage raises.
+    """
+    log.info("stage %s", name)
+    with Meter() as meter:
+        values = STAGES[name](context)
+    record = StageRecord(
+        name, round(meter.seconds, 3), round(meter.cpu_seconds, 2), meter.peak_bytes
+    )
+    context.run.note("stage", **record.to_dict())
+    return values

@@ -1,0 +1,193 @@
+"""One tile from pixels to runs: a chain of calls that a bare worker can import."""
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from configs.errors import RunError
+from detect.auto import ChangeState, halo_px, score_block
+from detect.normalise import Radiometry, apply_radiometry
+from detect.tile_runs import Connectivity, label_tile
+from detect.valid_runs import save_valid_runs
+from models.features import HALO
+from models.landcover import LandcoverState, vote_pair
+from tiles.block import Block
+from tiles.coregister import Registration
+from tiles.grid import Extent, Tile
+from tiles.labels import burn_labels
+from tiles.reader import PairReader
+from tiles.state import load_states, state_hash
+
+__all__ = ["STATE_CLASSES", "States", "TileJob", "TileSummary", "run_tile"]
+
+
+@dataclass(frozen=True)
+class States:
+    """Everything fitted before the tiles.
+
+    Attributes
+    ----------
+    registration : Registration
+    radiometry : Radiometry
+    change : ChangeState
+    landcover : LandcoverState
+    """
+
+    registration: Registration
+    radiometry: Radiometry
+    change: ChangeState
+    landcover: LandcoverState
+
+    @classmethod
+    def load(cls, folder: Path) -> "States":
+        """Read the states that `tuban fit` or the fit stage wrote."""
+        return cls(**load_states(folder, STATE_CLASSES))
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a tile that scoring and features read."""
+        return max(halo_px(self.change.method, self.change.pixel_m), HALO)
+
+    @property
+    def hash(self) -> str:
+        """Hash that is printed on every product."""
+        return state_hash({name: getattr(self, name) for name in STATE_CLASSES})
+
+
+STATE_CLASSES: dict[str, type] = {
+    "registration": Registration,
+    "radiometry": Radiometry,
+    "change": ChangeState,
+    "landcover": LandcoverState,
+}
+
+
+@dataclass(frozen=True)
+class TileJob:
+    """What every tile of a run shares; small enough to travel with each task.
+
+    Attributes
+    ----------
+    reader : PairReader
+    states : Path
+        Folder of the fitted states.
+    states_hash : str
+        Their hash: a worker that finds others there refuses.
+    folder : Path
+        Where tile products go.
+    area : Extent
+        Pixels of the whole analysis.
+    aoi : bytes or None
+        WKB of the area of interest in the grid's CRS.
+    """
+
+    reader: PairReader
+    states: Path
+    states_hash: str
+    folder: Path
+    area: Extent
+    connectivity: Connectivity
+    floor_px: int
+    aoi: bytes | None = None
+    token: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        text = f"{self.states_hash}|{self.folder.resolve()}|{self.area}"
+        object.__setattr__(self, "token", hashlib.sha256(text.encode()).hexdigest())
+
+    def paths(self, tile: Tile) -> tuple[Path, Path]:
+        """Return the files of a tile's product: runs of change, runs of valid pixels."""
+        return self.folder / f"{tile.name}.npz", self.folder / f"{tile.name}.valid.npz"
+
+
+@dataclass(frozen=True)
+class TileSummary:
+    """What the driver learns of a tile; the rest lies in the tile's files."""
+
+    name: str
+    pixels: int
+    valid_pixels: int
+    components: int
+    noise_pixels: int
+
+
+_open_jobs: dict[str, tuple[PairReader, States]] = {}
+_open_lock = threading.Lock()
+
+
+def run_tile(job: TileJob, tile: Tile) -> TileSummary:
+    """Work one tile and write its product.
+
+    Parameters
+    ----------
+    job : TileJob
+    tile : Tile
+
+    Returns
+    -------
+    TileSummary
+
+    Raises
+    ------
+    RasterError
+        If its pixels cannot be read.
+    RunError
+        If the fitted states are not those the run was planned with.
+    """
+    reader, states = _tools(job)
+    block = _inside(reader.read(tile.extent, states.halo), job)
+    normalised = apply_radiometry(block, states.radiometry)
+    scores = score_block(block, states.change)
+    runs = label_tile(
+        scores, tile.extent, job.area, connectivity=job.connectivity, floor_px=job.floor_px
+    )
+    rows, cols = runs.members.row - block.extent.row0, runs.members.col - block.extent.col0
+    votes = vote_pair(states.landcover, block.before, normalised.after, block.valid, rows, cols)
+    path, valid_path = job.paths(tile)
+    runs.with_votes(votes).save(path)
+    valid = block.valid[block.core_slices]
+    save_valid_runs(valid_path, valid, tile.extent)
+    return TileSummary(tile.name, valid.size, int(valid.sum()), len(runs.stats), runs.noise_pixels)
+
+
+def _tools(job: TileJob) -> tuple[PairReader, States]:
+    """Return the reader and the states of a job, opened once per process."""
+    with _open_lock:
+        if job.token not in _open_jobs:
+            states = States.load(job.states)
+            if states.hash != job.states_hash:
+                raise RunError(
+                    "the fitted states are not those of this run",
+                    str(job.states),
+                    "run the same command again; it fits them anew",
+                )
+            for old, _ in _open_jobs.values():
+                old.close()
+            _open_jobs.clear()
+            _open_jobs[job.token] = (job.reader, states)
+        return _open_jobs[job.token]
+
+
+def _inside(block: Block, job: TileJob) -> Block:
+    """Return the block with pixels outside the area of interest not valid."""
+    if job.aoi is None:
+        return block
+    shape = np.array([shapely.from_wkb(job.aoi)], dtype=object)
+    inside: NDArray[np.bool_] = (
+        burn_labels(shape, np.ones(1, np.int16), job.reader.grid, block.extent) > 0
+    )
+    valid = block.valid & inside
+    return Block(
+        block.extent,
+        block.core,
+        block.bands,
+        block.before * valid,
+        block.after * valid,
+        valid,
+        block.source,
+    )

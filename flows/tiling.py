@@ -1,0 +1,127 @@
+"""The tiles stage: work what is missing on Dask, record each tile as it lands."""
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import RunError
+from flows.fitting import STATE_FOLDER, registration_of
+from flows.progress import Progress
+from flows.tilejob import States, TileJob, TileSummary, run_tile
+from flows.workers import TileResult, map_tiles
+
+if TYPE_CHECKING:
+    from flows.stages import StageContext
+    from tiles.grid import Tile
+
+__all__ = ["TILE_FOLDER", "tile_job", "work_tiles"]
+
+log = logging.getLogger(__name__)
+
+TILE_FOLDER = "work/tiles"
+
+
+def tile_job(context: "StageContext") -> TileJob:
+    """Return what all tiles of the run share."""
+    plan, detection = context.plan, context.config.detection
+    states = context.run.path(STATE_FOLDER)
+    return TileJob(
+        reader=plan.reader(registration_of(context)),
+        states=states,
+        states_hash=States.load(states).hash,
+        folder=context.run.path(TILE_FOLDER, str(context.options.tile)),
+        area=plan.extent,
+        connectivity=detection.connectivity,
+        floor_px=detection.floor_px,
+        aoi=plan.aoi,
+    )
+
+
+def work_tiles(context: "StageContext") -> dict[str, Any]:
+    """Work every tile that the manifest does not hold already.
+
+    Returns
+    -------
+    dict
+        ``tiles``, ``reused``, ``made``, ``retries``, ``failed`` (names), ``valid_percent``,
+        ``workers`` (distinct processes).
+    """
+    run, size, key = context.run, context.options.tile, context.tiles_key
+    tiles = context.plan.tiles(size)
+    missing = [t for t in tiles if run.reuse("tiles", _name(size, t), key) is None]
+    job = tile_job(context)
+    pids: set[tuple[str, int]] = set()
+    failed: list[str] = []
+    log.info("%s", run.reuse_message("tiles"))
+    with Progress("tiles", len(tiles)) as progress:
+        progress.reuse(len(tiles) - len(missing))
+        for tile, result in map_tiles(
+            partial(run_tile, job),
+            missing,
+            scheduler=context.options.scheduler,
+            workers=context.options.workers,
+            memory=context.options.memory,
+        ):
+            if result.value is None:
+                failed.append(tile.name)
+                run.note("tile failed", tile=tile.name, why=result.failure)
+            else:
+                pids.add((result.host, result.pid))
+                _record(context, job, tile, result)
+            progress.advance(
+                pixels=tile.extent.height * tile.extent.width,
+                retries=result.attempts - 1,
+                failed=int(result.value is None),
+            )
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {len(tiles)} tiles could not be worked: {', '.join(failed[:5])}",
+            str(run.folder),
+            "see the log for each tile's reason; mend it and run the same command again: "
+            "finished tiles are kept",
+        )
+    return _totals(context, tiles) | {
+        "reused": len(tiles) - len(missing),
+        "made": len(missing),
+        "retries": progress.retries,
+        "workers": len(pids),
+    }
+
+
+def _record(
+    context: "StageContext", job: TileJob, tile: "Tile", result: TileResult[TileSummary]
+) -> None:
+    summary = result.value
+    if summary is None:
+        return
+    context.run.put(
+        "tiles",
+        _name(context.options.tile, tile),
+        context.tiles_key,
+        files=job.paths(tile),
+        values={
+            "pixels": summary.pixels,
+            "valid_pixels": summary.valid_pixels,
+            "components": summary.components,
+            "noise_pixels": summary.noise_pixels,
+            "pid": result.pid,
+        },
+        seconds=result.seconds,
+    )
+
+
+def _totals(context: "StageContext", tiles: "list[Tile]") -> dict[str, Any]:
+    wanted = {_name(context.options.tile, t) for t in tiles}
+    values = [p.values for p in context.run.products("tiles") if p.name in wanted]
+    pixels = sum(v["pixels"] for v in values)
+    valid = sum(v["valid_pixels"] for v in values)
+    return {
+        "tiles": len(tiles),
+        "pixels": pixels,
+        "valid_percent": round(100 * valid / pixels, 3) if pixels else 0.0,
+        "noise_pixels": sum(v["noise_pixels"] for v in values),
+    }
+
+
+def _name(size: int, tile: "Tile") -> str:
+    return f"{size}/{tile.name}"
