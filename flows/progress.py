@@ -1,18 +1,19 @@
 """Progress of a stage for a person or a program, and the record of what the stage cost."""
 
-import json
 import math
 import sys
 import threading
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import psutil
 
-__all__ = ["Meter", "Mode", "Progress", "StageRecord", "set_mode"]
+from flows.journal import dump_json
+
+__all__ = ["Meter", "Mode", "Progress", "set_mode"]
 
 POLL_S = 0.5
 PLAIN_EVERY_S = 10.0
@@ -39,43 +40,14 @@ def set_mode(mode: Mode) -> None:
     _chosen = mode
 
 
-@dataclass(frozen=True)
-class StageRecord:
-    """What a stage cost.
-
-    Attributes
-    ----------
-    stage : str
-    seconds, cpu_seconds : float
-        Wall time; CPU time of the process and its children (to half a second per child).
-    peak_bytes : int
-        Largest sum of the proportional set sizes of all processes of the tree.
-    items, reused, retries, failed : int
-        Items done (reused ones not counted), reused, further attempts, items given up.
-    pixels : int
-        Pixels of the items done.
-    """
-
-    stage: str
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-    items: int = 0
-    reused: int = 0
-    retries: int = 0
-    failed: int = 0
-    pixels: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self)
-
-
 class Meter:
     """Measures CPU time and memory of this process and all its children while it is open."""
 
     def __init__(self, poll_s: float = POLL_S) -> None:
         self.peak_bytes = 0
+        self._start: float | None = None
+        self._end: float | None = None
+        self._cpu_before = 0.0
         self._poll_s = poll_s
         self._cpu: dict[tuple[int, float], float] = {}
         self._stop = threading.Event()
@@ -92,11 +64,14 @@ class Meter:
         self._stop.set()
         self._thread.join()
         self._look()
+        self._end = time.perf_counter()
 
     @property
     def seconds(self) -> float:
-        """Wall time so far."""
-        return time.perf_counter() - self._start
+        """Wall time from opening to now or to closing; 0 before."""
+        if self._start is None:
+            return 0.0
+        return (time.perf_counter() if self._end is None else self._end) - self._start
 
     @property
     def cpu_seconds(self) -> float:
@@ -127,80 +102,92 @@ def _proportional_bytes(process: psutil.Process) -> int:
 
 
 class Progress:
-    """Shows how far a stage is and measures it; a context manager.
+    """Shows how far a stage is and measures what it costs; a context manager.
 
     Parameters
     ----------
     stage : str
         Name shown.
-    total : int
-        Number of items.
-    unit : str
-        Name of the items.
-    mode : Mode, optional
-        Default: what `set_mode` chose.
+    mode : Mode or str, optional
+        ``auto`` (the default) means what `set_mode` chose, else a bar on a terminal and lines
+        elsewhere.
     stream : text file, optional
         Default: stderr.
 
     Examples
     --------
-    >>> with Progress("tiles", 2, mode=Mode.QUIET) as progress:
-    ...     progress.reuse(1)
-    ...     progress.advance(pixels=1_000_000)
-    >>> progress.record.items, progress.record.reused
+    >>> with Progress("tiles", mode="quiet") as progress:
+    ...     with progress.counting(2, done=1) as count:
+    ...         count.step(pixels=1_000_000)
+    >>> progress.record()["items"], progress.record()["reused"]
     (1, 1)
     """
 
+    _open: ClassVar[list["Progress"]] = []
+
     def __init__(
-        self,
-        stage: str,
-        total: int,
-        *,
-        unit: str = "tiles",
-        mode: Mode | None = None,
-        stream: TextIO | None = None,
+        self, stage: str, *, mode: Mode | str = Mode.AUTO, stream: TextIO | None = None
     ) -> None:
-        self.stage, self.total, self.unit = stage, total, unit
+        self.stage = stage
+        self.total: int | None = None
+        self.unit = "tiles"
         self.items = self.reused = self.retries = self.failed = self.pixels = 0
         self._stream = stream if stream is not None else sys.stderr
-        wished = mode if mode is not None else _chosen
-        if wished is Mode.AUTO:
-            wished = Mode.BAR if self._stream.isatty() else Mode.PLAIN
-        self._mode = wished
+        self._mode = _settle(Mode(mode), self._stream)
         self._meter = Meter()
+        self._counting_since = 0.0
         self._shown = -math.inf
-        self._bar: Any = None
-        self._record: StageRecord | None = None
+        self._bar: _Bar | None = None
+        self._record: dict[str, Any] | None = None
+
+    @classmethod
+    def current(cls) -> "Progress":
+        """Return the innermost open progress (a silent one where none is open)."""
+        return cls._open[-1] if cls._open else cls("", mode=Mode.QUIET)
 
     def __enter__(self) -> "Progress":
         self._meter.__enter__()
+        self._open.append(self)
         if self._mode is Mode.BAR:
-            self._bar = _Bar(self.total, self._stream)
-        self._show()
+            self._bar = _Bar(self.stage, self._stream)
+        elif self._mode is Mode.JSON:
+            self._show()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._open.remove(self)
         self._meter.__exit__()
-        self._record = self._measure()
+        self._record = self.record()
         if self._bar is not None:
             self._bar.close(self.text())
         else:
             self._show("stopped" if kind else "done")
 
-    @property
-    def record(self) -> StageRecord:
-        """What the stage cost; final after the block."""
-        return self._record if self._record is not None else self._measure()
+    @contextmanager
+    def counting(self, total: int, *, done: int = 0, unit: str = "tiles") -> Iterator["Progress"]:
+        """Count items from here on.
 
-    def advance(
-        self, count: int = 1, *, pixels: int = 0, retries: int = 0, failed: int = 0
-    ) -> None:
+        Parameters
+        ----------
+        total : int
+            All items.
+        done : int
+            How many of them were there already; they do not make the estimate faster.
+        unit : str
+            Name of the items.
+        """
+        self.total, self.unit, self.reused, self.items = total, unit, done, 0
+        self._counting_since = self._meter.seconds
+        self._show()
+        yield self
+
+    def step(self, count: int = 1, *, pixels: int = 0, retries: int = 0, failed: int = 0) -> None:
         """Count items as done.
 
         Parameters
         ----------
         count : int
-            Items, failed ones included.
+            Items, those given up included.
         pixels : int
             Their pixels.
         retries, failed : int
@@ -212,55 +199,71 @@ class Progress:
         self.failed += failed
         self._show()
 
-    def reuse(self, count: int = 1) -> None:
-        """Count items that were there already: they do not make the estimate faster."""
-        self.reused += count
-        self._show()
+    def say(self, text: str) -> None:
+        """Show a remark."""
+        if self._bar is not None:
+            self._bar.say(text)
+        elif self._mode is Mode.PLAIN:
+            self._write(text)
+        elif self._mode is Mode.JSON:
+            self._write(dump_json({"stage": self.stage, "text": text}))
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds to go at the rate so far; None as long as nothing was done."""
+        """Seconds to go at the rate so far; None where that cannot be told."""
+        if self.total is None:
+            return None
         left = self.total - self.items - self.reused
         if left <= 0:
             return 0.0
-        return left * self._meter.seconds / self.items if self.items else None
+        return left * self._counted_seconds / self.items if self.items else None
+
+    @property
+    def _counted_seconds(self) -> float:
+        return max(self._meter.seconds - self._counting_since, 1e-9)
 
     def text(self) -> str:
         """Return the state on one line."""
-        seconds = max(self._meter.seconds, 1e-9)
-        done = self.items + self.reused
-        parts = [f"{self.stage}: {done}/{self.total} {self.unit}"]
-        if self.items:
-            parts.append(f"{self.items / seconds:.2f} {self.unit}/s")
-        if self.pixels:
-            parts.append(f"{self.pixels / seconds / 1e6:.2f} Mpx/s")
-        for count, word in ((self.reused, "reused"), (self.retries, "retried")):
-            if count:
-                parts.append(f"{count} {word}")
-        if self.failed:
-            parts.append(f"{self.failed} given up")
-        eta = self.eta_seconds
-        if eta and done < self.total:
-            parts.append(f"{_clock(eta)} to go")
-        parts.append(f"{_clock(seconds)} so far")
-        return ", ".join(parts)
+        parts = [self.stage]
+        if self.total is not None:
+            done, seconds = self.items + self.reused, self._counted_seconds
+            parts = [f"{self.stage}: {done}/{self.total} {self.unit}"]
+            if self.items:
+                parts.append(f"{self.items / seconds:.2f} {self.unit}/s")
+            if self.pixels:
+                parts.append(f"{self.pixels / seconds / 1e6:.2f} Mpx/s")
+            counts = (self.reused, "reused"), (self.retries, "retried"), (self.failed, "given up")
+            parts += [f"{count} {word}" for count, word in counts if count]
+            if self.eta_seconds and done < self.total:
+                parts.append(f"{_clock(self.eta_seconds)} to go")
+        return ", ".join([*parts, f"{_clock(self._meter.seconds)} so far"])
 
-    def _measure(self) -> StageRecord:
-        return StageRecord(
-            self.stage,
-            round(self._meter.seconds, 3),
-            round(self._meter.cpu_seconds, 2),
-            self._meter.peak_bytes,
-            self.items,
-            self.reused,
-            self.retries,
-            self.failed,
-            self.pixels,
-        )
+    def record(self) -> dict[str, Any]:
+        """Return what the stage cost; final after the block.
+
+        Returns
+        -------
+        dict
+            ``seconds`` (wall), ``cpu_seconds`` (process and children), ``peak_bytes`` (largest
+            sum of the proportional set sizes of the process tree), ``items``, ``reused``,
+            ``retries``, ``failed``, ``pixels``.
+        """
+        if self._record is not None:
+            return self._record
+        return {
+            "seconds": round(self._meter.seconds, 3),
+            "cpu_seconds": round(self._meter.cpu_seconds, 2),
+            "peak_bytes": self._meter.peak_bytes,
+            "items": self.items,
+            "reused": self.reused,
+            "retries": self.retries,
+            "failed": self.failed,
+            "pixels": self.pixels,
+        }
 
     def _show(self, state: str = "running") -> None:
         if self._bar is not None:
-            self._bar.update(self.items + self.reused, self.text())
+            self._bar.update(self.total, self.items + self.reused, self.text())
             return
         now = time.perf_counter()
         every = JSON_EVERY_S if self._mode is Mode.JSON else PLAIN_EVERY_S
@@ -268,37 +271,53 @@ class Progress:
             return
         self._shown = now
         if self._mode is Mode.JSON:
-            more = {"state": state, "total": self.total, "eta_seconds": self.eta_seconds}
-            text = json.dumps(more | self.record.to_dict())
-        elif state == "running":
-            text = self.text()
+            told = {"stage": self.stage, "state": state, "total": self.total}
+            self._write(dump_json(told | {"eta_seconds": self.eta_seconds} | self.record()))
         else:
-            text = f"{self.text()}; {state}"
-        self._stream.write(text + "\n")
+            self._write(self.text() + (f"; {state}" if state != "running" else ""))
+
+    def _write(self, line: str) -> None:
+        self._stream.write(line + "\n")
         self._stream.flush()
+
+
+def _settle(mode: Mode, stream: TextIO) -> Mode:
+    mode = _chosen if mode is Mode.AUTO else mode
+    if mode is Mode.AUTO:
+        return Mode.BAR if stream.isatty() else Mode.PLAIN
+    return mode
 
 
 class _Bar:
     """A bar of rich; imported only where one is drawn."""
 
-    def __init__(self, total: int, stream: TextIO) -> None:
+    def __init__(self, stage: str, stream: TextIO) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         self._rich = RichProgress(
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=24),
             TextColumn("{task.description}", markup=False),
-            console=Console(file=stream, stderr=True),
+            console=Console(file=stream),
         )
-        self._task = self._rich.add_task("", total=total)
+        self._task = self._rich.add_task(stage, total=None)
         self._rich.start()
 
-    def update(self, done: int, text: str) -> None:
-        self._rich.update(self._task, completed=done, description=text)
+    def update(self, total: int | None, done: int, text: str) -> None:
+        self._rich.update(self._task, total=total, completed=done, description=text)
+
+    def say(self, text: str) -> None:
+        self._rich.console.print(text, markup=False, highlight=False)
 
     def close(self, text: str) -> None:
-        self._rich.update(self._task, description=text)
+        task = self._rich.tasks[0]
+        self._rich.update(
+            self._task,
+            total=1 if task.total is None else task.total,
+            completed=1 if task.total is None else task.completed,
+            description=text,
+        )
         self._rich.stop()
 
 
