@@ -277,15 +277,18 @@ def _insert_clues(
     patches: "gpd.GeoDataFrame",
     now: dt.datetime,
 ) -> None:
+    """Give numbers to clues that have none: a thing keeps its number when it is judged again."""
     rows = []
-    chosen = patches[patches["disposition"] == "clue"]
-    for county, ids in chosen.groupby("county_code", sort=True)["patch_id"]:
+    numbered = set(connection.scalars(select(schema.clues.c.object_id)))
+    fresh = (patches["disposition"] == "clue") & ~patches["patch_id"].isin(numbered)
+    for county, ids in patches[fresh].groupby("county_code", sort=True)["patch_id"]:
         series = f"{county}{run.year % 100:02d}Q{run.quarter}"
         first = _take_numbers(connection, series, len(ids))
         for offset, patch_id in enumerate(ids):
             rows.append(
                 {
                     "clue_no": f"{series}{first + offset:06d}",
+                    "object_id": patch_id,
                     "patch_key": keys[patch_id],
                     "status": "suspected",
                     "registered_at": now,
@@ -326,8 +329,8 @@ def _take_numbers(connection: Connection, series: str, count: int) -> int:
 def _clue_numbers(connection: Connection, run_id: int) -> dict[str, str]:
     found = connection.execute(
         select(schema.patches.c.patch_id, schema.clues.c.clue_no)
-        .join(schema.clues, schema.clues.c.patch_key == schema.patches.c.id)
-        .where(schema.patches.c.run_id == run_id)
+        .join(schema.clues, schema.clues.c.object_id == schema.patches.c.object_id)
+        .where(schema.patches.c.run_id == run_id, schema.patches.c.disposition == "clue")
         .order_by(schema.clues.c.clue_no)
     )
     return {str(patch_id): str(clue_no) for patch_id, clue_no in found}

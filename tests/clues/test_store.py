@@ -125,9 +125,22 @@ def test_registering_again_changes_nothing(store: Store):
 
 def test_numbers_are_never_reused_across_runs(store: Store):
     first = store.register(record("run-1"), *judged(5))
-    second = store.register(record("run-2"), *judged(3))
+    patches, findings = judged(3)
+    for table in (patches, findings):
+        table["patch_id"] = table["patch_id"].str.replace("T", "U")
+    second = store.register(record("run-2"), patches, findings)
     assert not set(first.values()) & set(second.values())
     assert max(second.values()) == "99990126Q1000005"
+
+
+def test_a_patch_judged_again_keeps_its_number(store: Store):
+    first = store.register(record("run-1"), *judged(5))
+    patches, findings = judged(5)
+    patches["disposition"] = ["dismissed", "clue", "clue", "dismissed", "clue"]
+    again = store.register(record("run-2"), patches, findings)
+    assert again["T000000000002"] == first["T000000000002"]
+    assert again["T000000000001"] == "99990126Q1000004"
+    assert "T000000000000" not in again
 
 
 def test_geometry_and_dates_come_back(store: Store):

@@ -203,6 +203,7 @@ def _create_clues() -> None:
         "clues",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("clue_no", sa.String(length=20), nullable=False),
+        sa.Column("object_id", sa.String(length=20), nullable=False),
         sa.Column("patch_key", sa.Integer(), nullable=False),
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
@@ -215,8 +216,10 @@ def _create_clues() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clues")),
         sa.UniqueConstraint("clue_no", name=op.f("uq_clues_clue_no")),
-        sa.UniqueConstraint("patch_key", name=op.f("uq_clues_patch_key")),
+        sa.UniqueConstraint("object_id", name=op.f("uq_clues_object_id")),
     )
+    with op.batch_alter_table("clues") as batch:
+        batch.create_index(batch.f("ix_clues_patch_key"), ["patch_key"])
 
 
 def _create_parcels() -> None:
