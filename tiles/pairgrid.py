@@ -170,7 +170,7 @@ def _resolution_in(target: str, own: str, facts: RasterFacts) -> float:
     t = facts.transform
     if target == own:
         return _rounded(math.sqrt(facts.pixel_area))
-    x, y = t * (facts.width / 2, facts.height / 2)
+    x, y = t @ (facts.width / 2, facts.height / 2)
     mx, my = metres_per_unit(own, x, y)
     metres = math.sqrt(facts.pixel_area * mx * my)
     west, south, east, north = transform_bounds(own, target, x, y, x, y)
@@ -193,7 +193,7 @@ def _scene_bounds(scene: Scene, crs: str) -> tuple[float, float, float, float]:
     boxes = []
     for path in sorted({b.path for b in scene.bands.values()}):
         facts = inspect_raster(path)
-        corners = [facts.transform * (c, r) for c in (0, facts.width) for r in (0, facts.height)]
+        corners = [facts.transform @ (c, r) for c in (0, facts.width) for r in (0, facts.height)]
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
         box = (min(xs), min(ys), max(xs), max(ys))
         if facts.crs and facts.crs != crs:

@@ -161,7 +161,7 @@ class SceneReader:
         if outside:
             return out, np.zeros(cell.shape, np.bool_)
         values, valid = self._source_window(layer, rows, cols)
-        origin = layer.transform * Affine.translation(cols[0], rows[0])
+        origin = layer.transform @ Affine.translation(cols[0], rows[0])
         method = Resampling.average if layer.is_averaged else Resampling.cubic
         warp(values, out, origin, layer.crs, target, self.grid.crs, method)
         ok = support(layer, valid, origin, target, self.grid.crs, cell.shape)
@@ -222,7 +222,7 @@ class SceneReader:
         with read_failure(mask.path, (mask.index,), window):
             stored = self._dataset(mask.path).read(mask.index, window=window)
         usable = ~_is_unusable(stored, mask)
-        origin = layer.transform * Affine.translation(c0, r0)
+        origin = layer.transform @ Affine.translation(c0, r0)
         warp(
             usable.astype(np.uint8),
             out,

@@ -127,7 +127,7 @@ def _placed(layer: Layer, grid: AnalysisGrid) -> Layer:
         return layer
     dy, dx = layer.shift
     move = Affine.translation(dx * grid.x_resolution, -dy * grid.y_resolution)
-    t = move * layer.transform
+    t = move @ layer.transform
     col = (t.c - grid.x_origin) / grid.x_resolution
     row = (grid.y_origin - t.f) / grid.y_resolution
     far_x = (t.a / grid.x_resolution - 1) * layer.width + t.b / grid.x_resolution * layer.height
@@ -166,7 +166,7 @@ def mask_layer(scene: Scene, grid: AnalysisGrid, shift: tuple[float, float]) -> 
 def cell_transform(grid: AnalysisGrid, cell: Extent, shift: tuple[float, float]) -> Affine:
     """Return the transform of a cell moved back by the shift, onto the source as it is."""
     dy, dx = shift
-    return grid.transform(cell) * Affine.translation(-dx, -dy)
+    return grid.transform(cell) @ Affine.translation(-dx, -dy)
 
 
 def _ratio(layer: Layer, grid: AnalysisGrid) -> float:
@@ -175,8 +175,8 @@ def _ratio(layer: Layer, grid: AnalysisGrid) -> float:
     area = abs(t.determinant)
     if layer.crs != grid.crs:
         col, row = layer.width / 2, layer.height / 2
-        x0, y0 = t * (col - 5, row - 5)
-        x1, y1 = t * (col + 5, row + 5)
+        x0, y0 = t @ (col - 5, row - 5)
+        x1, y1 = t @ (col + 5, row + 5)
         box = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
         west, south, east, north = transform_bounds(layer.crs, grid.crs, *box)
         area *= (east - west) * (north - south) / ((box[2] - box[0]) * (box[3] - box[1]))
@@ -187,13 +187,13 @@ def source_window(
     layer: Layer, target: Affine, crs: str, cell: Extent
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the source rows and columns a cell needs, kernel included; may exceed the source."""
-    west, north = target * (0, 0)
-    east, south = target * (cell.width, cell.height)
+    west, north = target @ (0, 0)
+    east, south = target @ (cell.width, cell.height)
     box = (west, south, east, north)
     if layer.crs != crs:
         box = transform_bounds(crs, layer.crs, *box, densify_pts=21)
     back = ~layer.transform
-    corners = [back * (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    corners = [back @ (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
     margin = math.ceil(2 * max(1.0, layer.ratio)) + 2
     rows = (min(r for _, r in corners), max(r for _, r in corners))
     cols = (min(c for c, _ in corners), max(c for c, _ in corners))
@@ -240,7 +240,7 @@ def support(
             acc &= padded[tuple(inner)]
         whole = acc
     out = np.zeros(shape, np.uint8)
-    half = origin * Affine.translation(0.5, 0.5)
+    half = origin @ Affine.translation(0.5, 0.5)
     warp(whole.astype(np.uint8), out, half, layer.crs, target, target_crs, Resampling.nearest)
     return out.astype(np.bool_)
 

@@ -1,0 +1,84 @@
+"""Files are whole or absent."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from configs.errors import ResourceError
+from tiles.files import atomic_path, fingerprint, free_bytes, require_free, sha256
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_atomic_path_gives_the_whole_file(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.txt"
+    with atomic_path(target) as part:
+        assert part.suffix == ".txt"
+        part.write_text("one")
+        assert not target.exists()
+    assert target.read_text() == "one"
+    assert names(target.parent) == ["a.txt"]
+
+
+def test_atomic_path_keeps_the_old_file_on_error(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_path(target) as part:
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_says_so(tmp_path: Path) -> None:
+    def fill() -> None:
+        with atomic_path(tmp_path / "a.txt") as part:
+            part.write_text("x")
+            raise OSError(errno.ENOSPC, "no space")
+
+    with pytest.raises(ResourceError, match="no space left"):
+        fill()
+    assert names(tmp_path) == []
+
+
+def test_fingerprint_sees_content_names_and_the_middle_of_large_files(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a").write_text("a")
+    (folder / "sub" / "b").write_text("b")
+    first = fingerprint(folder)
+    assert first == fingerprint(folder)
+    (folder / "sub" / "b").write_text("c")
+    assert fingerprint(folder) != first
+    (folder / "sub" / "b").rename(folder / "sub" / "c")
+    assert len({first, fingerprint(folder), fingerprint(folder / "a")}) == 3
+
+    large = tmp_path / "large"
+    with large.open("wb") as handle:
+        handle.truncate(200 << 20)
+    before = fingerprint(large)
+    with large.open("r+b") as handle:
+        handle.seek(((200 << 20) - (1 << 18)) * 31 // 63 + 5)
+        handle.write(b"x")
+    assert fingerprint(large) != before
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "e").write_bytes(b"")
+    assert sha256(tmp_path / "e").startswith("e3b0c44298fc1c14")
+
+
+def test_require_free(tmp_path: Path) -> None:
+    missing = tmp_path / "not" / "there"
+    assert free_bytes(missing) > 0
+    require_free(missing, 1)
+    with pytest.raises(ResourceError, match="are needed"):
+        require_free(missing, 10**18)
