@@ -1,0 +1,199 @@
+"""The catalogue of facts: everything a rule may test and a sentence may name.
+
+Areas are whole dm², lengths metres, shares 0–1, dates civil days. A fact of an ordered kind is an
+interval: what lies between is undecidable from images and layers, and a rule that needs to know
+asks.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from configs.vocabulary import uses
+
+__all__ = ["Fact", "catalogue"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One entry of the catalogue.
+
+    Attributes
+    ----------
+    kind : str
+        area, length, share, count, date, bool, code, text or documents.
+    roles : tuple of str
+        Layer roles the fact is drawn from; empty for facts of the patch itself.
+    assumable : bool
+        Whether a rule may assume it where it is unknown.
+    codes : tuple of str
+        Known values of a code.
+    """
+
+    name: str
+    kind: str
+    zh: str
+    en: str
+    roles: tuple[str, ...] = ()
+    assumable: bool = False
+    codes: tuple[str, ...] = ()
+
+
+def _patch_facts() -> tuple[Fact, ...]:
+    return (
+        Fact("area", "area", "地块面积", "parcel area"),
+        Fact("patch_area", "area", "图斑面积", "patch area"),
+        Fact("before", "date", "前时相", "earlier date"),
+        Fact("after", "date", "后时相", "later date"),
+        Fact("use", "code", "现状用途", "use now", codes=tuple(uses())),
+        Fact("built", "bool", "现状已建设", "something is built now", assumable=True),
+        Fact("permanent", "bool", "永久性建(构)筑物", "permanent structure"),
+        Fact("agricultural_use", "bool", "现状为农用", "agricultural use now", assumable=True),
+        Fact("facility_use", "bool", "现状为农业设施", "farm facility now"),
+        Fact("linear", "bool", "线状地物", "linear feature", assumable=True),
+        Fact("mean_width", "length", "平均宽度", "mean width"),
+        Fact("pseudo_change", "bool", "伪变化类型", "pseudo-change type", assumable=True),
+        Fact("farm_purpose", "bool", "服务农业生产", "serves farm production", assumable=True),
+        Fact("auxiliary_fits", "bool", "附属设施占比合规", "auxiliary share fits", assumable=True),
+        Fact("reclamation_plan", "bool", "有复垦方案", "reclamation plan exists", assumable=True),
+        Fact("surface_kept", "bool", "未压占、未改变地表", "surface neither pressed nor changed"),
+        Fact("pbf_consent", "bool", "占用永农符合规定", "use of basic farmland within the rule"),
+    )
+
+
+def _class_facts() -> tuple[Fact, ...]:
+    landuse = ("landuse",)
+    return (
+        Fact("construction_share", "share", "原建设用地占比", "former construction land", landuse),
+        Fact("agricultural_share", "share", "原农用地占比", "former agricultural land", landuse),
+        Fact("cropland_share", "share", "原耕地占比", "former cropland", landuse),
+        Fact("wild_share", "share", "原荒草沙裸地占比", "former wild unused land", landuse),
+        Fact("cropland_area", "area", "占耕地面积", "cropland taken", landuse),
+        Fact("cropland_net_area", "area", "占耕地净面积", "net cropland taken", landuse),
+        Fact("farmland_area", "area", "占非耕农用地面积", "other agricultural land", landuse),
+        Fact("unused_area", "area", "占未利用地面积", "unused land taken", landuse),
+        Fact("construction_area", "area", "占建设用地面积", "construction land", landuse),
+    )
+
+
+def _line_facts() -> tuple[Fact, ...]:
+    return (
+        Fact("pbf_area", "area", "占永久基本农田面积", "basic farmland taken", ("basic_farmland",)),
+        Fact("redline_area", "area", "占生态保护红线面积", "redline taken", ("redline",)),
+        Fact(
+            "inside_boundary_area",
+            "area",
+            "城镇开发边界内面积",
+            "inside the growth boundary",
+            ("growth_boundary",),
+        ),
+        Fact(
+            "outside_boundary_area",
+            "area",
+            "城镇开发边界外面积",
+            "outside the growth boundary",
+            ("growth_boundary",),
+        ),
+        Fact("reserve_area", "area", "占储备土地面积", "reserve land taken", ("reserve",)),
+        Fact(
+            "road_network_share",
+            "share",
+            "与路网重叠占比",
+            "inside the road network",
+            ("road_network",),
+            assumable=True,
+        ),
+    )
+
+
+def _share_facts() -> tuple[Fact, ...]:
+    rows = (
+        ("approval_before", "批文(前时相之前)", "approvals before the earlier date", "approval"),
+        ("approval_by_after", "批文(后时相之前)", "approvals by the later date", "approval"),
+        ("application", "用地申请(后时相之前)", "applications by the later date", "approval"),
+        ("supply_before", "供地(前时相之前)", "supply before the earlier date", "supply"),
+        ("supply_by_after", "供地(后时相之前)", "supply by the later date", "supply"),
+        (
+            "registration_before",
+            "登记(前时相之前)",
+            "registration before the earlier date",
+            "registration",
+        ),
+        ("temporary", "临时用地许可", "temporary permits", "temporary"),
+        ("temporary_in_force", "有效的临时用地许可", "temporary permits in force", "temporary"),
+        ("facility_filed", "设施农用地备案", "facility filings", "facility"),
+        ("project", "项目用地手续", "project papers", "project"),
+        ("mining_valid", "有效采矿权", "mining rights in force", "mining_right"),
+        ("mining", "采矿权", "mining rights", "mining_right"),
+        ("exploration", "探矿权", "exploration rights", "mining_right"),
+    )
+    found = []
+    for name, zh, en, role in rows:
+        found += [
+            Fact(f"{name}_share", "share", f"{zh}覆盖率", f"coverage by {en}", (role,)),
+            Fact(f"{name}_documents", "documents", zh, en, (role,)),
+        ]
+    patch_rows = (
+        ("patch_approval", "批文(后时相之前)", "approvals by the later date", ("approval",)),
+        (
+            "patch_permit",
+            "批文或临时用地许可",
+            "approvals or temporary permits by the later date",
+            ("approval", "temporary"),
+        ),
+        (
+            "patch_ground",
+            "批文、供地或登记",
+            "approvals, supply or registration by the later date",
+            ("approval", "supply", "registration"),
+        ),
+        ("patch_application", "用地申请", "applications by the later date", ("approval",)),
+        ("patch_temporary", "临时用地许可", "temporary permits", ("temporary",)),
+        ("patch_mining", "采矿权", "mining rights", ("mining_right",)),
+    )
+    for name, zh, en, roles in patch_rows:
+        found += [
+            Fact(f"{name}_share", "share", f"{zh}对图斑的覆盖率", f"patch coverage by {en}", roles),
+            Fact(f"{name}_documents", "documents", f"图斑涉及的{zh}", f"{en} on the patch", roles),
+        ]
+    return tuple(found)
+
+
+def _document_facts() -> tuple[Fact, ...]:
+    found = [
+        Fact(
+            f"{name}_uncovered_cropland",
+            "area",
+            f"{zh}未覆盖的耕地",
+            f"cropland not covered by {en}",
+            (role, "landuse"),
+        )
+        for name, zh, en, role in (
+            ("approval_before", "批文", "approvals", "approval"),
+            ("supply_before", "供地", "supply", "supply"),
+            ("registration_before", "登记", "registration", "registration"),
+            ("temporary_in_force", "临时用地许可", "temporary permits", "temporary"),
+            ("facility_filed", "设施农用地备案", "facility filings", "facility"),
+        )
+    ]
+    found += [
+        Fact("use_compatible", "bool", "用途相符", "use as approved", ("approval",), True),
+        Fact("temporary_end", "date", "临时用地到期日", "end of the permit", ("temporary",)),
+        Fact("reclaim_until", "date", "复垦期限", "end of reclamation", ("temporary",)),
+        Fact("filed_area", "area", "备案面积", "filed area", ("facility",)),
+        Fact("over_filed_area", "area", "超出备案面积", "area beyond the filing", ("facility",)),
+        Fact("mining_end", "date", "采矿权到期日", "end of the mining right", ("mining_right",)),
+    ]
+    return tuple(found)
+
+
+@cache
+def catalogue() -> dict[str, Fact]:
+    """Return the catalogue by name."""
+    facts = (
+        *_patch_facts(),
+        *_class_facts(),
+        *_line_facts(),
+        *_share_facts(),
+        *_document_facts(),
+    )
+    return {f.name: f for f in facts}

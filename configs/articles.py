@@ -1,0 +1,104 @@
+"""Parts of a rule set: rules, flags, lines, severity, priority, indicators, texts."""
+
+import string
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from configs.conditions import Condition
+from configs.loading import StrictModel
+
+__all__ = [
+    "Flag",
+    "Indicators",
+    "LineRules",
+    "Outcome",
+    "Priority",
+    "Rule",
+    "Severity",
+    "Text",
+]
+
+Outcome = Literal["legal", "suspected", "other", "non_new", "unresolved", "below_threshold"]
+
+
+class Text(StrictModel):
+    """One text in both languages; ``{name}`` stands for a fact or parameter."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+    def names(self) -> Iterator[str]:
+        """Yield the names between braces in both languages."""
+        for text in (self.zh, self.en):
+            for _, name, _, _ in string.Formatter().parse(text):
+                if name is not None:
+                    yield name
+
+
+class Rule(StrictModel):
+    """One rule of one group on one or more lines."""
+
+    code: str = Field(pattern=r"^[A-Z]{1,2}\d{1,2}$")
+    variant: str = Field("", pattern=r"^[a-z_]*$", description="tells apart rules of one code")
+    lines: tuple[str, ...] = Field(min_length=1)
+    group: Literal["F", "N", "L", "O", "V"]
+    outcome: Outcome
+    name: Text
+    when: Condition
+    sentence: Text
+    confirming: Text | None = Field(None, description="sentence when another rule decides")
+    question: Text | None = Field(None, description="what to ask when the rule is true")
+
+    @property
+    def label(self) -> str:
+        """Code, with the variant after a slash."""
+        return f"{self.code}/{self.variant}" if self.variant else self.code
+
+
+class Flag(StrictModel):
+    """An additive mark, such as a touched control line."""
+
+    code: str = Field(pattern=r"^[A-Z0-9]{2,4}$")
+    lines: tuple[str, ...] = Field(min_length=1)
+    name: Text
+    when: Condition
+    sentence: Text
+    question: Text | None = Field(None, description="opinion or paper that is still to be given")
+
+
+class LineRules(StrictModel):
+    """How one line is judged."""
+
+    name: Text
+    applies: Condition | None = Field(None, description="patches on this line; all if absent")
+    fallback: str = Field(description="code of the rule that ends the line if no other is true")
+    fallback_sentence: Text
+
+
+class Severity(StrictModel):
+    """One level of severity; the first level whose condition is true counts."""
+
+    level: int = Field(ge=0, le=9)
+    name: Text
+    when: Condition
+
+
+class Priority(StrictModel):
+    """Priority = outcome factor × Σ weight × area in mu, rounded half up to a whole number."""
+
+    mu_weights: dict[str, float] = Field(description="area fact → points per mu")
+    outcome_factors: dict[str, float]
+    level_points: int = Field(0, ge=0, description="points per level of severity")
+
+
+class Indicators(StrictModel):
+    """How the ratio of suspected to all newly built-up cropland is made."""
+
+    line: str = "land"
+    base_outcomes: tuple[Outcome, ...]
+    cropland: Literal["gross", "net"] = "gross"
+    alert_ratio: str = Field(description="parameter: alert from this share")
+    alert_area: str = Field(description="parameter: co-condition on the suspected cropland")
+    alert_needs_area: str = Field(description="switch: whether the co-condition counts")

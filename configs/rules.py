@@ -1,0 +1,296 @@
+"""Rule sets: parameters, rules as condition trees, sentences and questions in two languages."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from configs.articles import Flag, Indicators, LineRules, Priority, Rule, Severity, Text
+from configs.conditions import FactKind, Parameter, to_base
+from configs.errors import ConfigError
+from configs.loading import StrictModel, load_model, load_preset, load_yaml
+
+__all__ = ["GROUPS", "RuleSet", "load_rules"]
+
+GROUPS = ("F", "N", "L", "O", "V")
+"""Order in which the groups of a line are tried; V always ends."""
+BUILT_IN_NAMES = frozenset({"parcel", "patch"})
+
+
+class _RuleFile(StrictModel):
+    """A rule file as written; an extension names its base and what differs."""
+
+    version: Literal[1] = 1
+    name: str = Field(pattern=r"^[\w.-]+$")
+    title: Text
+    extends: str | None = None
+    settings: dict[str, bool | int | float | tuple[str, ...]] = Field(
+        {}, description="new values of the base's parameters"
+    )
+    parameters: dict[str, Parameter] = Field({})
+    lines: dict[str, LineRules] = Field({})
+    rules: tuple[Rule, ...] = ()
+    drop: tuple[str, ...] = Field((), description="labels of the base's rules to leave out")
+    flags: tuple[Flag, ...] = ()
+    questions: dict[str, Text] = Field({})
+    undecided: Text | None = None
+    severity: tuple[Severity, ...] = ()
+    priority: Priority | None = None
+    indicators: Indicators | None = None
+
+
+class RuleSet(StrictModel):
+    """A complete rule set; read it with `load_rules`."""
+
+    version: Literal[1] = 1
+    name: str
+    title: Text
+    parameters: dict[str, Parameter]
+    lines: dict[str, LineRules]
+    rules: tuple[Rule, ...] = Field(min_length=1)
+    flags: tuple[Flag, ...] = ()
+    questions: dict[str, Text] = Field({}, description="fact → what to ask where it is unknown")
+    undecided: Text = Field(description="sentence of a finding that no rule could decide")
+    severity: tuple[Severity, ...] = ()
+    priority: Priority
+    indicators: Indicators
+    _places: dict[tuple[Any, ...], str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _labels_and_lines(self) -> "RuleSet":
+        for line, spec in self.lines.items():
+            labels = [r.label for r in self.rules if line in r.lines]
+            twice = sorted({n for n in labels if labels.count(n) > 1})
+            if twice:
+                raise ValueError(f"rule {twice[0]} stands twice on line {line}")
+            if spec.fallback not in {r.code for r in self.rules if line in r.lines}:
+                raise ValueError(f"fallback {spec.fallback!r} of line {line} is no rule of it")
+        unknown = sorted({n for r in self.rules for n in r.lines} - set(self.lines))
+        if unknown:
+            raise ValueError(f"line {unknown[0]!r} is used by a rule but not described in lines")
+        return self
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of everything in the rule set."""
+        text = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def group(self, line: str, group: str) -> tuple[Rule, ...]:
+        """Return the rules of one group of one line in the order they are tried."""
+        return tuple(r for r in self.rules if r.group == group and line in r.lines)
+
+    def rule(self, label: str, line: str) -> Rule:
+        """Return the rule of a line by its label (or code)."""
+        for rule in self.rules:
+            if line in rule.lines and label in (rule.label, rule.code):
+                return rule
+        raise KeyError(label)
+
+    def number(self, parameter: str) -> float:
+        """Return a parameter in the base unit of its kind (areas in dm²)."""
+        found = self.parameters[parameter]
+        if isinstance(found.value, tuple):
+            raise TypeError(f"parameter {parameter!r} is a list")
+        return to_base(found.value, found.unit)
+
+    def facts(self, line: str) -> tuple[str, ...]:
+        """Return the names of all facts that tests and texts of a line use, sorted."""
+        parts: list[Rule | Flag] = [r for r in self.rules if line in r.lines]
+        parts += [f for f in self.flags if line in f.lines]
+        conditions = [p.when for p in parts] + [s.when for s in self.severity]
+        texts = [p.sentence for p in parts] + [*self.questions.values(), self.undecided]
+        texts += [p.question for p in parts if p.question is not None]
+        texts += [p.confirming for p in parts if isinstance(p, Rule) and p.confirming is not None]
+        texts.append(self.lines[line].fallback_sentence)
+        names = {n for text in texts for n in text.names()} | set(self.priority.mu_weights)
+        for condition in conditions:
+            for _, leaf in condition.walk():
+                names |= {n for n in (leaf.fact, leaf.than) if n is not None}
+        return tuple(sorted(names - set(self.parameters) - BUILT_IN_NAMES))
+
+    def check(self, catalogue: Mapping[str, FactKind]) -> "RuleSet":
+        """Compare every condition and text with the catalogue of facts.
+
+        Raises
+        ------
+        ConfigError
+            On an unknown fact or parameter, a comparison across kinds, an assumption about a
+            date, coverage or document, a text with an unknown name, or a missing question; with
+            file, line and remedy of the first five.
+        """
+        found = [*self._condition_problems(catalogue), *self._text_problems(catalogue)]
+        if found:
+            what = "; ".join(f"{text} ({self._place(at)})" for at, text, _ in found[:5])
+            raise ConfigError(what, self._place(found[0][0]), found[0][2])
+        return self
+
+    def _parts(self) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        for rule in self.rules:
+            yield ("rules", rule.label, rule.lines), rule
+        for flag in self.flags:
+            yield ("flags", flag.code, flag.lines), flag
+        for level in self.severity:
+            yield ("severity", level.level, ()), level
+
+    def _condition_problems(
+        self, catalogue: Mapping[str, FactKind]
+    ) -> Iterator[tuple[tuple[Any, ...], str, str]]:
+        for key, part in self._parts():
+            for at, what, fix in part.when.problems(catalogue, self.parameters):
+                yield (*key, "when", *at), f"{key[1]}: {what}", fix
+            if not isinstance(part, Rule) or part.group == "V":
+                continue
+            for at, leaf in part.when.walk():
+                if leaf.fact and leaf.if_unknown == "ask" and leaf.fact not in self.questions:
+                    fix = f"add {leaf.fact}: {{zh: …, en: …}} under questions"
+                    what = f"{key[1]}: no question for fact {leaf.fact!r}"
+                    yield (*key, "when", *at), what, fix
+        for name, line in self.lines.items():
+            if line.applies is not None:
+                for at, what, fix in line.applies.problems(catalogue, self.parameters):
+                    yield ("lines", name, "applies", *at), f"{name}: {what}", fix
+
+    def _text_problems(
+        self, catalogue: Mapping[str, FactKind]
+    ) -> Iterator[tuple[tuple[Any, ...], str, str]]:
+        known = set(catalogue) | set(self.parameters) | BUILT_IN_NAMES
+        texts: list[tuple[tuple[Any, ...], Text]] = [
+            ((*key, "sentence"), part.sentence)
+            for key, part in self._parts()
+            if not isinstance(part, Severity)
+        ]
+        texts += [
+            ((*key, "question"), part.question)
+            for key, part in self._parts()
+            if not isinstance(part, Severity) and part.question is not None
+        ]
+        texts += [
+            ((*key, "confirming"), part.confirming)
+            for key, part in self._parts()
+            if isinstance(part, Rule) and part.confirming is not None
+        ]
+        texts += [(("undecided",), self.undecided)]
+        texts += [(("questions", n), t) for n, t in self.questions.items()]
+        texts += [
+            (("lines", n, "fallback_sentence"), x.fallback_sentence) for n, x in self.lines.items()
+        ]
+        for at, text in texts:
+            for name in sorted(set(text.names()) - known):
+                yield (
+                    at,
+                    f"the text names {name!r}, which is no fact",
+                    "use a name of the catalogue",
+                )
+        for name in sorted(set(self.questions) - set(catalogue)):
+            yield ("questions", name), f"question about {name!r}, which is no fact", "remove it"
+
+    def _place(self, at: tuple[Any, ...]) -> str:
+        for n in range(len(at), 0, -1):
+            if at[:n] in self._places:
+                return self._places[at[:n]]
+        return f"rule set {self.name}"
+
+
+def load_rules(name: str, catalogue: Mapping[str, FactKind] | None = None) -> RuleSet:
+    """Read a rule set with everything it extends, and check it.
+
+    Parameters
+    ----------
+    name : str
+        A shipped name, such as ``cn-land``, or the path of a YAML file.
+    catalogue : mapping of str to FactKind, optional
+        Facts to check against; without it only the form is checked.
+
+    Raises
+    ------
+    ConfigError
+        With file, line and remedy.
+    """
+    data, places = _merged(name, ())
+    try:
+        rules = RuleSet.model_validate(data)
+    except ValueError as error:
+        detail = str(error).splitlines()
+        what = next((x.strip() for x in detail if "Value error" in x), detail[0])
+        raise ConfigError(
+            what.removeprefix("Value error, "), name, "complete the rule set, see `cn-land`"
+        ) from error
+    rules._places.update(places)
+    return rules.check(catalogue) if catalogue is not None else rules
+
+
+def _merged(name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
+    """Return the plain data of a rule set on top of its base, and where each key stands."""
+    if name in seen:
+        raise ConfigError(f"{name!r} extends itself", " → ".join(seen), "break the circle")
+    path = _path(name)
+    file = load_model(_RuleFile, path) if path else load_preset(_RuleFile, "rules", name)
+    path = path or Path(str(resources.files("configs"))) / "rules" / f"{name}.yaml"
+    own = file.model_dump(
+        by_alias=True, exclude={"extends", "settings", "drop"}, exclude_unset=True
+    )
+    places = dict(_places(file, path))
+    if file.extends is None:
+        return own, places
+    base = file.extends
+    if base.endswith((".yaml", ".yml")):
+        base = str(path.parent / base)
+    data, base_places = _merged(base, (*seen, name))
+    return _overlay(data, own, file, path), base_places | places
+
+
+def _overlay(
+    base: dict[str, Any], own: dict[str, Any], file: _RuleFile, path: Path
+) -> dict[str, Any]:
+    out = base | {k: v for k, v in own.items() if not isinstance(v, dict | tuple | list)}
+    out["title"] = own["title"]
+    for key in ("parameters", "lines", "questions", "priority", "indicators"):
+        if key in own:
+            out[key] = base.get(key, {}) | own[key]
+    if "undecided" in own:
+        out["undecided"] = own["undecided"]
+    for name, value in file.settings.items():
+        if name not in out["parameters"]:
+            raise ConfigError(
+                f"settings name the unknown parameter {name!r}", str(path), "see the base's list"
+            )
+        out["parameters"] = out["parameters"] | {name: out["parameters"][name] | {"value": value}}
+    out["rules"] = _replaced(base["rules"], own.get("rules", ()), file.drop)
+    out["flags"] = _replaced(base.get("flags", ()), own.get("flags", ()), file.drop)
+    if "severity" in own:
+        out["severity"] = own["severity"]
+    return out
+
+
+def _key(part: dict[str, Any]) -> tuple[Any, ...]:
+    label = f"{part['code']}/{part['variant']}" if part.get("variant") else part["code"]
+    return label, tuple(part["lines"])
+
+
+def _replaced(base: Any, own: Any, drop: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    mine = {_key(p): p for p in own}
+    kept = [mine.pop(_key(p), p) for p in base if _key(p)[0] not in drop]
+    return (*kept, *mine.values())
+
+
+def _path(name: str) -> Path | None:
+    return Path(name) if name.endswith((".yaml", ".yml", ".json")) else None
+
+
+def _places(file: _RuleFile, path: Path) -> Iterator[tuple[tuple[Any, ...], str]]:
+    heads: dict[tuple[str | int, ...], tuple[Any, ...]] = {}
+    for kind, parts in (("rules", file.rules), ("flags", file.flags)):
+        for i, part in enumerate(parts):
+            label = part.label if isinstance(part, Rule) else part.code  # type: ignore[attr-defined]
+            heads[(kind, i)] = (kind, label, part.lines)  # type: ignore[attr-defined]
+    for i, level in enumerate(file.severity):
+        heads[("severity", i)] = ("severity", level.level, ())
+    for at, line in load_yaml(path)[1].items():
+        key = (*heads[at[:2]], *at[2:]) if at[:2] in heads else at
+        yield key, f"{path}, line {line}"
