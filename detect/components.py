@@ -15,16 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from detect.component_tables import Members, Statistics
 from detect.holes import gaps_to_fill
 from detect.kernels.runs import link_runs, number_roots
-from detect.tile_runs import (
-    Connectivity,
-    Members,
-    ScoreArrays,
-    Statistics,
-    TileRuns,
-    label_tile,
-)
+from detect.tile_runs import Connectivity, ScoreArrays, TileRuns, label_tile
 
 __all__ = [
     "Components",

@@ -161,6 +161,12 @@ def patch_table(
         ``area_dm2`` is the ellipsoidal area in 0.01 m², rounded half up; ``n_pixels`` counts
         filled holes, ``magnitude`` is the mean score of the other pixels; ``lon``, ``lat`` is a
         point inside on CGCS2000 and ``sheet`` its 1:10 000 sheet.
+
+    Raises
+    ------
+    InputError
+        If the grid lies where its CRS has no longitude and latitude, or `classes` has another
+        number of rows.
     """
     import geopandas as gpd
 
@@ -169,6 +175,12 @@ def patch_table(
     anchors = zip(components.anchor_row.tolist(), components.anchor_col.tolist(), strict=True)
     points = shapely.get_coordinates(shapely.point_on_surface(geometry)).reshape(n, 2)
     lonlat = to_cgcs2000(points, grid.crs) if n else points
+    if not np.isfinite(lonlat).all():
+        raise InputError(
+            f"pixels lie outside the area of {grid.crs}",
+            "patch_table(components, grid)",
+            "check the CRS of the images: their coordinates have no longitude and latitude",
+        )
     scored = components.stats.pixels - components.filled
     area_dm2 = np.floor(ellipsoidal_area(geometry, grid.crs) * DM2_PER_M2 + 0.5)
     columns: dict[str, Any] = {
@@ -266,7 +278,7 @@ def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
     perimeter -= (1 - np.sqrt(0.5)) * side * rings
     half = np.maximum(perimeter / 2, 2 * np.sqrt(area))
     length = (half + np.sqrt(np.maximum(half**2 - 4 * area, 0))) / 2
-    width = area / length
+    width = np.minimum(area / length, length)
     columns = {
         "area_m2": area,
         "perimeter_m": perimeter,

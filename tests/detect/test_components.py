@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from configs.errors import InputError
+from detect.component_tables import MEMBER_SEED
 from detect.components import join, label_tile
-from detect.tile_runs import MEMBER_SEED
 from tiles.grid import Extent, plan_tiles, splitmix64
 
 EIGHT = np.ones((3, 3), int)

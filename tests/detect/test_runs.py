@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from configs.errors import InputError
+from detect.component_tables import MEMBER_SEED
 from detect.components import TileRuns, label_tile
 from detect.kernels.runs import (
     bottom_members,
@@ -20,7 +21,6 @@ from detect.kernels.runs import (
     pixel_hash,
     run_statistics,
 )
-from detect.tile_runs import MEMBER_SEED
 from tiles.grid import Extent, splitmix64
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))

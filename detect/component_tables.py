@@ -1,0 +1,110 @@
+"""Tables per component: whole-number statistics, and the member pixels to classify."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.grid import splitmix64
+
+__all__ = ["MEMBER_SEED", "Members", "Statistics"]
+
+MEMBER_SEED = 64
+"""Seed of the hash that chooses the member pixels of a component."""
+
+FAR = np.iinfo(np.int64).max
+
+
+class _Columns:
+    """Operations shared by the tables of equally long arrays below."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the columns by name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def take(self, index: NDArray[Any]) -> Self:
+        """Return the rows of an index or boolean mask."""
+        return type(self)(**{name: a[index] for name, a in self.arrays().items()})
+
+    @classmethod
+    def concatenate(cls, tables: Sequence[Self]) -> Self:
+        """Return the rows of all tables, in order."""
+        columns = [t.arrays() for t in tables]
+        return cls(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
+
+
+@dataclass(frozen=True)
+class Statistics(_Columns):
+    """Whole numbers per component, each int64 (components,).
+
+    Attributes
+    ----------
+    pixels, strong, score_sum : ndarray
+        Weak pixels, strong pixels among them, sum of their quantised scores.
+    row_min, row_max, col_min, col_max : ndarray
+        First and last row and column, inclusive.
+    """
+
+    pixels: NDArray[np.int64]
+    strong: NDArray[np.int64]
+    score_sum: NDArray[np.int64]
+    row_min: NDArray[np.int64]
+    row_max: NDArray[np.int64]
+    col_min: NDArray[np.int64]
+    col_max: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return the statistics of no component."""
+        return cls(*(np.empty(0, np.int64) for _ in range(7)))
+
+    def merged(self, label: NDArray[np.int64], count: int) -> Self:
+        """Return the statistics of `count` unions; row i goes to union ``label[i]``."""
+        result: dict[str, NDArray[np.int64]] = {}
+        for name, values in self.arrays().items():
+            start = FAR if name.endswith("_min") else -FAR if name.endswith("_max") else 0
+            result[name] = np.full(count, start, np.int64)
+            how = {FAR: np.minimum, -FAR: np.maximum}.get(start, np.add)
+            how.at(result[name], label, values)
+        return type(self)(**result)
+
+
+@dataclass(frozen=True)
+class Members(_Columns):
+    """The pixels of each component with the smallest hash, sorted by (comp, hash, row, col).
+
+    Attributes
+    ----------
+    comp, row, col : ndarray of int64, shape (n,)
+    hash : ndarray of uint64, shape (n,)
+    votes : ndarray of int32, shape (n, 2, classes)
+        Votes of the trees for both dates; no classes until `TileRuns.with_votes`.
+    """
+
+    comp: NDArray[np.int64]
+    row: NDArray[np.int64]
+    col: NDArray[np.int64]
+    hash: NDArray[np.uint64]
+    votes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.comp)
+
+    @classmethod
+    def of(cls, comp: NDArray[np.int64], row: NDArray[np.int64], col: NDArray[np.int64]) -> Self:
+        """Return members without votes."""
+        votes = np.empty((len(comp), 2, 0), np.int32)
+        return cls(comp, row, col, splitmix64(row, col, MEMBER_SEED), votes)
+
+    def smallest(self, limit: int) -> Self:
+        """Return the `limit` members with the smallest hash of each component, sorted."""
+        order = np.lexsort((self.col, self.row, self.hash, self.comp))
+        comp = self.comp[order]
+        rank = np.arange(len(comp)) - np.searchsorted(comp, comp)
+        return self.take(order[rank < limit])
