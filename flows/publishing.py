@@ -193,11 +193,13 @@ def _sheets(work: Publication) -> int:
     key, run = work.context.outputs_key, work.context.run
     missing = [s for s in sheets if run.reuse("evidence", s.clue_no, key) is None]
     folder = run.path("evidence")
-    with Progress("evidence", len(sheets), unit="sheets") as progress, work.cutter() as cutter:
-        progress.reuse(len(sheets) - len(missing))
+    counting = Progress.current().counting(
+        len(sheets), done=len(sheets) - len(missing), unit="sheets"
+    )
+    with counting as progress, work.cutter() as cutter:
         for path in write_sheets(missing, folder, lambda b: cutter.cut(b, CHIP_PX)):
             run.put("evidence", path.stem, key, files=[path])
-            progress.advance()
+            progress.step()
     current = {f"{s.clue_no}.pdf" for s in sheets}
     for path in sorted(folder.glob("*.pdf")):
         if path.name not in current:

@@ -4,7 +4,6 @@ A stage asks the manifest first: a product made from the same inputs, settings a
 The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +15,10 @@ from configs.run import RunConfig
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
 from flows.plan import RunPlan, make_plan
-from flows.progress import Meter, StageRecord
+from flows.progress import Progress
 from tiles.files import require_free
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -165,15 +162,13 @@ class StageContext:
             Returns the files it wrote and the values to keep.
         """
         product = self.run.reuse(stage, name, key)
+        Progress.current().say(self.run.reuse_message(stage))
         if product is None:
-            log.info("%s", self.run.reuse_message(stage))
             start = time.perf_counter()
             files, values = make()
             product = self.run.put(
                 stage, name, key, files=files, values=values, seconds=time.perf_counter() - start
             )
-        else:
-            log.info("%s", self.run.reuse_message(stage))
         return product.values
 
 
@@ -245,11 +240,7 @@ def run_stage(name: str, context: StageContext) -> dict[str, Any]:
     TubanError
         What the stage raises.
     """
-    log.info("stage %s", name)
-    with Meter() as meter:
+    with Progress(name) as progress:
         values = STAGES[name](context)
-    record = StageRecord(
-        name, round(meter.seconds, 3), round(meter.cpu_seconds, 2), meter.peak_bytes
-    )
-    context.run.note("stage", **record.to_dict())
+    context.run.note("stage", stage=name, **progress.record())
     return values

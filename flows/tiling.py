@@ -1,6 +1,5 @@
 """The tiles stage: work what is missing on Dask, record each tile as it lands."""
 
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from tiles.grid import Tile
 
 __all__ = ["TILE_FOLDER", "tile_job", "work_tiles"]
-
-log = logging.getLogger(__name__)
 
 TILE_FOLDER = "work/tiles"
 
@@ -52,9 +49,8 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
     job = tile_job(context)
     pids: set[tuple[str, int]] = set()
     failed: list[str] = []
-    log.info("%s", run.reuse_message("tiles"))
-    with Progress("tiles", len(tiles)) as progress:
-        progress.reuse(len(tiles) - len(missing))
+    with Progress.current().counting(len(tiles), done=len(tiles) - len(missing)) as progress:
+        progress.say(run.reuse_message("tiles"))
         for tile, result in map_tiles(
             partial(run_tile, job),
             missing,
@@ -68,7 +64,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
             else:
                 pids.add((result.host, result.pid))
                 _record(context, job, tile, result)
-            progress.advance(
+            progress.step(
                 pixels=tile.extent.height * tile.extent.width,
                 retries=result.attempts - 1,
                 failed=int(result.value is None),
