@@ -18,11 +18,13 @@ class Terminal(io.StringIO):
 
 
 def run_stage(mode: Mode, stream: io.StringIO) -> Progress:
-    with Progress("tiles", mode=mode, stream=stream) as progress:
-        with Progress.current().counting(4, done=1) as count:
-            count.say("tiles: 1 of 4 reused")
-            count.step(pixels=2_000_000, retries=1)
-            count.step(2, pixels=1_000_000, failed=1)
+    with (
+        Progress("tiles", mode=mode, stream=stream) as progress,
+        Progress.current().counting(4, done=1) as count,
+    ):
+        count.say("tiles: 1 of 4 reused")
+        count.step(pixels=2_000_000, retries=1)
+        count.step(2, pixels=1_000_000, failed=1)
     return progress
 
 

@@ -1,0 +1,73 @@
+"""`tuban init`: a commented config and layers file to start from."""
+
+import datetime as dt
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import typer
+
+from configs.errors import ConfigError
+
+__all__ = ["Profile", "init", "register"]
+
+CONFIG_NAME = "tuban.yaml"
+LAYERS_NAME = "LAYERS.yaml"
+
+
+class Profile(StrEnum):
+    """The job a config is made for."""
+
+    ANNUAL = "annual"
+    QUARTERLY = "quarterly"
+    EMERGENCY = "emergency"
+
+
+_VALUES = {
+    Profile.ANNUAL: {"sensitivity": "medium", "target": "any", "evidence": "all"},
+    Profile.QUARTERLY: {"sensitivity": "medium", "target": "construction", "evidence": "all"},
+    Profile.EMERGENCY: {"sensitivity": "high", "target": "any", "evidence": "50"},
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init")(init)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
+    profile: Annotated[Profile, typer.Option(help="The job at hand.")] = Profile.ANNUAL,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+) -> None:
+    """Write tuban.yaml and LAYERS.yaml, with a comment on every key."""
+    from tiles.files import atomic_path
+
+    today = dt.date.today()
+    values = _VALUES[profile] | {
+        "file": CONFIG_NAME,
+        "name": profile.value,
+        "quarter": str((today.month + 2) // 3),
+    }
+    texts = {
+        CONFIG_NAME: Template(_template("run.yaml")).substitute(values),
+        LAYERS_NAME: _template("layers.yaml"),
+    }
+    there = [folder / name for name in texts if (folder / name).exists()]
+    if there and not force:
+        raise ConfigError(
+            f"{', '.join(p.name for p in there)} is there already",
+            str(folder.resolve()),
+            "name another folder, or overwrite with --force",
+        )
+    for name, text in texts.items():
+        with atomic_path(folder / name) as part:
+            part.write_text(text, encoding="utf-8")
+        typer.echo(folder / name)
+    typer.echo(f"next: fill in the images and layers, then `tuban check {folder / CONFIG_NAME}`")
+
+
+def _template(name: str) -> str:
+    return (resources.files("flows.cli") / "templates" / name).read_text(encoding="utf-8")

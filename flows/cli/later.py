@@ -1,0 +1,155 @@
+"""Command groups whose names are reserved for later versions."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import typer
+
+from configs.errors import ExitCode
+from flows.cli.options import tell
+
+__all__ = ["RESERVED", "register"]
+
+PANEL = "In later versions"
+
+
+class _Reserved(NamedTuple):
+    version: str
+    help: str
+    commands: dict[str, str]
+
+
+RESERVED = {
+    "layers": _Reserved(
+        "0.2",
+        "One-Map layers: quality, versions, dates.",
+        {
+            "check": "Report what is wrong with layers, row by row.",
+            "import": "Keep a new version of a layer.",
+            "at": "Show the layers as they were on a date.",
+        },
+    ),
+    "vet": _Reserved("0.2", "Strike out clues that earlier results explain.", {}),
+    "watch": _Reserved("0.2", "Follow land through several periods.", {}),
+    "catalog": _Reserved(
+        "0.3",
+        "Imagery catalogue.",
+        {"build": "Register deliveries as STAC.", "search": "Find scenes by area and date."},
+    ),
+    "prepare": _Reserved("0.3", "Orthorectify, pan-sharpen and mask deliveries.", {}),
+    "indices": _Reserved(
+        "0.4", "Spectral indices.", {"list": "List them.", "show": "Show the formula of one."}
+    ),
+    "monitor": _Reserved(
+        "0.4",
+        "Change in a growing series of images.",
+        {"fit": "Learn the history.", "update": "Judge a new image against it."},
+    ),
+    "assess": _Reserved("0.4", "Accuracy of a change map against a sample.", {}),
+    "model": _Reserved(
+        "0.5",
+        "Trained models.",
+        {
+            "train": "Train a model.",
+            "list": "List the models.",
+            "show": "Show the card of a model.",
+            "use": "Choose the model of later runs.",
+            "export": "Write a model for another machine.",
+            "retrain": "Train again with the verdicts of people.",
+            "propose": "Propose places whose labels would teach most.",
+        },
+    ),
+    "patches": _Reserved("0.6", "Patches drawn elsewhere.", {"import": "Take over patches."}),
+    "ledger": _Reserved(
+        "0.6",
+        "The clue ledger.",
+        {"export": "Write the ledger.", "import": "Read verdicts back from a ledger."},
+    ),
+    "map": _Reserved("0.6", "Maps for print.", {}),
+    "package": _Reserved(
+        "0.6",
+        "Hand-in packages.",
+        {
+            "build": "Build a package.",
+            "verify": "Check a package.",
+            "merge": "Merge packages of several counties.",
+            "redact": "Take personal data out of a package.",
+        },
+    ),
+    "field": _Reserved(
+        "0.6",
+        "Field checks.",
+        {"build": "Build a package for the field.", "import": "Read what the field found."},
+    ),
+    "runs": _Reserved(
+        "0.7",
+        "Run folders.",
+        {
+            "list": "List the runs.",
+            "show": "Show the summary of a run.",
+            "verify": "Check every file of a run against its manifest.",
+            "prune": "Remove what can be made again.",
+            "plan": "Show what a run would do.",
+        },
+    ),
+    "deploy": _Reserved("0.7", "Scheduled runs on a Prefect server.", {}),
+    "desk": _Reserved(
+        "0.9",
+        "The enforcement desk.",
+        {
+            "serve": "Serve the desk.",
+            "user": "Manage its users.",
+            "backup": "Back its data up.",
+            "restore": "Restore a backup.",
+        },
+    ),
+    "audit": _Reserved(
+        "0.9",
+        "The audit log.",
+        {"verify": "Check the chain of the log.", "checkpoint": "Sign its present end."},
+    ),
+}
+"""Version, purpose and subcommands of every reserved name; a name without subcommands is a
+command."""
+
+_ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Reserve the names, and the subcommands of built groups, that nobody has registered."""
+    groups = {g.name: g.typer_instance for g in app.registered_groups}
+    commands = {c.name for c in app.registered_commands}
+    for name, reserved in RESERVED.items():
+        if name in commands:
+            continue
+        if not reserved.commands:
+            _reserve(app, name, name, reserved.version, reserved.help, PANEL)
+            continue
+        group = groups.get(name)
+        if group is None:
+            group = typer.Typer(no_args_is_help=True)
+            note = f"{reserved.help} (from version {reserved.version})"
+            app.add_typer(group, name=name, help=note, rich_help_panel=PANEL)
+        built = {c.name for c in group.registered_commands}
+        for sub, text in reserved.commands.items():
+            if sub not in built:
+                _reserve(group, sub, f"{name} {sub}", reserved.version, text, None)
+
+
+def _reserve(
+    app: typer.Typer, name: str, path: str, version: str, text: str, panel: str | None
+) -> None:
+    app.command(
+        name,
+        help=f"{text} (from version {version})",
+        context_settings=_ANY_ARGUMENTS,
+        rich_help_panel=panel,
+    )(_absent(path, version))
+
+
+def _absent(path: str, version: str) -> Callable[[], None]:
+    def absent() -> None:
+        tell(f"`tuban {path}` is not built yet: it comes with version {version}")
+        raise typer.Exit(ExitCode.MISUSE)
+
+    return absent

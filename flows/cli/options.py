@@ -1,0 +1,109 @@
+"""Options that mean the same in every command, and how a command talks."""
+
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from configs.errors import TubanError
+from flows.progress import Mode, set_mode
+
+__all__ = [
+    "Memory",
+    "Out",
+    "Scheduler",
+    "Tile",
+    "Workers",
+    "parse_size",
+    "report",
+    "set_talk",
+    "tell",
+    "wants_traceback",
+]
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of a size such as ``4GB``, ``512MiB``, ``1.5g`` or ``2000000``."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", str(text).lower())
+    if match is None or (match[3] and not match[2]):
+        raise typer.BadParameter(f"{text!r} is no size; write 4GB, 512MiB or a number of bytes")
+    units = _BINARY_UNITS if match[3] else _UNITS
+    return int(float(match[1]) * units[match[2]])
+
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        "--scheduler",
+        metavar="[threads|processes|tcp://HOST:PORT]",
+        help="Where tiles are worked: threads, processes, or a Dask scheduler.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Threads or processes.", show_default="all cores"),
+]
+Tile = Annotated[int, typer.Option("--tile", min=64, help="Side of a tile in pixels.")]
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        "--memory",
+        parser=parse_size,
+        metavar="SIZE",
+        help="What the whole run may take, e.g. 4GB.",
+        show_default="what the machine has",
+    ),
+]
+
+
+class _Talk(logging.StreamHandler[TextIO]):
+    """Writes to the stderr of the moment, so that lines do not break a progress bar."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+_debug = False
+
+
+def set_talk(*, debug: bool, quiet: bool, progress: Mode) -> None:
+    """Settle what the program says: log level, progress, tracebacks."""
+    global _debug
+    _debug = debug
+    set_mode(Mode.QUIET if quiet else progress)
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if isinstance(h, _Talk)]:
+        root.removeHandler(handler)
+    root.addHandler(_Talk())
+    root.setLevel(logging.ERROR if quiet else logging.WARNING)
+    for room in ("flows", "clues", "models", "detect", "tiles", "configs"):
+        level = logging.DEBUG if debug else logging.ERROR if quiet else logging.WARNING
+        logging.getLogger(room).setLevel(level)
+
+
+def wants_traceback() -> bool:
+    """Return whether ``--debug`` was given."""
+    return _debug
+
+
+def tell(text: str) -> None:
+    """Say something to the operator, on stderr; results go to stdout."""
+    typer.echo(text, err=True)
+
+
+def report(error: TubanError) -> None:
+    """Print the three lines of an error: what, where, fix."""
+    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    tell(str(error))

@@ -1,0 +1,196 @@
+"""The command tree: names, help, exit codes, and what `--help` may load."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from configs.errors import ConfigError, ExitCode
+from configs.layers import LayersFile
+from configs.loading import load_model
+from configs.run import RunConfig
+from flows.cli import app as cli
+from flows.cli.later import RESERVED
+from flows.cli.options import parse_size, report
+
+HEAVY = """
+dask distributed geopandas numba numpy osgeo pandas prefect pyogrio pyproj rasterio scipy shapely
+sklearn skimage sqlalchemy xarray
+"""
+
+GROUPS = sorted((name, sub) for name, group in RESERVED.items() for sub in group.commands or [""])
+
+
+def invoke(*args: str, app: typer.Typer | None = None):
+    return CliRunner().invoke(app or cli.build_app(), list(args))
+
+
+def all_commands() -> list[tuple[str, ...]]:
+    app = cli.build_app()
+    names = [(c.name,) for c in app.registered_commands]
+    for group in app.registered_groups:
+        names += [(group.name,)]
+        names += [(group.name, c.name) for c in group.typer_instance.registered_commands]
+    return sorted(names)
+
+
+@pytest.mark.parametrize("path", all_commands(), ids=" ".join)
+def test_help_of_every_command(path):
+    result = invoke(*path, "--help")
+    assert result.exit_code == 0, result.output
+    assert "Usage" in result.output
+
+
+def test_every_name_is_taken():
+    names = {" ".join(path) for path in all_commands()}
+    wanted = {f"{name} {sub}".strip() for name, sub in GROUPS}
+    assert wanted <= names
+    assert {"doctor", "init"} <= names
+
+
+@pytest.mark.parametrize(("group", "sub"), [("catalog", "build"), ("vet", ""), ("desk", "serve")])
+def test_reserved_command_says_its_version(group, sub):
+    result = invoke(*filter(None, [group, sub, "some.tif", "--option", "3"]))
+    assert result.exit_code == ExitCode.MISUSE
+    assert f"comes with version {RESERVED[group].version}" in result.stderr
+
+
+def test_built_command_keeps_its_name(monkeypatch):
+    app = typer.Typer()
+    built = typer.Typer()
+
+    @built.command("list")
+    def listing() -> None:
+        typer.echo("three runs")
+
+    app.add_typer(built, name="runs")
+    from flows.cli import later
+
+    later.register(app)
+    assert invoke("runs", "list", app=app).output == "three runs\n"
+    assert invoke("runs", "prune", app=app).exit_code == ExitCode.MISUSE
+    assert len([g for g in app.registered_groups if g.name == "runs"]) == 1
+
+
+def test_version():
+    result = invoke("--version")
+    assert result.exit_code == 0
+    assert result.output == f"tuban {cli.version()}\n"
+
+
+@pytest.mark.parametrize("args", [["no-such-command"], ["init", "--no-such-option"], ["catalog"]])
+def test_misuse_is_2(args):
+    assert invoke(*args).exit_code == ExitCode.MISUSE
+
+
+def test_error_has_three_lines_and_no_traceback(tmp_path):
+    assert invoke("init", str(tmp_path)).exit_code == 0
+    result = invoke("init", str(tmp_path))
+    assert result.exit_code == ExitCode.USER_ERROR
+    what, where, fix = result.stderr.splitlines()
+    assert what.startswith("error: tuban.yaml, LAYERS.yaml is there already")
+    assert where == f"  where: {tmp_path}"
+    assert fix.startswith("  fix:   ")
+    assert isinstance(invoke("init", str(tmp_path), "--debug").exception, ConfigError)
+
+
+def test_global_options_stand_anywhere():
+    first = cli._globals_first
+    assert first(["run", "a.yaml", "--debug"]) == ["--debug", "run", "a.yaml"]
+    assert first(["run", "--progress", "json", "x"]) == ["--progress", "json", "run", "x"]
+    assert first(["run", "--", "--debug"]) == ["run", "--", "--debug"]
+
+
+@pytest.mark.parametrize("profile", ["annual", "quarterly", "emergency"])
+def test_init_writes_files_that_load(tmp_path, profile):
+    folder = tmp_path / "county"
+    result = invoke("init", str(folder), "--profile", profile)
+    assert result.exit_code == 0, result.output
+    config = RunConfig.load(folder / "tuban.yaml")
+    assert config.name == profile
+    assert config.layers == folder / "LAYERS.yaml"
+    assert load_model(LayersFile, config.layers).layers[0].role == "landuse"
+    assert invoke("init", str(folder), "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4GB", 4 * 10**9), ("512MiB", 512 << 20), ("1.5g", 15 * 10**8), ("2000", 2000)],
+)
+def test_sizes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["much", "4XB", "-1GB", "4ib", ""])
+def test_no_size(text):
+    with pytest.raises(typer.BadParameter, match="is no size"):
+        parse_size(text)
+
+
+def test_report_is_on_stderr(capsys):
+    report(ConfigError("what", "where", "fix"))
+    assert capsys.readouterr() == ("", "error: what\n  where: where\n  fix:   fix\n")
+
+
+def run_main(code: str, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        timeout=60,
+    )
+
+
+def test_help_loads_nothing_heavy_and_is_quick():
+    code = (
+        "import sys, time\n"
+        "from flows.cli.app import build_app\n"
+        "try: build_app()(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('SECONDS', time.process_time())\n"
+        f"print('LOADED', [m for m in {HEAVY.split()!r} if m in sys.modules])"
+    )
+    seconds = []
+    for _ in range(3):
+        told = run_main(code)
+        assert "LOADED []" in told.stdout, told.stdout[-300:] + told.stderr
+        seconds.append(float(told.stdout.rpartition("SECONDS ")[2].split()[0]))
+    assert min(seconds) < 1.0  # CPU time with the interpreter's start: 0.4 s on an idle machine
+
+
+FAULTY = """
+import sys
+from flows.cli import app, init
+
+def broken(folder):
+    {body}
+
+init.init.__globals__["_template"] = broken
+sys.argv = ["tuban", "init", *sys.argv[1:]]
+app.main()
+"""
+
+
+def test_fault_of_the_program_is_told_without_traceback(tmp_path):
+    told = run_main(FAULTY.format(body="return 1 / 0"), str(tmp_path))
+    assert told.returncode == ExitCode.USER_ERROR
+    assert "ZeroDivisionError" in told.stderr
+    assert "--debug" in told.stderr
+    assert "Traceback" not in told.stderr
+    told = run_main(FAULTY.format(body="return 1 / 0"), str(tmp_path), "--debug")
+    assert "Traceback" in told.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_interruption_is_130(tmp_path, name):
+    body = f"import os, signal, time; os.kill(os.getpid(), signal.{name}); time.sleep(9)"
+    start = time.monotonic()
+    told = run_main(FAULTY.format(body=body), str(tmp_path))
+    assert told.returncode == ExitCode.INTERRUPTED
+    assert "goes on where" in told.stderr
+    assert time.monotonic() - start < 9
