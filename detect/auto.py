@@ -50,8 +50,11 @@ FINE = 256
 FALSE_SHARE = 1e-3
 """Share of unchanged pixels a threshold found on a histogram may let through."""
 
-WEAK_SHARE = 0.9
-"""Weak threshold relative to the strong one."""
+WEAK_SHARE = 0.8
+"""Weak threshold of ``auto`` relative to the strong one."""
+
+SPLIT_WEAK_SHARE = 0.9
+"""Weak threshold of the methods whose threshold splits a histogram, relative to the strong one."""
 
 FACTOR = {"low": 1.25, "medium": 1.0, "high": 2 / 3}
 """Thresholds of the contextual statistic by sensitivity, relative to the medium one."""
@@ -59,10 +62,10 @@ FACTOR = {"low": 1.25, "medium": 1.0, "high": 2 / 3}
 SPLIT_FACTOR = {"low": 1.25, "medium": 1.0, "high": 0.85}
 """Thresholds found on a histogram by sensitivity, relative to the medium one."""
 
-MEDIANS = {"any": 3.0, "construction": 3.5}
+MEDIANS = {"any": 4.0, "construction": 3.75}
 """Strong threshold of the contextual statistic in scene medians, by target."""
 
-FUSED_MEDIANS = {"any": 2.0, "construction": 2.5}
+FUSED_MEDIANS = {"any": 2.25, "construction": 2.5}
 """The same where IR-MAD has a say as well."""
 
 INFRARED_WEIGHT = {"any": 0.5, "construction": 0.3}
@@ -77,7 +80,7 @@ MIN_AREA_M2 = {"any": 1000.0, "construction": 1500.0}
 COARSE_PIXEL_M = 20.0
 """Pixels from this size on hold a whole building plot: the spectrum tells more than the window."""
 
-GAUSSIAN_SHARE = 0.15
+GAUSSIAN_SHARE = 0.10
 """Share of pixels that must agree with IR-MAD's own no-change distribution at the 5 % level."""
 
 SPLIT_MEDIANS = 6.0
@@ -128,7 +131,7 @@ def fit_change(
         target,
         float(pixel_m),
         len(wavelengths),
-        round(WEAK_SHARE * STRONG),
+        round((WEAK_SHARE if method == "auto" else SPLIT_WEAK_SHARE) * STRONG),
         MIN_AREA_M2[target],
     )
     pixels = draw_pixels(cells, limit=SAMPLE_PIXELS)

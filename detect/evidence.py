@@ -144,16 +144,34 @@ def fit_evidence(
     visible = visible_bands(wavelengths)
     weight = np.full(bands, infrared_weight, np.float32)
     weight[list(visible)] = 1
-    mixes, caps = [], []
-    for design, target, prediction in ((first, second, forward), (second, first, backward)):
-        residual = sample_residuals(design, target[:, :bands], prediction)
-        mix = weight[:, None] * _whitening(residual, visible, whitening)
-        length = np.sqrt(np.sum(affine_map(residual, mix, np.zeros(bands)) ** 2, axis=1))
-        mixes.append(mix.astype(np.float32))
-        caps.append(CAP_MEDIANS * max(float(np.median(length)), MEDIAN_FLOOR))
+    lengths = [
+        _fit_length(sample_residuals(design, target[:, :bands], made), weight, visible, whitening)
+        for design, target, made in ((first, second, forward), (second, first, backward))
+    ]
     return EvidenceState(
-        scale_before, scale_after, forward, backward, *mixes, weight, visible, *caps
+        scale_before,
+        scale_after,
+        forward,
+        backward,
+        mix_forward=lengths[0][0],
+        mix_backward=lengths[1][0],
+        weight=weight,
+        visible=visible,
+        cap_forward=lengths[0][1],
+        cap_backward=lengths[1][1],
     )
+
+
+def _fit_length(
+    residual: NDArray[np.float64],
+    weight: NDArray[np.float32],
+    visible: Sequence[int],
+    whitening: float,
+) -> tuple[NDArray[np.float32], float]:
+    """Return the mixing matrix of the residuals and the cap of their length."""
+    mix = weight[:, None] * _whitening(residual, visible, whitening)
+    length = np.sqrt(np.sum(affine_map(residual, mix, np.zeros(weight.size)) ** 2, axis=1))
+    return mix.astype(np.float32), CAP_MEDIANS * max(float(np.median(length)), MEDIAN_FLOOR)
 
 
 def _designs(

@@ -71,7 +71,9 @@ def fit_irmad(before: NDArray[np.float64], after: NDArray[np.float64]) -> MadSta
     joint = np.hstack([before[:, used] / scale_before, after[:, used] / scale_after])
     weight = np.ones(joint.shape[0])
     last = np.zeros(used.size)
-    for done in range(1, ITERATIONS + 1):
+    done = 0
+    while done < ITERATIONS:
+        done += 1
         a, b, offset, correlations = _variates(joint, weight)
         variates = affine_map(joint, np.hstack([a, -b]), offset)
         statistic = np.sum(variates**2, axis=1)

@@ -14,6 +14,7 @@ def weighted_moments(
     sums: NDArray[np.float64],  # (column,), written: Σ weight · value
     products: NDArray[np.float64],  # (column, column), written: Σ weight · value · valueᵀ
 ) -> float:
+    """Write weighted sums and products; return the sum of the weights."""
     count, columns = values.shape
     sums[:] = 0.0
     products[:] = 0.0
@@ -36,6 +37,7 @@ def map_rows(
     offset: NDArray[np.float64],  # (row,)
     out: NDArray[np.float64],  # (pixel, row), written: matrix · value + offset
 ) -> None:
+    """Write an affine map of every row."""
     for p in range(values.shape[0]):
         for i in range(matrix.shape[0]):
             total = offset[i]
@@ -50,6 +52,7 @@ def add_histogram(
     valid: NDArray[np.bool_],  # (y, x)
     counts: NDArray[np.int64],  # (65536,), one is added per valid pixel
 ) -> None:
+    """Count scores."""
     for y in range(score.shape[0]):
         for x in range(score.shape[1]):
             if valid[y, x]:

@@ -19,6 +19,7 @@ __all__ = [
     "evidence_product",
     "predict_residuals",
     "quantise",
+    "rescale",
     "robust_scores",
     "root_of_product",
     "subtract_squared_means",
@@ -36,6 +37,7 @@ def robust_scores(
     high: np.float32,
     out: NDArray[np.float32],  # (band, y, x), written: clipped (value − centre) / scale
 ) -> None:
+    """Write clipped robust scores."""
     bands, height, width = values.shape
     for b in range(bands):
         middle, inverse = centre[b], inverse_scale[b]
@@ -44,6 +46,25 @@ def robust_scores(
                 if valid[y, x]:
                     score = (values[b, y, x] - middle) * inverse
                     out[b, y, x] = min(max(score, low), high)
+                else:
+                    out[b, y, x] = np.float32(0)
+
+
+@njit(nogil=True, cache=True)
+def rescale(
+    values: NDArray[np.float32],  # (band, y, x)
+    valid: NDArray[np.bool_],  # (y, x)
+    gain: NDArray[np.float32],  # (band,)
+    offset: NDArray[np.float32],  # (band,)
+    out: NDArray[np.float32],  # (band, y, x), written
+) -> None:
+    """Write gain × value + offset."""
+    bands, height, width = values.shape
+    for b in range(bands):
+        for y in range(height):
+            for x in range(width):
+                if valid[y, x]:
+                    out[b, y, x] = gain[b] * values[b, y, x] + offset[b]
                 else:
                     out[b, y, x] = np.float32(0)
 
@@ -58,6 +79,7 @@ def predict_residuals(
     inverse_scale: NDArray[np.float32],  # (band,)
     out: NDArray[np.float32],  # (band, y, x), written: (second − prediction) / scale
 ) -> None:
+    """Write what one date cannot predict of the other."""
     bands, height, width = first.shape
     for y in range(height):
         use = valid[y]
@@ -82,6 +104,7 @@ def change_magnitude(
     cap: np.float32,
     out: NDArray[np.float32],  # (y, x), written: min(cap, length of mix · residual)
 ) -> None:
+    """Write the capped length of the mixed residuals."""
     bands, height, width = residuals.shape
     component = np.zeros(width, np.float32)
     for y in range(height):
@@ -107,6 +130,7 @@ def change_length(
     second: NDArray[np.float32],  # (band, y, x), zero where not valid
     out: NDArray[np.float32],  # (y, x), written: length of second − first
 ) -> None:
+    """Write the length of the change vector."""
     bands, height, width = first.shape
     for y in range(height):
         row = out[y]
@@ -129,6 +153,7 @@ def variate_statistic(
     offset: NDArray[np.float64],  # (variate,)
     out: NDArray[np.float32],  # (y, x), written: root of the sum of squared variates
 ) -> None:
+    """Write the root of the chi-square statistic of the MAD variates."""
     variates, bands = project_before.shape
     for y in range(valid.shape[0]):
         for x in range(valid.shape[1]):
@@ -149,6 +174,7 @@ def add_squares(
     weight: NDArray[np.float32],  # (band,)
     out: NDArray[np.float32],  # (y, x), written: Σ weight² plane²
 ) -> None:
+    """Write the weighted sum of squares over the bands."""
     bands, height, width = planes.shape
     for y in range(height):
         row = out[y]
@@ -167,6 +193,7 @@ def subtract_squared_means(
     weight: np.float32,
     out: NDArray[np.float32],  # (y, x), changed: minus weight² × mean²
 ) -> None:
+    """Turn a sum of mean squares into a sum of variances, one band at a time."""
     square = weight * weight
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
@@ -180,6 +207,7 @@ def root_of_product(
     second: NDArray[np.float32],  # (y, x)
     out: NDArray[np.float32],  # (y, x), written: geometric mean, negative factors count as zero
 ) -> None:
+    """Write the geometric mean of two planes."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             product = max(first[y, x], np.float32(0)) * max(second[y, x], np.float32(0))
@@ -194,6 +222,7 @@ def correlation_factor(
     share: np.float32,  # 1 / number of bands
     out: NDArray[np.float32],  # (y, x), the correlation × share is added to it
 ) -> None:
+    """Add one band to the mean local correlation."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             inverse = inverse_count[y, x]
@@ -211,6 +240,7 @@ def evidence_product(
     structure: NDArray[np.float32],  # (y, x)
     out: NDArray[np.float32],  # (y, x), written: magnitude^7/8 · texture^1/8 · structure^1/4
 ) -> None:
+    """Write the weighted geometric mean of magnitude, texture and structure."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             m, s = magnitude[y, x], structure[y, x]
@@ -226,6 +256,7 @@ def quantise(
     unit: np.float32,  # quantised steps per unit of the statistic
     out: NDArray[np.uint16],  # (y, x), written: rounded half up, at most 65535; 0 where not valid
 ) -> None:
+    """Write integer scores."""
     top = np.float32(65535)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
@@ -246,6 +277,7 @@ def band_ratio(
     limit: np.float32,  # the ratio is cut to ± limit
     out: NDArray[np.float32],  # (y, x), written; 0 where the denominator is not above zero
 ) -> None:
+    """Write the ratio of two weighted band sums."""
     bands, height, width = values.shape
     for y in range(height):
         for x in range(width):
@@ -267,6 +299,7 @@ def difference_score(
     inverse_scale: np.float32,
     out: NDArray[np.float32],  # (y, x), written: (change − centre) / scale, zero where not valid
 ) -> None:
+    """Write the standardised change of one plane."""
     for y in range(change.shape[0]):
         for x in range(change.shape[1]):
             if valid[y, x]:

@@ -20,6 +20,7 @@ def fir_smooth(
     row_sum: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
     out: NDArray[np.float32],  # (y, x), written
 ) -> None:
+    """Write the normalised symmetric filter of a plane, columns first."""
     height, width = source.shape
     radius = taps.size - 1
     middle = row_sum[radius : radius + width]
@@ -56,6 +57,7 @@ def box_sums(
     row_sum: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
     out: NDArray[np.float32],  # (y, x), written: sum over the (2 radius + 1)² window
 ) -> None:
+    """Write the sums over square windows."""
     out[:] = np.float32(0)
     add_box_sums(source, source, 0, radius, row_sum, out)
 
@@ -69,6 +71,7 @@ def add_box_sums(
     row_sum: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
     out: NDArray[np.float32],  # (y, x), the sums are added to it
 ) -> None:
+    """Add the sums over square windows of a plane or of a product."""
     height, width = first.shape
     middle = row_sum[radius : radius + width]
     for y in range(height):
