@@ -5,7 +5,7 @@ from typing import Any, Literal
 from clues.catalogue import Fact, catalogue
 from configs.conditions import Parameter, to_base
 from configs.units import metres2, mu
-from configs.vocabulary import role_name, uses
+from configs.vocabulary import role_name, roles, uses
 
 __all__ = ["Language", "cause_text", "fact_text", "leaf_text", "parameter_text"]
 
@@ -105,7 +105,8 @@ def _interval(fact: Fact, low: Any, high: Any, language: Language) -> str:
 def parameter_text(parameter: Parameter, language: Language) -> str:
     """Write a parameter for a sentence."""
     if isinstance(parameter.value, tuple):
-        return ("、" if language == "zh" else ", ").join(parameter.value)
+        names = [role_name(v, language) if v in roles() else v for v in parameter.value]
+        return ("、" if language == "zh" else ", ").join(names)
     value = to_base(parameter.value, parameter.unit)
     return _measure(parameter.kind, value if parameter.kind != "count" else round(value), language)
 

@@ -78,8 +78,12 @@ class RuleSet(StrictModel):
     @cached_property
     def digest(self) -> str:
         """Hash of everything in the rule set."""
-        text = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True)
+        text = json.dumps(self.as_file(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def as_file(self) -> dict[str, Any]:
+        """Return the rule set as plain JSON values that `load_rules` reads back."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def group(self, line: str, group: str) -> tuple[Rule, ...]:
         """Return the rules of one group of one line in the order they are tried."""

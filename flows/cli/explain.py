@@ -1,0 +1,70 @@
+"""``tuban explain``: why a patch is a clue, or is none."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from configs.rules import RuleSet
+
+__all__ = ["explain", "register"]
+
+
+def explain(
+    name: Annotated[
+        str, typer.Argument(metavar="CLUE_OR_PATCH_ID", help="Clue number, patch or parcel id.")
+    ],
+    run: Annotated[Path, typer.Option("--run", help="Folder of a judged run.")],
+    lang: Annotated[Literal["zh", "en"], typer.Option("--lang", help="Language.")] = "zh",
+) -> None:
+    """Print every rule that was tried on a patch, in order, and why it held or fell."""
+    from clues.explain import explanation
+
+    traces = _traces(name, run)
+    rules = _rules(run, traces[0]["rule_set"])
+    typer.echo("\n\n".join(explanation(trace, rules, lang) for trace in traces))
+
+
+def _traces(name: str, run: Path) -> list[dict[str, Any]]:
+    """Return the traces of all findings of a patch, or of the one parcel that is named."""
+    import pandas as pd
+
+    from configs.errors import InputError
+
+    table = run / "findings.parquet"
+    if not table.is_file():
+        raise InputError(
+            "the folder holds no judged run", str(run), "name the folder that judge or run wrote"
+        )
+    findings = pd.read_parquet(table, columns=["patch_id", "parcel_id", "trace"])
+    patch = _patch_of_clue(name, run) or name
+    own = findings[((findings["patch_id"] == patch) | (findings["parcel_id"] == name)).to_numpy()]
+    if not len(own):
+        some = ", ".join(dict.fromkeys(findings["patch_id"].head(5)))
+        raise InputError(
+            f"there is no clue, patch or parcel {name!r}", str(table), f"there are: {some}, …"
+        )
+    return [json.loads(text) for text in own["trace"]]
+
+
+def _patch_of_clue(name: str, run: Path) -> str | None:
+    path = run / "clues.geojson"
+    if not path.is_file():
+        return None
+    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    return next((f["properties"]["patch_id"] for f in features if f["id"] == name), None)
+
+
+def _rules(run: Path, name: str) -> "RuleSet":
+    """Return the rule set the run kept, or else the shipped one of that name."""
+    from configs.rules import load_rules
+
+    kept = run / "rules.json"
+    return load_rules(str(kept) if kept.is_file() else name)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)

@@ -1,0 +1,210 @@
+"""Judgement of delivered patches: a patch layer and a layers file in, tables and ledger out."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import InputError
+from flows.judging import layer_records, reject_rows, rules_of, tallies, write_tables
+from tiles.files import atomic_path, fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clues.judgement import Judgement
+    from clues.layers import OneMap
+    from clues.outputs.tables import RunTitle
+    from configs.layers import LayersFile
+    from configs.rules import RuleSet
+
+__all__ = ["DeliveredRun", "judge_delivered"]
+
+RULES_FILE = "rules.json"
+
+
+@dataclass(frozen=True)
+class DeliveredRun:
+    """What `judge_delivered` did, as written to ``run.json``."""
+
+    summary: dict[str, Any]
+    rejects: list[dict[str, Any]]
+
+
+def judge_delivered(
+    patches: Path, layers: Path, out: Path, *, rules: str = "cn-land", quarter: int | None = None
+) -> DeliveredRun:
+    """Judge delivered patches against the One-Map and write everything into a folder.
+
+    Parameters
+    ----------
+    patches : Path
+        Patch layer; how its fields are read stands under ``patches:`` of the layers file.
+    layers : Path
+        ``LAYERS.yaml``.
+    out : Path
+        Folder for tables, indicators, ledger, exchange files, the rule set and ``run.json``.
+    rules : str
+        Shipped name or YAML path.
+    quarter : int, optional
+        Printed in clue numbers; that of the latest image if not given.
+
+    Raises
+    ------
+    ConfigError, LayerError
+        If a file breaks its contract; nothing is written then.
+    """
+    from clues.judgement import judge_patches
+    from clues.layers import build_onemap
+
+    file, rule_set, folder = _layers_file(layers), rules_of(rules), out.resolve()
+    table, report, crs = _delivered(file, patches)
+    onemap = build_onemap(file, crs=crs)
+    if file.county is not None and file.county.name:
+        table["county_name"] = file.county.name
+    judgement = judge_patches(table, onemap, rule_set)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tables(judgement, folder)
+    _write_json(folder / RULES_FILE, rule_set.as_file())
+    key = _run_key(patches, layers, rule_set)
+    title = _title(judgement, file, onemap, rule_set, folder.name, quarter)
+    numbers = _publish(judgement, onemap, rule_set, folder, title, key, crs)
+    rejects = [{"role": "patches"} | _texts(r) for r in report.to_dict("records")]
+    rejects += reject_rows(onemap)
+    summary = {
+        "name": folder.name,
+        "key": key,
+        "command": "judge",
+        "inputs": {"patches": str(patches), "layers": str(layers)},
+        "crs": crs,
+        "versions": title.versions,
+        "layers": layer_records(onemap),
+        "tallies": tallies(judgement),
+        "clues": sorted(numbers.values()),
+        "indicators": judgement.indicators,
+        "rejects": rejects,
+    }
+    _write_json(folder / "run.json", summary)
+    return DeliveredRun(summary, rejects)
+
+
+def _layers_file(path: Path) -> "LayersFile":
+    from configs.layers import LayersFile
+
+    return LayersFile.load(path)
+
+
+def _delivered(file: "LayersFile", patches: Path) -> tuple[Any, "pd.DataFrame", str]:
+    """Return the patch table, its row report and its CRS, which is the CRS of the judgement."""
+    from clues.delivered import load_patches
+    from clues.sources import open_source
+    from configs.layers import PatchSource
+
+    source = file.patches or PatchSource(source=patches)
+    source = source.model_copy(update={"source": patches.resolve()})
+    raw = open_source(
+        source.source,
+        layer=source.layer,
+        encoding=source.encoding,
+        crs=source.crs,
+        crs_override=source.crs_override,
+    )
+    crs = raw.crs.to_string()
+    table, report = load_patches(source, Path(), crs)
+    if not len(table):
+        raise InputError(
+            "there is no patch with a usable outline", str(patches), "check the patch layer"
+        )
+    return table, report, crs
+
+
+def _texts(row: dict[Any, Any]) -> dict[str, str]:
+    return {str(k): str(v) for k, v in row.items()}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with atomic_path(path) as part:
+        text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def _run_key(patches: Path, layers: Path, rules: "RuleSet") -> str:
+    from clues.layers import layers_fingerprint
+
+    parts = (fingerprint(patches), layers_fingerprint(layers), rules.digest)
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def _title(
+    judgement: "Judgement",
+    file: "LayersFile",
+    onemap: "OneMap",
+    rules: "RuleSet",
+    name: str,
+    quarter: int | None,
+) -> "RunTitle":
+    from clues.outputs.tables import RunTitle
+
+    day = max(judgement.patches["after_to"])
+    county = file.county.code if file.county else str(judgement.patches["county_code"].iloc[0])
+    layers = " ".join(f"{r['role']}:{r['version'][:6]}" for r in layer_records(onemap))
+    return RunTitle(
+        county,
+        file.county.name if file.county else "",
+        day.year,
+        quarter or (day.month + 2) // 3,
+        name,
+        {"tuban": version("tuban"), "rules": f"{rules.name} {rules.digest}", "layers": layers},
+    )
+
+
+def _publish(
+    judgement: "Judgement",
+    onemap: "OneMap",
+    rules: "RuleSet",
+    folder: Path,
+    title: "RunTitle",
+    key: str,
+    crs: str,
+) -> dict[str, str]:
+    """Register the run in its store, write ledger and exchange files; return clue numbers."""
+    from clues.outputs.exchange import write_geojson, write_geopackage
+    from clues.outputs.ledger import write_ledger
+    from clues.outputs.tables import ClueTables
+    from clues.store.repository import LayerRecord, RunRecord, Store
+
+    layers = [
+        LayerRecord(r["role"], r["name"], r["version"], crs, r["features"], r["complete"])
+        for r in layer_records(onemap)
+    ]
+    record = RunRecord(
+        run_key=key,
+        name=title.run_name,
+        county_code=title.county_code,
+        county_name=title.county_name,
+        grid_crs=crs,
+        year=title.year,
+        quarter=title.quarter,
+        rule_set=rules.name,
+        rule_set_version=rules.digest,
+        config={},
+        versions=title.versions,
+        layers=tuple(layers),
+    )
+    store = Store.at(folder / "clues.sqlite")
+    try:
+        numbers = store.register(record, judgement.patches, judgement.findings)
+    finally:
+        store.close()
+    patches = judgement.patches.assign(
+        clue_no=[numbers.get(p, "") for p in judgement.patches["patch_id"]]
+    )
+    tables = ClueTables(
+        patches, judgement.findings, judgement.coverage, judgement.indicators, title
+    )
+    write_geojson(tables, folder / "clues.geojson")
+    write_geopackage(tables, folder / "clues.gpkg")
+    write_ledger(tables, folder / "clues.xlsx")
+    return numbers
