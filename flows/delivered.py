@@ -7,8 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clues.outputs.tables import ClueTables, RunTitle
 from configs.errors import InputError
 from flows.judging import layer_records, reject_rows, rules_of, tallies, write_tables
+from flows.registering import register_run
 from tiles.files import atomic_path, fingerprint
 
 if TYPE_CHECKING:
@@ -16,13 +18,10 @@ if TYPE_CHECKING:
 
     from clues.judgement import Judgement
     from clues.layers import OneMap
-    from clues.outputs.tables import RunTitle
     from configs.layers import LayersFile
     from configs.rules import RuleSet
 
 __all__ = ["DeliveredRun", "judge_delivered"]
-
-RULES_FILE = "rules.json"
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,22 @@ def judge_delivered(
         table["county_name"] = file.county.name
     judgement = judge_patches(table, onemap, rule_set)
     folder.mkdir(parents=True, exist_ok=True)
-    write_tables(judgement, folder)
-    _write_json(folder / RULES_FILE, rule_set.as_file())
-    key = _run_key(patches, layers, rule_set)
+    write_tables(judgement, rule_set, folder)
     title = _title(judgement, file, onemap, rule_set, folder.name, quarter)
-    numbers = _publish(judgement, onemap, rule_set, folder, title, key, crs)
+    key = _run_key(patches, layers, rule_set)
+    tables = register_run(
+        folder,
+        ClueTables(
+            judgement.patches, judgement.findings, judgement.coverage, judgement.indicators, title
+        ),
+        key=key,
+        crs=crs,
+        rule_set=rule_set.name,
+        rule_set_version=rule_set.digest,
+        layers=layer_records(onemap),
+        config={},
+    )
+    _publish(folder, tables)
     rejects = [{"role": "patches"} | _texts(r) for r in report.to_dict("records")]
     rejects += reject_rows(onemap)
     summary = {
@@ -82,7 +92,7 @@ def judge_delivered(
         "versions": title.versions,
         "layers": layer_records(onemap),
         "tallies": tallies(judgement),
-        "clues": sorted(numbers.values()),
+        "clues": sorted(tables.clues["clue_no"]),
         "indicators": judgement.indicators,
         "rejects": rejects,
     }
@@ -144,9 +154,7 @@ def _title(
     rules: "RuleSet",
     name: str,
     quarter: int | None,
-) -> "RunTitle":
-    from clues.outputs.tables import RunTitle
-
+) -> RunTitle:
     day = max(judgement.patches["after_to"])
     county = file.county.code if file.county else str(judgement.patches["county_code"].iloc[0])
     layers = " ".join(f"{r['role']}:{r['version'][:6]}" for r in layer_records(onemap))
@@ -160,51 +168,10 @@ def _title(
     )
 
 
-def _publish(
-    judgement: "Judgement",
-    onemap: "OneMap",
-    rules: "RuleSet",
-    folder: Path,
-    title: "RunTitle",
-    key: str,
-    crs: str,
-) -> dict[str, str]:
-    """Register the run in its store, write ledger and exchange files; return clue numbers."""
+def _publish(folder: Path, tables: ClueTables) -> None:
     from clues.outputs.exchange import write_geojson, write_geopackage
     from clues.outputs.ledger import write_ledger
-    from clues.outputs.tables import ClueTables
-    from clues.store.repository import LayerRecord, RunRecord, Store
 
-    layers = [
-        LayerRecord(r["role"], r["name"], r["version"], crs, r["features"], r["complete"])
-        for r in layer_records(onemap)
-    ]
-    record = RunRecord(
-        run_key=key,
-        name=title.run_name,
-        county_code=title.county_code,
-        county_name=title.county_name,
-        grid_crs=crs,
-        year=title.year,
-        quarter=title.quarter,
-        rule_set=rules.name,
-        rule_set_version=rules.digest,
-        config={},
-        versions=title.versions,
-        layers=tuple(layers),
-    )
-    store = Store.at(folder / "clues.sqlite")
-    try:
-        numbers = store.register(record, judgement.patches, judgement.findings)
-    finally:
-        store.close()
-    patches = judgement.patches.assign(
-        clue_no=[numbers.get(p, "") for p in judgement.patches["patch_id"]]
-    )
-    tables = ClueTables(
-        patches, judgement.findings, judgement.coverage, judgement.indicators, title
-    )
     write_geojson(tables, folder / "clues.geojson")
     write_geopackage(tables, folder / "clues.gpkg")
     write_ledger(tables, folder / "clues.xlsx")
-    return numbers

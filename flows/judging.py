@@ -13,9 +13,20 @@ if TYPE_CHECKING:
     from flows.plan import RunPlan
     from flows.stages import StageContext
 
-__all__ = ["TABLES", "judge_run", "require_dates", "rules_of", "write_tables"]
+__all__ = [
+    "judge_run",
+    "layer_records",
+    "reject_rows",
+    "require_dates",
+    "rules_of",
+    "tallies",
+    "write_tables",
+]
 
-TABLES = ("patches.parquet", "findings.parquet", "coverage.parquet", "indicators.json")
+TABLES = ("patches.parquet", "findings.parquet", "coverage.parquet")
+INDICATORS_NAME = "indicators.json"
+RULES_NAME = "rules.json"
+"""The rule set as it was used: an explanation of an old run reads this, not the shipped one."""
 
 
 def rules_of(name: str) -> "RuleSet":
@@ -69,10 +80,10 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     onemap = read_onemap(config.layers, crs=context.plan.grid.crs)
     rules = rules_of(config.rules)
     judgement = judge_patches(patches, onemap, rules)
-    files = write_tables(judgement, context.run.folder)
+    files = write_tables(judgement, rules, context.run.folder)
     values = {
         "rule_set": rules.name,
-        "rule_set_version": str(rules.version),
+        "rule_set_version": rules.digest,
         "layers": layer_records(onemap),
         "rejects": reject_rows(onemap),
         "tallies": tallies(judgement),
@@ -80,20 +91,21 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     return files, values
 
 
-def write_tables(judgement: "Judgement", folder: Path) -> list[Path]:
-    """Write the tables of a judgement into a folder, each atomically."""
-    tables = dict(
-        zip(TABLES[:3], (judgement.patches, judgement.findings, judgement.coverage), strict=True)
-    )
+def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list[Path]:
+    """Write the tables of a judgement and its rule set into a folder, each atomically."""
+    tables = (judgement.patches, judgement.findings, judgement.coverage)
     files = []
-    for name, table in tables.items():
-        with atomic_path(folder / name) as part:
-            table.to_parquet(part, index=False)
+    for name, table in zip(TABLES, tables, strict=True):
         files.append(folder / name)
-    with atomic_path(folder / TABLES[3]) as part:
-        text = json.dumps(judgement.indicators, indent=1, ensure_ascii=False, default=str)
-        part.write_text(text + "\n", encoding="utf-8")
-    return [*files, folder / TABLES[3]]
+        with atomic_path(files[-1]) as part:
+            table.to_parquet(part, index=False)
+    values = {INDICATORS_NAME: judgement.indicators, RULES_NAME: rules.as_file()}
+    for name, value in values.items():
+        files.append(folder / name)
+        with atomic_path(files[-1]) as part:
+            text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
+            part.write_text(text + "\n", encoding="utf-8")
+    return files
 
 
 def layer_records(onemap: Any) -> list[dict[str, Any]]:

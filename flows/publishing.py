@@ -15,6 +15,7 @@ from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables, RunTitle
 from flows.fitting import STATE_FOLDER, registration_of
 from flows.progress import Progress
+from flows.registering import STORE_NAME, register_run
 from flows.tilejob import States
 from tiles.chips import ChipCutter
 
@@ -77,40 +78,16 @@ class Publication:
     @cached_property
     def tables(self) -> ClueTables:
         """Judged tables with the clue numbers that the store gave."""
-        tables = ClueTables.read(self.folder, self.title)
-        numbers = self._register(tables)
-        patches = tables.patches.assign(
-            clue_no=[numbers.get(p, "") for p in tables.patches["patch_id"]]
-        )
-        return ClueTables(patches, tables.findings, tables.coverage, tables.indicators, self.title)
-
-    def _register(self, tables: ClueTables) -> dict[str, str]:
-        from clues.store.repository import LayerRecord, RunRecord, Store
-
-        config, title = self.context.config, self.title
-        crs = self.context.plan.grid.crs
-        record = RunRecord(
-            run_key=self.context.judge_key.digest,
-            name=self.folder.name,
-            county_code=title.county_code,
-            county_name=title.county_name,
-            grid_crs=crs,
-            year=title.year,
-            quarter=title.quarter,
+        return register_run(
+            self.folder,
+            ClueTables.read(self.folder, self.title),
+            key=self.context.judge_key.digest,
+            crs=self.context.plan.grid.crs,
             rule_set=self.judged["rule_set"],
             rule_set_version=self.judged["rule_set_version"],
-            config=config.model_dump(mode="json"),
-            versions=title.versions,
-            layers=tuple(
-                LayerRecord(r["role"], r["name"], r["version"], crs, r["features"], r["complete"])
-                for r in self.judged["layers"]
-            ),
+            layers=self.judged["layers"],
+            config=self.context.config.model_dump(mode="json"),
         )
-        store = Store.at(self.folder / "clues.sqlite")
-        try:
-            return store.register(record, tables.patches, tables.findings)
-        finally:
-            store.close()
 
     def cutter(self) -> ChipCutter:
         """Return the cutter of before and after pictures."""
@@ -173,7 +150,7 @@ def publish(context: "StageContext") -> dict[str, Any]:
         "dismissed": len(tables.patches) - len(tables.clues),
         "sheets": sheets,
         "exceptions": work.exceptions(),
-        "files": [*writers, "evidence/", "change.tif", "clues.sqlite"],
+        "files": [*writers, "evidence/", "change.tif", STORE_NAME],
         "batch": title.batch,
     }
 

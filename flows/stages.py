@@ -61,7 +61,7 @@ class StageContext:
     @cached_property
     def plan_key(self) -> StageKey:
         """Images, dates, grid and area."""
-        files = {}
+        files: dict[str, Path | str] = {}
         for name, epoch in (("before", self.config.before), ("after", self.config.after)):
             files |= {f"{name} {i}": p for i, p in enumerate(epoch.scenes)}
             files |= {f"{name} mask": epoch.mask} if epoch.mask else {}
