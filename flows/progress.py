@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import Any, ClassVar, TextIO
-
-import psutil
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from flows.journal import dump_json
+
+if TYPE_CHECKING:
+    import psutil
 
 __all__ = ["Meter", "Mode", "Progress", "set_mode"]
 
@@ -83,6 +84,8 @@ class Meter:
             self._look()
 
     def _look(self) -> None:
+        import psutil
+
         total = 0
         me = psutil.Process()
         for process in (me, *me.children(recursive=True)):
@@ -93,8 +96,10 @@ class Meter:
         self.peak_bytes = max(self.peak_bytes, total)
 
 
-def _proportional_bytes(process: psutil.Process) -> int:
+def _proportional_bytes(process: "psutil.Process") -> int:
     """Return the PSS: shared pages count once over all processes (RSS where it is not told)."""
+    import psutil
+
     try:
         return int(process.memory_full_info().pss)
     except (psutil.AccessDenied, AttributeError):

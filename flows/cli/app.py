@@ -17,6 +17,8 @@ from flows.progress import Mode
 __all__ = ["MODULES", "build_app", "main", "version"]
 
 MODULES = (
+    "flows.cli.run",
+    "flows.cli.detect",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",
