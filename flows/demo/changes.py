@@ -17,11 +17,12 @@ from flows.demo.plan import PLAN, Item
 __all__ = ["HOSTS", "Change", "Hosts", "inject"]
 
 HOSTS: dict[str, tuple[str, ...]] = {
-    "crop": ("crop", "paddy", "dry_crop", "bare_field", "stubble_field", "rural_road", "ditch"),
-    "open": ("crop", "dry_crop", "orchard", "rural_road", "ditch"),
+    "crop": ("crop", "paddy", "dry_crop", "rural_road"),
+    "open": ("crop", "dry_crop", "orchard", "rural_road"),
     "hill": ("forest_broad", "forest_conifer", "shrub", "grass", "dry_grass", "rural_road"),
     "forest": ("forest_broad", "forest_conifer", "shrub"),
-    "built": ("village", "town", "industry", "road", "vacant"),
+    "idle": ("vacant", "park"),
+    "built": ("village", "town", "industry", "road", "street", "vacant", "park"),
     "worn": ("mine", "bare"),
 }
 """Looks of the land each kind of change may take, by host name."""
@@ -68,6 +69,8 @@ class Hosts:
             pairs, out_shape=shape, transform=transform, dtype="int32"
         )
         looks = np.concatenate([[""], land["look"].to_numpy(str)])
+        self.area: NDArray[np.float64] = land.area.to_numpy()
+        self.centre = shapely.get_coordinates(land.centroid.to_numpy())
         self.fits = {name: np.isin(looks, group) for name, group in HOSTS.items()}
 
     def at(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -100,9 +103,12 @@ def _shape(
     """Return a polygon of about the item's area around a point."""
     area = item.hectares * 1e4
     if item.shape == "strip":
-        width = float(rng.uniform(18, 24))
+        width = float(rng.uniform(34, 46))
         half, bend = area / width / 2, float(rng.uniform(-0.35, 0.35))
-        ends = [(x + half * math.cos(a), y + half * math.sin(a)) for a in (angle, angle + math.pi + bend)]
+        ends = [
+            (x + half * math.cos(a), y + half * math.sin(a))
+            for a in (angle, angle + math.pi + bend)
+        ]
         line = shapely.LineString([ends[0], (x, y), ends[1]])
         return shapely.set_precision(line.buffer(width / 2, cap_style="flat"), 0.01)
     if item.shape == "ring":
@@ -120,16 +126,20 @@ def _shape(
         body = shapely.set_precision(body, 0.01)
     if item.shape == "blob":
         turn = np.linspace(0, 2 * math.pi, 28, endpoint=False)
-        radius = math.sqrt(area / math.pi) * (1 + 0.22 * np.sin(3 * turn + rng.uniform(0, 6)))
+        radius = math.sqrt(area / math.pi) * (1 + 0.12 * np.sin(3 * turn + rng.uniform(0, 6)))
         around = np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None]
         body = shapely.Polygon(np.round(around + [x, y], 2))
     return body
 
 
-def _seam_points(frame: Frame, size: int, corners: bool, rng: np.random.Generator) -> NDArray[np.float64]:
+def _seam_points(
+    frame: Frame, size: int, corners: bool, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Return points on the seams of global tiles of `size` pixels (or on their corners), shuffled."""
     step, edge = size * frame.pixel_m, 250.0
-    xs = np.arange(math.ceil((frame.west + edge) / step) * step, frame.west + frame.size_m - edge, step)
+    xs = np.arange(
+        math.ceil((frame.west + edge) / step) * step, frame.west + frame.size_m - edge, step
+    )
     south = frame.north - frame.size_m
     ys = np.arange(math.ceil((south + edge) / step) * step, frame.north - edge, step)
     if corners:
@@ -141,7 +151,9 @@ def _seam_points(frame: Frame, size: int, corners: bool, rng: np.random.Generato
     return rng.permutation(points.reshape(-1, 2))
 
 
-def _candidates(item: Item, hosts: Hosts, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
+def _candidates(
+    item: Item, hosts: Hosts, rng: np.random.Generator
+) -> Iterator[tuple[float, float]]:
     """Yield places to try for an item: on the wanted seam first, then anywhere on its host."""
     frame = hosts.frame
     if item.seam:
@@ -150,11 +162,8 @@ def _candidates(item: Item, hosts: Hosts, rng: np.random.Generator) -> Iterator[
             points = _seam_points(frame, size, item.seam == "corner", rng)
             for x, y in points[hosts.fits[item.host][hosts.at(points)]] if len(points) else ():
                 yield float(x), float(y)
-    inner = np.flatnonzero(hosts.fits[item.host][1:])
-    inner = inner[hosts.land.area.to_numpy()[inner] > min(0.35 * item.hectares * 1e4, 4e3)]
-    points = shapely.get_coordinates(hosts.land.geometry.to_numpy()[inner].centroid) \
-        if hasattr(hosts.land.geometry.to_numpy()[inner], "centroid") else np.empty((0, 2))
-    for x, y in rng.permutation(points):
+    roomy = hosts.area > min(0.35 * item.hectares * 1e4, 4e3)
+    for x, y in rng.permutation(hosts.centre[hosts.fits[item.host][1:] & roomy]):
         yield float(x), float(y)
 
 
@@ -179,8 +188,9 @@ def _place(
             continue
         if len(taken) and shapely.distance(np.array(taken), body).min() < CLEAR_M:
             continue
-        around = body.buffer(item.margin) if item.margin else body
-        if hosts.share(around, item.host) >= item.purity:
+        if hosts.share(body, item.host) < item.purity:
+            continue
+        if not item.margin or hosts.share(body.buffer(item.margin), "built") >= 0.97:
             return body
     return None
 

@@ -122,7 +122,7 @@ def _subdivide(
 
 def _road(strip: Points, width: float, in_town: bool = False) -> _Piece:
     if in_town:
-        return _Piece(strip, "1004", "road", "202")
+        return _Piece(strip, "1004", "street", "202")
     if width >= 20:
         return _Piece(strip, "1003", "road")
     if width >= 10:
@@ -218,7 +218,7 @@ PARCEL_M2 = {"town": 14e3, "industry": 25e3, "village": 22e3, "orchard": 15e3, "
              "ponds": 9e3, "forest": 40e3, "wood": 20e3, "shrub": 35e3, "grass": 25e3,
              "terrace": 8e3, "mine": 50e3, "bare": 30e3, "vacant": 15e3, "solar": 60e3,
              "hill": 30e3}  # fmt: skip
-FIELD_LOOKS = (("crop", 0.85), ("bare_field", 0.07), ("mulch_field", 0.04), ("stubble_field", 0.04))
+FIELD_LOOKS = (("crop", 0.82), ("bare_field", 0.07), ("mulch_field", 0.05), ("stubble_field", 0.06))
 PADDY_LOOKS = (("paddy", 0.90), ("flooded_field", 0.10))
 TOWN_CODES = (("0701", 0.46), ("0601", 0.16), ("05H1", 0.14), ("08H1", 0.08), ("08H2", 0.06),
               ("0810", 0.06), ("1201", 0.04))  # fmt: skip

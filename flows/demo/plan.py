@@ -28,7 +28,8 @@ class Item:
     seam : str
         "" anywhere, "edge" over a tile seam, "corner" over four tiles.
     purity, margin : float
-        Least share of host land within the change grown by `margin` metres.
+        Least share of host land within the change; with a margin (metres), the change grown by it
+        must lie on built-up land.
     hectares : float
         Size drawn.
     """
@@ -77,7 +78,7 @@ PLAN: tuple[Item, ...] = (
     *_items(2, *EARTH, "crop", "none", low=0.8, high=2.5, seam="edge"),
     *_items(1, *BUILDING, "crop", "full", low=0.8, high=2.0, seam="edge"),
     *_items(1, *SHEDS, "crop", "none", low=0.8, high=2.0, seam="edge"),
-    *_items(1, *ROAD, "crop", "none", low=0.9, high=1.2, shape="strip", seam="edge"),
+    *_items(1, *ROAD, "crop", "none", low=1.2, high=1.8, shape="strip", seam="edge"),
     # buildings: every way papers can lie
     *_items(4, *BUILDING, "crop", "none", shape="corner"),
     *_items(3, *HOUSES, "crop", "none", high=0.8),
@@ -91,7 +92,7 @@ PLAN: tuple[Item, ...] = (
     *_items(2, *HOUSES, "crop", "between"),
     *_items(1, *HOUSES, "crop", "undated"),
     *_items(1, *BUILDING, "crop", "unmapped"),
-    *_items(4, *BUILDING, "built", "inside", low=0.4, high=1.2, purity=0.97, margin=40),
+    *_items(4, *BUILDING, "idle", "inside", low=0.35, high=0.9, margin=30),
     # ground, earth, roads, panels
     *_items(3, *YARD, "crop", "none"),
     *_items(1, *YARD, "crop", "full"),
@@ -101,8 +102,8 @@ PLAN: tuple[Item, ...] = (
     *_items(2, *EARTH, "crop", "full"),
     *_items(2, *EARTH, "open", "temporary"),
     *_items(1, *EARTH, "open", "between"),
-    *_items(2, *ROAD, "crop", "none", low=0.6, high=1.1, shape="strip"),
-    *_items(2, *ROAD, "crop", "full", low=0.6, high=1.1, shape="strip"),
+    *_items(2, *ROAD, "crop", "none", low=0.8, high=1.7, shape="strip"),
+    *_items(2, *ROAD, "crop", "full", low=0.8, high=1.7, shape="strip"),
     *_items(2, *SOLAR, "hill", "none", low=0.8, high=3.0, purity=0.85),
     *_items(1, *SOLAR, "hill", "full", low=0.8, high=2.0, purity=0.85),
     # mines: the land line and the mining line
@@ -117,6 +118,6 @@ PLAN: tuple[Item, ...] = (
     *_items(4, "pond", "pond", "crop", "farm", high=1.2, shape="blob"),
     # less, not more
     *_items(3, "vegetation_loss", "cleared", "forest", "cleared", low=0.5, shape="blob"),
-    *_items(3, "demolition", "rubble", "built", "inside", low=0.4, high=1.2, purity=0.95),
+    *_items(3, "demolition", "rubble", "built", "inside", low=0.4, high=1.2, margin=30),
     *_items(3, "regreening", "regreened", "worn", "green", low=0.5, high=1.5),
 )  # fmt: skip
