@@ -24,6 +24,9 @@ MIN_SAMPLES = 20
 MIN_LEAF = 5
 """Fewest samples in a leaf: a mislabelled pixel must not get a leaf of its own."""
 
+FOLD_DRAW = 2000
+"""Rows a tree of a fold draws, or a quarter of all if that is more: enough to find wrong labels."""
+
 OWN_SHARE = 0.15
 """A label is doubted when fewer than this share of the trees that never saw its block agree…"""
 
@@ -90,22 +93,17 @@ def fit_landcover(
     notes: list[str] = []
     samples = _learnable(samples, classes, notes)
     y = samples.labels.astype(np.int64) - 1
-    matrix = against_map = np.zeros((len(classes), len(classes)), np.int64)
     forest = Forest.empty(len(names), len(classes))
     keep = np.ones(len(y), np.bool_)
+    held_out = np.zeros((len(y), len(classes)), np.int32)
     if len(y):
         fold = blocked_folds(samples.rows, samples.cols, folds=folds, seed=seed)
         size = (max(15, trees // 4), max_depth, seed)
-        if clean and fold.any():
-            keep = ~contradicted(_out_of_fold(samples, y, keep, fold, len(classes), size), y)
-        if fold.any():
-            held_out = _out_of_fold(samples, y, keep, fold, len(classes), size)
-            asked = held_out.sum(axis=1) > 0
-            against_map = confusion(y[asked], predict(held_out[asked]), len(classes))
-            asked &= keep
-            matrix = confusion(y[asked], predict(held_out[asked]), len(classes))
-        else:
+        if not fold.any():
             notes.append("all samples lie in one block: no accuracy, no cleaning")
+        elif clean:
+            keep = ~contradicted(_out_of_fold(samples, y, keep, fold, len(classes), size), y)
+        held_out = _out_of_fold(samples, y, keep, fold, len(classes), size)
         forest = grow_forest(
             samples.X[keep],
             y[keep],
@@ -114,6 +112,7 @@ def fit_landcover(
             depth=max_depth,
             seed=seed,
         )
+    kept_only, whole = _matrix(held_out, y, keep), _matrix(held_out, y, np.ones_like(keep))
     state = LandcoverState(
         classes=classes,
         bands=bands,
@@ -122,19 +121,14 @@ def fit_landcover(
         forest=forest,
         sample_counts=np.bincount(y[keep], minlength=len(classes)).astype(np.int64),
         dropped_counts=np.bincount(y[~keep], minlength=len(classes)).astype(np.int64),
-        confusion=matrix,
-        f1=f1_scores(matrix),
-        macro_f1=macro_f1(matrix),
-        macro_f1_map=macro_f1(against_map),
-        kappa=kappa(matrix),
+        confusion=kept_only,
+        f1=f1_scores(kept_only),
+        macro_f1=macro_f1(kept_only),
+        macro_f1_map=macro_f1(whole),
+        kappa=kappa(kept_only),
         notes=tuple(notes),
     )
-    log.info(
-        "land cover: %d samples kept, %d dropped, macro F1 %s",
-        int(keep.sum()),
-        int((~keep).sum()),
-        state.macro_f1,
-    )
+    log.info("land cover: %d of %d samples kept, F1 %s", keep.sum(), len(y), state.macro_f1)
     return state
 
 
@@ -190,11 +184,13 @@ def grow_forest(
     trees: int,
     depth: int,
     seed: int,
+    draw: int | None = None,
 ) -> Forest:
     """Grow a random forest with scikit-learn, one thread, and return it as arrays.
 
     Rare classes weigh more (``balanced_subsample``), so that a county of cropland still learns
-    its ponds. The answer depends on the order of the rows: pass them in table order.
+    its ponds. The answer depends on the order of the rows: pass them in table order. Each tree
+    sees `draw` rows drawn with replacement, by default as many as there are.
     """
     from sklearn.ensemble import RandomForestClassifier
 
@@ -203,6 +199,7 @@ def grow_forest(
         max_depth=depth,
         min_samples_leaf=MIN_LEAF,
         class_weight="balanced_subsample",
+        max_samples=draw,
         n_jobs=1,
         random_state=seed,
     )
@@ -284,8 +281,8 @@ def _out_of_fold(
     trees, depth, seed = size
     counts = np.zeros((len(y), n_classes), np.int32)
     for number in range(int(fold.max()) + 1):
-        held, rest = fold == number, (fold != number) & keep
-        if not held.any() or not rest.any():
+        held, rest = fold == number, np.flatnonzero((fold != number) & keep)
+        if not held.any() or not len(rest):
             continue
         forest = grow_forest(
             samples.X[rest],
@@ -294,9 +291,18 @@ def _out_of_fold(
             trees=trees,
             depth=depth,
             seed=seed + 1 + number,
+            draw=min(len(rest), max(FOLD_DRAW, len(rest) // 4)),
         )
         counts[held] = votes(forest, samples.X[held])
     return counts
+
+
+def _matrix(
+    held_out: NDArray[np.int32], y: NDArray[np.int64], asked: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return map against held-out class for the samples asked that got votes."""
+    asked = asked & (held_out.sum(axis=1) > 0)
+    return confusion(y[asked], predict(held_out[asked]), held_out.shape[1])
 
 
 def _learnable(samples: SampleTable, classes: tuple[str, ...], notes: list[str]) -> SampleTable:
