@@ -80,9 +80,7 @@ class LandcoverSettings(StrictModel):
 class OutputSettings(StrictModel):
     """What is written for people."""
 
-    languages: tuple[Literal["zh", "en"], ...] = ("zh", "en")
     evidence: Literal["all", "none"] | int = Field("all", description="sheets, or the first n")
-    magnitude: bool = Field(False, description="also write the score raster")
 
 
 class RunConfig(StrictModel):

@@ -19,6 +19,8 @@ __all__ = ["MODULES", "build_app", "main", "version"]
 MODULES = (
     "flows.cli.run",
     "flows.cli.detect",
+    "flows.cli.judge",
+    "flows.cli.explain",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",

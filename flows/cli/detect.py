@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import Tile, Workers, tell
+
 __all__ = ["detect", "register"]
 
 
@@ -23,8 +25,8 @@ def detect(
     crs: Annotated[
         str | None, typer.Option(help="CRS of the result; of images without one")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="threads; all cores")] = None,
-    tile: Annotated[int, typer.Option(min=64, help="side of a tile in pixels")] = 1024,
+    workers: Workers = None,
+    tile: Tile = 1024,
 ) -> None:
     """Find change between two images of one place, without any training or tuning."""
     from configs.loading import validated
@@ -47,7 +49,7 @@ def detect(
     )
     values = change_raster(config, out, RunOptions(workers=workers, tile=tile))
     for note in values["notes"]:
-        typer.echo(note, err=True)
+        tell(note)
     changed, observed = values["changed_pixels"], values["observed_pixels"]
     share = 100 * changed / observed if observed else 0.0
     typer.echo(

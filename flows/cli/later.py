@@ -29,8 +29,8 @@ RESERVED = {
             "at": "Show the layers as they were on a date.",
         },
     ),
-    "vet": _Reserved("0.2", "Strike out clues that earlier results explain.", {}),
-    "watch": _Reserved("0.2", "Follow land through several periods.", {}),
+    "vet": _Reserved("0.2", "Examine proposed parcels against plan, layers and documents.", {}),
+    "watch": _Reserved("0.2", "Follow approvals after they were given: what was built, where.", {}),
     "catalog": _Reserved(
         "0.3",
         "Imagery catalogue.",

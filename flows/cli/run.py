@@ -6,22 +6,20 @@ from typing import Annotated, Any
 import typer
 
 from configs.errors import ExitCode
+from flows.cli.options import Memory, Out, Scheduler, Tile, Workers, tell
 
-__all__ = ["register"]
+__all__ = ["register", "show"]
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="run config")]
-OutFolder = Annotated[Path, typer.Option("--out", help="folder of all runs")]
 
 
 def run(
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG.yaml", help="run config")] = None,
-    out: OutFolder = Path("runs"),
-    workers: Annotated[int | None, typer.Option(help="threads or processes; all cores")] = None,
-    scheduler: Annotated[
-        str, typer.Option(help="threads, processes, or tcp://… of a Dask scheduler")
-    ] = "threads",
-    tile: Annotated[int, typer.Option(min=64, help="side of a tile in pixels")] = 1024,
-    memory: Annotated[str | None, typer.Option(help="limit for the whole run, e.g. 2GB")] = None,
+    out: Out = Path("runs"),
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
+    tile: Tile = 1024,
+    memory: Memory = None,
     state: Annotated[Path | None, typer.Option(help="fitted states of `tuban fit`")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="without Prefect")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="reuse nothing")] = False,
@@ -40,26 +38,27 @@ def run(
     if config is None:
         raise typer.BadParameter("name a CONFIG.yaml; `tuban init` writes one", param_hint="CONFIG")
     from flows.runner import work_run
+    from flows.stages import RunOptions
 
-    options = _options(scheduler, workers, tile, memory, state)
+    options = RunOptions(scheduler, workers, tile, memory, state)
     summary = work_run(config, out, options, plain=plain, fresh=fresh)
-    tell(summary)
+    show(summary)
     if summary["exceptions"]:
         raise typer.Exit(ExitCode.EXCEPTIONS)
 
 
-def tell(summary: dict[str, Any]) -> None:
+def show(summary: dict[str, Any]) -> None:
     """Print what a run found and where it lies."""
     outputs = summary["stages"]["outputs"]
     typer.echo(f"{outputs['clues']} clues, {outputs['dismissed']} dismissed patches")
     for line in summary["exceptions"]:
-        typer.echo(f"exception: {line}", err=True)
+        tell(f"exception: {line}")
     typer.echo(f"{summary['folder']}: open report.html first, then clues.xlsx")
 
 
 def fit(
     config: ConfigPath,
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the fitted states")],
+    out: Out,
 ) -> None:
     """Fit registration, normalisation, thresholds and land cover without working the tiles."""
     import shutil
@@ -81,7 +80,7 @@ def fit(
     typer.echo(f"{out}: state {values['hash']}")
 
 
-def check(config: ConfigPath, out: OutFolder = Path("runs")) -> None:
+def check(config: ConfigPath, out: Out = Path("runs")) -> None:
     """Tell everything knowable before computing; exit 1 if the run would fail."""
     from flows.checking import check_run
 
@@ -93,22 +92,6 @@ def check(config: ConfigPath, out: OutFolder = Path("runs")) -> None:
             typer.echo(f"     where: {finding.where}\n     fix:   {finding.fix}")
     if not all(f.passed for f in findings):
         raise typer.Exit(ExitCode.USER_ERROR)
-
-
-def _options(
-    scheduler: str, workers: int | None, tile: int, memory: str | None, state: Path | None
-) -> Any:
-    from dask.utils import parse_bytes
-
-    from flows.stages import RunOptions
-
-    try:
-        limit = parse_bytes(memory) if memory else None
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{memory} is no size; write 2GB", param_hint="--memory"
-        ) from error
-    return RunOptions(scheduler, workers, tile, limit, state)
 
 
 def register(app: typer.Typer) -> None:
