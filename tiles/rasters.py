@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
@@ -172,6 +173,14 @@ def probe(path: Path, index: int) -> None:
     """
     with gdal_env(), open_raster(path) as ds:
         window = Window(ds.width - 1, ds.height - 1, 1, 1)
+        # GDAL reads zeros behind the end of a plain binary file and says nothing.
+        needed = ds.count * ds.height * ds.width * np.dtype(ds.dtypes[0]).itemsize
+        if ds.driver == "ENVI" and path.stat().st_size < needed and not _is_gzip(path):
+            raise RasterError(
+                f"the file has {path.stat().st_size} bytes and needs {needed}: it is truncated",
+                f"{path}, band {index}",
+                "copy or download the file again",
+            )
         with read_failure(path, (index,), window):
             ds.read(index, window=window)
 
@@ -190,6 +199,11 @@ def read_failure(path: Path, indexes: tuple[int, ...], window: Window) -> Iterat
             f"{path}, band {numbers}, {rows}, {cols}",
             "copy or download the file again",
         ) from error
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(2) == b"\x1f\x8b"
 
 
 def _one_line(error: Exception) -> str:

@@ -13,6 +13,9 @@ from tiles.scene import BandSource, MaskSource, Scene
 
 __all__ = ["read_item"]
 
+BROKEN_JSON = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What the parser raises where a file is no item, beside its own errors."""
+
 COMMON_NAMES = {
     "blue": "blue",
     "green": "green",
@@ -82,7 +85,7 @@ def _load(path: Path) -> Any:
 
     try:
         item = pystac.Item.from_file(str(path.resolve()))
-    except (OSError, ValueError, KeyError, TypeError, pystac.STACError) as error:
+    except (*BROKEN_JSON, pystac.STACError, pystac.STACTypeError) as error:
         raise RasterError(
             f"not a STAC item ({type(error).__name__}: {error})",
             str(path),

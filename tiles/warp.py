@@ -27,7 +27,7 @@ ON_GRID = 1e-3
 """Largest distance, in pixels, at which a source's pixel edges count as those of the grid."""
 
 AVERAGE_FROM = 1.5
-"""A source finer than the grid by this factor is averaged, else interpolated (cubic)."""
+"""A source finer than the grid by this factor is averaged, else interpolated (cubic, 4 × 4)."""
 
 TOLERANCE_PX = 0.01
 """Largest error of the approximated coordinate transformation, source pixels."""
@@ -194,7 +194,7 @@ def source_window(
         box = transform_bounds(crs, layer.crs, *box, densify_pts=21)
     back = ~layer.transform
     corners = [back @ (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
-    margin = math.ceil(2 * max(1.0, layer.ratio)) + 2
+    margin = math.ceil(max(1.0, layer.ratio)) + 3
     rows = (min(r for _, r in corners), max(r for _, r in corners))
     cols = (min(c for c, _ in corners), max(c for c, _ in corners))
     limit = 4 * margin
@@ -224,21 +224,10 @@ def support(
         missing = (~valid).astype(np.float32)
         warp(missing, share, origin, layer.crs, target, target_crs, Resampling.average)
         return np.asarray(share == 0)
-    # The cubic kernel of a centre u takes the pixels floor(u - ½) - reach + 1 … + reach.
-    reach = 2 if layer.ratio <= 1.02 else math.ceil(2 * layer.ratio)
-    whole = valid
-    for axis in (0, 1):
-        padded = np.zeros(
-            tuple(n + (2 * reach if a == axis else 0) for a, n in enumerate(whole.shape)), np.bool_
-        )
-        inner = [slice(None), slice(None)]
-        inner[axis] = slice(reach, reach + whole.shape[axis])
-        padded[tuple(inner)] = whole
-        acc = np.ones_like(whole)
-        for step in range(1 - reach, reach + 1):
-            inner[axis] = slice(reach + step, reach + step + whole.shape[axis])
-            acc &= padded[tuple(inner)]
-        whole = acc
+    # The cubic kernel of a centre u takes the pixels floor(u - ½) - 1 … floor(u - ½) + 2.
+    p = np.pad(valid, ((1, 2), (1, 2)))
+    rows = p[:-3] & p[1:-2] & p[2:-1] & p[3:]
+    whole = rows[:, :-3] & rows[:, 1:-2] & rows[:, 2:-1] & rows[:, 3:]
     out = np.zeros(shape, np.uint8)
     half = origin @ Affine.translation(0.5, 0.5)
     warp(whole.astype(np.uint8), out, half, layer.crs, target, target_crs, Resampling.nearest)
@@ -255,6 +244,7 @@ def warp(
     method: Resampling,
 ) -> None:
     """Resample `source` into `destination` (both band, y, x or y, x)."""
+    # GDAL would guess the width of the kernel from the sizes of the two windows.
     reproject(
         source,
         destination,
@@ -265,4 +255,6 @@ def warp(
         resampling=method,
         tolerance=TOLERANCE_PX,
         num_threads=1,
+        XSCALE=1.0,
+        YSCALE=1.0,
     )
