@@ -151,6 +151,8 @@ def _edges(
     image: NDArray[np.float32], valid: NDArray[np.bool_], inner: NDArray[np.bool_]
 ) -> NDArray[np.float64] | None:
     """Return the mean gradient magnitude of the bands, each in units of its own mean."""
+    if not inner.any():
+        return None
     total = np.zeros(valid.shape)
     bands = 0
     for band in image:
@@ -159,11 +161,12 @@ def _edges(
             continue
         clipped = np.where(valid, np.clip(band, low, high), (low + high) / 2)
         magnitude = ndimage.gaussian_gradient_magnitude(clipped.astype(np.float64), 1.0)
-        mean = float(magnitude[inner].mean()) if inner.any() else 0.0
+        mean = float(magnitude[inner].mean())
         if mean > 0:
-            total += np.minimum(magnitude / mean, 6.0) * inner
+            total += np.minimum(magnitude / mean, 6.0)
             bands += 1
-    return total / bands if bands else None
+    # The holes are the same at both dates: filled with the mean they do not vote for shift 0.
+    return np.where(inner, total / bands, float(total[inner].mean()) / bands) if bands else None
 
 
 def _overlap(image: NDArray[np.float64], rows: int, cols: int) -> NDArray[np.float64]:

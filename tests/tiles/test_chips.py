@@ -1,0 +1,103 @@
+"""Pictures of both dates: same place, same scale, same stretch."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tiles.chips import ChipCutter
+from tiles.coregister import Registration
+from tiles.reader import default_grid
+from tiles.sensors import open_epoch
+
+MakeTif = Callable[..., Path]
+Texture = Callable[..., NDArray[np.float32]]
+
+
+def test_common_stretch_and_scale(make_tif: MakeTif, texture: Texture) -> None:
+    image = np.stack([texture((80, 90), s) for s in range(4)])
+    changed = image.copy()
+    changed[:, 30:40, 40:50] = 0.9
+    before = open_epoch([make_tif("a_20240101.tif", image)])
+    after = open_epoch([make_tif("b_20250101.tif", changed)])
+    grid = default_grid(before, after)
+    x, y = 500000.0 + 300, 4000000.0 - 500
+    with ChipCutter(before, after, grid) as cutter:
+        first, second = cutter.cut((x, y, x + 300, y + 200), 120)
+        again = cutter.cut((x, y, x + 300, y + 200), 120)
+    assert first.image.shape == second.image.shape == (120, 120, 3)
+    assert first.image.dtype == np.uint8
+    assert first.bounds == second.bounds == (x, y - 50, x + 300, y + 250)
+    assert (first.scene_id, second.scene_id) == ("a_20240101", "b_20250101")
+    assert (first.civil_date, second.civil_date) == (dt.date(2024, 1, 1), dt.date(2025, 1, 1))
+    # One picture pixel is a quarter of an image pixel; only the changed ones differ.
+    different = (first.image != second.image).any(axis=2)
+    rows, cols = np.nonzero(different)
+    assert (rows.min(), rows.max() + 1, cols.min(), cols.max() + 1) == (20, 60, 40, 80)
+    assert (second.image[25:55, 45:75] == 255).all()
+    # Red comes first.
+    window = (slice(25, 55), slice(30, 60))
+    red = np.kron(image[2][window], np.ones((4, 4)))
+    assert np.corrcoef(red.ravel(), first.image[..., 0].ravel())[0, 1] > 0.95
+    np.testing.assert_array_equal(again[0].image, first.image)
+
+
+def test_outside_is_white_and_empty_chips_say_so(make_tif: MakeTif, texture: Texture) -> None:
+    image = np.stack([texture((40, 40), s) for s in range(4)])
+    epoch = open_epoch([make_tif("a.tif", image)])
+    cutter = ChipCutter(epoch, epoch, default_grid(epoch, epoch))
+    x, y = 500000.0, 4000000.0
+    chip, _ = cutter.cut((x - 200, y - 200, x + 200, y + 200), 40)
+    assert (chip.image[:20] == 255).all()
+    assert (chip.image[20:, :20] == 255).all()
+    assert chip.image[20:, 20:].std() > 10
+    far, _ = cutter.cut((x + 9000, y, x + 9100, y + 100), 40)
+    assert (far.image == 255).all()
+    assert far.scene_id == ""
+
+
+def test_registration_is_applied(make_tif: MakeTif, texture: Texture) -> None:
+    image = np.stack([texture((60, 60), s) for s in range(4)])
+    before = open_epoch([make_tif("a.tif", image)])
+    after = open_epoch([make_tif("b.tif", np.roll(image, (2, -3), (1, 2)))])
+    shift = Registration(-2.0, 3.0, 1, 1, 0.0)
+    cutter = ChipCutter(before, after, default_grid(before, after), shift)
+    x, y = 500000.0 + 150, 4000000.0 - 450
+    first, second = cutter.cut((x, y, x + 300, y + 300), 60)
+    np.testing.assert_array_equal(first.image, second.image)
+
+
+@pytest.mark.parametrize(("count", "channels"), [(1, 1), (2, 2), (3, 3)])
+def test_bands_of_unknown_colour(
+    make_tif: MakeTif, texture: Texture, count: int, channels: int
+) -> None:
+    image = np.stack([texture((30, 30), s) for s in range(count)])
+    epoch = open_epoch([make_tif("a.tif", image)])
+    cutter = ChipCutter(epoch, epoch, default_grid(epoch, epoch))
+    chip, _ = cutter.cut((500000.0, 4000000.0 - 300, 500300.0, 4000000.0), 30)
+    assert len({chip.image[..., i].tobytes() for i in range(3)}) == channels
+
+
+def test_large_areas_are_thinned(make_tif: MakeTif, texture: Texture) -> None:
+    image = np.stack([texture((1100, 1100), s, 9.0) for s in range(4)])
+    epoch = open_epoch([make_tif("a.tif", image)])
+    cutter = ChipCutter(epoch, epoch, default_grid(epoch, epoch))
+    west, north = 500000.0, 4000000.0
+    chip, _ = cutter.cut((west, north - 11000, west + 11000, north), 50)
+    small = image[2].reshape(50, 22, 50, 22).mean(axis=(1, 3))
+    assert np.corrcoef(small.ravel(), chip.image[..., 0].ravel())[0, 1] > 0.9
+
+
+def test_degree_pixels_give_a_square_on_the_ground(data_dir: Path) -> None:
+    before, after = (open_epoch([data_dir / "oscd" / "beihai" / f"imgs_{i}"]) for i in (1, 2))
+    grid = default_grid(before, after)
+    with ChipCutter(before, after, grid, Registration(-0.78, -0.78, 12, 12, 0.1)) as cutter:
+        first, second = cutter.cut((109.50, 21.56, 109.505, 21.565), 300)
+    west, south, east, north = first.bounds
+    assert (north - south) * 110.7 == pytest.approx((east - west) * 103.6, rel=0.02)
+    assert (str(first.civil_date), str(second.civil_date)) == ("2016-12-09", "2018-03-09")
+    assert "Copernicus" in first.attribution
+    assert np.corrcoef(first.image[..., 0].ravel(), second.image[..., 0].ravel())[0, 1] > 0.3
