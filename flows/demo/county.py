@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from flows.demo.clouds import Sky, make_sky
 from flows.demo.documents import draw_documents
 from flows.demo.imagery import Scenery, render_pair
 from flows.demo.land import Frame, build_land
-from flows.demo.layers import write_config, write_layers
+from flows.demo.layers import spare_plots, write_config, write_layers
 from flows.demo.settings import Difficulty, difficulty_of
 from flows.demo.truth import write_truth
 
@@ -27,6 +26,7 @@ PSEUDO_KINDS = (
     (("paddy",), ("flooded_paddy",)),
 )
 PSEUDO_HA = (0.4, 3.5)
+SPARE_APPROVALS = 12
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,10 @@ def build_county(
     out.mkdir(parents=True, exist_ok=True)
     scene = make_scenery(seed, difficulty, size_px)
     log.info("land: %d parcels, %d changes", len(scene.land), len(scene.changes))
-    documents = draw_documents(scene.changes, seed)
+    documents = draw_documents(scene.changes, spare_plots(scene, SPARE_APPROVALS), seed)
     render_pair(scene, out, after_crs)
     layers = write_layers(scene, documents, out)
     config = write_config(out, seed, difficulty)
-    truth = write_truth(scene, documents, out)
+    truth = write_truth(scene, out)
     return DemoCounty(out, config, layers, truth, seed, difficulty)
 
-
-def land_table(scene: Scenery) -> gpd.GeoDataFrame:
-    """Return the parcels with what they show, for measurements."""
-    return scene.land

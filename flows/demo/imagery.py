@@ -15,6 +15,7 @@ import rasterio
 import rasterio.features
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.warp import Resampling, calculate_default_transform, reproject
 from scipy import ndimage
 
 from flows.demo.changes import Change
@@ -267,6 +268,8 @@ def render_pair(scene: Scenery, out: Path, after_crs: str = "") -> None:
         What is to be seen.
     out : Path
         Folder.
+    after_crs : str
+        CRS to deliver the after image in, if another.
     """
     painter = _Painter(scene)
     for after, (folder, date) in enumerate((("before", BEFORE), ("after", AFTER))):
@@ -286,3 +289,27 @@ def render_pair(scene: Scenery, out: Path, after_crs: str = "") -> None:
             write_raster(out / folder / f"{scene_name(date)}_{name}.tif", stored, scene.frame, 0)
         mask = out / folder / f"{scene_name(date)}_mask.tif"
         write_raster(mask, sky.mask.astype(np.uint8), scene.frame, None)
+    if after_crs:
+        for path in sorted((out / "after").glob("*.tif")):
+            _deliver_in(path, after_crs)
+
+
+def _deliver_in(path: Path, crs: str) -> None:
+    """Warp a raster to another CRS in place, cubic for bands, nearest for the mask."""
+    with rasterio.open(path) as source:
+        data, profile = source.read(1), source.profile
+        bounds, step = source.bounds, source.transform.a
+    is_mask = profile["nodata"] is None
+    target, width, height = calculate_default_transform(
+        profile["crs"], crs, profile["width"], profile["height"], *bounds, resolution=step
+    )
+    moved = np.zeros((height, width), data.dtype)
+    reproject(
+        data, moved, src_transform=profile["transform"], src_crs=profile["crs"],
+        src_nodata=profile["nodata"], dst_transform=target, dst_crs=crs,
+        dst_nodata=profile["nodata"],
+        resampling=Resampling.nearest if is_mask else Resampling.cubic,
+    )  # fmt: skip
+    profile.update(crs=crs, transform=target, width=width, height=height)
+    with rasterio.open(path, "w", **profile) as out:
+        out.write(moved, 1)

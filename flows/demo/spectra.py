@@ -111,7 +111,9 @@ LOOKS: dict[str, Look] = {
     "orchard": Look(
         ("orchard_spring", "orchard_spring", "dry_litter"),
         ("orchard", "orchard", "dry_litter"),
-        "garden", cell_m=10, texture=0.08,
+        "garden",
+        cell_m=10,
+        texture=0.08,
     ),
     "forest_broad": Look(("broadleaf_spring",), ("broadleaf",), "forest", texture=0.08),
     "forest_conifer": _steady("forest", "conifer", texture=0.08),
