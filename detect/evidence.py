@@ -10,24 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.kernels.pixels import change_magnitude, evidence_product, root_of_product
+from detect.kernels.pixels import (
+    capped_root,
+    evidence_product,
+    mixed_squares,
+    predict_residuals,
+)
+from detect.kernels.windows import lost_correlation, window_variance
 from detect.magnitudes import (
+    Box,
     Gaussian,
     RobustScale,
     box_radius,
     fit_scale,
-    inverse_box_count,
-    local_correlation,
-    local_variance,
     scaled,
     smoothing_px,
 )
-from detect.regression import (
-    Prediction,
-    fit_prediction,
-    prediction_residuals,
-    sample_residuals,
-)
+from detect.regression import Prediction, fit_prediction, sample_residuals
 from detect.sample import CellPixels, affine_map, gather, weighted_covariance
 from tiles.block import Block
 
@@ -42,8 +41,11 @@ __all__ = [
 WINDOW_M = 70.0
 """Side of the windows of texture and correlation."""
 
-CONTEXT_PX = 2.0
-"""Standard deviation of the predictors' local mean: absorbs residual shift and sharpness."""
+CONTEXT_RADIUS = 3
+"""Radius in pixels of the predictors' local mean: absorbs residual shift and sharpness."""
+
+STRUCTURE_SHARE = 0.75
+"""Smoothing of the structure factor relative to that of the magnitude."""
 
 CAP_MEDIANS = 6.0
 """Magnitudes above this many medians are cut: one glinting roof must not make a blob."""
@@ -68,43 +70,52 @@ EIGENVALUE_FLOOR = 0.02
 
 
 @dataclass(frozen=True)
+class OneWay:
+    """The prediction of one date from the other, and how its residuals are measured.
+
+    Attributes
+    ----------
+    prediction : Prediction
+    weight : ndarray of float32, shape (band,)
+        Band weights.
+    mix : ndarray of float32, shape (band, band), or None
+        Band weights with the partial colour whitening; None where nothing is whitened.
+    cap : float
+        Largest length of the residuals of one pixel.
+    """
+
+    prediction: Prediction
+    weight: NDArray[np.float32]
+    mix: NDArray[np.float32] | None
+    cap: float
+
+
+@dataclass(frozen=True)
 class EvidenceState:
     """A fitted contextual statistic.
 
     Attributes
     ----------
     scale_before, scale_after : RobustScale
-    forward, backward : Prediction
+    forward, backward : OneWay
         Of the after date from the before date, and the other way.
-    mix_forward, mix_backward : ndarray of float32, shape (band, band)
-        Band weights, with the partial colour whitening.
-    weight : ndarray of float32, shape (band,)
-        Band weights.
     visible : tuple of int
         Bands used for the local correlation.
-    cap_forward, cap_backward : float
-        Largest magnitude of one pixel.
     """
 
     scale_before: RobustScale
     scale_after: RobustScale
-    forward: Prediction
-    backward: Prediction
-    mix_forward: NDArray[np.float32]
-    mix_backward: NDArray[np.float32]
-    weight: NDArray[np.float32]
+    forward: OneWay
+    backward: OneWay
     visible: tuple[int, ...]
-    cap_forward: float
-    cap_backward: float
 
 
 def evidence_halo(pixel_m: float) -> int:
     """Return the pixels around a block that its statistic depends on."""
     smoothing = smoothing_px(pixel_m)
     window = box_radius(WINDOW_M, pixel_m)
-    context = Gaussian.radius_of(CONTEXT_PX)
-    magnitude = context + max(Gaussian.radius_of(smoothing), window)
-    structure = window + Gaussian.radius_of(0.75 * smoothing)
+    magnitude = CONTEXT_RADIUS + max(Gaussian.radius_of(smoothing), window)
+    structure = window + Gaussian.radius_of(STRUCTURE_SHARE * smoothing)
     return max(magnitude, structure)
 
 
@@ -139,39 +150,33 @@ def fit_evidence(
     scale_before, scale_after = fit_scale(before), fit_scale(after)
     first, second = _designs(pixels, scale_before, scale_after)
     bands = before.shape[1]
-    forward = fit_prediction(first, second[:, :bands])
-    backward = fit_prediction(second, first[:, :bands])
     visible = visible_bands(wavelengths)
     weight = np.full(bands, infrared_weight, np.float32)
     weight[list(visible)] = 1
-    lengths = [
-        _fit_length(sample_residuals(design, target[:, :bands], made), weight, visible, whitening)
-        for design, target, made in ((first, second, forward), (second, first, backward))
-    ]
-    return EvidenceState(
-        scale_before,
-        scale_after,
-        forward,
-        backward,
-        mix_forward=lengths[0][0],
-        mix_backward=lengths[1][0],
-        weight=weight,
-        visible=visible,
-        cap_forward=lengths[0][1],
-        cap_backward=lengths[1][1],
+    forward, backward = (
+        _fit_one_way(design, target[:, :bands], weight, visible, whitening)
+        for design, target in ((first, second), (second, first))
     )
+    return EvidenceState(scale_before, scale_after, forward, backward, visible)
 
 
-def _fit_length(
-    residual: NDArray[np.float64],
+def _fit_one_way(
+    design: NDArray[np.float64],
+    target: NDArray[np.float64],
     weight: NDArray[np.float32],
     visible: Sequence[int],
     whitening: float,
-) -> tuple[NDArray[np.float32], float]:
-    """Return the mixing matrix of the residuals and the cap of their length."""
-    mix = weight[:, None] * _whitening(residual, visible, whitening)
+) -> OneWay:
+    """Fit the prediction of one date, the mixing of its residuals and the cap of their length."""
+    prediction = fit_prediction(design, target)
+    residual = sample_residuals(design, target, prediction)
+    mix = np.diag(weight.astype(np.float64))
+    if whitening and len(visible) > 1:
+        mix = weight[:, None] * _whitening(residual, visible, whitening)
     length = np.sqrt(np.sum(affine_map(residual, mix, np.zeros(weight.size)) ** 2, axis=1))
-    return mix.astype(np.float32), CAP_MEDIANS * max(float(np.median(length)), MEDIAN_FLOOR)
+    cap = CAP_MEDIANS * max(float(np.median(length)), MEDIAN_FLOOR)
+    whitened = mix.astype(np.float32) if whitening and len(visible) > 1 else None
+    return OneWay(prediction, weight, whitened, cap)
 
 
 def _designs(
@@ -181,13 +186,13 @@ def _designs(
     parts: tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]] = ([], [])
     for cell in pixels:
         valid = cell.block.valid
-        window = Gaussian(CONTEXT_PX, valid)
+        window = Box(CONTEXT_RADIUS, valid)
         for part, values, scale in (
             (parts[0], cell.block.before, before),
             (parts[1], cell.block.after, after),
         ):
             scores = scaled(values, valid, scale)
-            part.append(np.hstack([cell.take(scores), cell.take(window.smooth_all(scores))]))
+            part.append(np.hstack([cell.take(scores), cell.take(window.means(scores))]))
     return np.concatenate(parts[0]), np.concatenate(parts[1])
 
 
@@ -195,10 +200,7 @@ def _whitening(
     residual: NDArray[np.float64], visible: Sequence[int], power: float
 ) -> NDArray[np.float64]:
     """Return the matrix that applies C^(−power/2) to the visible residuals."""
-    bands = residual.shape[1]
-    full = np.eye(bands)
-    if not power or len(visible) < 2:
-        return full
+    full = np.eye(residual.shape[1])
     clipped = np.clip(residual[:, list(visible)], -COVARIANCE_CLIP, COVARIANCE_CLIP)
     _, covariance = weighted_covariance(clipped, np.ones(clipped.shape[0]))
     values, vectors = np.linalg.eigh(covariance)
@@ -219,44 +221,65 @@ def evidence_statistic(block: Block, state: EvidenceState, pixel_m: float) -> ND
     pixel_m : float
         Ground size of a pixel in metres.
     """
-    valid = block.valid
+    valid, visible = block.valid, np.array(state.visible, np.int64)
     first = scaled(block.before, valid, state.scale_before)
     second = scaled(block.after, valid, state.scale_after)
-    sigma, radius = smoothing_px(pixel_m), box_radius(WINDOW_M, pixel_m)
-    context, window = Gaussian(CONTEXT_PX, valid), Gaussian(sigma, valid)
-    inverse = inverse_box_count(valid, radius)
-    magnitudes, textures = [], []
-    for u, v, prediction, mix, cap in (
-        (first, second, state.forward, state.mix_forward, state.cap_forward),
-        (second, first, state.backward, state.mix_backward, state.cap_backward),
-    ):
-        residual = prediction_residuals(u, context.smooth_all(u), v, valid, prediction)
-        length = np.empty_like(inverse)
-        change_magnitude(residual, mix, np.float32(cap), length)
-        magnitudes.append(window.smooth(length))
-        textures.append(local_variance(residual, state.weight, radius, inverse))
-    magnitude, texture = np.empty_like(inverse), np.empty_like(inverse)
-    root_of_product(magnitudes[0], magnitudes[1], magnitude)
-    root_of_product(textures[0], textures[1], texture)
-    np.sqrt(texture, out=texture)
-    structure = _structure(first, second, state, radius, inverse, Gaussian(0.75 * sigma, valid))
-    out = np.empty_like(inverse)
-    evidence_product(magnitude, texture, structure, out)
-    return out
-
-
-def _structure(
-    first: NDArray[np.float32],
-    second: NDArray[np.float32],
-    state: EvidenceState,
-    radius: int,
-    inverse: NDArray[np.float32],
-    window: Gaussian,
-) -> NDArray[np.float32]:
-    """Return 1.05 − max(0, mean local correlation of the visible bands), smoothed."""
-    visible = list(state.visible)
-    same = local_correlation(
-        first[visible], second[visible], radius=radius, inverse_count=inverse, floor=VARIANCE_FLOOR
+    near, wide = Box(CONTEXT_RADIUS, valid), Box(box_radius(WINDOW_M, pixel_m), valid)
+    means = near.means(first), near.means(second)
+    forward, forward_variance = _one_way(first, means[0], second, valid, state.forward, wide)
+    backward, backward_variance = _one_way(second, means[1], first, valid, state.backward, wide)
+    sigma = smoothing_px(pixel_m)
+    plot = Gaussian(sigma, valid)
+    if wide.radius != near.radius:
+        means = wide.means(first), wide.means(second)
+    lost = np.empty(valid.shape, np.float32)
+    lost_correlation(
+        first,
+        second,
+        *means,
+        visible,
+        wide.radius,
+        wide.inverse_count,
+        np.float32(VARIANCE_FLOOR),
+        np.float32(STRUCTURE_TOP),
+        lost,
     )
-    factor = np.where(inverse > 0, np.float32(STRUCTURE_TOP) - np.maximum(same, 0), np.float32(0))
-    return window.smooth(factor.astype(np.float32))
+    structure = Gaussian(STRUCTURE_SHARE * sigma, valid).smooth(lost)
+    evidence_product(
+        plot.smooth(forward),
+        plot.smooth(backward),
+        forward_variance,
+        backward_variance,
+        structure,
+        lost,
+    )
+    return lost
+
+
+def _one_way(
+    first: NDArray[np.float32],
+    means: NDArray[np.float32],
+    second: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    way: OneWay,
+    window: Box,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the capped length of the residuals and their variance in the window."""
+    residuals, squares = np.empty_like(first), np.empty(valid.shape, np.float32)
+    predict_residuals(
+        first,
+        means,
+        second,
+        valid,
+        way.prediction.coefficients,
+        way.prediction.inverse_scale,
+        way.weight,
+        residuals,
+        squares,
+    )
+    variance, length = np.empty_like(squares), np.empty_like(squares)
+    window_variance(residuals, squares, way.weight, window.radius, window.inverse_count, variance)
+    if way.mix is not None:
+        mixed_squares(residuals, way.mix, squares)
+    capped_root(squares, np.float32(way.cap), length)
+    return length, variance

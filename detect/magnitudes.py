@@ -1,4 +1,4 @@
-"""Local statistics of change: robust scores, smoothed magnitudes, texture, structure.
+"""Magnitudes of change: robust scores, windows, change vectors.
 
 All windows are given in metres on the ground and turned into whole pixels once; the halo a block
 needs follows from them.
@@ -10,27 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.kernels.pixels import (
-    add_squares,
-    change_length,
-    correlation_factor,
-    robust_scores,
-    subtract_squared_means,
-)
-from detect.kernels.smooth import add_box_sums, box_sums, fir_smooth
+from detect.kernels.pixels import change_length, robust_scores
+from detect.kernels.smooth import box_means, fir_smooth
 from detect.sample import column_medians, robust_spread
 from tiles.block import Block
 
 __all__ = [
+    "Box",
     "Gaussian",
     "RobustScale",
     "VectorState",
     "box_radius",
     "fit_scale",
     "fit_vector",
-    "inverse_box_count",
-    "local_correlation",
-    "local_variance",
     "scaled",
     "smoothing_px",
     "vector_halo",
@@ -108,10 +100,9 @@ class Gaussian:
         steps = np.arange(self.radius + 1) / sigma_px
         taps = np.exp(-0.5 * steps**2)
         self._taps = (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
-        self._row = np.zeros(valid.shape[1] + 2 * self.radius, np.float32)
-        self._inverse = np.ones(valid.shape, np.float32)
         weight = np.empty(valid.shape, np.float32)
-        fir_smooth(valid.astype(np.float32), self._taps, self._inverse, self._row, weight)
+        ones = np.ones(valid.shape, np.float32)
+        fir_smooth(valid.astype(np.float32), self._taps, ones, weight)
         self._inverse = np.zeros(valid.shape, np.float32)
         np.divide(np.float32(1), weight, out=self._inverse, where=valid)
 
@@ -120,19 +111,36 @@ class Gaussian:
         """Return the radius in pixels at which the window is cut (three σ)."""
         return math.ceil(3 * sigma_px - 1e-6)
 
-    def smooth(
-        self, plane: NDArray[np.float32], out: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
+    def smooth(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the local mean of a plane that is zero where not valid; zero there."""
-        target = np.empty_like(plane) if out is None else out
-        fir_smooth(plane, self._taps, self._inverse, self._row, target)
-        return target
+        out = np.empty_like(plane)
+        fir_smooth(plane, self._taps, self._inverse, out)
+        return out
 
-    def smooth_all(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the local means of (band, y, x) planes."""
+
+class Box:
+    """A square window over the valid pixels of one block.
+
+    Parameters
+    ----------
+    radius : int
+        In pixels; the side is 2 radius + 1.
+    valid : ndarray of bool, shape (y, x)
+        Pixels that count.
+    """
+
+    def __init__(self, radius: int, valid: NDArray[np.bool_]) -> None:
+        self.radius = radius
+        count = np.empty(valid.shape, np.float32)
+        box_means(valid.astype(np.float32), radius, np.ones(valid.shape, np.float32), count)
+        self.inverse_count = np.zeros(valid.shape, np.float32)
+        np.divide(np.float32(1), count, out=self.inverse_count, where=valid)
+
+    def means(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the local means of (band, y, x) planes that are zero where not valid."""
         out = np.empty_like(planes)
         for plane, target in zip(planes, out, strict=True):
-            self.smooth(plane, target)
+            box_means(plane, self.radius, self.inverse_count, target)
         return out
 
 
@@ -144,85 +152,6 @@ def smoothing_px(pixel_m: float) -> float:
 def box_radius(side_m: float, pixel_m: float) -> int:
     """Return the radius in pixels of a square window of about `side_m`, at least one."""
     return max(1, round((side_m / pixel_m - 1) / 2))
-
-
-def inverse_box_count(valid: NDArray[np.bool_], radius: int) -> NDArray[np.float32]:
-    """Return 1 / number of valid pixels in the window around each valid pixel, else 0."""
-    count = np.empty(valid.shape, np.float32)
-    box_sums(valid.astype(np.float32), radius, _scratch(valid, radius), count)
-    out = np.zeros(valid.shape, np.float32)
-    np.divide(np.float32(1), count, out=out, where=valid)
-    return out
-
-
-def local_variance(
-    planes: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    radius: int,
-    inverse_count: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Return Σ weight² × local variance over the bands; may be a little below zero.
-
-    Parameters
-    ----------
-    planes : ndarray of float32, shape (band, y, x)
-        Zero where not valid.
-    weight : ndarray of float32, shape (band,)
-    radius : int
-        Of the square window, in pixels.
-    inverse_count : ndarray of float32, shape (y, x)
-        From `inverse_box_count`.
-    """
-    row = _scratch(inverse_count, radius)
-    squares, sums = np.empty_like(inverse_count), np.empty_like(inverse_count)
-    add_squares(planes, weight, squares)
-    out = np.empty_like(inverse_count)
-    box_sums(squares, radius, row, out)
-    out *= inverse_count
-    for plane, share in zip(planes, weight, strict=True):
-        box_sums(plane, radius, row, sums)
-        subtract_squared_means(sums, inverse_count, share, out)
-    return out
-
-
-def local_correlation(
-    first: NDArray[np.float32],
-    second: NDArray[np.float32],
-    *,
-    radius: int,
-    inverse_count: NDArray[np.float32],
-    floor: float,
-) -> NDArray[np.float32]:
-    """Return the mean over bands of the correlation of two dates in a window, (y, x).
-
-    Parameters
-    ----------
-    first, second : ndarray of float32, shape (band, y, x)
-        Zero where not valid.
-    radius : int
-        Of the square window, in pixels.
-    inverse_count : ndarray of float32, shape (y, x)
-        From `inverse_box_count`.
-    floor : float
-        Added to both variances, so that a flat window has correlation zero.
-    """
-    row = _scratch(inverse_count, radius)
-    out = np.zeros_like(inverse_count)
-    sums = np.empty((5, *inverse_count.shape), np.float32)
-    share = np.float32(1.0 / first.shape[0])
-    for x, y in zip(first, second, strict=True):
-        sums[:] = 0
-        add_box_sums(x, x, 0, radius, row, sums[0])
-        add_box_sums(y, y, 0, radius, row, sums[1])
-        add_box_sums(x, x, 1, radius, row, sums[2])
-        add_box_sums(y, y, 1, radius, row, sums[3])
-        add_box_sums(x, y, 1, radius, row, sums[4])
-        correlation_factor(sums, inverse_count, np.float32(floor), share, out)
-    return out
-
-
-def _scratch(plane: NDArray[np.generic], radius: int) -> NDArray[np.float32]:
-    return np.zeros(plane.shape[1] + 2 * radius, np.float32)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.kernels.pixels import predict_residuals
 from detect.sample import affine_map, column_medians, weighted_covariance
 
-__all__ = ["Prediction", "fit_prediction", "prediction_residuals", "sample_residuals"]
+__all__ = ["Prediction", "fit_prediction", "sample_residuals"]
 
 ITERATIONS = 6
 """Re-weightings of the fit."""
@@ -85,26 +84,3 @@ def sample_residuals(
     coefficients = prediction.coefficients.astype(np.float64)
     predicted = affine_map(design, coefficients[:, :-1], coefficients[:, -1])
     return np.asarray((target - predicted) * prediction.inverse_scale, np.float64)
-
-
-def prediction_residuals(
-    first: NDArray[np.float32],
-    context: NDArray[np.float32],
-    second: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    prediction: Prediction,
-) -> NDArray[np.float32]:
-    """Return the standardised residuals of a block, (band, y, x), zero where not valid.
-
-    Parameters
-    ----------
-    first, context, second : ndarray of float32, shape (band, y, x)
-        Robust scores of the predicting date, their local means, scores of the predicted date.
-    valid : ndarray of bool, shape (y, x)
-    prediction : Prediction
-    """
-    out = np.empty_like(second)
-    predict_residuals(
-        first, context, second, valid, prediction.coefficients, prediction.inverse_scale, out
-    )
-    return out

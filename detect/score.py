@@ -4,7 +4,8 @@ Every method ends here: statistics, each in units of its own threshold, multipli
 score in which the strong threshold is `STRONG`. Nothing after this module handles a float.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ __all__ = ["STRONG", "ChangeState", "Scores", "change_statistic", "halo_px", "sc
 STRONG = 10_000
 """Quantised score of the strong threshold."""
 
-STRIP_PIXELS = 1 << 17
-"""Pixels scored at a time: keeps the planes of a strip in the cache and memory flat."""
+PANEL = (256, 1024)
+"""Rows and columns scored at a time: keeps planes near the cache and memory flat."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,20 @@ def score_block(block: Block, state: ChangeState) -> Scores:
             "use a state that was fitted on these bands",
         )
     score = np.zeros(block.core.shape, np.uint16)
-    rows = max(1, STRIP_PIXELS // max(block.core.width, 1))
-    for row in range(block.core.row0, block.core.row1, rows):
-        core = replace(block.core, row0=row, row1=min(row + rows, block.core.row1))
-        strip = cut_block(block, core, halo)
-        statistic = change_statistic(strip, state)
+    for core in _panels(block.core):
+        panel = cut_block(block, core, halo)
+        statistic = change_statistic(panel, state)
         if statistic is not None:
-            inner, outer = strip.core_slices, core.slices_in(block.core)
-            quantise(statistic[inner], strip.valid[inner], np.float32(STRONG), score[outer])
+            inner, outer = panel.core_slices, core.slices_in(block.core)
+            quantise(statistic[inner], panel.valid[inner], np.float32(STRONG), score[outer])
     return Scores(score, score >= state.weak, score >= state.strong)
+
+
+def _panels(core: Extent) -> Iterator[Extent]:
+    """Yield the parts of a core that are scored at a time."""
+    for row in range(core.row0, core.row1, PANEL[0]):
+        for col in range(core.col0, core.col1, PANEL[1]):
+            yield Extent(row, col, row + PANEL[0], col + PANEL[1]).intersect(core)
 
 
 def cut_block(block: Block, core: Extent, halo: int) -> Block:

@@ -10,44 +10,19 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
-    "add_squares",
     "band_ratio",
+    "capped_root",
     "change_length",
-    "change_magnitude",
-    "correlation_factor",
     "difference_score",
     "evidence_product",
+    "mixed_squares",
     "predict_residuals",
     "quantise",
     "rescale",
     "robust_scores",
     "root_of_product",
-    "subtract_squared_means",
     "variate_statistic",
 ]
-
-
-@njit(nogil=True, cache=True)
-def robust_scores(
-    values: NDArray[np.float32],  # (band, y, x)
-    valid: NDArray[np.bool_],  # (y, x)
-    centre: NDArray[np.float32],  # (band,)
-    inverse_scale: NDArray[np.float32],  # (band,)
-    low: np.float32,
-    high: np.float32,
-    out: NDArray[np.float32],  # (band, y, x), written: clipped (value − centre) / scale
-) -> None:
-    """Write clipped robust scores."""
-    bands, height, width = values.shape
-    for b in range(bands):
-        middle, inverse = centre[b], inverse_scale[b]
-        for y in range(height):
-            for x in range(width):
-                if valid[y, x]:
-                    score = (values[b, y, x] - middle) * inverse
-                    out[b, y, x] = min(max(score, low), high)
-                else:
-                    out[b, y, x] = np.float32(0)
 
 
 @njit(nogil=True, cache=True)
@@ -70,80 +45,6 @@ def rescale(
 
 
 @njit(nogil=True, cache=True)
-def predict_residuals(
-    first: NDArray[np.float32],  # (band, y, x) robust scores of the predicting date
-    context: NDArray[np.float32],  # (band, y, x) their local means
-    second: NDArray[np.float32],  # (band, y, x) robust scores of the predicted date
-    valid: NDArray[np.bool_],  # (y, x)
-    coefficients: NDArray[np.float32],  # (band, 2 band + 1): own values, local means, intercept
-    inverse_scale: NDArray[np.float32],  # (band,)
-    out: NDArray[np.float32],  # (band, y, x), written: (second − prediction) / scale
-) -> None:
-    """Write what one date cannot predict of the other."""
-    bands, height, width = first.shape
-    for y in range(height):
-        use = valid[y]
-        for b in range(bands):
-            row, seen = out[b, y], second[b, y]
-            intercept, inverse = coefficients[b, 2 * bands], inverse_scale[b]
-            for x in range(width):
-                row[x] = seen[x] - intercept
-            for k in range(bands):
-                own, near = coefficients[b, k], coefficients[b, bands + k]
-                values, means = first[k, y], context[k, y]
-                for x in range(width):
-                    row[x] -= own * values[x] + near * means[x]
-            for x in range(width):
-                row[x] = row[x] * inverse if use[x] else np.float32(0)
-
-
-@njit(nogil=True, cache=True)
-def change_magnitude(
-    residuals: NDArray[np.float32],  # (band, y, x), zero where not valid
-    mix: NDArray[np.float32],  # (band, band) weights of the residuals in each component
-    cap: np.float32,
-    out: NDArray[np.float32],  # (y, x), written: min(cap, length of mix · residual)
-) -> None:
-    """Write the capped length of the mixed residuals."""
-    bands, height, width = residuals.shape
-    component = np.zeros(width, np.float32)
-    for y in range(height):
-        row = out[y]
-        row[:] = np.float32(0)
-        for b in range(mix.shape[0]):
-            component[:] = np.float32(0)
-            for k in range(bands):
-                weight = mix[b, k]
-                if weight != 0:
-                    values = residuals[k, y]
-                    for x in range(width):
-                        component[x] += weight * values[x]
-            for x in range(width):
-                row[x] += component[x] * component[x]
-        for x in range(width):
-            row[x] = min(cap, np.sqrt(row[x]))
-
-
-@njit(nogil=True, cache=True)
-def change_length(
-    first: NDArray[np.float32],  # (band, y, x), zero where not valid
-    second: NDArray[np.float32],  # (band, y, x), zero where not valid
-    out: NDArray[np.float32],  # (y, x), written: length of second − first
-) -> None:
-    """Write the length of the change vector."""
-    bands, height, width = first.shape
-    for y in range(height):
-        row = out[y]
-        row[:] = np.float32(0)
-        for b in range(bands):
-            for x in range(width):
-                difference = second[b, y, x] - first[b, y, x]
-                row[x] += difference * difference
-        for x in range(width):
-            row[x] = np.sqrt(row[x])
-
-
-@njit(nogil=True, cache=True)
 def variate_statistic(
     before: NDArray[np.float32],  # (band, y, x)
     after: NDArray[np.float32],  # (band, y, x)
@@ -155,50 +56,22 @@ def variate_statistic(
 ) -> None:
     """Write the root of the chi-square statistic of the MAD variates."""
     variates, bands = project_before.shape
+    width = valid.shape[1]
+    value, total = np.empty(width, np.float64), np.empty(width, np.float64)
     for y in range(valid.shape[0]):
-        for x in range(valid.shape[1]):
-            total = 0.0
-            if valid[y, x]:
-                for i in range(variates):
-                    value = offset[i]
-                    for b in range(bands):
-                        value += project_before[i, b] * before[b, y, x]
-                        value -= project_after[i, b] * after[b, y, x]
-                    total += value * value
-            out[y, x] = np.sqrt(total)
-
-
-@njit(nogil=True, cache=True)
-def add_squares(
-    planes: NDArray[np.float32],  # (band, y, x)
-    weight: NDArray[np.float32],  # (band,)
-    out: NDArray[np.float32],  # (y, x), written: Σ weight² plane²
-) -> None:
-    """Write the weighted sum of squares over the bands."""
-    bands, height, width = planes.shape
-    for y in range(height):
-        row = out[y]
-        row[:] = np.float32(0)
-        for b in range(bands):
-            square = weight[b] * weight[b]
-            values = planes[b, y]
+        total[:] = 0.0
+        for i in range(variates):
+            value[:] = offset[i]
+            for b in range(bands):
+                gain, loss = project_before[i, b], project_after[i, b]
+                u, v = before[b, y], after[b, y]
+                for x in range(width):
+                    value[x] += gain * u[x] - loss * v[x]
             for x in range(width):
-                row[x] += square * (values[x] * values[x])
-
-
-@njit(nogil=True, cache=True)
-def subtract_squared_means(
-    sums: NDArray[np.float32],  # (y, x) box sums of one band
-    inverse_count: NDArray[np.float32],  # (y, x)
-    weight: np.float32,
-    out: NDArray[np.float32],  # (y, x), changed: minus weight² × mean²
-) -> None:
-    """Turn a sum of mean squares into a sum of variances, one band at a time."""
-    square = weight * weight
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            mean = sums[y, x] * inverse_count[y, x]
-            out[y, x] -= square * (mean * mean)
+                total[x] += value[x] * value[x]
+        use, target = valid[y], out[y]
+        for x in range(width):
+            target[x] = np.sqrt(total[x]) if use[x] else 0.0
 
 
 @njit(nogil=True, cache=True)
@@ -212,41 +85,6 @@ def root_of_product(
         for x in range(out.shape[1]):
             product = max(first[y, x], np.float32(0)) * max(second[y, x], np.float32(0))
             out[y, x] = np.sqrt(product)
-
-
-@njit(nogil=True, cache=True)
-def correlation_factor(
-    sums: NDArray[np.float32],  # (5, y, x): box sums of x, y, x², y², x y
-    inverse_count: NDArray[np.float32],  # (y, x)
-    floor: np.float32,  # added to both variances
-    share: np.float32,  # 1 / number of bands
-    out: NDArray[np.float32],  # (y, x), the correlation × share is added to it
-) -> None:
-    """Add one band to the mean local correlation."""
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            inverse = inverse_count[y, x]
-            mean_x, mean_y = sums[0, y, x] * inverse, sums[1, y, x] * inverse
-            var_x = max(sums[2, y, x] * inverse - mean_x * mean_x, np.float32(0)) + floor
-            var_y = max(sums[3, y, x] * inverse - mean_y * mean_y, np.float32(0)) + floor
-            both = sums[4, y, x] * inverse - mean_x * mean_y
-            out[y, x] += share * (both / np.sqrt(var_x * var_y))
-
-
-@njit(nogil=True, cache=True)
-def evidence_product(
-    magnitude: NDArray[np.float32],  # (y, x)
-    texture: NDArray[np.float32],  # (y, x)
-    structure: NDArray[np.float32],  # (y, x)
-    out: NDArray[np.float32],  # (y, x), written: magnitude^7/8 · texture^1/8 · structure^1/4
-) -> None:
-    """Write the weighted geometric mean of magnitude, texture and structure."""
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            m, s = magnitude[y, x], structure[y, x]
-            square = m * m
-            eighth = square * square * square * m * texture[y, x] * (s * s)
-            out[y, x] = np.sqrt(np.sqrt(np.sqrt(eighth)))
 
 
 @njit(nogil=True, cache=True)
@@ -306,3 +144,148 @@ def difference_score(
                 out[y, x] = (change[y, x] - centre) * inverse_scale
             else:
                 out[y, x] = np.float32(0)
+
+
+@njit(nogil=True, cache=True)
+def robust_scores(
+    values: NDArray[np.float32],  # (band, y, x)
+    valid: NDArray[np.bool_],  # (y, x)
+    centre: NDArray[np.float32],  # (band,)
+    inverse_scale: NDArray[np.float32],  # (band,)
+    low: np.float32,
+    high: np.float32,
+    out: NDArray[np.float32],  # (band, y, x), written: clipped (value − centre) / scale
+) -> None:
+    """Write clipped robust scores."""
+    bands, height, width = values.shape
+    for b in range(bands):
+        middle, inverse = centre[b], inverse_scale[b]
+        for y in range(height):
+            row, use, target = values[b, y], valid[y], out[b, y]
+            for x in range(width):
+                score = min(max((row[x] - middle) * inverse, low), high)
+                target[x] = score if use[x] else np.float32(0)
+
+
+@njit(nogil=True, cache=True)
+def predict_residuals(
+    first: NDArray[np.float32],  # (band, y, x) robust scores of the predicting date
+    context: NDArray[np.float32],  # (band, y, x) their local means
+    second: NDArray[np.float32],  # (band, y, x) robust scores of the predicted date
+    valid: NDArray[np.bool_],  # (y, x)
+    coefficients: NDArray[np.float32],  # (band, 2 band + 1): own values, local means, intercept
+    inverse_scale: NDArray[np.float32],  # (band,)
+    weight: NDArray[np.float32],  # (band,)
+    out: NDArray[np.float32],  # (band, y, x), written: (second − prediction) / scale
+    squares: NDArray[np.float32],  # (y, x), written: Σ weight² residual²
+) -> None:
+    """Write what one date cannot predict of the other, and its weighted sum of squares."""
+    bands, height, width = first.shape
+    for y in range(height):
+        use, total = valid[y], squares[y]
+        total[:] = np.float32(0)
+        for b in range(bands):
+            row, seen = out[b, y], second[b, y]
+            intercept, inverse = coefficients[b, 2 * bands], inverse_scale[b]
+            square = weight[b] * weight[b]
+            for x in range(width):
+                row[x] = seen[x] - intercept
+            k = 0
+            while k + 1 < bands:
+                a, c = coefficients[b, k], coefficients[b, bands + k]
+                d, e = coefficients[b, k + 1], coefficients[b, bands + k + 1]
+                u, p, v, q = first[k, y], context[k, y], first[k + 1, y], context[k + 1, y]
+                for x in range(width):
+                    row[x] -= (a * u[x] + c * p[x]) + (d * v[x] + e * q[x])
+                k += 2
+            if k < bands:
+                a, c = coefficients[b, k], coefficients[b, bands + k]
+                u, p = first[k, y], context[k, y]
+                for x in range(width):
+                    row[x] -= a * u[x] + c * p[x]
+            for x in range(width):
+                residual = row[x] * inverse if use[x] else np.float32(0)
+                row[x] = residual
+                total[x] += square * (residual * residual)
+
+
+@njit(nogil=True, cache=True)
+def mixed_squares(
+    residuals: NDArray[np.float32],  # (band, y, x), zero where not valid
+    mix: NDArray[np.float32],  # (component, band)
+    out: NDArray[np.float32],  # (y, x), written: |mix · residual|²
+) -> None:
+    """Write the squared length of the mixed residuals."""
+    bands, height, width = residuals.shape
+    component = np.zeros(width, np.float32)
+    for y in range(height):
+        total = out[y]
+        total[:] = np.float32(0)
+        for i in range(mix.shape[0]):
+            component[:] = np.float32(0)
+            for b in range(bands):
+                weight, values = mix[i, b], residuals[b, y]
+                if weight != 0:
+                    for x in range(width):
+                        component[x] += weight * values[x]
+            for x in range(width):
+                total[x] += component[x] * component[x]
+
+
+@njit(nogil=True, cache=True)
+def capped_root(
+    squares: NDArray[np.float32],  # (y, x), not negative
+    cap: np.float32,
+    out: NDArray[np.float32],  # (y, x), written: min(cap, √square)
+) -> None:
+    """Write capped lengths."""
+    for y in range(squares.shape[0]):
+        row, target = squares[y], out[y]
+        for x in range(row.size):
+            target[x] = min(cap, np.sqrt(row[x]))
+
+
+@njit(nogil=True, cache=True)
+def change_length(
+    first: NDArray[np.float32],  # (band, y, x), zero where not valid
+    second: NDArray[np.float32],  # (band, y, x), zero where not valid
+    out: NDArray[np.float32],  # (y, x), written: length of second − first
+) -> None:
+    """Write the length of the change vector."""
+    bands, height, width = first.shape
+    for y in range(height):
+        total = out[y]
+        total[:] = np.float32(0)
+        for b in range(bands):
+            u, v = first[b, y], second[b, y]
+            for x in range(width):
+                difference = v[x] - u[x]
+                total[x] += difference * difference
+        for x in range(width):
+            total[x] = np.sqrt(total[x])
+
+
+@njit(nogil=True, cache=True)
+def evidence_product(
+    forward: NDArray[np.float32],  # (y, x) smoothed magnitude, not negative
+    backward: NDArray[np.float32],  # (y, x) the same the other way
+    forward_variance: NDArray[np.float32],  # (y, x)
+    backward_variance: NDArray[np.float32],  # (y, x)
+    structure: NDArray[np.float32],  # (y, x), not negative
+    out: NDArray[np.float32],  # (y, x), written: m^7/8 · t^1/8 · structure^1/4
+) -> None:
+    """Write magnitude, texture and structure as one statistic.
+
+    m = √(forward · backward); t = the same of the standard deviations. Roots and products only:
+    their bits do not depend on the length of the vectors the compiler chooses, as those of a
+    power function do.
+    """
+    none = np.float32(0)
+    for y in range(out.shape[0]):
+        m1, m2, v1, v2 = forward[y], backward[y], forward_variance[y], backward_variance[y]
+        z, target = structure[y], out[y]
+        for x in range(target.size):
+            square = m1[x] * m2[x]
+            texture = np.sqrt(np.sqrt(max(v1[x], none) * max(v2[x], none)))
+            eighth = square * square * square * np.sqrt(square) * texture * (z[x] * z[x])
+            target[x] = np.sqrt(np.sqrt(np.sqrt(eighth)))

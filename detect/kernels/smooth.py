@@ -2,14 +2,15 @@
 
 Every sum runs over the window's own pixels in a fixed order; there are no running sums along a row
 or a column. Outside the array everything counts as zero, exactly as a pixel that is not valid, so
-an array cut anywhere beyond the radius of the window gives the same bits.
+an array cut anywhere beyond the radius of the window gives the same bits. Taps are taken several
+at a time only to save trips to memory.
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["add_box_sums", "box_sums", "fir_smooth"]
+__all__ = ["box_means", "box_row", "fir_smooth", "product_row"]
 
 
 @njit(nogil=True, cache=True)
@@ -17,75 +18,145 @@ def fir_smooth(
     source: NDArray[np.float32],  # (y, x), zero where not valid
     taps: NDArray[np.float32],  # (radius + 1,), centre first; the kernel is symmetric
     inverse_weight: NDArray[np.float32],  # (y, x), multiplies the result
-    row_sum: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
     out: NDArray[np.float32],  # (y, x), written
 ) -> None:
     """Write the normalised symmetric filter of a plane, columns first."""
     height, width = source.shape
     radius = taps.size - 1
-    middle = row_sum[radius : radius + width]
+    nothing = np.zeros(width, np.float32)
+    padded = np.zeros(width + 2 * radius, np.float32)
+    middle = padded[radius : radius + width]
     for y in range(height):
         row = source[y]
         for x in range(width):
             middle[x] = taps[0] * row[x]
-        for k in range(1, radius + 1):
-            tap = taps[k]
-            if y - k >= 0 and y + k < height:
-                above, below = source[y - k], source[y + k]
-                for x in range(width):
-                    middle[x] += tap * (above[x] + below[x])
-            elif y - k >= 0 or y + k < height:
-                only = source[y - k] if y - k >= 0 else source[y + k]
-                for x in range(width):
-                    middle[x] += tap * only[x]
-        target, inverse = out[y], inverse_weight[y]
-        for x in range(width):
-            target[x] = taps[0] * middle[x]
-        for k in range(1, radius + 1):
-            tap = taps[k]
-            left, right = row_sum[radius - k :], row_sum[radius + k :]
+        k = 1
+        while k + 1 <= radius:
+            a = source[y - k] if y - k >= 0 else nothing
+            b = source[y + k] if y + k < height else nothing
+            c = source[y - k - 1] if y - k - 1 >= 0 else nothing
+            d = source[y + k + 1] if y + k + 1 < height else nothing
             for x in range(width):
-                target[x] += tap * (left[x] + right[x])
+                middle[x] += taps[k] * (a[x] + b[x]) + taps[k + 1] * (c[x] + d[x])
+            k += 2
+        if k == radius:
+            a = source[y - k] if y - k >= 0 else nothing
+            b = source[y + k] if y + k < height else nothing
+            for x in range(width):
+                middle[x] += taps[k] * (a[x] + b[x])
+        _fir_along(padded, taps, inverse_weight[y], out[y])
+
+
+@njit(nogil=True, cache=True)
+def _fir_along(
+    padded: NDArray[np.float32],  # (x + 2 radius,)
+    taps: NDArray[np.float32],  # (radius + 1,)
+    inverse: NDArray[np.float32],  # (x,)
+    target: NDArray[np.float32],  # (x,), written
+) -> None:
+    width, radius = target.size, taps.size - 1
+    middle = padded[radius:]
+    for x in range(width):
+        target[x] = taps[0] * middle[x]
+    k = 1
+    while k + 1 <= radius:
+        a, b = padded[radius - k :], padded[radius + k :]
+        c, d = padded[radius - k - 1 :], padded[radius + k + 1 :]
+        for x in range(width):
+            target[x] += taps[k] * (a[x] + b[x]) + taps[k + 1] * (c[x] + d[x])
+        k += 2
+    if k == radius:
+        a, b = padded[radius - k :], padded[radius + k :]
+        for x in range(width):
+            target[x] += taps[k] * (a[x] + b[x])
+    for x in range(width):
+        target[x] *= inverse[x]
+
+
+@njit(nogil=True, cache=True)
+def box_means(
+    source: NDArray[np.float32],  # (y, x), zero where not valid
+    radius: int,
+    inverse_count: NDArray[np.float32],  # (y, x), multiplies the sums
+    out: NDArray[np.float32],  # (y, x), written
+) -> None:
+    """Write the means over square windows of (2 radius + 1)² pixels."""
+    height, width = source.shape
+    nothing = np.zeros(width, np.float32)
+    padded = np.zeros(width + 2 * radius, np.float32)
+    for y in range(height):
+        target, inverse = out[y], inverse_count[y]
+        box_row(source, y, radius, nothing, padded, target)
         for x in range(width):
             target[x] *= inverse[x]
 
 
 @njit(nogil=True, cache=True)
-def box_sums(
+def box_row(
     source: NDArray[np.float32],  # (y, x), zero where not valid
+    y: int,
     radius: int,
-    row_sum: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
-    out: NDArray[np.float32],  # (y, x), written: sum over the (2 radius + 1)² window
+    nothing: NDArray[np.float32],  # (x,), zeros
+    padded: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
+    target: NDArray[np.float32],  # (x,), written
 ) -> None:
-    """Write the sums over square windows."""
-    out[:] = np.float32(0)
-    add_box_sums(source, source, 0, radius, row_sum, out)
+    """Write one row of the sums over square windows."""
+    height, width = source.shape
+    middle = padded[radius : radius + width]
+    middle[:] = np.float32(0)
+    k = y - radius
+    while k + 3 <= y + radius:
+        a = source[k] if 0 <= k < height else nothing
+        b = source[k + 1] if 0 <= k + 1 < height else nothing
+        c = source[k + 2] if 0 <= k + 2 < height else nothing
+        d = source[k + 3] if 0 <= k + 3 < height else nothing
+        for x in range(width):
+            middle[x] += (a[x] + b[x]) + (c[x] + d[x])
+        k += 4
+    while k <= y + radius:
+        a = source[k] if 0 <= k < height else nothing
+        for x in range(width):
+            middle[x] += a[x]
+        k += 1
+    _sum_along(padded, radius, target)
 
 
 @njit(nogil=True, cache=True)
-def add_box_sums(
+def product_row(
     first: NDArray[np.float32],  # (y, x), zero where not valid
     second: NDArray[np.float32],  # (y, x), zero where not valid
-    product: int,  # 0: sums of `first`; 1: sums of first × second
+    y: int,
     radius: int,
-    row_sum: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
-    out: NDArray[np.float32],  # (y, x), the sums are added to it
+    padded: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
+    target: NDArray[np.float32],  # (x,), written
 ) -> None:
-    """Add the sums over square windows of a plane or of a product."""
+    """Write one row of the sums of first × second over square windows."""
     height, width = first.shape
-    middle = row_sum[radius : radius + width]
-    for y in range(height):
-        middle[:] = np.float32(0)
-        for k in range(max(0, y - radius), min(height, y + radius + 1)):
-            row, other = first[k], second[k]
-            if product:
-                for x in range(width):
-                    middle[x] += row[x] * other[x]
-            else:
-                for x in range(width):
-                    middle[x] += row[x]
-        target = out[y]
-        for k in range(2 * radius + 1):
-            shifted = row_sum[k:]
-            for x in range(width):
-                target[x] += shifted[x]
+    middle = padded[radius : radius + width]
+    middle[:] = np.float32(0)
+    for k in range(max(0, y - radius), min(height, y + radius + 1)):
+        a, b = first[k], second[k]
+        for x in range(width):
+            middle[x] += a[x] * b[x]
+    _sum_along(padded, radius, target)
+
+
+@njit(nogil=True, cache=True)
+def _sum_along(
+    padded: NDArray[np.float32],  # (x + 2 radius,)
+    radius: int,
+    target: NDArray[np.float32],  # (x,), written
+) -> None:
+    width = target.size
+    target[:] = np.float32(0)
+    k = 0
+    while k + 3 <= 2 * radius:
+        a, b, c, d = padded[k:], padded[k + 1 :], padded[k + 2 :], padded[k + 3 :]
+        for x in range(width):
+            target[x] += (a[x] + b[x]) + (c[x] + d[x])
+        k += 4
+    while k <= 2 * radius:
+        a = padded[k:]
+        for x in range(width):
+            target[x] += a[x]
+        k += 1

@@ -1,0 +1,76 @@
+"""Statistics of square windows, finished row by row while their sums are at hand."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from detect.kernels.smooth import box_row, product_row
+
+__all__ = ["lost_correlation", "window_variance"]
+
+
+@njit(nogil=True, cache=True)
+def window_variance(
+    planes: NDArray[np.float32],  # (band, y, x), zero where not valid
+    squares: NDArray[np.float32],  # (y, x), Σ weight² plane²
+    weight: NDArray[np.float32],  # (band,)
+    radius: int,
+    inverse_count: NDArray[np.float32],  # (y, x)
+    out: NDArray[np.float32],  # (y, x), written; may be a little below zero
+) -> None:
+    """Write Σ weight² × variance of the bands in a window."""
+    bands, height, width = planes.shape
+    nothing = np.zeros(width, np.float32)
+    padded = np.zeros(width + 2 * radius, np.float32)
+    sums = np.empty(width, np.float32)
+    for y in range(height):
+        target, inverse = out[y], inverse_count[y]
+        box_row(squares, y, radius, nothing, padded, target)
+        for x in range(width):
+            target[x] *= inverse[x]
+        for b in range(bands):
+            box_row(planes[b], y, radius, nothing, padded, sums)
+            square = weight[b] * weight[b]
+            for x in range(width):
+                mean = sums[x] * inverse[x]
+                target[x] -= square * (mean * mean)
+
+
+@njit(nogil=True, cache=True)
+def lost_correlation(
+    first: NDArray[np.float32],  # (band, y, x), zero where not valid
+    second: NDArray[np.float32],  # (band, y, x), zero where not valid
+    first_means: NDArray[np.float32],  # (band, y, x) means over the same windows
+    second_means: NDArray[np.float32],  # (band, y, x)
+    chosen: NDArray[np.int64],  # (n,) bands that count
+    radius: int,
+    inverse_count: NDArray[np.float32],  # (y, x), 0 where not valid
+    floor: np.float32,  # added to both variances
+    top: np.float32,  # value where the dates do not correlate
+    out: NDArray[np.float32],  # (y, x), written: top − max(0, mean correlation); 0 if not valid
+) -> None:
+    """Write how far two dates fail to correlate in a window."""
+    height, width = inverse_count.shape
+    padded = np.zeros(width + 2 * radius, np.float32)
+    xx, yy, xy = (
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
+    share = np.float32(1.0 / chosen.size)
+    none = np.float32(0)
+    for y in range(height):
+        target, inverse = out[y], inverse_count[y]
+        target[:] = none
+        for b in chosen:
+            product_row(first[b], first[b], y, radius, padded, xx)
+            product_row(second[b], second[b], y, radius, padded, yy)
+            product_row(first[b], second[b], y, radius, padded, xy)
+            u, v = first_means[b, y], second_means[b, y]
+            for x in range(width):
+                var_u = max(xx[x] * inverse[x] - u[x] * u[x], none) + floor
+                var_v = max(yy[x] * inverse[x] - v[x] * v[x], none) + floor
+                both = xy[x] * inverse[x] - u[x] * v[x]
+                target[x] += share * (both / np.sqrt(var_u * var_v))
+        for x in range(width):
+            target[x] = top - max(target[x], none) if inverse[x] > none else none
