@@ -35,7 +35,7 @@ def land_use_map(ndvi: np.ndarray, transform: rasterio.Affine, crs: str) -> gpd.
     mean = blocks.mean(axis=(1, 3))
     low, high = np.quantile(mean, [0.35, 0.75])
     label = np.where(mean < low, 3, np.where(mean > high, 2, 1)).astype(np.uint8)
-    coarse = transform * transform.scale(CELL_PX)
+    coarse = transform @ rasterio.Affine.scale(CELL_PX)
     found = [
         (shapely.geometry.shape(g), int(v)) for g, v in features.shapes(label, transform=coarse)
     ]
@@ -126,7 +126,7 @@ def test_beihai_from_sentinel_2_to_a_clue_list(data_dir: Path, tmp_path: Path):
     assert len(inside)
     assert set(inside["rule"]) == {"L1"}
     rows, cols = np.nonzero(changed == bare)
-    points = shapely.points(*(transform * (cols + 0.5, rows + 0.5)))
+    points = shapely.points(*(transform @ (cols + 0.5, rows + 0.5)))
     hit = land[[bool(shapely.intersects(g, points).any()) for g in land.geometry]]
     hit = hit[hit["outcome"].isin(["legal", "suspected", "unresolved"])]
     assert len(hit)
