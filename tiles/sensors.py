@@ -196,7 +196,7 @@ def _scene_of_files(files: list[Path], folder: Path, sensor: str | None, time_zo
         for role, (_, path, band) in chosen.items()
     }
     when = acquired_from_name(scene_id, time_zone) or acquired_from_name(folder.name, time_zone)
-    mask = _own_mask(files[0].parent, spec)
+    mask = _own_mask(folder, scene_id, spec)
     return Scene(scene_id, _checked(named), when, kind, spec.attribution, mask)
 
 
@@ -298,16 +298,18 @@ def _by_tokens(tokens: list[str]) -> str:
     return kind
 
 
-def _own_mask(folder: Path, spec: SensorSpec) -> MaskSource | None:
+def _own_mask(folder: Path, scene_id: str, spec: SensorSpec) -> MaskSource | None:
+    """Return the sensor's own quality raster, if it was delivered with the scene."""
     if spec.quality is None:
         return None
-    token = re.compile(rf"(?:^|[_.\-]){spec.quality.token}(?:[_.\-]|$)", re.IGNORECASE)
+    token = re.compile(rf"[_.\-]{spec.quality.token}(?:[_.\-]|$)", re.IGNORECASE)
+    product = scene_id.removesuffix("_SR")
     found = sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and token.search(p.stem)
+        p
+        for p in folder.rglob(f"{product}*")
+        if p.is_file() and p.suffix.lower() in SUFFIXES and token.search(p.stem)
     )
-    if not found:
-        return None
-    return MaskSource(found[0], spec.quality.kind, spec.quality.unusable)
+    return MaskSource(found[0], spec.quality.kind, spec.quality.unusable) if found else None
 
 
 def _user_mask(path: Path) -> MaskSource:

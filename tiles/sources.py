@@ -157,8 +157,7 @@ class SceneReader:
         target = cell_transform(self.grid, cell, layer.shift)
         rows, cols = source_window(layer, target, self.grid.crs, cell)
         out = np.zeros((len(layer.bands), *cell.shape), np.float32)
-        outside = rows[1] <= 0 or cols[1] <= 0 or rows[0] >= layer.height or cols[0] >= layer.width
-        if outside:
+        if rows[1] <= 0 or cols[1] <= 0 or rows[0] >= layer.height or cols[0] >= layer.width:
             return out, np.zeros(cell.shape, np.bool_)
         values, valid = self._source_window(layer, rows, cols)
         origin = layer.transform @ Affine.translation(cols[0], rows[0])
@@ -191,8 +190,8 @@ class SceneReader:
                 ok &= _usable_values(raw, band.nodata)
                 values[(p, *inner)] = raw * np.float32(band.scale) + np.float32(band.offset)
         valid[inner] = ok & any_value
-        values *= valid
-        return np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0), valid
+        np.copyto(values, np.float32(0), where=~valid)
+        return values, valid
 
     def _usable(self, layer: Layer, extent: Extent) -> NDArray[np.bool_]:
         mask = self.scene.mask

@@ -159,6 +159,7 @@ def test_invalid_pixels_and_their_kernel(make_tif: MakeTif, texture: Texture) ->
     image = np.stack([texture((60, 60), s) for s in range(4)])
     holed = image.copy()
     holed[2, 20, 20] = np.nan
+    holed[3, 20, 20] = np.inf
     holed[1, 40, 10] = -9.0
     holed[:, 50, 50] = 0.0
     holed[0, 5, 5] = 0.0

@@ -142,8 +142,8 @@ def test_given_date_wins(make_tif: MakeTif, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_quality_band_and_own_mask(make_tif: MakeTif, tmp_path: Path) -> None:
-    for token in ("B02_10m", "SCL_20m"):
-        make_tif(f"s/{S2}_{token}.tif", FLAT)
+    for token in ("R10m/{}_B02_10m", "R20m/{}_SCL_20m", "R60m/{}_SCL_60m", "R20m/other_SCL_20m"):
+        make_tif(f"s/{token.format(S2)}.tif", FLAT)
     scene = open_epoch([tmp_path / "s"]).scenes[0]
     assert scene.mask is not None
     assert (scene.mask.kind, scene.mask.path.name) == ("values", f"{S2}_SCL_20m.tif")
