@@ -219,11 +219,13 @@ def support(
     shape: tuple[int, int],
 ) -> NDArray[np.bool_]:
     """Return the target pixels all of whose kernel lies on valid source pixels."""
+    if valid.all():
+        return np.ones(shape, np.bool_)
     if layer.is_averaged:
-        share = np.ones(shape, np.float32)
-        missing = (~valid).astype(np.float32)
-        warp(missing, share, origin, layer.crs, target, target_crs, Resampling.average)
-        return np.asarray(share == 0)
+        share = np.zeros(shape, np.float32)
+        usable = valid.astype(np.float32)
+        warp(usable, share, origin, layer.crs, target, target_crs, Resampling.average)
+        return np.asarray(share > 1 - 1e-5)
     # The cubic kernel of a centre u takes the pixels floor(u - ½) - 1 … floor(u - ½) + 2.
     p = np.pad(valid, ((1, 2), (1, 2)))
     rows = p[:-3] & p[1:-2] & p[2:-1] & p[3:]

@@ -153,6 +153,10 @@ def test_finer_sources_are_averaged(make_tif: MakeTif, texture: Texture) -> None
     expected = fine.reshape(40, 3, 30, 3).mean(axis=(1, 3))
     assert np.argwhere(~block.valid).tolist() == [[10, 13]]
     np.testing.assert_allclose(block.after[0][block.valid], expected[block.valid], rtol=1e-5)
+    wide = reader.read(extent, 60)
+    assert wide.valid.sum() == block.valid.sum()
+    after_only = reader.read_dates(extent.expand(60))[1][1]
+    assert after_only.sum() == block.valid.sum()
 
 
 def test_invalid_pixels_and_their_kernel(make_tif: MakeTif, texture: Texture) -> None:
