@@ -16,7 +16,7 @@ from configs.transitions import Transitions, transitions
 from models.features import features_at
 from models.forest import Forest, votes
 
-__all__ = ["LandcoverState", "classify", "shape_facts", "vote_pair"]
+__all__ = ["LandcoverState", "classify", "vote_pair"]
 
 UNKNOWN = "unknown"
 
@@ -104,35 +104,6 @@ def vote_pair(
     return out
 
 
-def shape_facts(
-    pixels: NDArray[np.int64],
-    heights: NDArray[np.int64],
-    widths: NDArray[np.int64],
-    pixel_m: tuple[float, float],
-) -> pd.DataFrame:
-    """Describe the shape of components from their pixel counts and bounding boxes.
-
-    The length is the diagonal of the bounding box, the width is area / length: exact for a
-    straight strip in any direction, and wide for anything compact.
-
-    Parameters
-    ----------
-    pixels, heights, widths : ndarray of int64, shape (n,)
-        Pixels of the component; rows and columns of its bounding box.
-    pixel_m : (float, float)
-        Ground metres of a pixel along x and y.
-
-    Returns
-    -------
-    DataFrame
-        ``area_m2``, ``width_m``, ``elongation`` (length / width).
-    """
-    area = pixels * (pixel_m[0] * pixel_m[1])
-    length = np.hypot(heights * pixel_m[1], widths * pixel_m[0])
-    width = area / length
-    return pd.DataFrame({"area_m2": area, "width_m": width, "elongation": length / width})
-
-
 def classify(
     counts: NDArray[np.integer],
     classes: Sequence[str],
@@ -155,7 +126,7 @@ def classify(
     classes : sequence of str
         Covers in the order of the votes.
     shapes : DataFrame, optional
-        ``width_m`` and ``elongation`` per component, see `shape_facts`; no component is linear
+        ``width_m`` and ``elongation`` per component, see `detect.patches.shape_facts`; none is linear
         without them.
     table : Transitions, optional
         Transition table; the shipped one by default.

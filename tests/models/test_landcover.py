@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from configs.errors import InputError
 from configs.transitions import transitions
 from configs.vocabulary import COVERS
-from models.landcover import classify, shape_facts, vote_pair
+from models.landcover import classify, vote_pair
 from models.samples import cap_samples, draw_samples
 from models.training import fit_landcover
 
@@ -71,18 +71,11 @@ def test_sure_votes_give_a_sure_type():
 
 
 def test_shape_tells_roads_from_buildings():
-    strip = shape_facts(np.array([60]), np.array([60]), np.array([1]), (10.0, 10.0))
-    square = shape_facts(np.array([64]), np.array([8]), np.array([8]), (10.0, 10.0))
+    strip = pd.DataFrame({"width_m": [10.0], "elongation": [60.0]})
+    square = pd.DataFrame({"width_m": [80.0], "elongation": [1.0]})
     assert decide({"cropland": 9}, {"built": 9}, strip)[2] == "road"
     assert decide({"cropland": 9}, {"built": 9}, square)[2] == "new_building"
     assert decide({"cropland": 9}, {"road": 9}, square)[2] == "hardened_ground"
-
-
-def test_a_slanting_strip_is_linear_too():
-    facts = shape_facts(np.array([100]), np.array([50]), np.array([50]), (10.0, 10.0))
-    assert facts.loc[0, "width_m"] == pytest.approx(14.1, abs=0.1)
-    assert facts.loc[0, "area_m2"] == 10_000
-    assert facts.loc[0, "elongation"] == pytest.approx(50)
 
 
 def test_covers_that_mean_the_same_type_are_added():
