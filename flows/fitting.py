@@ -25,6 +25,7 @@ from tiles.files import atomic_path
 from tiles.gate import GateCheck, gate_report, require_gate
 from tiles.grid import Extent, sample_cells
 from tiles.labels import burn_labels
+from tiles.pairgrid import overlap_percent, resolution_ratio
 from tiles.state import load_states, save_states
 
 if TYPE_CHECKING:
@@ -78,9 +79,9 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         plan.before,
         plan.after,
         bands=plan.bands,
-        overlap_percent=plan.overlap_percent,
+        overlap_percent=overlap_percent(plan.before, plan.after, plan.grid),
         valid_percent=_valid_percent(blocks),
-        resolution_ratio=plan.resolution_ratio,
+        resolution_ratio=resolution_ratio(plan.before, plan.after, plan.grid),
         found=found,
         corrected=corrected,
         blocks=blocks,

@@ -74,25 +74,6 @@ class RunPlan:
         scenes = (*self.before.scenes, *self.after.scenes)
         return sorted({s.attribution for s in scenes if s.attribution})
 
-    @property
-    def overlap_percent(self) -> float:
-        """Common part of the two footprints, in percent of the smaller one."""
-        sizes = [
-            part.height * part.width
-            for part in (pair_extent(e, e, self.grid) for e in (self.before, self.after))
-        ]
-        common = pair_extent(self.before, self.after, self.grid)
-        return 100.0 * common.height * common.width / min(sizes)
-
-    @property
-    def resolution_ratio(self) -> float:
-        """Pixel side of the coarser date's finest band over that of the grid."""
-        sides = []
-        for epoch in (self.before, self.after):
-            own = default_grid(epoch, epoch, self.grid.crs)
-            sides.append(max(own.pixel_metres(pair_extent(epoch, epoch, own))))
-        return max(sides) / min(self.grid.pixel_metres(self.extent))
-
     def reader(self, registration: "Registration | None" = None) -> PairReader:
         """Return a reader of the pair."""
         return PairReader(

@@ -226,7 +226,7 @@ def splitmix64(row: Any, col: Any, seed: int) -> NDArray[np.uint64]:
     """
     with np.errstate(over="ignore"):
         value = _mix(np.asarray(row, np.int64).astype(np.uint64) + np.uint64(seed))
-        return _mix(value ^ _mix(np.asarray(col, np.int64).astype(np.uint64)))
+        return _mix(value + np.asarray(col, np.int64).astype(np.uint64))
 
 
 def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:

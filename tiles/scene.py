@@ -49,7 +49,7 @@ class Scene:
     scene_id : str
         Name used in outputs.
     bands : dict of str to BandSource
-        By band name (``B02`` …, or ``band1`` … where the file does not tell).
+        By role (``blue`` …, or ``band1`` … where nothing tells it).
     acquired : datetime or None
         UTC, timezone-aware.
     sensor : str

@@ -181,7 +181,7 @@ def _mix(value: np.uint64) -> np.uint64:
 @njit(nogil=True, cache=True)
 def pixel_hash(row: int, col: int, seed: int) -> np.uint64:
     """Return ``tiles.grid.splitmix64(row, col, seed)`` of one pixel."""
-    return _mix(_mix(np.uint64(row) + np.uint64(seed)) ^ _mix(np.uint64(col)))
+    return _mix(_mix(np.uint64(row) + np.uint64(seed)) + np.uint64(col))
 
 
 @njit(nogil=True, cache=True)
