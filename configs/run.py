@@ -37,6 +37,7 @@ class EpochSettings(StrictModel):
     scenes: tuple[Path, ...] = Field(min_length=1, description="files, folders or STAC items")
     date: dt.date | None = Field(None, description="civil date, if the scenes do not tell it")
     mask: Path | None = Field(None, description="raster of the same extent, 0 = usable")
+    attribution: str | None = Field(None, description="credit line, instead of the sensor's own")
 
 
 class GridSettings(StrictModel):

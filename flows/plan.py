@@ -1,6 +1,6 @@
 """What a run is about to do: epochs, grid, bands, area and tiles, known before any computing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,10 @@ def make_plan(config: RunConfig) -> RunPlan:
     """
     zone = config.area.time_zone
     before, after = (
-        open_epoch(e.scenes, sensor=config.sensor, date=e.date, mask=e.mask, time_zone=zone)
+        _credited(
+            open_epoch(e.scenes, sensor=config.sensor, date=e.date, mask=e.mask, time_zone=zone),
+            e.attribution,
+        )
         for e in (config.before, config.after)
     )
     grid = default_grid(before, after, config.grid.crs, config.grid.resolution)
@@ -130,6 +133,13 @@ def make_plan(config: RunConfig) -> RunPlan:
             )
         aoi = shapely.to_wkb(shape)
     return RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
+
+
+def _credited(epoch: Epoch, attribution: str | None) -> Epoch:
+    if attribution is None:
+        return epoch
+    scenes = tuple(replace(s, attribution=attribution) for s in epoch.scenes)
+    return replace(epoch, scenes=scenes)
 
 
 def _area_of_interest(path: Path, crs: str) -> Any:

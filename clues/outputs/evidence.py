@@ -211,12 +211,15 @@ def _words(canvas: Any, sheet: EvidenceSheet, y: float) -> None:
 
 
 def _footer(canvas: Any, sheet: EvidenceSheet, pair: tuple[Picture, Picture]) -> None:
+    from reportlab.lib.utils import simpleSplit
+
     canvas.setFont(FONT_NAME, 6)
     canvas.setFillColorRGB(0.3, 0.3, 0.3)
     versions = "  ".join(f"{k} {v}" for k, v in sheet.title.versions.items())
     credits = dict.fromkeys(p.attribution for p in pair if p.attribution)
-    canvas.drawString(MARGIN, MARGIN + 8, versions[:190])
-    canvas.drawString(MARGIN, MARGIN, "  ".join(credits)[:190])
+    lines = simpleSplit(f"{versions}  {'  '.join(credits)}", FONT_NAME, 6, PAGE_WIDTH - 2 * MARGIN)
+    for i, line in enumerate(reversed(lines[:3])):
+        canvas.drawString(MARGIN, MARGIN - 8 + 8 * i, line)
 
 
 def _escaped(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from clues.outputs.evidence import Pictures
+from clues.outputs.evidence import Pictures, font_path
 from clues.outputs.sheet import EvidenceSheet, Picture, evidence_sheets
 from clues.outputs.tables import ClueTables
 from configs.units import metres2, mu
@@ -94,7 +94,9 @@ def write_report(
         rules=_by_rule(tables.findings),
         total=_figures(tables.patches["area_dm2"]),
         clue_total=_figures(tables.clues["area_dm2"]),
-        indicators=tables.indicators,
+        indicators=_indicator_rows(tables.indicators),
+        alert=bool(tables.indicators["ratio_alert"]),
+        font=base64.b64encode(font_path().read_bytes()).decode(),
         map=_map(tables, overview),
         top=[_top(sheet, pictures) for sheet in _first_by_priority(tables)],
         quality=quality,
@@ -102,6 +104,22 @@ def write_report(
     )
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+INDICATORS = {
+    "ratio_percent": ("违法占用耕地比例(疑似)%", "suspected cropland share, %"),
+    "ratio_limit_percent": ("预警线 %", "alert from, %"),
+    "ratio_percent_if_open_are_suspected": ("若存疑均属违法 %", "if all open were suspected, %"),
+    "ratio_suspected_cropland_mu": ("疑似违法占耕地(亩)", "suspected cropland, mu"),
+    "ratio_new_construction_cropland_mu": ("新增建设占耕地(亩)", "cropland newly built on, mu"),
+}
+
+
+def _indicator_rows(indicators: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"zh": zh, "en": en, "value": f"{indicators[name]:.2f}"}
+        for name, (zh, en) in INDICATORS.items()
+    ]
 
 
 def _figures(areas: Any) -> dict[str, Any]:

@@ -134,4 +134,12 @@ def tables() -> ClueTables:
     title = RunTitle(
         "999901", "示例县", 2025, 2, "test-run", {"rules": "cn-land 1"}, "© Copernicus"
     )
-    return ClueTables(patches, findings, coverage, {"ratio_percent": 26.47}, title)
+    indicators = {
+        "ratio_percent": 26.47,
+        "ratio_limit_percent": 15.0,
+        "ratio_percent_if_open_are_suspected": 30.0,
+        "ratio_suspected_cropland_mu": 5.4,
+        "ratio_new_construction_cropland_mu": 20.4,
+        "ratio_alert": True,
+    }
+    return ClueTables(patches, findings, coverage, indicators, title)
