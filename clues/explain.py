@@ -164,7 +164,9 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
     if trace["fallback"]:
         code = trace["deciders"][0]
         lines.append(
-            f"  以上各条均不成立,按 {code} 处理。" if zh else f"  None of these holds: {code} ends."
+            f"  以上各条均不成立,按 {code} 处理。"
+            if zh
+            else f"  No rule above holds: the line ends with {code}."
         )
     asked = questions(trace, rules, language)
     if asked:

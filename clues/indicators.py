@@ -4,12 +4,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from configs.rules import RuleSet
 from configs.units import metres2, mu, percent
 from configs.vocabulary import Outcome, uses
 
 __all__ = ["indicators"]
+
+USED = (
+    "patch_id",
+    "line",
+    "outcome",
+    "rule",
+    "flags",
+    "area_dm2",
+    "cropland_dm2",
+    "cropland_net_dm2",
+    "pbf_dm2",
+)
 
 
 def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
@@ -34,6 +47,7 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
         findings by deciding rule; ``flags``.
     """
     spec = rules.indicators
+    findings = pd.DataFrame({name: findings[name].to_numpy() for name in USED})
     land = findings[(findings["line"] == spec.line).to_numpy()]
     built = _built(patches)
     base = land[

@@ -30,7 +30,7 @@ class Decision:
     rules : tuple of str
         The deciding rule and the other true rules of its group with the same outcome.
     also_possible : tuple of str
-        Unknown rules of earlier groups; of all groups where nothing could decide.
+        Unknown rules of earlier groups, or of V where only its fallback was left.
     trace : dict
         What was tried, on what facts, with what result; plain JSON values.
     """
@@ -130,10 +130,10 @@ def _decide(
         if true:
             same = tuple(r for r in true if r.outcome == true[0].outcome)
             return _Answer(true[0].outcome, same, tuple(possible), tuple(tried))
-        if not last:
-            possible += [rule for rule, truth in results if truth == UNKNOWN]
+        possible += [rule for rule, truth in results if truth == UNKNOWN]
     ending = next(rule for rule in groups[-1] if rule.code == fallback)
-    return _Answer(ending.outcome, (ending,), (), tuple(tried), by_fallback=True)
+    others = tuple(rule for rule in possible if rule.code != fallback)
+    return _Answer(ending.outcome, (ending,), others, tuple(tried), by_fallback=True)
 
 
 class _Trace:

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from configs.articles import Flag, Indicators, LineRules, Priority, Rule, Severity, Text
 from configs.conditions import FactKind, Parameter, to_base
@@ -219,12 +219,13 @@ def load_rules(name: str, catalogue: Mapping[str, FactKind] | None = None) -> Ru
     data, places = _merged(name, ())
     try:
         rules = RuleSet.model_validate(data)
-    except ValueError as error:
-        detail = str(error).splitlines()
-        what = next((x.strip() for x in detail if "Value error" in x), detail[0])
-        raise ConfigError(
-            what.removeprefix("Value error, "), name, "complete the rule set, see `cn-land`"
-        ) from error
+    except ValidationError as error:
+        problems = [
+            ".".join(str(p) for p in e["loc"]) + ": " * bool(e["loc"]) + e["msg"]
+            for e in error.errors()[:5]
+        ]
+        what = "; ".join(p.removeprefix("Value error, ") for p in problems)
+        raise ConfigError(what, name, "complete the rule set, or extend `cn-land`") from error
     rules._places.update(places)
     return rules.check(catalogue) if catalogue is not None else rules
 

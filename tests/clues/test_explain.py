@@ -1,0 +1,132 @@
+"""Explanations: every text of the casebook in both languages, with its numbers."""
+
+import re
+
+import pytest
+
+from clues.explain import explanation, questions, reason
+from clues.judge import judge_line
+from clues.wording import fact_text
+from configs.errors import InputError
+from tests.clues.casebook import cases, rule_set, shipped, table
+
+ALL = [*cases("land"), *cases("mining")]
+CJK = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
+WORD = re.compile(r"[a-z]{2,}")
+LEFT_OVER = re.compile(r"[{}]|None|nan|inf\b")
+
+
+def judged(case, **facts):
+    own = case | {"facts": case["facts"] | facts}
+    return judge_line(table(own["facts"]), rule_set(own), own["line"])[0]
+
+
+def named(name: str):
+    return next(c for c in ALL if c["name"] == name)
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda c: f"{c['line']}: {c['name']}")
+def test_each_language_keeps_to_itself(case):
+    rules, trace = rule_set(case), judged(case).trace
+    zh = [reason(trace, rules, "zh"), *questions(trace, rules, "zh")]
+    en = [reason(trace, rules, "en"), *questions(trace, rules, "en")]
+    full_zh, full_en = (explanation(trace, rules, lang) for lang in ("zh", "en"))
+    body = [x for x in full_zh.splitlines() if not x.startswith("规则集")]
+    assert not WORD.findall("".join([*zh, *body]))
+    assert not CJK.findall("".join([*en, full_en]))
+    assert not LEFT_OVER.findall("".join([*zh, *en, full_zh, full_en]))
+    assert bool(case["expect"]["outcome"] == "unresolved") <= bool(questions(trace, rules, "zh"))
+
+
+def test_the_sentence_of_an_approval():
+    decision = judged(
+        named("approved and supplied"),
+        area="3600 m2",
+        approval_before_documents=(("A2", "2025-01-10"),),
+        supply_before_documents=(("G2", "2025-02-01"),),
+    )
+    rules = shipped("cn-land")
+    assert reason(decision.trace, rules, "zh").startswith(
+        "地块 P1 面积 3600.00 m²(5.40 亩),批文 A2(2025-01-10)覆盖 100.00 %,"
+        "早于前时相 2025-03-05。供地 G2(2025-02-01)覆盖 100.00 %,早于前时相 2025-03-05。"
+    )
+    assert reason(decision.trace, rules, "en").startswith(
+        "Parcel P1 covers 3600.00 m² (5.40 mu); approval A2 (2025-01-10) covers 100.00 %, "
+        "dated before the earlier image of 2025-03-05."
+    )
+
+
+def test_mu_are_rounded_half_up_from_the_unrounded_area():
+    assert fact_text("area", {"value": 15000}, "zh") == "150.00 m²(0.23 亩)"
+    assert fact_text("area", {"value": 15000}, "en") == "150.00 m² (0.23 mu)"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "zh", "en"),
+    [
+        ("approval_before_share", {"low": 0.4, "high": 1.0}, "40.00 % – 100.00 %", None),
+        ("approval_before_share", {"low": 0.0, "high": None}, "未知", "unknown"),
+        ("temporary_end", {"low": "2025-04-30", "high": None}, "至少 2025-04-30", None),
+        ("temporary_end", {"low": None, "high": "2025-04-30"}, None, "at most 2025-04-30"),
+        ("built", {"low": False, "high": True}, "未知", "unknown"),
+        ("use", {"value": "pond"}, "坑塘水面", "pond"),
+        ("mean_width", {"value": 4.0}, "4.00 m", "4.00 m"),
+        ("approval_before_documents", {"value": []}, "无", "none"),
+        (
+            "approval_before_documents",
+            {"value": [["冀政 1 号", "2025-01-10"], ["B", ""]]},
+            "冀政 1 号(2025-01-10)、B",
+            "冀政 1 号 (2025-01-10), B",
+        ),
+    ],
+)
+def test_wording_of_facts(name, entry, zh, en):
+    for language, expected in (("zh", zh), ("en", en)):
+        if expected is not None:
+            assert fact_text(name, entry, language) == expected
+
+
+def test_assumptions_are_said():
+    trace = judged(named("no road network given is assumed outside")).trace
+    rules = shipped("cn-land")
+    assert "无资料,推定与路网重叠占比:小于 50.00 %;服务农业生产:是。" in reason(trace, rules, "zh")
+    assert "Assumed, as no data says otherwise" in reason(trace, rules, "en")
+
+
+def test_no_assumption_is_said_of_what_did_not_decide():
+    trace = judged(named("nothing at all")).trace
+    assert "推定" not in reason(trace, shipped("cn-land"), "zh")
+
+
+def test_an_open_finding_asks_what_is_missing_and_why():
+    trace = judged(named("approval dated between the images cannot be told")).trace
+    asked = questions(trace, shipped("cn-land"), "zh")
+    assert asked[0].startswith("是否有动工之前的用地批文?")
+    assert "日期缺失或介于两期影像之间" in asked[0]
+    assert "L1 合法·农转用批文" in reason(trace, shipped("cn-land"), "zh")
+
+
+def test_the_redline_asks_for_its_opinion():
+    trace = judged(named("rural road of 2 m"), redline_area="320 m2").trace
+    assert questions(trace, shipped("cn-land"), "zh") == ["缺少有限人为活动认定意见。"]
+
+
+def test_full_explanation_goes_through_the_rules_in_order():
+    text = explanation(judged(named("outside the approval")).trace, shipped("cn-land"), "en")
+    codes = re.findall(r"^  ([A-Z]+\d+) ", text, flags=re.MULTILINE)
+    groups = [c[0] for c in codes]
+    assert codes[0] == "F1"
+    assert groups == sorted(groups, key="FNLOV".index)
+    assert "V4 more land used than approved: holds" in text
+
+
+def test_the_fallback_says_that_nothing_held():
+    case = named("6 m² outside are tolerated by V9")
+    text = explanation(judged(case).trace, shipped("cn-land"), "zh")
+    assert "以上各条均不成立,按 V1 处理。" in text
+
+
+def test_another_rule_set_is_refused():
+    trace = judged(named("nothing at all")).trace
+    with pytest.raises(InputError, match="was judged by cn-land"):
+        explanation(trace, shipped("cn-hebei-2026"), "zh")
