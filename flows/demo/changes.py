@@ -128,14 +128,14 @@ def _shape(
         turn = np.linspace(0, 2 * math.pi, 28, endpoint=False)
         radius = math.sqrt(area / math.pi) * (1 + 0.12 * np.sin(3 * turn + rng.uniform(0, 6)))
         around = np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None]
-        body = shapely.Polygon(np.round(around + [x, y], 2))
+        body = shapely.Polygon(np.round(around + np.array([x, y]), 2))
     return body
 
 
 def _seam_points(
     frame: Frame, size: int, corners: bool, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return points on the seams of global tiles of `size` pixels (or on their corners), shuffled."""
+    """Return points on the seams of tiles of `size` pixels, or on their corners, shuffled."""
     step, edge = size * frame.pixel_m, 250.0
     xs = np.arange(
         math.ceil((frame.west + edge) / step) * step, frame.west + frame.size_m - edge, step

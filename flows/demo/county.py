@@ -166,4 +166,3 @@ def build_county(
     config = write_config(out, seed, difficulty)
     truth = write_truth(scene, out)
     return DemoCounty(out, config, layers, truth, seed, difficulty)
-

@@ -122,13 +122,10 @@ def _twisted(plot: shapely.Polygon) -> shapely.Polygon:
     out = ring[0] - plot.centroid.coords[0]
     out = out / math.hypot(*out)
     side = np.array([-out[1], out[0]])
-    loop = [ring[0] + out * 6 + side * 4, ring[0] + out * 6 - side * 4]
-    first, last = ring[1] - ring[0], ring[-1] - ring[0]
-    if np.dot(side, first) > np.dot(side, last):
-        loop = loop[::-1]  # leave towards the wrong side, so that the ring crosses itself
-    else:
-        loop = list(loop)
-    return shapely.Polygon(np.vstack([ring[:1], loop[::-1], ring[1:]]))
+    loop = [ring[0] + out * 6 - side * 4, ring[0] + out * 6 + side * 4]
+    if np.dot(side, ring[1] - ring[0]) > np.dot(side, ring[-1] - ring[0]):
+        loop.reverse()  # come back on the wrong side, so that the ring crosses itself
+    return shapely.Polygon(np.vstack([ring[:1], loop, ring[1:]]))
 
 
 class _Clerk:
@@ -262,9 +259,7 @@ def _rights(clerk: _Clerk, change: Change) -> None:
         clerk.license(plot, dt.date(2014, 5, 1), BEFORE - dt.timedelta(days=200))
 
 
-def draw_documents(
-    changes: list[Change], spare: list[shapely.Polygon], seed: int
-) -> Documents:
+def draw_documents(changes: list[Change], spare: list[shapely.Polygon], seed: int) -> Documents:
     """Draw the papers of all changes, and papers of land where nothing happened.
 
     Parameters

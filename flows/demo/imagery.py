@@ -179,9 +179,12 @@ class _Painter:
         return ground
 
     def _mosaics(self, ground: _Ground, names: list[tuple[str, ...]]) -> None:
-        kinds = {n: LOOKS[look].cell_m for n, look in zip(names, self.scene.land["look"], strict=True)
-                 if len(n) > 1}  # fmt: skip
-        for palette, cell_m in sorted(kinds.items()):
+        cells = {
+            n: LOOKS[look].cell_m
+            for n, look in zip(names, self.scene.land["look"], strict=True)
+            if len(n) > 1
+        }
+        for palette, cell_m in sorted(cells.items()):
             members = np.array([n == palette for n in names])
             rows, cols = np.nonzero(members[self.parcel])
             cell = round(cell_m / self.scene.frame.pixel_m * FINE)

@@ -1,4 +1,4 @@
-"""Base layers of the demo county in the schemas of deliveries: land use, control lines, divisions."""
+"""Base layers of the demo county in the schemas of deliveries: land use, control lines."""
 
 import geopandas as gpd
 import numpy as np

@@ -32,7 +32,7 @@ MATERIALS: dict[str, tuple[float, ...]] = {
     "tilled": (0.072, 0.094, 0.118, 0.170, 0.255, 0.215),
     "stubble": (0.082, 0.108, 0.136, 0.215, 0.300, 0.228),
     "mulch": (0.132, 0.148, 0.150, 0.298, 0.262, 0.186),
-    "flooded": (0.068, 0.084, 0.078, 0.098, 0.060, 0.040),
+    "flooded": (0.072, 0.096, 0.088, 0.170, 0.115, 0.078),
     "dry_litter": (0.070, 0.094, 0.114, 0.215, 0.275, 0.198),
     "subsoil": (0.118, 0.168, 0.240, 0.310, 0.415, 0.360),
     "sand_soil": (0.116, 0.156, 0.212, 0.276, 0.363, 0.317),
@@ -146,7 +146,7 @@ LOOKS: dict[str, Look] = {
     "earth": _steady("bare", "subsoil", spread=0.07, texture=0.09),
     "rubble": _steady("bare", "subsoil", "rubble", "subsoil", cell_m=20, texture=0.09),
     "cleared": _steady("grass", "dry_litter", "grass_spring", cell_m=30, texture=0.09),
-    "regreened": _steady("grass", "grass", spread=0.05, texture=0.08),
+    "regreened": _steady("grass", "shrub", "grass", "town_tree", cell_m=20, texture=0.08),
 }
 
 

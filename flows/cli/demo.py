@@ -1,0 +1,66 @@
+"""``tuban demo``: a synthetic county with known truth, or real Sentinel-2 images, in one go."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.options import Out, Scheduler, Tile, Workers, tell
+
+__all__ = ["register"]
+
+
+def demo(
+    out: Out = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another county.")] = 1,
+    difficulty: Annotated[int, typer.Option(min=1, max=3, help="1 easy, 2, 3 hard.")] = 2,
+    size: Annotated[int, typer.Option(min=256, help="Side of the images, 10 m pixels.")] = 1024,
+    real: Annotated[
+        bool, typer.Option("--real", help="Real Sentinel-2 images from the package nrt.")
+    ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
+    tile: Tile = 512,
+) -> None:
+    """Make a county with known truth, run it, and score the run against the truth."""
+    from flows.stages import RunOptions
+
+    options = RunOptions(scheduler, workers, tile)
+    if real:
+        from flows.demo.real import build_real_pair
+
+        tell("fetching the Sentinel-2 series of the package nrt")
+        _work(build_real_pair(out / "real"), out, options, plain)
+        return
+    from flows.demo.county import build_county
+
+    tell(f"building the county: seed {seed}, difficulty {difficulty}, {size} x {size} pixels")
+    county = build_county(out / "county", seed, difficulty, size_px=size)
+    summary = _work(county.config, out, options, plain)
+    _score(summary, county.truth)
+
+
+def _work(config: Path, out: Path, options: Any, plain: bool) -> dict[str, Any]:
+    from flows.cli.run import show
+    from flows.runner import work_run
+
+    summary = work_run(config, out, options, plain=plain)
+    show(summary)
+    return summary
+
+
+def _score(summary: dict[str, Any], truth: Path) -> None:
+    from flows.demo.score import add_score, score_lines, score_run
+
+    folder = Path(summary["folder"])
+    score = score_run(folder, truth)
+    add_score(folder, score)
+    typer.echo("")
+    for line in score_lines(score):
+        typer.echo(line)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
