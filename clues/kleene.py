@@ -18,7 +18,7 @@ Bounds = tuple[Any, Any]
 
 
 class Evaluation:
-    """Truth of conditions over one fact table; each leaf is worked out once.
+    """Truth of conditions over one fact table; each node is worked out once.
 
     Parameters
     ----------
@@ -29,10 +29,16 @@ class Evaluation:
 
     def __init__(self, facts: FactTable, parameters: Mapping[str, Parameter]) -> None:
         self.facts, self.parameters = facts, parameters
+        self._nodes: dict[int, Truth] = {}
         self._leaves: dict[int, tuple[Truth, Truth]] = {}
 
     def truth(self, condition: Condition) -> Truth:
         """Return 0 false, 1 unknown, 2 true for each parcel; assumptions are applied."""
+        if id(condition) not in self._nodes:
+            self._nodes[id(condition)] = self._worked_out(condition)
+        return self._nodes[id(condition)]
+
+    def _worked_out(self, condition: Condition) -> Truth:
         if condition.all is not None:
             parts = [self.truth(c) for c in condition.all]
             return np.asarray(np.minimum.reduce(parts), dtype=np.uint8)
