@@ -105,52 +105,57 @@ def _line_facts() -> tuple[Fact, ...]:
     )
 
 
+PARCEL_TESTS: tuple[tuple[str, str, str, str], ...] = (
+    ("approval_before", "批文(前时相之前)", "approvals before the earlier date", "approval"),
+    ("approval_by_after", "批文(后时相之前)", "approvals by the later date", "approval"),
+    ("application", "用地申请(后时相之前)", "applications by the later date", "approval"),
+    ("supply_before", "供地(前时相之前)", "supply before the earlier date", "supply"),
+    ("supply_by_after", "供地(后时相之前)", "supply by the later date", "supply"),
+    (
+        "registration_before",
+        "登记(前时相之前)",
+        "registration before the earlier date",
+        "registration",
+    ),
+    ("temporary", "临时用地许可", "temporary permits", "temporary"),
+    ("temporary_in_force", "有效的临时用地许可", "temporary permits in force", "temporary"),
+    ("facility_filed", "设施农用地备案", "facility filings", "facility"),
+    ("project", "项目用地手续", "project papers", "project"),
+    ("mining_valid", "有效采矿权", "mining rights in force", "mining_right"),
+    ("mining", "采矿权", "mining rights", "mining_right"),
+    ("exploration", "探矿权", "exploration rights", "mining_right"),
+)
+"""Coverage of the parcel by documents: name, zh, en, role."""
+
+PATCH_TESTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("patch_approval", "批文(后时相之前)", "approvals by the later date", ("approval",)),
+    (
+        "patch_permit",
+        "批文或临时用地许可",
+        "approvals or temporary permits by the later date",
+        ("approval", "temporary"),
+    ),
+    (
+        "patch_ground",
+        "批文、供地或登记",
+        "approvals, supply or registration by the later date",
+        ("approval", "supply", "registration"),
+    ),
+    ("patch_application", "用地申请", "applications by the later date", ("approval",)),
+    ("patch_temporary", "临时用地许可", "temporary permits", ("temporary",)),
+    ("patch_mining", "采矿权", "mining rights", ("mining_right",)),
+)
+"""Coverage of the whole patch by documents: name, zh, en, roles."""
+
+
 def _share_facts() -> tuple[Fact, ...]:
-    rows = (
-        ("approval_before", "批文(前时相之前)", "approvals before the earlier date", "approval"),
-        ("approval_by_after", "批文(后时相之前)", "approvals by the later date", "approval"),
-        ("application", "用地申请(后时相之前)", "applications by the later date", "approval"),
-        ("supply_before", "供地(前时相之前)", "supply before the earlier date", "supply"),
-        ("supply_by_after", "供地(后时相之前)", "supply by the later date", "supply"),
-        (
-            "registration_before",
-            "登记(前时相之前)",
-            "registration before the earlier date",
-            "registration",
-        ),
-        ("temporary", "临时用地许可", "temporary permits", "temporary"),
-        ("temporary_in_force", "有效的临时用地许可", "temporary permits in force", "temporary"),
-        ("facility_filed", "设施农用地备案", "facility filings", "facility"),
-        ("project", "项目用地手续", "project papers", "project"),
-        ("mining_valid", "有效采矿权", "mining rights in force", "mining_right"),
-        ("mining", "采矿权", "mining rights", "mining_right"),
-        ("exploration", "探矿权", "exploration rights", "mining_right"),
-    )
     found = []
-    for name, zh, en, role in rows:
+    for name, zh, en, role in PARCEL_TESTS:
         found += [
             Fact(f"{name}_share", "share", f"{zh}覆盖率", f"coverage by {en}", (role,)),
             Fact(f"{name}_documents", "documents", zh, en, (role,)),
         ]
-    patch_rows = (
-        ("patch_approval", "批文(后时相之前)", "approvals by the later date", ("approval",)),
-        (
-            "patch_permit",
-            "批文或临时用地许可",
-            "approvals or temporary permits by the later date",
-            ("approval", "temporary"),
-        ),
-        (
-            "patch_ground",
-            "批文、供地或登记",
-            "approvals, supply or registration by the later date",
-            ("approval", "supply", "registration"),
-        ),
-        ("patch_application", "用地申请", "applications by the later date", ("approval",)),
-        ("patch_temporary", "临时用地许可", "temporary permits", ("temporary",)),
-        ("patch_mining", "采矿权", "mining rights", ("mining_right",)),
-    )
-    for name, zh, en, roles in patch_rows:
+    for name, zh, en, roles in PATCH_TESTS:
         found += [
             Fact(f"{name}_share", "share", f"{zh}对图斑的覆盖率", f"patch coverage by {en}", roles),
             Fact(f"{name}_documents", "documents", f"图斑涉及的{zh}", f"{en} on the patch", roles),
