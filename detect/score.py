@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from detect.edges import edge_radius, inside_edge
 from detect.evidence import EvidenceState, evidence_halo, evidence_statistic
 from detect.indices import IndexState, index_statistic
 from detect.kernels.pixels import quantise, root_of_product
@@ -91,7 +92,7 @@ class Scores:
     score : ndarray of uint16, shape (y, x)
         10,000 × statistic / strong threshold, at most 65,535; 0 where not valid.
     weak, strong : ndarray of bool, shape (y, x)
-        At or above the weak, the strong threshold.
+        At or above the weak, the strong threshold, and inside the edge of the change.
     """
 
     score: NDArray[np.uint16]
@@ -110,7 +111,7 @@ def halo_px(method: str, pixel_m: float) -> int:
         Ground size of a pixel in metres.
     """
     if method == "auto":
-        return max(evidence_halo(pixel_m), vector_halo(pixel_m))
+        return max(evidence_halo(pixel_m), vector_halo(pixel_m)) + edge_radius(pixel_m)
     return 0 if method == "irmad" else vector_halo(pixel_m)
 
 
@@ -146,14 +147,19 @@ def score_block(block: Block, state: ChangeState) -> Scores:
             "score_block(block)",
             "use a state that was fitted on these bands",
         )
-    score = np.zeros(block.core.shape, np.uint16)
-    for core in _panels(block.core):
-        panel = cut_block(block, core, halo)
+    rim = edge_radius(state.pixel_m) if state.method == "auto" else 0
+    area = block.core.expand(rim)
+    score = np.zeros(area.shape, np.uint16)
+    for core in _panels(area):
+        panel = cut_block(block, core, halo - rim)
         statistic = change_statistic(panel, state)
         if statistic is not None:
-            inner, outer = panel.core_slices, core.slices_in(block.core)
+            inner, outer = panel.core_slices, core.slices_in(area)
             quantise(statistic[inner], panel.valid[inner], np.float32(STRONG), score[outer])
-    return Scores(score, score >= state.weak, score >= state.strong)
+    kept = block.core.slices_in(area)
+    inside = inside_edge(score, rim)[kept]
+    score = np.ascontiguousarray(score[kept])
+    return Scores(score, (score >= state.weak) & inside, (score >= state.strong) & inside)
 
 
 def _panels(core: Extent) -> Iterator[Extent]:
