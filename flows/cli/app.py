@@ -17,6 +17,7 @@ from flows.progress import Mode
 __all__ = ["MODULES", "build_app", "main", "version"]
 
 MODULES = (
+    "flows.cli.demo",
     "flows.cli.run",
     "flows.cli.detect",
     "flows.cli.judge",
