@@ -86,19 +86,6 @@ class FactColumn:
         zeros = np.zeros(len(own))
         return cls(catalogue()[name], zeros, zeros, own, is_known, causes, source, features)
 
-    def take(self, rows: NDArray[np.int64]) -> "FactColumn":
-        """Return the fact of chosen rows."""
-        return FactColumn(
-            self.fact,
-            self.low[rows],
-            self.high[rows],
-            None if self.values is None else self.values[rows],
-            self.known[rows],
-            self.cause[rows],
-            self.source,
-            None if self.features is None else self.features[rows],
-        )
-
     def recorded(self, row: int) -> dict[str, Any]:
         """Return the fact of one parcel for a trace, as plain JSON values."""
         entry: dict[str, Any] = {"known": bool(self.known[row]), "source": self.source}

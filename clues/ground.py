@@ -15,13 +15,25 @@ from configs.vocabulary import change_type, uses
 if TYPE_CHECKING:
     from clues.layers import OneMap
 
-__all__ = ["Cropland", "Cut", "class_facts", "control_facts", "cropland_of", "patch_facts"]
+__all__ = [
+    "CAUSE",
+    "Cropland",
+    "Cut",
+    "class_facts",
+    "completeness",
+    "control_facts",
+    "cropland_of",
+    "keys_by_parcel",
+    "layer_source",
+    "patch_facts",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 CAUSE = {name: i for i, name in enumerate(CAUSES)}
+"""Position of each cause in `CAUSES`."""
 FACILITY_MAYBE = ("building", "unknown")
 """Uses of which imagery cannot tell whether they serve farming."""
 
@@ -173,7 +185,7 @@ def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) 
     unknown = cut.by_parcel(np.where(category == "", cut.area, 0.0))
     cause = CAUSE["class"] if "landuse" in onemap.layers else CAUSE["layer"]
     source = layer_source(onemap, "landuse")
-    features = features_of("landuse", documents, links, cut)
+    features = _features_of("landuse", documents, links, cut)
     crop = group == "cropland"
     net = np.floor(cut.area * (1.0 - ridge) + 0.5)
     sums = {
@@ -213,7 +225,7 @@ def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) 
     return out
 
 
-def features_of(role: str, documents: Documents, links: Links, cut: Cut) -> NDArray[np.object_]:
+def _features_of(role: str, documents: Documents, links: Links, cut: Cut) -> NDArray[np.object_]:
     """Return per parcel the sorted keys of a role's features on it."""
     rows = np.flatnonzero(documents.role[links.document] == role)
     return keys_by_parcel(documents, links, cut, rows)
@@ -256,7 +268,7 @@ def control_facts(
         high = np.where(complete, low, total)
         cause = CAUSE["incomplete"] if role in onemap.layers else CAUSE["layer"]
         source = layer_source(onemap, role)
-        features = features_of(role, documents, links, cut)
+        features = _features_of(role, documents, links, cut)
         scale = total if name.endswith("_share") else 1.0
         out.append(
             FactColumn.bounded(

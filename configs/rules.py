@@ -103,21 +103,6 @@ class RuleSet(StrictModel):
             raise TypeError(f"parameter {parameter!r} is a list")
         return to_base(found.value, found.unit)
 
-    def facts(self, line: str) -> tuple[str, ...]:
-        """Return the names of all facts that tests and texts of a line use, sorted."""
-        parts: list[Rule | Flag] = [r for r in self.rules if line in r.lines]
-        parts += [f for f in self.flags if line in f.lines]
-        conditions = [p.when for p in parts] + [s.when for s in self.severity]
-        texts = [p.sentence for p in parts] + [*self.questions.values(), self.undecided]
-        texts += [p.question for p in parts if p.question is not None]
-        texts += [p.confirming for p in parts if isinstance(p, Rule) and p.confirming is not None]
-        texts.append(self.lines[line].fallback_sentence)
-        names = {n for text in texts for n in text.names()} | set(self.priority.mu_weights)
-        for condition in conditions:
-            for _, leaf in condition.walk():
-                names |= {n for n in (leaf.fact, leaf.than) if n is not None}
-        return tuple(sorted(names - set(self.parameters) - BUILT_IN_NAMES))
-
     def check(self, catalogue: Mapping[str, FactKind]) -> "RuleSet":
         """Compare every condition and text with the catalogue of facts.
 
