@@ -99,7 +99,7 @@ def parse_dates(values: pd.Series) -> Parsed:
     one that is written. A term "for ever" (长期) is 9999-12-31.
     """
     if pd.api.types.is_datetime64_any_dtype(values):
-        dates = np.asarray(values.dt.date, dtype=object)
+        dates = np.array(values.dt.date, dtype=object)
         dates[values.isna().to_numpy()] = None
         return dates, np.zeros(len(values), dtype=bool)
     return _mapped(values, _read_date)

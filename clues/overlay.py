@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from clues.layers import OneMap
 from clues.quality import DEGREE_GRID, METRE_GRID
-from clues.slivers import join_slivers
+from clues.slivers import join_slivers, merged
 from configs.errors import InputError
 from tiles.geodesy import ellipsoidal_area
 
-__all__ = ["Pieces", "apportion", "pieces"]
+__all__ = ["Pieces", "apportion", "grid_of", "pieces"]
 
 RUN_VERTICES = 33
 """Outlines are looked up in runs of this many vertices, so that a redline costs what is near."""
@@ -93,29 +93,35 @@ def pieces(
     Pieces
         The same whatever the order of layers and features. Features that only touch a patch do
         not cover it.
+
+    Raises
+    ------
+    InputError
+        If the patches are in another CRS than the layers.
     """
     _require_crs(patches, onemap)
     outline = patches.geometry.to_numpy()
     patch, feature, whole = _covering(outline, onemap)
     cut = np.unique(patch[~whole])
     uncut = np.setdiff1d(np.arange(len(outline)), cut)
-    faces, owner = _faces(outline, cut, onemap, patch[~whole], feature[~whole])
+    faces, owner, inner = _faces(outline, cut, onemap, patch[~whole], feature[~whole])
     geometry = np.concatenate([outline[uncut], faces])
     owner = np.concatenate([uncut, owner])
-    order = _canonical_order(geometry, owner)
+    inner = np.concatenate([_inner_points(outline[uncut]), inner])
+    order = _canonical_order(geometry, owner, inner)
     geometry, owner = geometry[order], owner[order]
-    face, covered_by = _face_features(geometry, owner, onemap, patch, feature, whole)
+    face, covered_by = _face_features(owner, inner[order], onemap, patch, feature, whole)
     totals = patches["area_dm2"].to_numpy(dtype=np.int64)
-    area = _areas(geometry, owner, totals, onemap.crs)
-    host = join_slivers(geometry, owner, area, min_area_m2=min_area_m2, min_width_m=min_width_m)
+    rough = shapely.area(geometry) * (totals / 100 / shapely.area(outline))[owner]
+    host = join_slivers(geometry, owner, rough, min_area_m2=min_area_m2, min_width_m=min_width_m)
     if (host != np.arange(len(host))).any():
-        kept, geometry = _joined(geometry, host, _grid(onemap.crs))
-        owner = owner[kept]
+        kept = np.unique(host)
+        geometry, owner = merged(geometry, host, grid_of(onemap.crs)), owner[kept]
         place = np.full(len(host), -1)
         place[kept] = np.arange(len(kept))
         stays = place[face] >= 0
         face, covered_by = place[face[stays]], covered_by[stays]
-        area = _areas(geometry, owner, totals, onemap.crs)
+    area = _areas(geometry, owner, totals, onemap.crs)
     offsets = np.searchsorted(face, np.arange(len(owner) + 1)).astype(np.int64)
     area_dm2 = apportion(area, owner, totals)
     return Pieces(owner, geometry, area_dm2, offsets, covered_by, onemap.features, patches)
@@ -173,7 +179,8 @@ def _geometry(onemap: OneMap) -> NDArray[np.object_]:
     return np.asarray(onemap.features["geometry"].to_numpy(dtype=object))
 
 
-def _grid(crs: str) -> float:
+def grid_of(crs: str) -> float:
+    """Return the precision of coordinates in a CRS, in its unit."""
     return DEGREE_GRID if pyproj.CRS(crs).is_geographic else METRE_GRID
 
 
@@ -191,25 +198,34 @@ def _covering(outline: NDArray[np.object_], onemap: OneMap) -> tuple[Ints, Ints,
 
 def _faces(
     outline: NDArray[np.object_], cut: Ints, onemap: OneMap, patch: Ints, feature: Ints
-) -> tuple[NDArray[np.object_], Ints]:
-    """Return the faces that the (patch, feature) pairs make of patches `cut`, and the patch."""
+) -> tuple[NDArray[np.object_], Ints, NDArray[np.float64]]:
+    """Return the faces (patch, feature) pairs make of patches `cut`, the patch, an inner point."""
     if not len(cut):
-        return np.empty(0, dtype=object), np.empty(0, dtype=np.int64)
+        return np.empty(0, dtype=object), np.empty(0, dtype=np.int64), np.empty((0, 2))
     lines, line_patch = _lines_near(outline, onemap, patch, feature)
     rings, ring_patch = shapely.get_parts(shapely.boundary(outline[cut]), return_index=True)
     lines = np.concatenate([rings, lines])
     place = np.concatenate([ring_patch, np.searchsorted(cut, line_patch)])
     order = np.argsort(place, kind="stable")
     linework = shapely.multilinestrings(lines[order], indices=place[order])
-    noded = shapely.union_all(linework[:, None], grid_size=_grid(onemap.crs), axis=1)
+    noded = shapely.union_all(linework[:, None], grid_size=grid_of(onemap.crs), axis=1)
     faces, place = shapely.get_parts(shapely.polygonize(noded[:, None]), return_index=True)
     faces = shapely.normalize(faces)
-    inner = shapely.get_coordinates(shapely.point_on_surface(faces))
+    inner = _inner_points(faces)
     shapely.prepare(outline[cut])
     inside = shapely.intersects_xy(outline[cut][place], inner[:, 0], inner[:, 1])
-    faces, place = faces[inside], place[inside]
+    faces, place, inner = faces[inside], place[inside], inner[inside]
     lost = np.setdiff1d(np.arange(len(cut)), place)  # patches thinner than the precision
-    return np.concatenate([faces, outline[cut[lost]]]), cut[np.concatenate([place, lost])]
+    whole = outline[cut[lost]]
+    return (
+        np.concatenate([faces, whole]),
+        cut[np.concatenate([place, lost])],
+        np.concatenate([inner, _inner_points(whole)]),
+    )
+
+
+def _inner_points(geometry: NDArray[np.object_]) -> NDArray[np.float64]:
+    return np.asarray(shapely.get_coordinates(shapely.point_on_surface(geometry)))
 
 
 def _lines_near(
@@ -237,10 +253,11 @@ def _runs(rings: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
     step = RUN_VERTICES - 1
     within = np.arange(len(ring)) - start[ring]
     segment = np.flatnonzero(ring[1:] == ring[:-1])  # from vertex i to vertex i + 1
-    run_name = ring[segment] * (len(ring) + 1) + within[segment] // step
-    _, run = np.unique(run_name, return_inverse=True)
-    opens = np.concatenate([[True], run[1:] != run[:-1]])
-    closes = np.concatenate([opens[1:], [True]])
+    part = within[segment] // step
+    opens = np.ones(len(segment), dtype=bool)
+    opens[1:] = (part[1:] != part[:-1]) | (ring[segment[1:]] != ring[segment[:-1]])
+    closes = np.append(opens[1:], True)
+    run = np.cumsum(opens) - 1
     vertices = np.concatenate([segment, segment[closes] + 1])
     of = np.concatenate([run, run[closes]])
     order = np.lexsort((vertices, of))
@@ -248,17 +265,18 @@ def _runs(rings: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
     return runs, ring[segment[opens]]
 
 
-def _canonical_order(geometry: NDArray[np.object_], owner: Ints) -> Ints:
+def _canonical_order(
+    geometry: NDArray[np.object_], owner: Ints, inner: NDArray[np.float64]
+) -> Ints:
     """Return the order by patch, then north to south, west to east, then shape."""
-    bounds = shapely.bounds(geometry)
-    inner = shapely.get_coordinates(shapely.point_on_surface(geometry))
-    keys = (inner[:, 1], inner[:, 0], bounds[:, 2], bounds[:, 1], bounds[:, 0], -bounds[:, 3])
-    return np.lexsort((*keys, owner)).astype(np.int64)
+    west, south, east, north = shapely.bounds(geometry).T
+    keys = (inner[:, 1], inner[:, 0], east, south, west, -north, owner)
+    return np.lexsort(keys).astype(np.int64)
 
 
 def _face_features(
-    geometry: NDArray[np.object_],
     owner: Ints,
+    inner: NDArray[np.float64],
     onemap: OneMap,
     patch: Ints,
     feature: Ints,
@@ -271,10 +289,10 @@ def _face_features(
     within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
     face = first[pair] + within
     tested = np.flatnonzero(~whole[pair])
-    inner = shapely.get_coordinates(shapely.point_on_surface(geometry[face[tested]]))
+    points = inner[face[tested]]
     outlines = _geometry(onemap)[feature[pair[tested]]]
     covers = np.ones(len(pair), dtype=bool)
-    covers[tested] = shapely.intersects_xy(outlines, inner[:, 0], inner[:, 1])
+    covers[tested] = shapely.intersects_xy(outlines, points[:, 0], points[:, 1])
     face, named = face[covers], feature[pair[covers]]
     order = np.lexsort((named, face))
     return face[order], named[order]
@@ -288,18 +306,3 @@ def _areas(
     area = totals[owner] / 100.0
     area[~alone] = ellipsoidal_area(geometry[~alone], crs)
     return np.asarray(area)
-
-
-def _joined(
-    geometry: NDArray[np.object_], host: Ints, grid: float
-) -> tuple[Ints, NDArray[np.object_]]:
-    """Return the pieces that stay and their geometry with what joined them."""
-    kept = np.unique(host)
-    result = geometry[kept].copy()
-    grown = np.unique(host[host != np.arange(len(host))])
-    for piece in grown:
-        members = geometry[host == piece]
-        result[np.searchsorted(kept, piece)] = shapely.normalize(
-            shapely.union_all(members, grid_size=grid)
-        )
-    return kept.astype(np.int64), result

@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
 from clues.layers import OneMap
-from clues.overlay import Pieces
-from clues.slivers import shared_borders
+from clues.overlay import Pieces, grid_of
+from clues.slivers import merged, shared_borders, strongest
 from configs.vocabulary import Line
 
 __all__ = ["LINE_ROLES", "Parcels", "partition"]
@@ -92,10 +91,10 @@ class Parcels:
         """Return the geometry of each parcel: the patch itself where it is not divided."""
         geometry = pieces.patches.geometry.to_numpy()[self.patch].copy()
         divided = np.bincount(self.patch, minlength=1)[self.patch] > 1
-        for i in np.flatnonzero(divided):
-            parts = pieces.geometry[self.pieces[i]]
-            whole = parts[0] if len(parts) == 1 else shapely.normalize(shapely.union_all(parts))
-            geometry[i] = whole
+        parts = np.flatnonzero(divided[self.of_piece])
+        geometry[divided] = merged(
+            pieces.geometry[parts], self.of_piece[parts], grid_of(str(pieces.patches.crs))
+        )
         return np.asarray(geometry)
 
 
@@ -131,20 +130,15 @@ def partition(
     signature = _signatures(entries, len(pieces))
     group = _groups(pieces.patch, signature)
     crop = np.where(_is_cropland(pieces, onemap), pieces.area_dm2, 0)
-    several = np.flatnonzero(_group_counts(pieces.patch, group) > 1)
-    tolerance = (tau, uncovered_cropland_mu * DM2_PER_MU, min_parcel_mu * DM2_PER_MU)
-    bounds = np.searchsorted(pieces.patch, [several, several + 1])
-    for start, stop in bounds.T:
-        part = slice(start, stop)
-        covered = np.array([bool(s) for s in signature[part]])
-        group[part] = _settled(
-            group[part],
-            covered,
-            pieces.area_dm2[part],
-            crop[part],
-            pieces.geometry[part],
-            tolerance,
-        )
+    group = _settled(
+        group,
+        pieces,
+        crop,
+        np.array([bool(s) for s in signature], dtype=bool),
+        tau=tau,
+        crop_limit=uncovered_cropland_mu * DM2_PER_MU,
+        small=min_parcel_mu * DM2_PER_MU,
+    )
     return _numbered(pieces, Line(line), group, signature, entries)
 
 
@@ -217,12 +211,6 @@ def _groups(patch: Ints, signature: NDArray[np.object_]) -> Ints:
     return np.array([first.setdefault(p, i) for i, p in enumerate(pairs)], dtype=np.int64)
 
 
-def _group_counts(patch: Ints, group: Ints) -> Ints:
-    """Return the number of groups by patch."""
-    first = np.unique(group)
-    return np.bincount(patch[first], minlength=1).astype(np.int64)
-
-
 def _is_cropland(pieces: Pieces, onemap: OneMap) -> NDArray[np.bool_]:
     result = np.zeros(len(pieces), dtype=bool)
     if "landuse" in onemap.layers:
@@ -237,47 +225,92 @@ def _is_cropland(pieces: Pieces, onemap: OneMap) -> NDArray[np.bool_]:
 
 def _settled(
     group: Ints,
-    covered: NDArray[np.bool_],
-    area: Ints,
+    pieces: Pieces,
     crop: Ints,
-    geometry: NDArray[np.object_],
-    tolerance: tuple[float, float, float],
+    covered: NDArray[np.bool_],
+    *,
+    tau: float,
+    crop_limit: float,
+    small: float,
 ) -> Ints:
-    """Return the groups of one patch after small rests have joined, see the module's rules."""
-    tau, crop_limit, small = tolerance
-    total = int(area.sum())
-    names, local = np.unique(group, return_inverse=True)
-    size = np.bincount(local, weights=area)
-    has_documents = np.zeros(len(names), dtype=bool)
-    has_documents[local[covered]] = True
-    if has_documents.any():
-        main = int(np.argmax(np.where(has_documents, size, -1)))
-        outside = local != main
-        if size[main] >= tau * total and crop[outside].sum() < crop_limit:
-            return np.full_like(group, names[main])
-    border: NDArray[np.float64] | None = None
-    rest = ~covered
-    local = local.copy()
-    if (
-        has_documents.any()
-        and area[rest].sum() <= (1 - tau) * total
-        and crop[rest].sum() < crop_limit
-    ):
-        border = shared_borders(geometry)
-        to = border @ (np.eye(len(names))[local] * covered[:, None])
-        local[rest] = np.lexsort((-np.broadcast_to(size, to.shape), -to), axis=1)[rest, 0]
-    while True:
-        size = np.bincount(local, weights=area, minlength=len(names))
-        alive = np.flatnonzero(np.bincount(local, minlength=len(names)))
-        tiny = alive[size[alive] < small]
-        if len(alive) < 2 or not len(tiny):
-            return names[local]
-        border = shared_borders(geometry) if border is None else border
-        least = tiny[np.lexsort((tiny, size[tiny]))[0]]
-        to = (border[local == least] @ np.eye(len(names))[local]).sum(axis=0)
-        others = alive[alive != least]
-        best = others[np.lexsort((others, -size[others], -to[others]))[0]]
-        local[local == least] = best
+    """Return the groups after small rests have joined, see the rules of the module.
+
+    Parameters
+    ----------
+    group : ndarray of int64, shape (pieces,)
+        First piece of the group.
+    crop : ndarray of int64, shape (pieces,)
+        Cropland in dm².
+    covered : ndarray of bool, shape (pieces,)
+        Whether there is any document.
+    """
+    patch, area, n = pieces.patch, pieces.area_dm2, len(pieces.patches)
+    total, total_crop = _sums(patch, area, n), _sums(patch, crop, n)
+    size, group_crop = _sums(group, area, len(group)), _sums(group, crop, len(group))
+    first = np.unique(group)
+    documented = first[covered[first]]
+    largest = documented[np.lexsort((documented, -size[documented], patch[documented]))]
+    chosen, at = np.unique(patch[largest], return_index=True)
+    main = np.full(n, -1)
+    main[chosen] = largest[at]
+    one = (main >= 0) & (size[main] >= tau * total) & (total_crop - group_crop[main] < crop_limit)
+    group = np.where(one[patch], main[patch], group)
+    open_area, open_crop = (_sums(patch[~covered], v[~covered], n) for v in (area, crop))
+    joins = (main >= 0) & ~one & (open_area <= (1 - tau) * total) & (open_crop < crop_limit)
+    tiny = (size[group] < small) & (total[patch] > size[group]) & ~one[patch]
+    moving = (joins[patch] & ~covered) | np.isin(patch, patch[tiny])
+    if moving.any():
+        _join_rests(group, pieces, joins[patch] & ~covered, moving, small)
+    return group
+
+
+def _sums(index: Ints, values: Ints, count: int) -> Ints:
+    """Return whole-number sums of values by index."""
+    result = np.zeros(count, dtype=np.int64)
+    np.add.at(result, index, values)
+    return result
+
+
+def _join_rests(
+    group: Ints, pieces: Pieces, rest: NDArray[np.bool_], moving: NDArray[np.bool_], small: float
+) -> None:
+    """Let uncovered rests, piece by piece, then groups below `small` join neighbours, in place."""
+    face, neighbour, length = shared_borders(pieces.geometry, pieces.patch, moving)
+    rows = np.searchsorted(face, np.arange(len(group) + 1))
+
+    def borders(members: list[int], *, past_rests: bool) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for member in members:
+            for k in range(rows[member], rows[member + 1]):
+                other = int(group[neighbour[k]])
+                if other != group[member] and not (past_rests and rest[neighbour[k]]):
+                    found[other] = found.get(other, 0.0) + float(length[k])
+        return found
+
+    for patch in np.unique(pieces.patch[moving]).tolist():
+        start, stop = np.searchsorted(pieces.patch, [patch, patch + 1]).tolist()
+        size = dict.fromkeys(sorted(set(group[start:stop].tolist())), 0.0)
+        for i in range(start, stop):
+            size[int(group[i])] += float(pieces.area_dm2[i])
+        open_pieces = [i for i in range(start, stop) if rest[i]]
+        if open_pieces:
+            kept = [int(group[i]) for i in range(start, stop) if not rest[i]]
+            default = min(kept, key=lambda g: (-size[g], g))
+            targets = [borders([i], past_rests=True) for i in open_pieces]
+            for i, to in zip(open_pieces, targets, strict=True):
+                size[int(group[i])] -= float(pieces.area_dm2[i])
+                group[i] = strongest(to, size) if to else default
+                size[int(group[i])] += float(pieces.area_dm2[i])
+        while True:
+            alive = [g for g in size if size[g] > 0]
+            least = min(alive, key=lambda g: (size[g], g))
+            if size[least] >= small or len(alive) < 2:
+                break
+            members = [i for i in range(start, stop) if group[i] == least]
+            to = borders(members, past_rests=False)
+            best = strongest(to or dict.fromkeys((g for g in alive if g != least), 0.0), size)
+            group[members] = best
+            size[best] += size.pop(least)
 
 
 def _numbered(

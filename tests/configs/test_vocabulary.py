@@ -65,7 +65,7 @@ def test_three_categories_of_the_third_survey(code, category):
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("0201K", "0201"), ("1104A", "1104"), ("08h2a", "08H2"), ("0810A", "0810"), (" 0101 ", "0101")],
+    [("0201K", "0201"), ("1104A", "1104"), ("08h2a", "08H2"), ("0810A", "0810"), (" 0101", "0101")],
 )
 def test_suffixes_fall_back(text, code):
     assert land_class("sandiao", text).code == code
