@@ -40,14 +40,14 @@ FINE = 2
 BLUR_PX = {"B02": 0.42, "B03": 0.42, "B04": 0.42, "B08": 0.45, "B11": 0.8, "B12": 0.8}
 """Standard deviation of the sensor's blur in image pixels; the SWIR bands come from 20 m."""
 
-GAIN = {"B02": 1.05, "B03": 1.03, "B04": 0.98, "B08": 0.95, "B11": 1.04, "B12": 1.02}
+GAIN = {"B02": 1.08, "B03": 1.06, "B04": 1.04, "B08": 0.93, "B11": 1.08, "B12": 1.06}
 OFFSET = {"B02": 0.006, "B03": 0.004, "B04": 0.003, "B08": 0.002, "B11": 0.002, "B12": 0.001}
 HAZE = {"B02": 0.016, "B03": 0.011, "B04": 0.008, "B08": 0.004, "B11": 0.001, "B12": 0.001}
 
 PSEUDO_MATERIALS: dict[str, tuple[str, str]] = {
     "harvest": ("wheat", "stubble"),
     "film_mulch": ("wheat", "mulch"),
-    "flooded_paddy": ("young_crop", "flooded"),
+    "flooded_paddy": ("wheat", "flooded"),
     "sown": ("tilled", "maize"),
     "ploughed": ("wheat", "tilled"),
 }
