@@ -89,10 +89,16 @@ class LayerTable:
         return self.specs[0]
 
     def is_complete(self, on: dt.date | None = None) -> bool:
-        """Tell whether absence on a day is known to be absence; None asks about any day."""
-        if isinstance(self.complete, bool):
-            return self.complete
-        return on is not None and on <= self.complete
+        """Tell whether absence on a day is known to be absence; None asks about any day.
+
+        A source tells nothing outside its `valid_from` and `valid_to`.
+        """
+        if on is None:
+            return self.complete is True
+        for spec in self.specs:
+            if (spec.valid_from and on < spec.valid_from) or (spec.valid_to and on > spec.valid_to):
+                return False
+        return self.complete if isinstance(self.complete, bool) else on <= self.complete
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from clues.overlay import Pieces, grid_of
 from clues.slivers import merged, shared_borders, strongest
 from configs.vocabulary import Line
 
-__all__ = ["LINE_ROLES", "Parcels", "partition"]
+__all__ = ["DM2_PER_MU", "LINE_ROLES", "Parcels", "partition"]
 
 LINE_ROLES: dict[Line, tuple[str, ...]] = {
     Line.LAND: (
@@ -46,6 +46,7 @@ DECISIVE_DATE = {"temporary": "valid_to", "mining_right": "valid_to", "facility"
 """Date field that decides what a document is worth; `date` for other roles."""
 
 DM2_PER_MU = 200_000 / 3
+"""1 mu = 2000/3 m², in 0.01 m²."""
 
 Ints = NDArray[np.int64]
 Signature = tuple[int, ...]

@@ -303,6 +303,14 @@ def test_sources_of_one_role_become_one_layer(tmp_path):
     assert not layer.is_complete()
 
 
+def test_a_layer_tells_nothing_outside_its_validity(tmp_path):
+    source = write(tmp_path / "a.gpkg", [square(0, 0)], DKBH=["A"], PZRQ=["20240101"])
+    limits = {"valid_from": dt.date(2024, 1, 1), "valid_to": dt.date(2024, 12, 31)}
+    layer = read("approval", source, complete=True, **limits)
+    days = [dt.date(2023, 12, 31), dt.date(2024, 1, 1), dt.date(2024, 12, 31), dt.date(2025, 1, 1)]
+    assert [layer.is_complete(day) for day in days] == [False, True, True, False]
+
+
 def test_unknown_land_class_is_listed_and_does_no_harm(tmp_path):
     source = write(
         tmp_path / "DLTB.gpkg",
