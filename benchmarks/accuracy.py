@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import label as label_components
 
 from detect.auto import fit_change, halo_px, score_block
 from detect.score import Scores
-from tiles.block import Block
 from tiles.coregister import estimate_registration
 from tiles.grid import Extent, sample_cells
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
@@ -84,14 +84,14 @@ def open_pair(name: str, data: Path) -> LabelledPair:
 
 
 def _sparse_labels(folder: Path) -> NDArray[np.uint8]:
-    masks = []
-    for name in ("unchanged.bmp", "change.bmp"):
-        with rasterio.open(folder / name) as source:
-            masks.append(source.read(1) > 127)
-    return np.where(masks[1], 2, np.where(masks[0], 1, 0)).astype(np.uint8)
+    unchanged, change = (
+        np.asarray(Image.open(folder / name).convert("L")) > 127
+        for name in ("unchanged.bmp", "change.bmp")
+    )
+    return np.where(change, 2, np.where(unchanged, 1, 0)).astype(np.uint8)
 
 
-def detect(pair: LabelledPair, method: str, sensitivity: str, target: str) -> tuple[Scores, Block]:
+def detect(pair: LabelledPair, method: str, sensitivity: str, target: str) -> Scores:
     """Fit on the sample cells and score the whole pair as one block."""
     halo = halo_px(method, pair.pixel_m)
     with pair.reader as reader:
@@ -104,7 +104,7 @@ def detect(pair: LabelledPair, method: str, sensitivity: str, target: str) -> tu
             wavelengths=pair.wavelengths,
         )
         block = reader.read(pair.extent, halo)
-    return score_block(block, state), block
+    return score_block(block, state)
 
 
 def changed(scores: Scores, floor_px: int) -> NDArray[np.bool_]:
@@ -153,7 +153,7 @@ def main() -> None:
             for sensitivity in SENSITIVITIES:
                 found = []
                 for pair in pairs:
-                    scores, _ = detect(pair, method, sensitivity, target)
+                    scores = detect(pair, method, sensitivity, target)
                     found.append(accuracy(changed(scores, options.floor_px), pair))
                 cities = [a.f1 for a in found[:-1]]
                 last = found[-1]

@@ -11,26 +11,16 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from configs.errors import InputError
+from detect.calibration import Calibration, calibrate
 from detect.evidence import MEDIAN_FLOOR, fit_evidence
 from detect.indices import fit_index
-from detect.kernels.moments import add_histogram
-from detect.kernels.pixels import quantise
 from detect.magnitudes import fit_vector
 from detect.projections import MadState, fit_irmad
 from detect.sample import CellPixels, draw_pixels, gather
-from detect.score import (
-    STRONG,
-    ChangeState,
-    Scores,
-    change_statistic,
-    halo_px,
-    score_block,
-)
-from detect.thresholds import Split, histogram_median, otsu_split
+from detect.score import STRONG, ChangeState, Scores, halo_px, score_block
 from tiles.block import Block
 
 __all__ = ["ChangeState", "Scores", "fit_change", "halo_px", "score_block"]
@@ -43,12 +33,6 @@ SAMPLE_PIXELS = 100_000
 
 FEWEST_PIXELS = 100
 """Valid sample pixels below which nothing is fitted."""
-
-FINE = 256
-"""Quantised steps per unit of a statistic while its threshold is sought."""
-
-FALSE_SHARE = 1e-3
-"""Share of unchanged pixels a threshold found on a histogram may let through."""
 
 WEAK_SHARE = 0.8
 """Weak threshold of ``auto`` relative to the strong one."""
@@ -176,12 +160,9 @@ def _fit_identical(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeSt
 
 def _fit_vector(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeState:
     state = replace(state, vector=fit_vector(*gather(pixels)), vector_unit=1.0)
-    split, threshold, _ = _split(pixels, state, state.bands)
-    threshold *= SPLIT_FACTOR[state.sensitivity]
+    threshold, told = _cut(calibrate(pixels, state), state, state.bands)
     return _noted(
-        replace(state, vector_unit=1.0 / threshold),
-        f"change vectors of robust scores, threshold {threshold:.2f} (Otsu), "
-        f"{100 * split.share:.1f} % of the sample above the split",
+        replace(state, vector_unit=1.0 / threshold), f"change vectors of robust scores, {told}"
     )
 
 
@@ -190,13 +171,8 @@ def _fit_index(
 ) -> ChangeState:
     index = fit_index(pixels, state.method.removeprefix("index:"), wavelengths)
     state = replace(state, index=index, index_unit=1.0)
-    split, threshold, _ = _split(pixels, state, 1)
-    threshold *= SPLIT_FACTOR[state.sensitivity]
-    return _noted(
-        replace(state, index_unit=1.0 / threshold),
-        f"change of {index.name}, threshold {threshold:.2f} robust standard deviations (Otsu), "
-        f"{100 * split.share:.1f} % of the sample above the split",
-    )
+    threshold, told = _cut(calibrate(pixels, state), state, 1)
+    return _noted(replace(state, index_unit=1.0 / threshold), f"change of {index.name}, {told}")
 
 
 def _fit_irmad(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeState:
@@ -204,14 +180,19 @@ def _fit_irmad(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeState:
     if mad is None:
         return _noted(state, "no band varies at both dates: nothing is reported")
     state = replace(state, mad=mad, mad_unit=1.0)
-    split, threshold, _ = _split(pixels, state, mad.offset.size)
-    threshold *= SPLIT_FACTOR[state.sensitivity]
+    threshold, told = _cut(calibrate(pixels, state), state, mad.offset.size)
     return _noted(
         replace(state, mad_unit=1.0 / threshold),
         f"IR-MAD, {mad.iterations} iterations, canonical correlations "
-        f"{', '.join(f'{c:.2f}' for c in mad.correlations)}, threshold {threshold:.2f} (Otsu), "
-        f"{100 * split.share:.1f} % of the sample above the split",
+        f"{', '.join(f'{c:.2f}' for c in mad.correlations)}, {told}",
     )
+
+
+def _cut(calibration: Calibration, state: ChangeState, freedom: int) -> tuple[float, str]:
+    """Return the threshold of a statistic that is split by its histogram, and a note on it."""
+    threshold = calibration.threshold(freedom) * SPLIT_FACTOR[state.sensitivity]
+    above = 100 * (1 - calibration.share_up_to(threshold))
+    return threshold, f"threshold {threshold:.2f} (Otsu), {above:.1f} % of the sample above it"
 
 
 def _fit_auto(
@@ -225,8 +206,7 @@ def _fit_auto(
         whitening=WHITENING[target],
     )
     alone = replace(state, evidence=evidence, evidence_unit=1.0)
-    counts = _histogram(pixels, alone, 16 * FINE)
-    median = max(histogram_median(counts) / (16 * FINE), MEDIAN_FLOOR)
+    median = max(calibrate(pixels, alone).median, MEDIAN_FLOOR)
     mad, mad_threshold, reason = _trusted_mad(pixels, state)
     if mad is None:
         medians = MEDIANS[target] * FACTOR[sensitivity]
@@ -263,11 +243,10 @@ def _trusted_mad(
     mad = fit_irmad(*gather(pixels))
     if mad is None:
         return None, 0.0, "IR-MAD not used: no band varies at both dates"
-    alone = replace(state, mad=mad, mad_unit=1.0)
-    _, threshold, counts = _split(pixels, alone, mad.offset.size)
-    gaussian = int(np.sqrt(chdtri(mad.offset.size, 0.05)) * FINE)
-    share = float(counts[: gaussian + 1].sum() / max(counts.sum(), 1))
-    medians = threshold * FINE / max(histogram_median(counts), 1)
+    calibration = calibrate(pixels, replace(state, mad=mad, mad_unit=1.0))
+    threshold = calibration.threshold(mad.offset.size)
+    share = calibration.share_up_to(float(np.sqrt(chdtri(mad.offset.size, 0.05))))
+    medians = threshold * calibration.steps / max(calibration.median * calibration.steps, 1.0)
     facts = (
         f"{100 * share:.0f} % of the pixels agree with its no-change distribution "
         f"(limit {100 * GAUSSIAN_SHARE:.0f} %), threshold at {medians:.1f} medians "
@@ -276,31 +255,3 @@ def _trusted_mad(
     if share < GAUSSIAN_SHARE or medians > SPLIT_MEDIANS:
         return None, 0.0, f"IR-MAD not used: {facts}"
     return mad, threshold, f"IR-MAD used: pixels of {state.pixel_m:.1f} m, {facts}"
-
-
-def _split(
-    pixels: Sequence[CellPixels], state: ChangeState, freedom: int
-) -> tuple[Split, float, NDArray[np.int64]]:
-    """Split the statistic of a state; the threshold stays clear of unchanged noise.
-
-    The floor is as many medians as one in a thousand pixels would pass if nothing had changed
-    and the squared statistic were chi-square with `freedom` degrees.
-    """
-    counts = _histogram(pixels, state, FINE)
-    split = otsu_split(counts)
-    floor = np.sqrt(chdtri(freedom, FALSE_SHARE) / chdtri(freedom, 0.5)) * histogram_median(counts)
-    return split, max(split.threshold, float(floor), 1.0) / FINE, counts
-
-
-def _histogram(pixels: Sequence[CellPixels], state: ChangeState, steps: int) -> NDArray[np.int64]:
-    """Count the quantised statistic over the valid core pixels of all cells."""
-    counts = np.zeros(1 << 16, np.int64)
-    for cell in pixels:
-        core = cell.block.core_slices
-        statistic = change_statistic(cell.block, state)
-        if statistic is not None:
-            valid = cell.block.valid[core]
-            score = np.empty(valid.shape, np.uint16)
-            quantise(statistic[core], valid, np.float32(steps), score)
-            add_histogram(score, valid, counts)
-    return counts

@@ -18,8 +18,8 @@ ITERATIONS = 50
 TOLERANCE = 1e-4
 """Largest change of a canonical correlation at which the fit has settled."""
 
-RIDGE = 1e-6
-"""Added to the covariances, relative to their mean variance, so that they can be inverted."""
+RIDGE = 1e-9
+"""Added to the variances, relative to each of them, so that copied bands can be inverted."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _variates(
     """Return the standardised MAD variates of weighted data: rows a, rows b, offset, ρ."""
     n = joint.shape[1] // 2
     mean, covariance = weighted_covariance(joint, weight)
-    covariance += RIDGE * np.trace(covariance) / (2 * n) * np.eye(2 * n)
+    covariance += np.diag(RIDGE * np.diag(covariance))
     root_x = np.linalg.inv(np.linalg.cholesky(covariance[:n, :n]))
     root_y = np.linalg.inv(np.linalg.cholesky(covariance[n:, n:]))
     left, correlations, right = np.linalg.svd(root_x @ covariance[:n, n:] @ root_y.T)

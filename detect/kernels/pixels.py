@@ -2,7 +2,7 @@
 
 Each pixel is computed from its own values in a fixed order of bands, without reductions over
 pixels, so the answer cannot depend on the block it is computed in. Where `valid` is False the
-input is not read and the output is zero.
+output is zero, whatever the input holds there.
 """
 
 import numpy as np

@@ -1,0 +1,86 @@
+"""IR-MAD against an independent float64 NumPy implementation."""
+
+import numpy as np
+import pytest
+from scipy.linalg import eigh
+from scipy.stats import chi2
+
+from detect.projections import fit_irmad, irmad_statistic
+from tests.detect.invented import block_of, changed_pair
+
+
+def reference_irmad(before, after, iterations):
+    """Nielsen's IR-MAD by the generalised eigenvalue problem, pixel by pixel weights."""
+    n, bands = before.shape
+    weight = np.ones(n)
+    for _ in range(iterations):
+        joint = np.hstack([before, after])
+        covariance = np.cov(joint.T, aweights=weight, ddof=0)
+        mean = np.average(joint, axis=0, weights=weight)
+        sxx, sxy, syy = (
+            covariance[:bands, :bands],
+            covariance[:bands, bands:],
+            covariance[bands:, bands:],
+        )
+        values, a = eigh(sxy @ np.linalg.solve(syy, sxy.T), sxx)
+        rho = np.sqrt(np.clip(values, 0, 1))
+        b = np.linalg.solve(syy, sxy.T @ a) / rho
+        mad = (before - mean[:bands]) @ a - (after - mean[bands:]) @ b
+        statistic = np.sum(mad**2 / (2 * (1 - rho)), axis=1)
+        weight = chi2.sf(statistic, bands)
+    return np.sqrt(statistic), rho[::-1]
+
+
+def sample(pair):
+    before, after, _ = pair
+    return (
+        before.reshape(before.shape[0], -1).T.astype(np.float64),
+        after.reshape(after.shape[0], -1).T.astype(np.float64),
+    )
+
+
+@pytest.mark.parametrize("bands", [2, 4, 6])
+def test_irmad_equals_the_reference(bands):
+    pair = changed_pair((60, 70), bands)
+    before, after = sample(pair)
+    state = fit_irmad(before, after)
+    wanted, rho = reference_irmad(before, after, state.iterations)
+    np.testing.assert_allclose(state.correlations, rho, atol=2e-4)
+    found = irmad_statistic(block_of(*pair[:2]), state)
+    np.testing.assert_allclose(found.ravel(), wanted, rtol=5e-3, atol=5e-3)
+
+
+def test_irmad_does_not_see_a_linear_change_of_radiometry():
+    before, after, _ = changed_pair((50, 60), 3)
+    mixing = np.array([[2.0, 0.3, 0], [0, 0.5, 0.2], [0.1, 0, 3]])
+    other = (np.einsum("ij,jyx->iyx", mixing, after) + 0.7).astype(np.float32)
+    statistics = []
+    for dates in ((before, after), (before, other)):
+        state = fit_irmad(*sample((*dates, None)))
+        statistics.append(irmad_statistic(block_of(*dates), state))
+    np.testing.assert_allclose(statistics[0], statistics[1], rtol=0.02, atol=0.02)
+
+
+def test_the_statistic_of_unchanged_gaussian_land_has_the_shape_of_chi():
+    rng = np.random.default_rng(4)
+    before = rng.normal(size=(4, 150, 150)).astype(np.float32)
+    after = (before + 0.3 * rng.normal(size=before.shape)).astype(np.float32)
+    state = fit_irmad(*sample((before, after, None)))
+    statistic = irmad_statistic(block_of(before, after), state)
+    found = np.quantile(statistic, [0.5, 0.95, 0.999])
+    wanted = np.sqrt(chi2.ppf([0.5, 0.95, 0.999], 4))
+    np.testing.assert_allclose(found / found[0], wanted / wanted[0], rtol=0.03)
+
+
+def test_constant_bands_are_left_out():
+    before, after, _ = changed_pair((40, 40), 3)
+    before[1] = 7
+    state = fit_irmad(*sample((before, after, None)))
+    assert state.offset.size == 2
+    assert (state.project_before[:, 1] == 0).all()
+    assert np.isfinite(irmad_statistic(block_of(before, after), state)).all()
+    copied = np.stack([before[0], before[0], before[2]])
+    block = block_of(copied, after)
+    assert np.isfinite(irmad_statistic(block, fit_irmad(*sample((copied, after, None))))).all()
+    flat = np.ones((500, 2))
+    assert fit_irmad(flat, flat) is None
