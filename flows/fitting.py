@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from configs.vocabulary import COVERS
 from detect.auto import fit_change
-from detect.normalise import fit_radiometry
+from detect.normalise import Radiometry, apply_radiometry, fit_radiometry
 from detect.score import halo_px
 from flows.tilejob import STATE_CLASSES, States
 from models.features import HALO
 from models.landcover import LandcoverState
-from models.samples import SampleTable, cap_samples, draw_samples
+from models.samples import SampleTable, cap_samples, draw_samples, join_dates
 from models.training import fit_landcover
 from tiles.block import Block
 from tiles.coregister import Registration, estimate_registration
@@ -152,24 +152,36 @@ def _fitted(context: "StageContext", registration: Registration) -> States:
     )
     for note in change.notes:
         log.info("%s", note)
-    return States(registration, radiometry, change, _landcover(context, blocks))
+    landcover = _landcover(context, blocks, radiometry)
+    return States(registration, radiometry, change, landcover)
 
 
-def _landcover(context: "StageContext", blocks: Sequence[Block]) -> LandcoverState:
-    """Fit the forest on the run's own land-use map; without a map it knows nothing."""
+def _landcover(
+    context: "StageContext", blocks: Sequence[Block], radiometry: Radiometry
+) -> LandcoverState:
+    """Fit the forest on the run's own land-use map; without a map it knows nothing.
+
+    It learns from both dates: most of the map still holds at the later one, and a forest that saw
+    one season only takes the crops of another for something else. Where the map is outdated the
+    cleaning of the samples drops it.
+    """
     config, plan = context.config, context.plan
     settings = config.landcover
     landuse = _landuse(context) if settings.enabled else None
-    tables: list[SampleTable] = []
+    tables: tuple[list[SampleTable], list[SampleTable]] = ([], [])
     for block in blocks:
         labels = (
             np.zeros(block.extent.shape, np.int16)
             if landuse is None
             else _label_cell(landuse, context, block.extent)
         )
-        tables.append(draw_samples(block, labels, erode_px=settings.erode_px, seed=config.seed))
+        later = replace(block, before=apply_radiometry(block, radiometry).after)
+        for date, image in enumerate((block, later)):
+            tables[date].append(
+                draw_samples(image, labels, erode_px=settings.erode_px, seed=config.seed)
+            )
     return fit_landcover(
-        cap_samples(tables, settings.samples_per_class, config.seed),
+        join_dates([cap_samples(t, settings.samples_per_class, config.seed) for t in tables]),
         classes=COVERS,
         bands=plan.bands,
         trees=settings.trees,

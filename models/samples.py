@@ -12,7 +12,7 @@ from models.features import HALO, feature_names, features_at
 from tiles.block import Block
 from tiles.grid import CELL, splitmix64
 
-__all__ = ["SampleTable", "blocked_folds", "cap_samples", "draw_samples"]
+__all__ = ["SampleTable", "blocked_folds", "cap_samples", "draw_samples", "join_dates"]
 
 SMALLEST_BLOCK = 32
 """Side in pixels below which spatial blocks are not cut further."""
@@ -20,7 +20,7 @@ SMALLEST_BLOCK = 32
 
 @dataclass(frozen=True)
 class SampleTable:
-    """Labelled pixels, sorted by (row, col), each pixel once.
+    """Labelled pixels, sorted by (row, col), each pixel once a date.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class SampleTable:
     labels : ndarray of int16, shape (n,)
         Label from 1.
     X : ndarray of float32, shape (n, f)
-        Features of the pixel on the before image.
+        Features of the pixel on the image it was drawn from.
     names : tuple of str, length f
         Names of the features.
     """
@@ -145,6 +145,25 @@ def cap_samples(
         joined = joined.take(_smallest(joined.rows, joined.cols, group, per_cell_cap, seed))
     group = joined.labels.astype(np.int64)
     return joined.take(_smallest(joined.rows, joined.cols, group, per_class, seed))
+
+
+def join_dates(tables: Sequence[SampleTable]) -> SampleTable:
+    """Return the samples of several dates in one table, sorted by (row, col, date).
+
+    Parameters
+    ----------
+    tables : sequence of SampleTable
+        One per date, in order, with the same features.
+    """
+    date = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
+    joined = SampleTable(
+        np.concatenate([t.rows for t in tables]),
+        np.concatenate([t.cols for t in tables]),
+        np.concatenate([t.labels for t in tables]),
+        np.concatenate([t.X for t in tables]),
+        tables[0].names,
+    )
+    return joined.take(np.lexsort((date, joined.cols, joined.rows)))
 
 
 def blocked_folds(

@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from configs.errors import InputError
 from models.features import HALO
-from models.samples import SampleTable, blocked_folds, cap_samples, draw_samples
+from models.samples import SampleTable, blocked_folds, cap_samples, draw_samples, join_dates
 from tiles.grid import CELL, Extent
 
 
@@ -112,3 +112,19 @@ def test_the_landscape_is_mixed_along_borders(landscape):
     """The scene of these tests is not trivially pure."""
     edges = ndimage.maximum_filter(landscape.parcels, 3) != landscape.parcels
     assert 0.1 < edges.mean() < 0.6
+
+
+def test_the_dates_of_a_pixel_stay_apart() -> None:
+    def table(rows: list[int], value: float) -> SampleTable:
+        n = len(rows)
+        return SampleTable(
+            np.array(rows, np.int64),
+            np.zeros(n, np.int64),
+            np.ones(n, np.int16),
+            np.full((n, 1), value, np.float32),
+            ("a",),
+        )
+
+    joined = join_dates([table([1, 5], 0.0), table([1, 3], 1.0)])
+    assert joined.rows.tolist() == [1, 1, 3, 5]
+    assert joined.X[:, 0].tolist() == [0.0, 1.0, 1.0, 0.0]
