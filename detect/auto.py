@@ -109,6 +109,12 @@ def fit_change(
     InputError
         If the method is not known or an index lacks its bands.
     """
+    if method not in ("auto", "cva", "irmad") and not method.startswith("index:"):
+        raise InputError(
+            f"there is no method {method!r}",
+            "detection.method",
+            "use auto, cva, irmad or index:NAME",
+        )
     state = ChangeState(
         method,
         sensitivity,
@@ -130,11 +136,7 @@ def fit_change(
         return _fit_irmad(pixels, state)
     if method == "cva":
         return _fit_vector(pixels, state)
-    if method.startswith("index:"):
-        return _fit_index(pixels, state, wavelengths)
-    raise InputError(
-        f"there is no method {method!r}", "detection.method", "use auto, cva, irmad or index:NAME"
-    )
+    return _fit_index(pixels, state, wavelengths)
 
 
 def _noted(state: ChangeState, *notes: str) -> ChangeState:
@@ -246,7 +248,7 @@ def _trusted_mad(
     calibration = calibrate(pixels, replace(state, mad=mad, mad_unit=1.0))
     threshold = calibration.threshold(mad.offset.size)
     share = calibration.share_up_to(float(np.sqrt(chdtri(mad.offset.size, 0.05))))
-    medians = threshold * calibration.steps / max(calibration.median * calibration.steps, 1.0)
+    medians = threshold / max(calibration.median, 1 / calibration.steps)
     facts = (
         f"{100 * share:.0f} % of the pixels agree with its no-change distribution "
         f"(limit {100 * GAUSSIAN_SHARE:.0f} %), threshold at {medians:.1f} medians "

@@ -171,12 +171,12 @@ def _fit_one_way(
     prediction = fit_prediction(design, target)
     residual = sample_residuals(design, target, prediction)
     mix = np.diag(weight.astype(np.float64))
-    if whitening and len(visible) > 1:
+    whitened = whitening > 0 and len(visible) > 1
+    if whitened:
         mix = weight[:, None] * _whitening(residual, visible, whitening)
     length = np.sqrt(np.sum(affine_map(residual, mix, np.zeros(weight.size)) ** 2, axis=1))
     cap = CAP_MEDIANS * max(float(np.median(length)), MEDIAN_FLOOR)
-    whitened = mix.astype(np.float32) if whitening and len(visible) > 1 else None
-    return OneWay(prediction, weight, whitened, cap)
+    return OneWay(prediction, weight, mix.astype(np.float32) if whitened else None, cap)
 
 
 def _designs(

@@ -38,7 +38,6 @@ SMOOTHING_MIN_PX = 0.7
 CLIP = (-6.0, 10.0)
 """Range of robust scores: keeps clouds and saturated pixels from ruling a window."""
 
-
 RESOLVED = 1e-6
 """Spread relative to the centre below which a band counts as constant (rounding of float32)."""
 

@@ -171,16 +171,9 @@ def patch_table(
     import geopandas as gpd
 
     geometry = outlines(components, grid)
-    n = len(geometry)
+    n, unknown = len(geometry), change_type("unknown")
     anchors = zip(components.anchor_row.tolist(), components.anchor_col.tolist(), strict=True)
-    points = shapely.get_coordinates(shapely.point_on_surface(geometry)).reshape(n, 2)
-    lonlat = to_cgcs2000(points, grid.crs) if n else points
-    if not np.isfinite(lonlat).all():
-        raise InputError(
-            f"pixels lie outside the area of {grid.crs}",
-            "patch_table(components, grid)",
-            "check the CRS of the images: their coordinates have no longitude and latitude",
-        )
+    lonlat = _inner_points(geometry, grid)
     scored = components.stats.pixels - components.filled
     area_dm2 = np.floor(ellipsoidal_area(geometry, grid.crs) * DM2_PER_M2 + 0.5)
     columns: dict[str, Any] = {
@@ -192,13 +185,14 @@ def patch_table(
         "anchor_col": components.anchor_col,
         "n_pixels": components.stats.pixels,
         "area_dm2": area_dm2.astype(np.int64),
-        "before_from": _texts([before[0]] * n),
-        "before_to": _texts([before[1]] * n),
-        "after_from": _texts([after[0]] * n),
-        "after_to": _texts([after[1]] * n),
-        "change_type": _texts(["unknown"] * n),
-        "tblx": _texts([change_type("unknown").tblx] * n),
-        "use": _texts([change_type("unknown").use] * n),
+        **{
+            f"{name}_{end}": _texts([day] * n)
+            for name, days in (("before", before), ("after", after))
+            for end, day in zip(("from", "to"), days, strict=True)
+        },
+        "change_type": _texts([unknown.code] * n),
+        "tblx": _texts([unknown.tblx] * n),
+        "use": _texts([unknown.use] * n),
         "confidence": np.full(n, -1, np.int16),
         "magnitude": components.stats.score_sum / scored,
         "from_cover": _texts([""] * n),
@@ -209,6 +203,19 @@ def patch_table(
     }
     table = gpd.GeoDataFrame(columns, geometry=geometry, crs=grid.crs)
     return table if classes is None else with_classes(table, classes)
+
+
+def _inner_points(geometry: NDArray[np.object_], grid: AnalysisGrid) -> NDArray[np.float64]:
+    """Return longitude, latitude of a point inside each outline."""
+    points = shapely.get_coordinates(shapely.point_on_surface(geometry)).reshape(-1, 2)
+    lonlat = to_cgcs2000(points, grid.crs) if len(points) else points
+    if not np.isfinite(lonlat).all():
+        raise InputError(
+            f"pixels lie outside the area of {grid.crs}",
+            "patch_table(components, grid)",
+            "check the CRS of the images: their coordinates have no longitude and latitude",
+        )
+    return lonlat
 
 
 def _texts(values: list[Any]) -> NDArray[np.object_]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.sample import affine_map, column_medians, weighted_covariance
+from detect.sample import affine_map, robust_spread, weighted_covariance
 
 __all__ = ["Prediction", "fit_prediction", "sample_residuals"]
 
@@ -25,9 +25,6 @@ RIDGE = 1e-3
 
 SCALE_FLOOR = 1e-2
 """Smallest residual scale, in robust scores: (nearly) identical images stay unchanged."""
-
-MAD_TO_SIGMA = 1.4826
-"""Standard deviation of a Gaussian in units of its median absolute deviation."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +61,14 @@ def fit_prediction(design: NDArray[np.float64], target: NDArray[np.float64]) -> 
     """
     columns = design.shape[1]
     joint = np.hstack([design, target])
-    weight = np.ones(joint.shape[0])
+    weight, nothing = np.ones(joint.shape[0]), np.zeros(target.shape[1])
     for _ in range(ITERATIONS):
         mean, covariance = weighted_covariance(joint, weight)
         moment = covariance[:columns, :columns] + RIDGE * np.eye(columns)
         slopes = np.linalg.solve(moment, covariance[:columns, columns:]).T
         intercept = mean[columns:] - np.sum(slopes * mean[:columns], axis=1)
         residual = affine_map(joint, np.hstack([-slopes, np.eye(target.shape[1])]), -intercept)
-        scale = np.maximum(MAD_TO_SIGMA * column_medians(np.abs(residual)), SCALE_FLOOR)
+        scale = np.maximum(robust_spread(residual, nothing), SCALE_FLOOR)
         weight = 1.0 / (1.0 + np.mean((residual / scale) ** 2, axis=1) / CAUCHY**2)
     coefficients = np.hstack([slopes, intercept[:, None]]).astype(np.float32)
     return Prediction(coefficients, (1.0 / scale).astype(np.float32))

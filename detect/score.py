@@ -25,8 +25,8 @@ __all__ = ["STRONG", "ChangeState", "Scores", "change_statistic", "halo_px", "sc
 STRONG = 10_000
 """Quantised score of the strong threshold."""
 
-PANEL = (256, 1024)
-"""Rows and columns scored at a time: keeps planes near the cache and memory flat."""
+PANEL = (320, 1280)
+"""Most rows and columns scored at a time: keeps planes near the cache and memory flat."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def halo_px(method: str, pixel_m: float) -> int:
     """
     if method == "auto":
         return max(evidence_halo(pixel_m), vector_halo(pixel_m)) + edge_radius(pixel_m)
-    return 0 if method == "irmad" else vector_halo(pixel_m)
+    return vector_halo(pixel_m)
 
 
 def score_block(block: Block, state: ChangeState) -> Scores:
@@ -162,11 +162,15 @@ def score_block(block: Block, state: ChangeState) -> Scores:
     return Scores(score, (score >= state.weak) & inside, (score >= state.strong) & inside)
 
 
-def _panels(core: Extent) -> Iterator[Extent]:
-    """Yield the parts of a core that are scored at a time."""
-    for row in range(core.row0, core.row1, PANEL[0]):
-        for col in range(core.col0, core.col1, PANEL[1]):
-            yield Extent(row, col, row + PANEL[0], col + PANEL[1]).intersect(core)
+def _panels(area: Extent) -> Iterator[Extent]:
+    """Yield the parts of an area that are scored at a time, of about equal size."""
+    rows, cols = (
+        -(-length // -(-length // most)) if length > 0 else 1
+        for length, most in zip(area.shape, PANEL, strict=True)
+    )
+    for row in range(area.row0, area.row1, rows):
+        for col in range(area.col0, area.col1, cols):
+            yield Extent(row, col, row + rows, col + cols).intersect(area)
 
 
 def cut_block(block: Block, core: Extent, halo: int) -> Block:

@@ -93,25 +93,15 @@ def fit_landcover(
     notes: list[str] = []
     samples = _learnable(samples, classes, notes)
     y = samples.labels.astype(np.int64) - 1
+    fold = blocked_folds(samples.rows, samples.cols, folds=folds, seed=seed)
+    if len(y) and not fold.any():
+        notes.append("all samples lie in one block: no accuracy, no cleaning")
+    size = (max(15, trees // 4), max_depth, seed)
+    keep, held_out = _cleaned(samples, y, fold, len(classes), size, clean=clean)
     forest = Forest.empty(len(names), len(classes))
-    keep = np.ones(len(y), np.bool_)
-    held_out = np.zeros((len(y), len(classes)), np.int32)
     if len(y):
-        fold = blocked_folds(samples.rows, samples.cols, folds=folds, seed=seed)
-        size = (max(15, trees // 4), max_depth, seed)
-        if not fold.any():
-            notes.append("all samples lie in one block: no accuracy, no cleaning")
-        elif clean:
-            keep = ~contradicted(_out_of_fold(samples, y, keep, fold, len(classes), size), y)
-        held_out = _out_of_fold(samples, y, keep, fold, len(classes), size)
-        forest = grow_forest(
-            samples.X[keep],
-            y[keep],
-            n_classes=len(classes),
-            trees=trees,
-            depth=max_depth,
-            seed=seed,
-        )
+        grown = {"n_classes": len(classes), "trees": trees, "depth": max_depth, "seed": seed}
+        forest = grow_forest(samples.X[keep], y[keep], **grown)
     kept_only, whole = _matrix(held_out, y, keep), _matrix(held_out, y, np.ones_like(keep))
     state = LandcoverState(
         classes=classes,
@@ -130,6 +120,22 @@ def fit_landcover(
     )
     log.info("land cover: %d of %d samples kept, F1 %s", keep.sum(), len(y), state.macro_f1)
     return state
+
+
+def _cleaned(
+    samples: SampleTable,
+    y: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    n_classes: int,
+    size: tuple[int, int, int],
+    *,
+    clean: bool,
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Return which samples are kept, and the votes of forests that did not see them."""
+    keep = np.ones(len(y), np.bool_)
+    if clean and fold.any():
+        keep = ~contradicted(_out_of_fold(samples, y, keep, fold, n_classes, size), y)
+    return keep, _out_of_fold(samples, y, keep, fold, n_classes, size)
 
 
 def contradicted(
@@ -280,7 +286,7 @@ def _out_of_fold(
     """Return votes of forests grown on the kept samples of the other folds."""
     trees, depth, seed = size
     counts = np.zeros((len(y), n_classes), np.int32)
-    for number in range(int(fold.max()) + 1):
+    for number in np.unique(fold).tolist():
         held, rest = fold == number, np.flatnonzero((fold != number) & keep)
         if not held.any() or not len(rest):
             continue

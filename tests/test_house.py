@@ -76,7 +76,8 @@ def test_help_loads_no_heavy_library():
     code = (
         "import sys\n"
         "from flows.cli.app import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.argv = ['tuban', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = ['rasterio', 'numba', 'sklearn', 'prefect', 'geopandas', 'pandas', 'distributed',"
         " 'shapely', 'numpy', 'sqlalchemy']\n"
         "print([m for m in heavy if m in sys.modules], file=sys.stderr)\n"

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["box_means", "box_row", "fir_smooth", "product_row"]
+__all__ = ["box_means", "box_row", "fir_smooth", "product_rows"]
 
 
 @njit(nogil=True, cache=True)
@@ -122,23 +122,36 @@ def box_row(
 
 
 @njit(nogil=True, cache=True)
-def product_row(
+def product_rows(
     first: NDArray[np.float32],  # (y, x), zero where not valid
     second: NDArray[np.float32],  # (y, x), zero where not valid
     y: int,
     radius: int,
-    padded: NDArray[np.float32],  # (x + 2 radius,), scratch, zero in its first and last `radius`
-    target: NDArray[np.float32],  # (x,), written
+    nothing: NDArray[np.float32],  # (x,), zeros
+    padded: NDArray[np.float32],  # (3, x + 2 radius), scratch, zero in the outer `radius` columns
+    out: NDArray[np.float32],  # (3, x), written
 ) -> None:
-    """Write one row of the sums of first × second over square windows."""
+    """Write one row of the sums of first², second² and first × second over square windows."""
     height, width = first.shape
-    middle = padded[radius : radius + width]
-    middle[:] = np.float32(0)
-    for k in range(max(0, y - radius), min(height, y + radius + 1)):
-        a, b = first[k], second[k]
+    xx = padded[0, radius : radius + width]
+    yy = padded[1, radius : radius + width]
+    xy = padded[2, radius : radius + width]
+    for x in range(width):
+        xx[x], yy[x], xy[x] = nothing[x], nothing[x], nothing[x]
+    k = y - radius
+    while k <= y + radius:
+        more = k + 1 <= y + radius and 0 <= k + 1 < height
+        a = first[k] if 0 <= k < height else nothing
+        b = second[k] if 0 <= k < height else nothing
+        c = first[k + 1] if more else nothing
+        d = second[k + 1] if more else nothing
         for x in range(width):
-            middle[x] += a[x] * b[x]
-    _sum_along(padded, radius, target)
+            xx[x] += a[x] * a[x] + c[x] * c[x]
+            yy[x] += b[x] * b[x] + d[x] * d[x]
+            xy[x] += a[x] * b[x] + c[x] * d[x]
+        k += 2
+    for i in range(3):
+        _sum_along(padded[i], radius, out[i])
 
 
 @njit(nogil=True, cache=True)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detect.kernels.smooth import box_row, product_row
+from detect.kernels.smooth import box_row, product_rows
 
 __all__ = ["lost_correlation", "window_variance"]
 
@@ -51,21 +51,16 @@ def lost_correlation(
 ) -> None:
     """Write how far two dates fail to correlate in a window."""
     height, width = inverse_count.shape
-    padded = np.zeros(width + 2 * radius, np.float32)
-    xx, yy, xy = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
-    share = np.float32(1.0 / chosen.size)
-    none = np.float32(0)
+    nothing = np.zeros(width, np.float32)
+    padded = np.zeros((3, width + 2 * radius), np.float32)
+    sums = np.empty((3, width), np.float32)
+    share, none = np.float32(1.0 / chosen.size), np.float32(0)
     for y in range(height):
         target, inverse = out[y], inverse_count[y]
         target[:] = none
         for b in chosen:
-            product_row(first[b], first[b], y, radius, padded, xx)
-            product_row(second[b], second[b], y, radius, padded, yy)
-            product_row(first[b], second[b], y, radius, padded, xy)
+            product_rows(first[b], second[b], y, radius, nothing, padded, sums)
+            xx, yy, xy = sums[0], sums[1], sums[2]
             u, v = first_means[b, y], second_means[b, y]
             for x in range(width):
                 var_u = max(xx[x] * inverse[x] - u[x] * u[x], none) + floor
