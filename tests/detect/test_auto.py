@@ -5,7 +5,8 @@ import pytest
 
 from configs.errors import InputError
 from detect.auto import ChangeState, fit_change, halo_px, score_block
-from tests.detect.invented import SIX, block_of, cells_of, changed_pair, landscape
+from tests.detect.invented import SIX, block_of, cells_of, changed_pair, cut, landscape
+from tiles.grid import Extent
 from tiles.state import load_states, save_states, state_hash
 
 METHODS = ("auto", "cva", "irmad", "index:NDVI")
@@ -84,9 +85,12 @@ def test_identical_dates_are_told_and_give_no_change(method):
     assert not score_block(block, state).score.any()
     later = before.copy()
     later[:, 30:40, 30:40] += 1
-    scores = score_block(block_of(before, later, halo=20), state)
+    whole = block_of(before, later, halo=20)
+    scores = score_block(whole, state)
     assert scores.strong[33:37, 33:37].all()
     assert not scores.weak[:20].any()
+    half = cut(whole, Extent(35, 0, 90, 90), halo_px(method, 10.0))
+    assert score_block(half, state).score.tobytes() == scores.score[35:].tobytes()
 
 
 def test_a_change_on_noiseless_dates_is_found():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import convolve1d, uniform_filter
 
-from detect.kernels.smooth import box_means, box_row, fir_smooth, product_row
+from detect.kernels.smooth import box_means, box_row, fir_smooth, product_rows
 from detect.kernels.windows import lost_correlation, window_variance
 
 
@@ -62,16 +62,16 @@ def test_windows_have_the_same_bits_wherever_the_array_begins(radius, row, col, 
 
 def test_rows_of_sums_and_products():
     first, second = random_plane((12, 15)), random_plane((12, 15), 1)
-    nothing, padded = np.zeros(15, np.float32), np.zeros(15 + 4, np.float32)
-    sums, products = np.empty(15, np.float32), np.empty(15, np.float32)
+    nothing, padded = np.zeros(15, np.float32), np.zeros((4, 15 + 4), np.float32)
+    sums, products = np.empty(15, np.float32), np.empty((3, 15), np.float32)
     for y in range(12):
-        box_row(first, y, 2, nothing, padded, sums)
-        product_row(first, second, y, 2, padded, products)
-        wanted = 25 * uniform_filter(first.astype(np.float64), 5, mode="constant")[y]
-        np.testing.assert_allclose(sums, wanted, atol=1e-5)
-        both = (first * second).astype(np.float64)
-        wanted = 25 * uniform_filter(both, 5, mode="constant")[y]
-        np.testing.assert_allclose(products, wanted, atol=1e-5)
+        box_row(first, y, 2, nothing, padded[3], sums)
+        product_rows(first, second, y, 2, nothing, padded[:3], products)
+        found = [sums, *products]
+        planes = [first, first * first, second * second, first * second]
+        for row, plane in zip(found, planes, strict=True):
+            wanted = 25 * uniform_filter(plane.astype(np.float64), 5, mode="constant")[y]
+            np.testing.assert_allclose(row, wanted, atol=1e-5)
 
 
 @pytest.fixture
