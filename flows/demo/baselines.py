@@ -82,25 +82,33 @@ def _clue_f1(changed: NDArray[np.bool_], scene: Scenery) -> float:
     ).reshape(len(changes) + 1, count + 1)
     pixel = frame.pixel_m**2
     areas = np.array([c.geometry.area for c in changes])
-    result = match(table[1:][:, large] * pixel, areas, sizes[large] * pixel)
+    shared = (table[1:][:, large] * pixel).astype(np.float64)
+    result = match(shared, areas, (sizes[large] * pixel).astype(np.float64))
     return f1(result.recall(areas), result.precision())
 
 
 def _otsu(magnitude: NDArray[np.float32], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray((magnitude > threshold_otsu(magnitude[usable])) & usable)
+    limit = float(threshold_otsu(magnitude[usable]))  # type: ignore[no-untyped-call]
+    return np.asarray((magnitude > limit) & usable)
 
 
 def _centroids(
     image: NDArray[np.float32], label: NDArray[np.int16], train: NDArray[np.bool_], classes: int
 ) -> NDArray[np.float32]:
-    sums = [image[:, train & (label == k)].mean(axis=1) for k in range(1, classes + 1)]
-    return np.stack(sums)
+    """Return the mean spectrum of each class; out of reach where a class has no pixel."""
+    centroids = np.full((classes, len(image)), 1e3, np.float32)
+    for k in range(1, classes + 1):
+        own = train & (label == k)
+        if own.any():
+            centroids[k - 1] = image[:, own].mean(axis=1)
+    return centroids
 
 
 def _nearest(image: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int16]:
     flat = image.reshape(len(image), -1).T
     distance = (centroids**2).sum(axis=1) - 2 * flat @ centroids.T
-    return (distance.argmin(axis=1) + 1).astype(np.int16).reshape(image.shape[1:])
+    nearest = distance.argmin(axis=1) + 1
+    return np.asarray(nearest.reshape(image.shape[1:]), np.int16)
 
 
 def _macro_f1(

@@ -6,6 +6,7 @@ dates; crops, brightness, haze, gain, clouds and the pointing of the sensor do n
 """
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import rasterio
 import rasterio.features
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.warp import Resampling, calculate_default_transform, reproject
+from rasterio.warp import Resampling, reproject, transform_bounds
 from scipy import ndimage
 
 from flows.demo.changes import Change
@@ -303,9 +304,9 @@ def _deliver_in(path: Path, crs: str) -> None:
         data, profile = source.read(1), source.profile
         bounds, step = source.bounds, source.transform.a
     is_mask = profile["nodata"] is None
-    target, width, height = calculate_default_transform(
-        profile["crs"], crs, profile["width"], profile["height"], *bounds, resolution=step
-    )
+    west, south, east, north = transform_bounds(profile["crs"], crs, *bounds)
+    target = Affine(step, 0, west, 0, -step, north)
+    width, height = math.ceil((east - west) / step), math.ceil((north - south) / step)
     moved = np.zeros((height, width), data.dtype)
     reproject(
         data, moved, src_transform=profile["transform"], src_crs=profile["crs"],

@@ -150,6 +150,12 @@ def _tracts(frame: Frame, rng: np.random.Generator) -> tuple[list[Points], list[
     return tracts, roads, angle
 
 
+PLAIN_SHARES = {"orchard": 0.07, "facility": 0.035, "ponds": 0.03, "wood": 0.04, "grass": 0.015,
+                "vacant": 0.012, "bare": 0.012}  # fmt: skip
+HILL_SHARES = {"forest": 0.52, "shrub": 0.14, "grass": 0.12, "orchard": 0.07, "terrace": 0.07,
+               "mine": 0.03, "bare": 0.04}  # fmt: skip
+
+
 def _kinds(frame: Frame, centres: Points, areas: Points, rng: np.random.Generator) -> list[str]:
     """Give every tract a kind: hill in one corner, a town, villages, plain elsewhere."""
     size, (cx, cy) = frame.size_m, frame.centre
@@ -167,7 +173,8 @@ def _kinds(frame: Frame, centres: Points, areas: Points, rng: np.random.Generato
     edge = near[~within]
     kinds[edge[: max(2, int(0.008 * size**2 / 9e4))]] = "industry"
 
-    spacing, chosen = 1500.0, []
+    spacing = 1500.0
+    chosen: list[int] = []
     for i in rng.permutation(len(centres)):
         if kinds[i] == "plain" and all(
             np.hypot(*(centres[i] - centres[j])) > spacing for j in chosen
@@ -176,32 +183,8 @@ def _kinds(frame: Frame, centres: Points, areas: Points, rng: np.random.Generato
             kinds[i] = "village"
     plain = rng.permutation(np.flatnonzero(kinds == "plain"))
     hill = rng.permutation(np.flatnonzero(kinds == "hill"))
-    _deal(
-        kinds,
-        plain,
-        {
-            "orchard": 0.07,
-            "facility": 0.035,
-            "ponds": 0.03,
-            "wood": 0.04,
-            "grass": 0.015,
-            "vacant": 0.012,
-            "bare": 0.012,
-        },
-    )
-    _deal(
-        kinds,
-        hill,
-        {
-            "forest": 0.52,
-            "shrub": 0.14,
-            "grass": 0.12,
-            "orchard": 0.07,
-            "terrace": 0.07,
-            "mine": 0.03,
-            "bare": 0.04,
-        },
-    )
+    _deal(kinds, plain, PLAIN_SHARES)
+    _deal(kinds, hill, HILL_SHARES)
     kinds[plain[-1]] = "solar"
     return [str(k) for k in kinds]
 

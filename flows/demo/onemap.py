@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from configs.vocabulary import land_class
 from flows.demo.imagery import Scenery
@@ -50,8 +51,9 @@ def to_layer_crs(table: gpd.GeoDataFrame, crs: str = LAYER_CRS) -> gpd.GeoDataFr
     change = transformer(str(table.crs), crs)
     digits = 9 if crs == "EPSG:4490" else 3
 
-    def move(xy: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        return np.round(np.column_stack(change.transform(xy[:, 0], xy[:, 1])), digits)
+    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        moved_xy = np.column_stack(change.transform(xy[:, 0], xy[:, 1]))
+        return np.asarray(np.round(moved_xy, digits))
 
     moved = shapely.transform(table.geometry.to_numpy(), move)
     return gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=moved, crs=crs)
@@ -60,7 +62,7 @@ def to_layer_crs(table: gpd.GeoDataFrame, crs: str = LAYER_CRS) -> gpd.GeoDataFr
 def _codes(scene: Scenery) -> list[str]:
     """Return land classes as surveyed: a share of the polygons away from changes is wrong."""
     land, rng = scene.land, np.random.default_rng([scene.seed, 30])
-    codes = land["code"].to_list()
+    codes = [str(code) for code in land["code"]]
     changed = shapely.union_all([c.geometry for c in scene.changes])
     open_land = shapely.distance(land.geometry.to_numpy(), changed) > 60
     can = np.array([code in WRONG for code in codes]) & open_land

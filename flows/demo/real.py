@@ -51,7 +51,7 @@ before: {{scenes: [before], date: {before}, mask: before/mask.tif}}
 after: {{scenes: [after], date: {after}, mask: after/mask.tif}}
 sensor: sentinel2
 layers: LAYERS.yaml
-detection: {sensitivity: high}
+detection: {{sensitivity: high}}
 """
 
 LAYERS = """# Land use made from the tree-cover raster of 2018; there are no papers for this place.

@@ -126,7 +126,6 @@ LOOKS: dict[str, Look] = {
     "river": _steady("water", "river", spread=0.02, texture=0.03),
     "lake": _steady("water", "lake", spread=0.02, texture=0.03),
     "pond": _steady("water", "pond", spread=0.10, texture=0.04),
-    "ditch": _steady("", "grass", texture=0.05),
     "village": _steady("built", *_VILLAGE, cell_m=10, texture=0.10),
     "town": _steady("built", *_TOWN, cell_m=15, texture=0.10),
     "industry": _steady("built", *_INDUSTRY, cell_m=45, texture=0.06),
