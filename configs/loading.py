@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,8 +33,14 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _LineLoader(yaml.SafeLoader):
-    """Safe loader that refuses a key given twice."""
+if TYPE_CHECKING:
+    _SafeLoader = yaml.SafeLoader
+else:
+    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _LineLoader(_SafeLoader):
+    """Safe loader, the fast one where it is there, that refuses a key given twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -70,8 +76,7 @@ def load_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_LineLoader)
-        data = yaml.load(text, Loader=_LineLoader)
+        node, data = _parsed(text)
     except FileNotFoundError as error:
         raise ConfigError(
             "the file does not exist", str(path), "check the path; `tuban init` writes a template"
@@ -89,6 +94,16 @@ def load_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     if node is not None:
         _collect_lines(node, (), lines)
     return data, lines
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return the node tree of a text and the plain values made of it."""
+    loader = _LineLoader(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _collect_lines(node: yaml.Node, at: Location, lines: dict[Location, int]) -> None:
