@@ -143,10 +143,13 @@ async def _end(cluster: Any, threads: bool) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own remarks on dead workers out of the log: the dispatch reports them."""
-    loggers = [logging.getLogger(f"distributed.{n}") for n in ("scheduler", "nanny", "worker")]
+    wanted = {"distributed": logging.WARNING} | {
+        f"distributed.{name}": logging.CRITICAL for name in ("scheduler", "nanny", "worker")
+    }
+    loggers = [logging.getLogger(name) for name in wanted]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+    for logger, level in zip(loggers, wanted.values(), strict=True):
+        logger.setLevel(level)
     try:
         yield
     finally:
