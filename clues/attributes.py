@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from clues.quality import report_rows
 from configs.errors import LayerError
 from configs.layers import SQUARE_METRES, FieldSpec
+from configs.problems import kind_name
 
 __all__ = [
     "find_column",
@@ -214,19 +215,12 @@ def read_fields(
             )
         is_number = spec.kind in ("number", "area")
         table[field] = pd.Series(parsed, dtype=float if is_number else object)
-        problem = f"cannot be read as {spec.kind}"
-        remedy = f"mend the value of {column}; until then it counts as unknown"
         bad = np.flatnonzero(wrong)
+        facts = {"kind": spec.kind, "kind_zh": kind_name(spec.kind), "column": str(column)}
+        found = values.to_numpy(dtype=object)[bad]
         report.append(
             report_rows(
-                name,
-                rows[bad],
-                None,
-                str(column),
-                values.to_numpy(dtype=object)[bad],
-                problem,
-                remedy,
-                "value unknown",
+                "unreadable_value", name, rows[bad], field=str(column), values=found, facts=facts
             )
         )
     return table, report

@@ -22,14 +22,12 @@ def add_classes(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
         table[column] = pd.Series(values, dtype=object)
     unknown = np.flatnonzero([classes[p] is None for p in pairs])
     return report_rows(
+        "unknown_class",
         spec.source.name,
         table["row"].to_numpy()[unknown],
-        None,
-        "code",
-        code.to_numpy(dtype=object)[unknown],
-        [f"not in the scheme {scheme.iloc[i]}" for i in unknown],
-        "check the code and `scheme:`; until then its land class counts as unknown",
-        "value unknown",
+        field="code",
+        values=code.to_numpy(dtype=object)[unknown],
+        facts=[{"scheme": scheme.iloc[i]} for i in unknown],
     )
 
 
@@ -41,14 +39,11 @@ def add_uses(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     table["use"] = pd.Series(codes, dtype=object)
     unknown = np.flatnonzero(table["use_text"].notna() & table["use"].isna())
     return report_rows(
+        "unknown_use",
         spec.source.name,
         table["row"].to_numpy()[unknown],
-        None,
-        "use",
-        table["use_text"].to_numpy(dtype=object)[unknown],
-        "no known use",
-        "write a use code or a land-class code; until then the use counts as unknown",
-        "value unknown",
+        field="use",
+        values=table["use_text"].to_numpy(dtype=object)[unknown],
     )
 
 

@@ -10,7 +10,7 @@ import pyproj
 import shapely
 
 from clues.attributes import read_fields
-from clues.quality import REPORT_COLUMNS, clean_geometries, report_rows, unique_keys
+from clues.quality import REPORT_COLUMNS, clean_geometries, geometry_report, unique_keys
 from clues.sources import open_source
 from configs.errors import LayerError
 from configs.layers import PatchSource, patch_fields
@@ -73,15 +73,8 @@ def load_patches(source: PatchSource, folder: Path, crs: str) -> tuple[Any, pd.D
         layer, patch_fields(), source.fields, source.units, {}, name=path.name, where=where
     )
     geometry, problems = clean_geometries(layer.geometry.to_crs(crs).to_numpy(), crs)
-    faulty = np.flatnonzero(problems != "")
     gone = shapely.is_missing(geometry)
-    effects = np.where(gone[faulty], "row left out", "repaired")
-    remedy = "mend the outline in the source"
-    report.append(
-        report_rows(
-            path.name, faulty + 1, None, "geometry", None, problems[faulty], remedy, effects
-        )
-    )
+    report.append(geometry_report(path.name, problems, geometry))
     _add_dates(table, source, where)
     _add_uses(table, source)
     keys = unique_keys("patch", table["id"].tolist(), table["row"].tolist(), geometry)

@@ -19,6 +19,7 @@ from clues.quality import (
     REPORT_COLUMNS,
     area_mismatches,
     clean_geometries,
+    geometry_report,
     overlapping_features,
     report_rows,
     unique_keys,
@@ -54,6 +55,10 @@ DOCUMENT_ROLES = (
     "reserve",
 )
 """Roles whose features are documents; one without geometry is kept as "not on the map"."""
+
+
+OVERLAP_CODES = {"approval": "repeated_approval", "supply": "repeated_supply"}
+"""What an overlap is called where it says more than that two outlines cross."""
 
 
 @dataclass(frozen=True)
@@ -221,18 +226,7 @@ def _read_source(spec: LayerSpec, crs: str) -> tuple[pd.DataFrame, pd.DataFrame]
     polygons = spec.role not in ANY_GEOMETRY
     projected = source.geometry.to_crs(crs).to_numpy()
     table["geometry"], problems = clean_geometries(projected, crs, polygons=polygons)
-    faulty = np.flatnonzero(problems != "")
-    left_out = shapely.is_missing(table["geometry"].to_numpy())[faulty]
-    for out, effect, remedy in (
-        (True, "row left out", "draw the feature; until then it is not on the map"),
-        (False, "repaired", "check the repaired outline and mend the source"),
-    ):
-        rows = faulty[left_out == out]
-        report.append(
-            report_rows(
-                spec.source.name, rows + 1, None, "geometry", None, problems[rows], remedy, effect
-            )
-        )
+    report.append(geometry_report(spec.source.name, problems, table["geometry"].to_numpy()))
     if spec.role == "landuse":
         report.append(add_classes(table, spec))
     if "use" in table:
@@ -247,15 +241,13 @@ def _doubles(table: pd.DataFrame) -> pd.DataFrame:
     double = table["key"].str.contains("#").to_numpy()
     rows = table[double]
     return report_rows(
-        "",
+        "double_id",
+        rows["source"].to_numpy(dtype=object),
         rows["row"].to_numpy(),
-        rows["key"].to_numpy(dtype=object),
-        "id",
-        rows["id"].to_numpy(dtype=object),
-        "the id stands more than once",
-        "give each feature its own id; it is told apart by #2, #3 …",
-        "listed",
-    ).assign(source=rows["source"].to_numpy())
+        keys=rows["key"].to_numpy(dtype=object),
+        field="id",
+        values=rows["id"].to_numpy(dtype=object),
+    )
 
 
 def _checks(role: str, specs: tuple[LayerSpec, ...], table: Any, crs: str) -> list[pd.DataFrame]:
@@ -267,21 +259,21 @@ def _checks(role: str, specs: tuple[LayerSpec, ...], table: Any, crs: str) -> li
         drawn = ellipsoidal_area(geometry, crs)
         stated = table["area_m2"].to_numpy(dtype=float)
         wrong = area_mismatches(stated, drawn)
-        text = [f"stated {stated[i]:.2f} m², drawn {drawn[i]:.2f} m²" for i in wrong]
-        remedy = "check the outline, and the unit under `units:`"
-        reports.append(
-            report_rows(
-                "", rows[wrong], keys[wrong], "area_m2", stated[wrong], text, remedy, "listed"
-            ).assign(source=sources[wrong])
-        )
+        facts = [{"stated": f"{stated[i]:.2f}", "drawn": f"{drawn[i]:.2f}"} for i in wrong]
+        at = {"keys": keys[wrong], "field": "area_m2", "values": stated[wrong]}
+        reports.append(report_rows("area_differs", sources[wrong], rows[wrong], facts=facts, **at))
     if any(spec.no_overlap for spec in specs) and role not in ANY_GEOMETRY:
         first, second, area = overlapping_features(geometry, lambda g: ellipsoidal_area(g, crs))
-        text = [f"overlaps {keys[j]} by {a:.2f} m²" for j, a in zip(second, area, strict=True)]
-        remedy = "mend one of the two outlines, or find out why the place was granted twice"
+        both = zip(second, area, strict=True)
         reports.append(
             report_rows(
-                "", rows[first], keys[first], "geometry", None, text, remedy, "listed"
-            ).assign(source=sources[first])
+                OVERLAP_CODES.get(role, "overlap"),
+                sources[first],
+                rows[first],
+                keys=keys[first],
+                field="geometry",
+                facts=[{"other": keys[j], "area": f"{a:.2f}"} for j, a in both],
+            )
         )
     return reports
 

@@ -5,7 +5,7 @@ the remedy. A document is never dropped for a bad attribute: that would turn an 
 into "no approval". Its value becomes unknown; only rows that cannot be put on the map are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from configs.problems import problem, reason_name
+
 __all__ = [
     "DEGREE_GRID",
     "METRE_GRID",
     "REPORT_COLUMNS",
     "area_mismatches",
     "clean_geometries",
+    "geometry_report",
     "overlapping_features",
     "polygon_parts",
     "report_rows",
@@ -32,8 +35,27 @@ METRE_GRID = 0.001
 DEGREE_GRID = 1e-10
 """Coordinates in degrees are kept to about 0.01 mm, so that areas keep their 0.01 m²."""
 
-REPORT_COLUMNS = ["source", "row", "key", "field", "value", "problem", "remedy", "effect"]
+REPORT_COLUMNS = [
+    "source",
+    "row",
+    "key",
+    "field",
+    "value",
+    "problem",
+    "remedy",
+    "effect",
+    "code",
+    "problem_zh",
+    "remedy_zh",
+]
 """`effect` is one of: row left out, value unknown, repaired, listed."""
+
+GEOMETRY_CODES = {
+    "no geometry": "no_geometry",
+    "coordinates that are no numbers": "bad_coordinates",
+    "no area on the map": "no_area",
+}
+"""Code of what `clean_geometries` says, but for the reasons why an outline is invalid."""
 
 MIN_OVERLAP_M2 = 1.0
 """Overlaps within one layer below this come from digitising, not from the documents."""
@@ -45,22 +67,58 @@ POLYGON_TYPES = (3, 6)
 
 
 def report_rows(
-    source: str,
+    code: str,
+    source: Any,
     rows: NDArray[np.int64],
-    keys: NDArray[np.object_] | None,
-    field: str,
-    values: Any,
-    problem: Any,
-    remedy: str,
-    effect: Any,
+    *,
+    keys: NDArray[np.object_] | None = None,
+    field: Any = "",
+    values: Any = None,
+    facts: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Return report rows for the 1-based source `rows`; all but the names may be arrays."""
+    """Return report rows of one kind of defect.
+
+    Parameters
+    ----------
+    code : str
+        Kind of defect, see `configs.problems`.
+    source : str or ndarray of object, shape (n,)
+    rows : ndarray of int64, shape (n,)
+        Source rows from 1.
+    keys : ndarray of object, shape (n,), optional
+    field, values : scalar or array
+    facts : sequence of n mappings, or one mapping for all
+        What the sentences of the defect name.
+    """
+    kind = problem(code)
+    each = [facts or {}] * len(rows) if facts is None or isinstance(facts, Mapping) else facts
     frame = pd.DataFrame({"row": np.asarray(rows, np.int64)})
-    frame["source"], frame["key"] = source, None if keys is None else keys
+    frame["source"], frame["key"] = source, keys
     frame["field"], frame["value"] = field, values
-    frame["problem"], frame["remedy"], frame["effect"] = problem, remedy, effect
+    for column, sentence in (
+        ("problem", kind.problem.en),
+        ("remedy", kind.remedy.en),
+        ("problem_zh", kind.problem.zh),
+        ("remedy_zh", kind.remedy.zh),
+    ):
+        frame[column] = pd.Series([sentence.format(**f) for f in each], dtype=object)
+    frame["effect"], frame["code"] = kind.effect, code
     frame["value"] = frame["value"].map(lambda v: None if v is None else str(v)).astype(object)
     return frame[REPORT_COLUMNS]
+
+
+def geometry_report(
+    source: str, problems: NDArray[np.object_], geometries: NDArray[np.object_]
+) -> pd.DataFrame:
+    """Return report rows of what `clean_geometries` found, by source row."""
+    codes = np.array([GEOMETRY_CODES.get(p, "repaired_outline") for p in problems], dtype=object)
+    codes[shapely.is_missing(geometries) & (codes == "repaired_outline")] = "lost_outline"
+    frames = []
+    for code in (*GEOMETRY_CODES.values(), "lost_outline", "repaired_outline"):
+        rows = np.flatnonzero((codes == code) & (problems != ""))
+        facts = [{"reason": p, "reason_zh": reason_name(p)} for p in problems[rows]]
+        frames.append(report_rows(code, source, rows + 1, field="geometry", facts=facts))
+    return pd.concat(frames, ignore_index=True)
 
 
 def polygon_parts(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
