@@ -1,0 +1,86 @@
+"""What the pages say is true: links resolve, commands exist, examples run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.app import build_app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    p
+    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")]
+    if ".venv" not in p.parts
+)
+ROOMS = ("configs", "tiles", "detect", "models", "clues", "flows", "web")
+
+
+def code_blocks(page: Path, language: str = "") -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_resolve(page: Path):
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert not [link for link in local if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_named_is_built(page: Path):
+    named = set(
+        re.findall(r"(?:`|^)tuban ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    for name in sorted(named):
+        result = CliRunner().invoke(build_app(), [name, "--help"])
+        assert result.exit_code == 0, name
+        assert "from version" not in result.output, f"{name} is reserved for later"
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_make_targets_named_exist(name: str):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make ([a-z-]+)$", (ROOT / name).read_text(), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_both_languages_say_the_same_section_by_section():
+    counts = []
+    for name in ("README.md", "README.zh-CN.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        commands = re.findall(r"`tuban ([a-z]+ ?[a-z]*)", text)
+        counts.append((text.count("\n## "), sorted(set(commands)), len(code_blocks(ROOT / name))))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_example_of_each_room_runs(room: str):
+    page = ROOT / room / "README.md"
+    blocks = code_blocks(page, "python")
+    assert blocks or room == "web"
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_modules_named_in_a_room_exist(room: str):
+    page = ROOT / room / "README.md"
+    rows = [line for line in page.read_text(encoding="utf-8").split("\n") if line[:3] == "| `"]
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    for name in named:
+        assert list((ROOT / room).glob(name.rstrip("/"))), f"{room}/{name}"
+
+
+def test_the_how_to_begins_with_a_template_that_checks(tmp_path: Path):
+    result = CliRunner().invoke(build_app(), ["init", str(tmp_path / "my-county")])
+    assert result.exit_code == 0
+    made = sorted(p.name for p in (tmp_path / "my-county").iterdir())
+    assert made == ["LAYERS.yaml", "tuban.yaml"]
+    result = CliRunner().invoke(build_app(), ["check", str(tmp_path / "my-county/tuban.yaml")])
+    assert result.exit_code == 1
+    assert "before.tif" in result.output
