@@ -58,7 +58,7 @@ def lattice(rng: np.random.Generator, count: int, wander: float) -> Floats:
     cells = rng.permutation(n * n)[:count]
     grid = np.column_stack([cells % n, cells // n]).astype(np.float64)
     own = (grid + 0.5 + rng.uniform(-wander, wander, grid.shape)) * step
-    return own + (WEST, SOUTH)
+    return own + np.array([WEST, SOUTH])
 
 
 def layer(role: str, geometry: Any, **columns: Any) -> LayerTable:

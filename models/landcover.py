@@ -126,8 +126,8 @@ def classify(
     classes : sequence of str
         Covers in the order of the votes.
     shapes : DataFrame, optional
-        ``width_m`` and ``elongation`` per component, see `detect.patches.shape_facts`; none is linear
-        without them.
+        ``width_m`` and ``elongation`` per component, see `detect.patches.shape_facts`; no
+        component is linear without them.
     table : Transitions, optional
         Transition table; the shipped one by default.
 
