@@ -63,4 +63,4 @@ def _score(summary: dict[str, Any], truth: Path) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(demo)
+    app.command("demo")(demo)
