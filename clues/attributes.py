@@ -184,7 +184,8 @@ def read_fields(
     Returns
     -------
     table : DataFrame
-        One column per known field, `source` and `row` (from 1).
+        One column per known field, `source` and `row` (from 1); ``attrs["columns"]`` tells which
+        source field each was read from.
     report : list of DataFrame
         Unreadable values.
 
@@ -196,6 +197,7 @@ def read_fields(
     rows = np.arange(1, len(source) + 1)
     columns = [str(c) for c in source.columns if c != source.geometry.name]
     table, report = pd.DataFrame({"source": name, "row": rows}), []
+    found_in: dict[str, str] = {}
     for field, spec in known.items():
         if field in constants:
             values = pd.Series([constants[field]] * len(source), dtype=object)
@@ -206,6 +208,8 @@ def read_fields(
                 raise _missing_field(field, mapped.get(field, spec.aliases), columns, where)
             values = pd.Series([None] * len(source), dtype=object)
             values = values if column is None else source[column]
+        if column is not None:
+            found_in[field] = column
         parsed, wrong = _parse(values, spec, units.get(field, spec.unit))
         if spec.required and wrong.any() and all(v is None for v in parsed):
             raise LayerError(
@@ -217,12 +221,13 @@ def read_fields(
         table[field] = pd.Series(parsed, dtype=float if is_number else object)
         bad = np.flatnonzero(wrong)
         facts = {"kind": spec.kind, "kind_zh": kind_name(spec.kind), "column": str(column)}
-        found = values.to_numpy(dtype=object)[bad]
+        texts = values.to_numpy(dtype=object)[bad]
         report.append(
             report_rows(
-                "unreadable_value", name, rows[bad], field=str(column), values=found, facts=facts
+                "unreadable_value", name, rows[bad], field=str(column), values=texts, facts=facts
             )
         )
+    table.attrs["columns"] = found_in
     return table, report
 
 

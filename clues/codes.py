@@ -12,23 +12,24 @@ __all__ = ["add_classes", "add_right_kind", "add_uses"]
 
 def add_classes(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     """Add scheme, category, group, cover of the land-class codes; report unknown codes."""
-    scheme = table["scheme"].map(lambda s: s.lower() if s and s.lower() in SCHEMES else spec.scheme)
-    code = table["code"].map(lambda c: c.upper().zfill(4) if c and len(c) == 3 else c and c.upper())
+    scheme = [s.lower() if s and s.lower() in SCHEMES else spec.scheme for s in table["scheme"]]
+    code = [c.upper().zfill(4) if c and len(c) == 3 else c and c.upper() for c in table["code"]]
     pairs = list(zip(scheme, code, strict=True))
-    classes: dict[tuple[str, str], LandClass | None] = {p: land_class(*p) for p in set(pairs)}
-    table["scheme"], table["code"] = scheme.astype(object), code.astype(object)
+    classes: dict[tuple[str, str | None], LandClass | None] = {p: land_class(*p) for p in pairs}
+    table["scheme"], table["code"] = pd.Series(scheme, dtype=object), pd.Series(code, dtype=object)
     for column in ("category", "group", "cover"):
         values = [getattr(classes[p], column, None) for p in pairs]
         table[column] = pd.Series(values, dtype=object)
-    unknown = np.flatnonzero([classes[p] is None for p in pairs])
-    return report_rows(
-        "unknown_class",
-        spec.source.name,
-        table["row"].to_numpy()[unknown],
-        field="code",
-        values=code.to_numpy(dtype=object)[unknown],
-        facts=[{"scheme": scheme.iloc[i]} for i in unknown],
+    empty = np.flatnonzero([c is None for c in code])
+    unknown = np.flatnonzero([c is not None and classes[s, c] is None for s, c in pairs])
+    rows, name = table["row"].to_numpy(), spec.name
+    facts = [{"scheme": scheme[i]} for i in unknown]
+    codes = table["code"].to_numpy(dtype=object)[unknown]
+    reports = (
+        report_rows("value_missing", name, rows[empty], field="code", facts={"name": "code"}),
+        report_rows("unknown_class", name, rows[unknown], field="code", values=codes, facts=facts),
     )
+    return pd.concat(reports, ignore_index=True)
 
 
 def add_uses(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
@@ -40,7 +41,7 @@ def add_uses(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     unknown = np.flatnonzero(table["use_text"].notna() & table["use"].isna())
     return report_rows(
         "unknown_use",
-        spec.source.name,
+        spec.name,
         table["row"].to_numpy()[unknown],
         field="use",
         values=table["use_text"].to_numpy(dtype=object)[unknown],
@@ -49,7 +50,7 @@ def add_uses(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
 
 def add_right_kind(table: pd.DataFrame, spec: LayerSpec) -> None:
     """Make `kind` of mining rights ``mining`` or ``exploration``; a TKQ layer is the latter."""
-    name = f"{spec.source.stem} {spec.layer or ''}".upper()
+    name = f"{spec.name} {spec.layer or ''}".upper()
     usual = "exploration" if "TKQ" in name or "探矿" in name else "mining"
 
     def kind(text: str | None) -> str:

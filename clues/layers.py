@@ -15,6 +15,8 @@ import shapely
 
 from clues.attributes import read_fields
 from clues.codes import add_classes, add_right_kind, add_uses
+from clues.crs import crs_name
+from clues.postgis import database_fingerprint
 from clues.quality import (
     REPORT_COLUMNS,
     area_mismatches,
@@ -25,7 +27,7 @@ from clues.quality import (
     unique_keys,
 )
 from clues.sources import open_source
-from configs.layers import LayersFile, LayerSpec, Until, role_fields
+from configs.layers import FieldSpec, LayersFile, LayerSpec, PatchSource, Until, role_fields
 from configs.vocabulary import roles
 from tiles.files import fingerprint
 from tiles.geodesy import ellipsoidal_area
@@ -38,6 +40,7 @@ __all__ = [
     "build_onemap",
     "layers_fingerprint",
     "read_onemap",
+    "read_role",
 ]
 
 ANY_GEOMETRY = ("road_network", "lead")
@@ -78,6 +81,10 @@ class LayerTable:
         12 hex digits over the bytes of the sources and how they are read.
     complete : bool or date
         Whether absence from the layer means that there is none; a date: up to that day.
+    columns : tuple of mapping
+        Which source field each internal field was read from, by source.
+    source_fields : tuple of str
+        All fields of the sources.
     """
 
     role: str
@@ -87,6 +94,8 @@ class LayerTable:
     not_on_map: pd.DataFrame
     version: str
     complete: bool | dt.date
+    columns: tuple[Mapping[str, str], ...] = ()
+    source_fields: tuple[str, ...] = ()
 
     @property
     def spec(self) -> LayerSpec:
@@ -168,18 +177,48 @@ def build_onemap(file: LayersFile, *, crs: str) -> OneMap:
     for role in roles():
         specs = tuple(spec for spec in file.layers if spec.role == role)
         if specs:
-            layers[role] = _read_role(role, specs, crs)
+            layers[role] = read_role(role, specs, crs=crs)
     return OneMap(crs, layers, file)
 
 
-def _read_role(role: str, specs: tuple[LayerSpec, ...], crs: str) -> LayerTable:
+def read_role(
+    role: str, specs: tuple[LayerSpec, ...], *, crs: str | None = None, checked: bool = False
+) -> LayerTable:
+    """Read all sources of one role.
+
+    Parameters
+    ----------
+    role : str
+    specs : tuple of LayerSpec
+    crs : str, optional
+        CRS of the result; that of the first source if not given.
+    checked : bool
+        Read also the fields that only the quality check needs.
+
+    Raises
+    ------
+    LayerError
+        If a source is refused.
+    """
     import geopandas
 
-    parts, reports = [], []
+    parts, reports, columns, names = [], [], [], dict[str, None]()
+    fields = role_fields(role, checked=checked)
     for spec in specs:
-        part, report = _read_source(spec, crs)
+        source = open_source(
+            spec.source,
+            layer=spec.layer,
+            encoding=spec.encoding,
+            crs=spec.crs,
+            crs_override=spec.crs_override,
+        )
+        crs = crs or crs_name(source.crs)
+        names |= dict.fromkeys(str(c) for c in source.columns)
+        part, report = _read_rows(spec, source, fields, crs)
+        columns.append(part.attrs.pop("columns"))
         parts.append(part)
         reports.append(report)
+    crs = str(crs)
     table = pd.concat(parts, ignore_index=True)
     geometry = table.pop("geometry").to_numpy(dtype=object)
     table.insert(0, "key", unique_keys(role, table["id"].tolist(), table["row"].tolist(), geometry))
@@ -202,31 +241,28 @@ def _read_role(role: str, specs: tuple[LayerSpec, ...], crs: str) -> LayerTable:
         lost.sort_values("key", ignore_index=True),
         _version(specs),
         _completeness(specs),
+        tuple(columns),
+        tuple(names),
     )
 
 
-def _read_source(spec: LayerSpec, crs: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read_rows(
+    spec: LayerSpec, source: Any, fields: Mapping[str, FieldSpec], crs: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of one source with parsed fields and clean geometry, and the report."""
-    source = open_source(
-        spec.source,
-        layer=spec.layer,
-        encoding=spec.encoding,
-        crs=spec.crs,
-        crs_override=spec.crs_override,
-    )
     table, report = read_fields(
         source,
-        role_fields(spec.role),
+        fields,
         spec.fields,
         spec.units,
         spec.constants,
-        name=spec.source.name,
+        name=spec.name,
         where=str(spec.source),
     )
     polygons = spec.role not in ANY_GEOMETRY
     projected = source.geometry.to_crs(crs).to_numpy()
     table["geometry"], problems = clean_geometries(projected, crs, polygons=polygons)
-    report.append(geometry_report(spec.source.name, problems, table["geometry"].to_numpy()))
+    report.append(geometry_report(spec.name, problems, table["geometry"].to_numpy()))
     if spec.role == "landuse":
         report.append(add_classes(table, spec))
     if "use" in table:
@@ -278,8 +314,11 @@ def _checks(role: str, specs: tuple[LayerSpec, ...], table: Any, crs: str) -> li
     return reports
 
 
-def _source_fingerprint(source: Path) -> str:
+def _source_fingerprint(spec: LayerSpec | PatchSource) -> str:
     """Return a fingerprint of a source with the files that belong to it; "" if it is missing."""
+    source = spec.source
+    if isinstance(source, str):
+        return database_fingerprint(source, spec.layer, source)
     if not source.exists():
         return ""
     files = [source]
@@ -289,11 +328,13 @@ def _source_fingerprint(source: Path) -> str:
 
 
 def _version(specs: tuple[LayerSpec, ...]) -> str:
+    if len(specs) == 1 and specs[0].version:
+        return specs[0].version
     digest = hashlib.sha256()
     for spec in specs:
         settings = spec.model_dump(mode="json", exclude={"source"})
         digest.update(json.dumps(settings, sort_keys=True).encode())
-        digest.update(_source_fingerprint(spec.source).encode())
+        digest.update(_source_fingerprint(spec).encode())
     return digest.hexdigest()[:12]
 
 
@@ -302,7 +343,7 @@ def layers_fingerprint(file: Path) -> str:
     digest = hashlib.sha256(fingerprint(file).encode())
     layers = LayersFile.load(file)
     for source in (*layers.layers, *((layers.patches,) if layers.patches else ())):
-        digest.update(_source_fingerprint(source.source).encode())
+        digest.update(_source_fingerprint(source).encode())
     return digest.hexdigest()[:32]
 
 

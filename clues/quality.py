@@ -203,9 +203,9 @@ def unique_keys(
 
 
 def overlapping_features(
-    geometries: NDArray[np.object_], areas_of: Any
+    geometries: NDArray[np.object_], areas_of: Any, *, min_area_m2: float = MIN_OVERLAP_M2
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return pairs of features that overlap by at least 1 m², each pair once.
+    """Return pairs of features that overlap by at least `min_area_m2`, each pair once.
 
     Parameters
     ----------
@@ -213,6 +213,7 @@ def overlapping_features(
         Clean polygons.
     areas_of : callable
         Gives m² of an array of polygons.
+    min_area_m2 : float
 
     Returns
     -------
@@ -228,7 +229,7 @@ def overlapping_features(
     first, second = first[~apart], second[~apart]
     common = polygon_parts(shapely.intersection(geometries[first], geometries[second]))
     area = np.asarray(areas_of(common), dtype=np.float64)
-    keep = area >= MIN_OVERLAP_M2
+    keep = area >= min_area_m2
     first, second, area = first[keep], second[keep], area[keep]
     order = np.lexsort((second, first))
     return first[order], second[order], area[order]

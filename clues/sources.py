@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyproj
 
+from clues.coordinatetext import read_coordinate_text
+from clues.crs import checked_crs
+from clues.localcrs import to_national
+from clues.postgis import read_postgis
 from configs.errors import LayerError
+from configs.layers import LocalCrs
 
 __all__ = ["open_source"]
 
@@ -30,29 +34,33 @@ MAGIC = {
 }
 MAX_UNZIPPED_BYTES = 4 << 30
 MAX_ZIP_RATIO = 200
-KNOWN = "GPKG, GeoJSON, Shapefile (also zipped), FileGDB folder, FlatGeobuf or GeoParquet"
+KNOWN = (
+    "GPKG, GeoJSON, Shapefile (also zipped), FileGDB folder, FlatGeobuf, GeoParquet or "
+    "coordinate TXT"
+)
 
 
 def open_source(
-    source: Path,
+    source: Path | str,
     *,
     layer: str | None = None,
     encoding: str | None = None,
-    crs: str | None = None,
+    crs: str | LocalCrs | None = None,
     crs_override: bool = False,
 ) -> Any:
     """Read all rows of one layer.
 
     Parameters
     ----------
-    source : Path
-        File, FileGDB folder, or zip with one Shapefile.
+    source : Path or str
+        File, FileGDB folder, zip with one Shapefile, or address of a PostGIS database.
     layer : str, optional
-        Layer of a source that holds several.
+        Layer of a source that holds several; table of a database.
     encoding : str, optional
         Text encoding of a Shapefile; by default found from ``.cpg`` and the bytes (UTF-8, GBK).
-    crs : str, optional
-        CRS the source must have, or has if it does not say.
+    crs : str or LocalCrs, optional
+        CRS the source must have, or has if it does not say. A table in a local system is brought
+        to the CGCS2000 zone of its place.
     crs_override : bool
         Take `crs` even where the source says otherwise.
 
@@ -68,9 +76,21 @@ def open_source(
         CRS is missing or contradicts `crs` or the coordinates.
     """
     where = f"{source}" + (f", layer {layer}" if layer else "")
+    table = read_postgis(source, layer, where) if isinstance(source, str) else None
+    if table is None:
+        table = _read_file(Path(source), layer, encoding, where)
+    table = table.reset_index(drop=True)
+    if isinstance(crs, LocalCrs):
+        return to_national(table, crs, where)
+    return table.set_crs(checked_crs(table, crs, crs_override, where), allow_override=True)
+
+
+def _read_file(source: Path, layer: str | None, encoding: str | None, where: str) -> Any:
     path, suffix = _checked_path(source, where)
+    if suffix == ".txt":
+        return read_coordinate_text(source, encoding, where)
     try:
-        table = _read(path, suffix, layer, encoding, where)
+        return _read(path, suffix, layer, encoding, where)
     except LayerError:
         raise
     except Exception as error:
@@ -79,8 +99,6 @@ def open_source(
             where,
             f"check that the file is whole and is a {KNOWN}; export it again from its program",
         ) from error
-    table = table.reset_index(drop=True)
-    return table.set_crs(_checked_crs(table, crs, crs_override, where), allow_override=True)
 
 
 def _checked_path(source: Path, where: str) -> tuple[str, str]:
@@ -89,6 +107,8 @@ def _checked_path(source: Path, where: str) -> tuple[str, str]:
     if not source.exists():
         raise LayerError("the file does not exist", where, "mend `source:` in the layers file")
     if suffix == ".gdb" and source.is_dir():
+        return str(source), suffix
+    if suffix == ".txt" and source.is_file():
         return str(source), suffix
     if suffix == ".zip" and source.is_file():
         return _checked_zip(source, where)
@@ -181,105 +201,3 @@ def _shapefile_encoding(shape: Path) -> str | None:
         sample = handle.read(4 << 20)[32:]
     wrong = [sample.decode(c, "replace").count("\ufffd") for c in candidates]
     return candidates[int(np.argmin(wrong))]
-
-
-def _checked_crs(table: Any, declared: str | None, override: bool, where: str) -> str:
-    """Return the CRS of the table, checked against `declared` and the coordinates."""
-    own = table.crs
-    try:
-        wanted = None if declared is None else pyproj.CRS(declared)
-    except pyproj.exceptions.CRSError as error:
-        raise LayerError(
-            f"there is no CRS {declared!r}", where, "write `crs: EPSG:4490` or the like"
-        ) from error
-    if own is None and wanted is None:
-        raise LayerError(
-            "the source does not say its CRS",
-            where,
-            f"add `crs:` to the layer; {_guess(table.total_bounds)}",
-        )
-    if own is not None and wanted is not None and not override and not _same_crs(own, wanted):
-        raise LayerError(
-            f"the source says {_name(own)}, the layers file says {declared}",
-            where,
-            "mend `crs:`, or add `crs_override: true` if the source is wrong",
-        )
-    crs = wanted if wanted is not None and (override or own is None) else own
-    _check_bounds(crs, table.total_bounds, where)
-    return _name(crs)
-
-
-def _name(crs: Any) -> str:
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.to_wkt())
-
-
-def _same_crs(a: Any, b: Any) -> bool:
-    return bool(a.equals(b, ignore_axis_order=True) or _name(a) == _name(b))
-
-
-def _check_bounds(crs: Any, bounds: Any, where: str) -> None:
-    """Refuse coordinates that cannot be in `crs`: such as degrees called metres."""
-    west, south, east, north = (float(v) for v in bounds)
-    if not np.isfinite(bounds).all():
-        return  # no geometry at all
-    problem = ""
-    if crs.is_geographic:
-        if min(west, south) < -180.000001 or east > 360 or max(abs(south), abs(north)) > 90.000001:
-            problem = "they are no degrees"
-            if _within(bounds, (3, 73, 54, 136)):
-                problem = "latitude and longitude are swapped"
-    else:
-        centre = _transverse_mercator_easting(crs)
-        if centre is not None and max(abs(west - centre[0]), abs(east - centre[0])) > centre[1]:
-            problem = f"they lie {abs((west + east) / 2 - centre[0]):,.0f} units off its meridian"
-        elif not _on_earth(crs, bounds):
-            problem = "they lie outside the projection"
-    if problem:
-        raise LayerError(
-            f"the coordinates x {west:.10g} to {east:.10g}, y {south:.10g} to {north:.10g} "
-            f"contradict {_name(crs)}: {problem}",
-            where,
-            f"{_guess(bounds)}; then set `crs:` and `crs_override: true`, or mend the source",
-        )
-
-
-def _transverse_mercator_easting(crs: Any) -> tuple[float, float] | None:
-    """Return the false easting and the farthest sensible distance from it, in CRS units."""
-    operation = crs.coordinate_operation
-    if operation is None or "Transverse Mercator" not in operation.method_name:
-        return None
-    unit = crs.axis_info[0].unit_conversion_factor or 1.0
-    easting = next((p.value for p in operation.params if p.name == "False easting"), None)
-    return None if easting is None else (float(easting), 1e6 / unit)
-
-
-def _on_earth(crs: Any, bounds: Any) -> bool:
-    to_lonlat = pyproj.Transformer.from_crs(crs, "EPSG:4490", always_xy=True)
-    lon, lat = to_lonlat.transform([bounds[0], bounds[2]], [bounds[1], bounds[3]])
-    return bool(np.isfinite(lon).all() and np.isfinite(lat).all())
-
-
-def _within(bounds: Any, limits: tuple[float, float, float, float]) -> bool:
-    """Tell whether west, south, east, north lie inside the limits."""
-    return bool((bounds[:2] >= limits[:2]).all() and (bounds[2:] <= limits[2:]).all())
-
-
-def _guess(bounds: Any) -> str:
-    """Say which CRS the coordinates look like."""
-    west, east = float(bounds[0]), float(bounds[2])
-    if not np.isfinite(bounds).all():
-        return "there are no coordinates to tell it from"
-    if _within(bounds, (73, 3, 136, 54)):
-        return "they look like longitude and latitude in China (EPSG:4490)"
-    zone = int(west // 1_000_000)
-    if 25 <= zone <= 45 and int(east // 1_000_000) == zone:
-        return f"they look like 3° zone {zone} with prefix (EPSG:{4513 + zone - 25})"
-    if 13 <= zone <= 23 and int(east // 1_000_000) == zone:
-        return f"they look like 6° zone {zone} with prefix (EPSG:{4491 + zone - 13})"
-    if _within(bounds, (100_000, 300_000, 1_000_000, 6_500_000)):
-        return (
-            "they look like a zone without prefix (EPSG:4534 to 4554, central meridian 75° to "
-            "135°; 114° is EPSG:4547)"
-        )
-    return "their CRS cannot be guessed"

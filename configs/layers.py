@@ -1,6 +1,7 @@
 """The layers file: which One-Map layer plays which role, and how its fields are read."""
 
 import datetime as dt
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,13 +12,17 @@ from configs.loading import StrictModel, load_model, load_preset
 from configs.vocabulary import SCHEMES, roles, uses
 
 __all__ = [
+    "CATALOGUE",
     "SQUARE_METRES",
     "AreaUnit",
+    "ControlPoint",
     "County",
     "FieldSpec",
     "LayerSpec",
     "LayersFile",
+    "LocalCrs",
     "PatchSource",
+    "Source",
     "Until",
     "patch_fields",
     "role_fields",
@@ -40,6 +45,22 @@ def _as_list(value: Any) -> Any:
 
 Aliases = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
+CATALOGUE = "catalogue:"
+DATABASE = "postgresql://"
+
+
+def _as_source(value: Any) -> Any:
+    """Keep the name of a catalogue version or a database as text; all else is a path."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith(DATABASE) and (re.match(r"postgresql://[^/]*:[^/]*@", value)):
+        raise ValueError("write no password here: set PGPASSWORD or use ~/.pgpass")
+    return value if value.startswith((CATALOGUE, DATABASE)) else Path(value)
+
+
+Source = Annotated[Path | str, BeforeValidator(_as_source)]
+"""A file, ``catalogue:ROLE[@VERSION]`` or ``postgresql://[USER@]HOST/DATABASE``."""
+
 
 class FieldSpec(StrictModel):
     """One field of a role: its kind, and the names deliveries give it."""
@@ -48,6 +69,7 @@ class FieldSpec(StrictModel):
     aliases: tuple[str, ...]
     unit: AreaUnit = "m2"
     required: bool = False
+    check_only: bool = False
 
 
 class _FieldsFile(StrictModel):
@@ -68,11 +90,38 @@ class Until(StrictModel):
     until: dt.date
 
 
+class ControlPoint(StrictModel):
+    """A point known in a local system (x east, y north) and in degrees on CGCS2000."""
+
+    x: float
+    y: float
+    lon: float
+    lat: float
+
+
+class LocalCrs(StrictModel):
+    """A local coordinate system: a projection, and seven parameters where its datum is another."""
+
+    projection: str = Field(description="WKT or PROJ text of the projection and its ellipsoid")
+    to_cgcs2000: tuple[float, float, float, float, float, float, float] | None = Field(
+        None, description="shifts in m, rotations in arc seconds, scale in ppm"
+    )
+    rotation: Literal["position_vector", "coordinate_frame"] = "position_vector"
+    control_points: tuple[ControlPoint, ...] = ()
+    accuracy_m: float = Field(gt=0, description="what the surveying office promises")
+
+
 class LayerSpec(StrictModel):
-    """One source file of one role."""
+    """One source of one role."""
 
     role: str = Field(description="what the layer is, e.g. landuse, approval, redline")
-    source: Path = Field(description="GPKG, GeoJSON, Shapefile (also zipped), GDB or GeoParquet")
+    source: Source = Field(
+        description="GPKG, GeoJSON, Shapefile (also zipped), GDB, GeoParquet or coordinate TXT; "
+        "catalogue:ROLE[@VERSION]; postgresql://HOST/DATABASE with `layer: SCHEMA.TABLE`"
+    )
+    on: dt.date | None = Field(None, description="of a catalogue: the version in force that day")
+    known_on: dt.date | None = Field(None, description="of a catalogue: as it was known that day")
+    version: str | None = Field(None, description="set by the catalogue")
     layer: str | None = Field(None, description="layer of a source that holds several")
     encoding: str | None = Field(None, description="of a Shapefile; found by itself if absent")
     fields: dict[str, Aliases] = Field({}, description="internal field: source field or aliases")
@@ -87,7 +136,9 @@ class LayerSpec(StrictModel):
         False, description="whether absence from the layer means that there is none"
     )
     no_overlap: bool = Field(False, description="report features that overlap each other")
-    crs: str | None = Field(None, description="CRS the source must have, or has if it says none")
+    crs: str | LocalCrs | None = Field(
+        None, description="CRS the source must have, or has if it says none; or a local system"
+    )
     crs_override: bool = Field(False, description="take crs even where the source says otherwise")
 
     @field_validator("role")
@@ -106,7 +157,7 @@ class LayerSpec(StrictModel):
 
     @model_validator(mode="after")
     def _known_fields(self) -> "LayerSpec":
-        known = role_fields(self.role)
+        known = role_fields(self.role, checked=True)
         for part in ("fields", "units", "constants"):
             for name in getattr(self, part):
                 if name not in known:
@@ -116,7 +167,21 @@ class LayerSpec(StrictModel):
                     )
         if self.crs_override and not self.crs:
             raise ValueError("crs_override needs crs")
+        if (self.on or self.known_on) and not self.from_catalogue:
+            raise ValueError("on and known_on need `source: catalogue:ROLE`")
         return self
+
+    @property
+    def from_catalogue(self) -> bool:
+        """Whether the source is a version of a catalogue."""
+        return isinstance(self.source, str) and self.source.startswith(CATALOGUE)
+
+    @property
+    def name(self) -> str:
+        """What reports call the source: file name, table, or catalogue version."""
+        if isinstance(self.source, Path):
+            return self.source.name
+        return self.source if self.from_catalogue else str(self.layer)
 
 
 class PatchSource(StrictModel):
@@ -157,6 +222,7 @@ class LayersFile(StrictModel):
     version: Literal[1] = 1
     crs_note: str | None = None
     county: County | None = None
+    catalogue: Path | None = Field(None, description="store folder of `tuban layers import`")
     patches: PatchSource | None = None
     layers: tuple[LayerSpec, ...] = ()
 
@@ -164,11 +230,17 @@ class LayersFile(StrictModel):
     def load(cls, path: Path) -> "LayersFile":
         """Read a layers file; relative sources are taken from the file's folder."""
         file, folder = load_model(cls, path), path.resolve().parent
-        layers = tuple(s.model_copy(update={"source": folder / s.source}) for s in file.layers)
-        patches = file.patches
+        layers = tuple(
+            s.model_copy(update={"source": folder / s.source}) if isinstance(s.source, Path) else s
+            for s in file.layers
+        )
+        patches, catalogue = file.patches, file.catalogue
         if patches is not None:
             patches = patches.model_copy(update={"source": folder / patches.source})
-        return file.model_copy(update={"layers": layers, "patches": patches})
+        if catalogue is not None:
+            catalogue = folder / catalogue
+        update = {"layers": layers, "patches": patches, "catalogue": catalogue}
+        return file.model_copy(update=update)
 
 
 @cache
@@ -176,9 +248,17 @@ def _catalogue() -> _FieldsFile:
     return load_preset(_FieldsFile, "vocabularies", "layer_fields")
 
 
-def role_fields(role: str) -> dict[str, FieldSpec]:
-    """Return the fields of a role by internal name, ``id`` first."""
-    return _catalogue().fields[role]
+def role_fields(role: str, *, checked: bool = False) -> dict[str, FieldSpec]:
+    """Return the fields of a role by internal name, ``id`` first.
+
+    Parameters
+    ----------
+    role : str
+    checked : bool
+        With those that only the quality check reads.
+    """
+    fields = _catalogue().fields[role]
+    return {name: f for name, f in fields.items() if checked or not f.check_only}
 
 
 def patch_fields() -> dict[str, FieldSpec]:

@@ -22,6 +22,7 @@ MODULES = (
     "flows.cli.detect",
     "flows.cli.judge",
     "flows.cli.explain",
+    "flows.cli.layers",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",
