@@ -53,6 +53,22 @@ AREA_COLUMNS = {
     "unused_dm2": "unused_area",
     "construction_dm2": "construction_area",
 }
+FINDING_TEXTS = (
+    "patch_id",
+    "line",
+    "parcel_id",
+    "outcome",
+    "rule",
+    "rules",
+    "also_possible",
+    "flags",
+    "questions_zh",
+    "questions_en",
+    "reason_zh",
+    "reason_en",
+    "documents",
+    "trace",
+)
 COVERAGE_COLUMNS = (
     "patch_id",
     "line",
@@ -126,13 +142,22 @@ def judge_patches(patches: Any, onemap: OneMap, rules: RuleSet, *, batch: int = 
         for line in rules.lines:
             for table, rows in work.judge(line):
                 (findings if table == "findings" else coverage).append(rows)
-    table = gpd.GeoDataFrame(_stacked(findings), geometry="geometry", crs=patches.crs)
+    stacked = _stacked(findings or [_no_findings()])
+    table = gpd.GeoDataFrame(stacked, geometry="geometry", crs=patches.crs)
     order = {p: i for i, p in enumerate(patches["patch_id"])}
     table = _sorted(table, order, rules)
     covered = _stacked(coverage).reindex(columns=list(COVERAGE_COLUMNS))
     covered = _sorted(covered, order, rules)
     judged = _headlines(patches, table)
     return Judgement(judged, table, covered, indicators(judged, table, rules))
+
+
+def _no_findings() -> pd.DataFrame:
+    """Return the findings of no patch: the columns of `_Batch.judge` without rows."""
+    numbers = ("parcel_no", "area_dm2", *AREA_COLUMNS, "severity", "priority")
+    kinds = dict.fromkeys(FINDING_TEXTS, object) | dict.fromkeys(numbers, np.int64)
+    columns = {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
+    return pd.DataFrame(columns | {"geometry": pd.Series(dtype=object)})
 
 
 def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
