@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -83,6 +84,8 @@ def set_talk(*, debug: bool, quiet: bool, progress: Mode) -> None:
     global _debug
     _debug = debug
     set_mode(Mode.QUIET if quiet else progress)
+    # rasterio silences this one by itself, but the silencing of one thread can end that of another
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h, _Talk)]:
         root.removeHandler(handler)
