@@ -13,6 +13,7 @@ import os
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from clues.catalogue import catalogue
 from clues.judgement import judge_patches
 from clues.layers import LayerTable, OneMap
-from clues.overlay import pieces
+from clues.overlay import Pieces, pieces
 from configs.layers import LayersFile, LayerSpec, role_fields
 from configs.rules import load_rules
 from tiles.geodesy import ellipsoidal_area
@@ -97,7 +98,7 @@ def county(patches: int, approvals: int, seed: int = 1) -> tuple[Any, OneMap]:
     """Return a patch table and its One-Map."""
     rng = np.random.default_rng(seed)
     days = [dt.date.fromordinal(int(d)) for d in FIRST + rng.integers(0, 2500, approvals)]
-    given = blobs(rng, lattice(rng, approvals, 0.5), rng.uniform(30, 90, approvals), 12)
+    given = blobs(rng, lattice(rng, approvals, 0.5), rng.uniform(20, 60, approvals), 12)
     land = tessellation(rng, 150)
     code = rng.choice(len(CODES), len(land), p=(0.6, 0.15, 0.1, 0.15))
     columns = dict(
@@ -191,32 +192,43 @@ def main() -> None:
     parser.add_argument("--patches", type=int, default=20_000)
     parser.add_argument("--approvals", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=5_000)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-overlay", action="store_true")
     args = parser.parse_args()
     patches, onemap = county(args.patches, args.approvals)
     rules = load_rules("cn-land", catalogue())
     timed("index over all features", lambda: onemap.tree)
-    timed(
-        "pieces alone",
-        lambda: [
-            pieces(patches.iloc[i : i + args.batch].reset_index(drop=True), onemap)
-            for i in range(0, len(patches), args.batch)
-        ],
-    )
-    judged, _, own = timed(
-        "cross-check and judgement", lambda: judge_patches(patches, onemap, rules, batch=args.batch)
-    )
-    findings = judged.findings
-    print(
-        f"{len(findings)} findings; "
-        + ", ".join(f"{k} {v}" for k, v in sorted(findings["outcome"].value_counts().items()))
-    )
+    batches = [slice(i, i + args.batch) for i in range(0, len(patches), args.batch)]
+    timed("pieces alone, 1 worker", lambda: [len(cut(patches, onemap, b)) for b in batches])
+    for workers in sorted({1, args.workers}):
+        judged, wall, own = timed(
+            f"cross-check and judgement, {workers} worker(s)",
+            partial(judge_patches, patches, onemap, rules, batch=args.batch, workers=workers),
+        )
+    counts = judged.findings["outcome"].value_counts().sort_index()
+    print(f"{len(judged.findings)} findings:", ", ".join(f"{k} {v}" for k, v in counts.items()))
     if args.no_overlay:
         return
-    _, _, other = timed(
+    areas, other_wall, other = timed(
         "geopandas.overlay, intersection + difference", lambda: overlays(patches, onemap)
     )
-    print(f"CPU of the overlays ÷ CPU of cross-check and judgement: {other / own:.2f}")
+    for role, (_, outside) in areas.items():
+        mine = sum(uncovered(cut(patches, onemap, b), role) for b in batches)
+        print(f"  outside {role:16s} overlay {outside:14.2f} m²   pieces {mine:14.2f} m²")
+    print(f"overlay ÷ own: CPU {other / own:.1f}, wall {other_wall / wall:.1f}")
+
+
+def cut(patches: Any, onemap: OneMap, part: slice) -> Pieces:
+    """Return the pieces of one batch."""
+    return pieces(patches.iloc[part].reset_index(drop=True), onemap)
+
+
+def uncovered(found: Pieces, role: str) -> float:
+    """Return the area of the pieces that no feature of a role covers, in m²."""
+    roles = found.features["role"].to_numpy()[found.feature]
+    bare = np.ones(len(found), dtype=bool)
+    bare[found.owner[roles == role]] = False
+    return float(found.area_dm2[bare].sum()) / 100
 
 
 if __name__ == "__main__":

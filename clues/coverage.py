@@ -7,6 +7,7 @@ holds for "by T2". A missing date cannot be told either.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,8 @@ class Documents:
 
     Attributes
     ----------
+    position : ndarray of int64, shape (n,)
+        Row in the table of the role.
     columns : dict of str to ndarray, shape (n,)
         date, applied, filed, valid_from, valid_to as day numbers; area_m2; the texts number,
         kind, use; renewal.
@@ -66,7 +69,7 @@ class Documents:
 
     role: NDArray[np.object_]
     key: NDArray[np.object_]
-    index: dict[str, int]
+    position: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
 
     @classmethod
@@ -90,7 +93,17 @@ class Documents:
                 own = layer.table[field].to_numpy()[position[rows]]
                 is_date = field in ("date", "applied", "filed", "valid_from", "valid_to")
                 values[rows] = date_days(own) if is_date else own
-        return cls(role, key, {k: i for i, k in enumerate(key)}, columns)
+        return cls(role, key, position, columns)
+
+    @cached_property
+    def _role_number(self) -> tuple[dict[str, int], NDArray[np.int64]]:
+        names, number = np.unique(self.role.astype(str), return_inverse=True)
+        return {str(n): i for i, n in enumerate(names)}, number.astype(np.int64)
+
+    def links_of(self, role: str, links: "Links") -> NDArray[np.int64]:
+        """Return the links to documents of one role."""
+        names, number = self._role_number
+        return np.flatnonzero(number[links.document] == names.get(role, -1))
 
     def named(self, document: int) -> str:
         """Return the number of a document, or its id where it has none."""
@@ -198,7 +211,7 @@ def passed(
         Position of each piece's patch.
     """
     role, test = TESTS[name]
-    rows = np.flatnonzero(documents.role[links.document] == role)
+    rows = documents.links_of(role, links)
     chosen = links.document[rows]
     columns = {n: v[chosen] for n, v in documents.columns.items()}
     with np.errstate(invalid="ignore"):

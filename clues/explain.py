@@ -1,47 +1,170 @@
 """Explanations made mechanically from the trace of a judgement and its rule set."""
 
+import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from clues.facts import FactColumn
+from clues.judge import Decisions, Step, Way, retraced
+from clues.kleene import FALSE, TRUE, UNKNOWN
 from clues.wording import Language, cause_text, fact_text, leaf_text, parameter_text
-from configs.articles import Rule, Text
-from configs.errors import InputError
+from configs.articles import Text
 from configs.rules import RuleSet
 from configs.vocabulary import Outcome, role_name
 
-__all__ = ["explanation", "questions", "reason"]
+__all__ = ["explanation", "questions", "reason", "reasons_and_questions"]
 
-RESULTS: dict[str, tuple[str, str]] = {
-    "true": ("成立", "holds"),
-    "false": ("不成立", "does not hold"),
-    "unknown": ("无法确定", "cannot be told"),
+RESULTS: dict[int, tuple[str, str]] = {
+    TRUE: ("成立", "holds"),
+    FALSE: ("不成立", "does not hold"),
+    UNKNOWN: ("无法确定", "cannot be told"),
 }
 
 
-def _pick(text: Text, language: Language) -> str:
-    return text.zh if language == "zh" else text.en
+@dataclass(frozen=True)
+class _Telling:
+    """A way put into words of one language; what differs between parcels comes from functions.
+
+    Attributes
+    ----------
+    fact : callable
+        Words for a fact.
+    why : callable
+        Words for why a fact is not known, with brackets, or "".
+    """
+
+    way: Way
+    rules: RuleSet
+    line: str
+    language: Language
+    parcel: str
+    patch: str
+    fact: Callable[[str], str]
+    why: Callable[[str], str]
+
+    def pick(self, text: Text) -> str:
+        return text.zh if self.language == "zh" else text.en
+
+    def filled(self, text: Text) -> str:
+        parts = []
+        for literal, name, _, _ in string.Formatter().parse(self.pick(text)):
+            parts.append(literal)
+            if name in ("parcel", "patch"):
+                parts.append(self.parcel if name == "parcel" else self.patch)
+            elif name in self.rules.parameters:
+                parts.append(parameter_text(self.rules.parameters[name], self.language))
+            elif name is not None:
+                parts.append(self.fact(name))
+        return "".join(parts)
+
+    def leaf(self, leaf: Any, *, with_value: bool = True) -> str:
+        parameters = self.rules.parameters
+        return leaf_text(leaf, parameters, self.fact, self.language, with_value=with_value)
+
+    def joined(self, sentences: Sequence[str]) -> str:
+        return ("" if self.language == "zh" else " ").join(s for s in sentences if s)
+
+    def reason(self) -> str:
+        deciders = self.way.deciders
+        if not deciders:
+            sentences = [self.filled(self.rules.undecided)]
+        elif self.way.by_fallback:
+            sentences = [self.filled(self.rules.lines[self.line].fallback_sentence)]
+        else:
+            sentences = [self.filled(deciders[0].sentence)]
+            sentences += [self.filled(r.confirming or r.sentence) for r in deciders[1:]]
+        sentences.append(self.assumptions())
+        sentences += [self.filled(flag.sentence) for flag in self.way.flags]
+        sentences.append(self.possible())
+        return self.joined(sentences)
+
+    def assumptions(self) -> str:
+        """Name what the deciding rules took for granted."""
+        deciders = {r.label for r in self.way.deciders}
+        found = [
+            self.leaf(leaf, with_value=False)
+            for step in self.way.steps
+            if step.rule.label in deciders
+            for leaf, bare, taken in step.leaves
+            if bare != taken
+        ]
+        if not found:
+            return ""
+        found = list(dict.fromkeys(found))
+        if self.language == "zh":
+            return f"无资料,推定{';'.join(found)}。"
+        return f"Assumed, as no data says otherwise: {'; '.join(found)}."
+
+    def possible(self) -> str:
+        names = [f"{r.code} {self.pick(r.name)}" for r in self.way.possible]
+        names = list(dict.fromkeys(names))
+        if not names:
+            return ""
+        if self.language == "zh":
+            return f"资料不足,尚不能排除:{'、'.join(names)}。"
+        return f"Not ruled out for lack of data: {', '.join(names)}."
+
+    def questions(self) -> list[str]:
+        found = [self.filled(r.question) for r in self.way.deciders if r.question is not None]
+        if not self.way.deciders:
+            for name in self.unknown_facts():
+                found.append(self.filled(self.rules.questions[name]) + self.why(name))
+        found += [self.filled(f.question) for f in self.way.flags if f.question is not None]
+        return found
+
+    def unknown_facts(self) -> Iterator[str]:
+        names = [
+            leaf.fact
+            for step in self.way.steps
+            if step.result == UNKNOWN
+            for leaf, _, taken in step.leaves
+            if taken == UNKNOWN
+        ]
+        yield from (str(n) for n in dict.fromkeys(names))
+
+    def step(self, step: Step) -> str:
+        zh = self.language == "zh"
+        assumed = "(推定)" if zh else " (assumed)"
+        tests = [
+            self.leaf(x) + (assumed if bare != taken else "") for x, bare, taken in step.leaves
+        ]
+        tests, result = list(dict.fromkeys(tests)), RESULTS[step.result][not zh]
+        name = self.pick(step.rule.name)
+        if zh:
+            return f"  {step.rule.code} {name}:{result}。{';'.join(tests)}。"
+        return f"  {step.rule.code} {name}: {result}. {'; '.join(tests)}."
 
 
-def _filled(text: Text, trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
-    parts = []
-    for literal, name, _, _ in string.Formatter().parse(_pick(text, language)):
-        parts.append(literal)
-        if name in ("parcel", "patch"):
-            parts.append(str(trace[name]))
-        elif name in rules.parameters:
-            parts.append(parameter_text(rules.parameters[name], language))
-        elif name is not None:
-            parts.append(fact_text(name, trace["facts"][name], language))
-    return "".join(parts)
+def _of_trace(trace: dict[str, Any], rules: RuleSet, language: Language) -> _Telling:
+    facts = trace["facts"]
+
+    def why(name: str) -> str:
+        return _bracketed(name, facts[name].get("cause", ""), language)
+
+    return _Telling(
+        retraced(trace, rules),
+        rules,
+        trace["line"],
+        language,
+        trace["parcel"],
+        trace["patch"],
+        lambda name: fact_text(name, facts[name], language),
+        why,
+    )
 
 
-def _joined(sentences: list[str], language: Language) -> str:
-    return ("" if language == "zh" else " ").join(s for s in sentences if s)
-
-
-def _deciders(trace: dict[str, Any], rules: RuleSet) -> list[Rule]:
-    return [rules.rule(label, trace["line"]) for label in trace["deciders"]]
+@cache
+def _bracketed(name: str, cause: str, language: Language) -> str:
+    if not cause:
+        return ""
+    text = cause_text(name, cause, language)
+    return f"({text})" if language == "zh" else f" ({text})"
 
 
 def reason(trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
@@ -50,90 +173,91 @@ def reason(trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
     Parameters
     ----------
     trace : dict
-        Of `clues.judge.judge_line`.
+        Of `clues.judge.Decisions.trace`.
     rules : RuleSet
         The rule set that judged.
     language : {"zh", "en"}
     """
-    deciders = _deciders(trace, rules)
-    if not deciders:
-        sentences = [_filled(rules.undecided, trace, rules, language)]
-    elif trace["fallback"]:
-        ending = rules.lines[trace["line"]].fallback_sentence
-        sentences = [_filled(ending, trace, rules, language)]
-    else:
-        sentences = [_filled(deciders[0].sentence, trace, rules, language)]
-        sentences += [
-            _filled(r.confirming or r.sentence, trace, rules, language) for r in deciders[1:]
-        ]
-    sentences.append(_assumptions(trace, language))
-    for flag in rules.flags:
-        if flag.code in trace["flags"] and trace["line"] in flag.lines:
-            sentences.append(_filled(flag.sentence, trace, rules, language))
-    sentences.append(_possible(trace, rules, language))
-    return _joined(sentences, language)
-
-
-def _assumptions(trace: dict[str, Any], language: Language) -> str:
-    """Name what the deciding rules took for granted."""
-    found = [
-        leaf_text(leaf, trace["facts"], language, with_value=False)
-        for step in trace["walk"]
-        if step["rule"] in trace["deciders"]
-        for leaf in step["leaves"]
-        if "assumed" in leaf
-    ]
-    if not found:
-        return ""
-    found = list(dict.fromkeys(found))
-    if language == "zh":
-        return f"无资料,推定{';'.join(found)}。"
-    return f"Assumed, as no data says otherwise: {'; '.join(found)}."
-
-
-def _possible(trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
-    named = [rules.rule(label, trace["line"]) for label in trace["also_possible"]]
-    names = [f"{r.code} {_pick(r.name, language)}" for r in named]
-    names = list(dict.fromkeys(names))
-    if not names:
-        return ""
-    if language == "zh":
-        return f"资料不足,尚不能排除:{'、'.join(names)}。"
-    return f"Not ruled out for lack of data: {', '.join(names)}."
+    return _of_trace(trace, rules, language).reason()
 
 
 def questions(trace: dict[str, Any], rules: RuleSet, language: Language) -> list[str]:
     """Return what has to be asked in the field or the files before the finding can be closed."""
-    found = [
-        _filled(rule.question, trace, rules, language)
-        for rule in _deciders(trace, rules)
-        if rule.question is not None
-    ]
-    if not trace["deciders"]:
-        found += [_asked(name, trace, rules, language) for name in _unknown_facts(trace)]
-    for flag in rules.flags:
-        if flag.code in trace["flags"] and flag.question and trace["line"] in flag.lines:
-            found.append(_filled(flag.question, trace, rules, language))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(_of_trace(trace, rules, language).questions()))
 
 
-def _unknown_facts(trace: dict[str, Any]) -> Iterator[str]:
-    seen = set()
-    for step in trace["walk"]:
-        for leaf in step["leaves"]:
-            name = leaf.get("fact")
-            if step["result"] == "unknown" and leaf["result"] == "unknown" and name not in seen:
-                seen.add(name)
-                yield name
+MARK = re.compile("\x00(.)([^\x00]*)\x00")
+"""What stands for a fact (f), a cause (w), the parcel (p) and the patch (q) in a pattern."""
 
 
-def _asked(name: str, trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
-    text = _filled(rules.questions[name], trace, rules, language)
-    cause = trace["facts"][name].get("cause")
-    if not cause:
-        return text
-    why = cause_text(name, cause, language)
-    return f"{text}({why})" if language == "zh" else f"{text} ({why})"
+def reasons_and_questions(
+    decisions: Decisions, language: Language
+) -> tuple[list[str], list[list[str]]]:
+    """Return `reason` and `questions` of every parcel; the words of each way are made once."""
+    facts, rows_of = decisions.facts, [rows for _, rows in decisions.rows_of()]
+    patterns = [_pattern(decisions, way, language) for way in decisions.ways]
+    words = _words(decisions, patterns, rows_of, language)
+    tellers: dict[str, Callable[[str, int], str]] = {
+        "f": lambda name, row: words[name][row],
+        "w": lambda name, row: _bracketed(name, facts[name].cause_of(row), language),
+        "p": lambda _, row: str(facts.parcels[row]),
+        "q": lambda _, row: str(facts.patches[row]),
+    }
+
+    def written(parts: list[str], row: int) -> str:
+        out = parts[:]
+        for i in range(1, len(parts), 3):
+            out[i], out[i + 1] = tellers[parts[i]](parts[i + 1], row), ""
+        return "".join(out)
+
+    reasons, asked = [""] * len(decisions), [[""]] * len(decisions)
+    for (pattern, asks), rows in zip(patterns, rows_of, strict=True):
+        for row in rows.tolist():
+            reasons[row] = written(pattern, row)
+            asked[row] = list(dict.fromkeys(written(q, row) for q in asks))
+    return reasons, asked
+
+
+def _pattern(
+    decisions: Decisions, way: Way, language: Language
+) -> tuple[list[str], list[list[str]]]:
+    """Return the words of a way, split at the marks into text, kind, name, text and so on."""
+    telling = _Telling(
+        way,
+        decisions.rules,
+        decisions.line,
+        language,
+        "\x00p\x00",
+        "\x00q\x00",
+        "\x00f{}\x00".format,
+        "\x00w{}\x00".format,
+    )
+    return MARK.split(telling.reason()), [MARK.split(q) for q in telling.questions()]
+
+
+def _words(
+    decisions: Decisions,
+    patterns: Sequence[tuple[list[str], list[list[str]]]],
+    rows_of: Sequence[NDArray[np.int64]],
+    language: Language,
+) -> dict[str, dict[int, str]]:
+    """Return the words for each fact that stands in a text, by fact and parcel."""
+    rows_naming: dict[str, list[NDArray[np.int64]]] = {}
+    for (pattern, asks), rows in zip(patterns, rows_of, strict=True):
+        parts = [pattern, *asks]
+        names = {p[i + 1] for p in parts for i in range(1, len(p), 3) if p[i] == "f"}
+        for name in sorted(names):
+            rows_naming.setdefault(name, []).append(rows)
+    words = {}
+    for name, several in rows_naming.items():
+        rows = np.concatenate(several)
+        texts = _fact_texts(decisions.facts[name], rows, language)
+        words[name] = dict(zip(rows.tolist(), texts, strict=True))
+    return words
+
+
+def _fact_texts(column: FactColumn, rows: NDArray[np.int64], language: Language) -> list[str]:
+    return column.told(rows, lambda entry: fact_text(column.fact.name, entry, language))
 
 
 def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
@@ -144,31 +268,25 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
     InputError
         If the rule set is not the one that judged.
     """
-    if rules.digest != trace["digest"]:
-        raise InputError(
-            f"the finding was judged by {trace['rule_set']} {trace['digest']}, "
-            f"the rule set at hand is {rules.name} {rules.digest}",
-            f"trace of {trace['parcel']}",
-            "explain with the rules.json that lies in the same run folder",
-        )
-    zh = language == "zh"
-    outcome = Outcome(trace["outcome"])
-    line = _pick(rules.lines[trace["line"]].name, language)
+    telling = _of_trace(trace, rules, language)
+    zh, way = language == "zh", telling.way
+    outcome = Outcome(way.outcome)
+    line = telling.pick(rules.lines[trace["line"]].name)
     head = (
         f"地块 {trace['parcel']} · 线别:{line} · 结论:{outcome.name_zh}"
         if zh
         else f"Parcel {trace['parcel']} · line: {line} · outcome: {outcome.name_en}"
     )
-    lines = [head, reason(trace, rules, language), "判定过程:" if zh else "Rules tried, in order:"]
-    lines += [_step(step, trace, rules, language) for step in trace["walk"]]
-    if trace["fallback"]:
-        code = trace["deciders"][0]
+    lines = [head, telling.reason(), "判定过程:" if zh else "Rules tried, in order:"]
+    lines += [telling.step(step) for step in way.steps]
+    if way.by_fallback:
+        code = way.rule
         lines.append(
             f"  以上各条均不成立,按 {code} 处理。"
             if zh
             else f"  No rule above holds: the line ends with {code}."
         )
-    asked = questions(trace, rules, language)
+    asked = list(dict.fromkeys(telling.questions()))
     if asked:
         lines.append("待核实:" if zh else "To be asked:")
         lines += [f"  {i}. {text}" for i, text in enumerate(asked, start=1)]
@@ -184,36 +302,5 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
 
 def _layers(trace: dict[str, Any], language: Language) -> list[str]:
     """Return the layers behind the facts of a trace, with their versions."""
-    sources = {part for f in trace["facts"].values() for part in f["source"].split(", ")}
-    pairs = [s.split("@") for s in sorted(sources) if "@" in s]
+    pairs = [s.split("@") for s in trace["layers"]]
     return [f"{role_name(role, language)} {version}" for role, version in pairs]
-
-
-def _step(step: dict[str, Any], trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
-    zh = language == "zh"
-    rule = rules.rule(step["rule"], trace["line"])
-    result = RESULTS[step["result"]][not zh]
-    tests = [
-        _switch_text(leaf, rules, language)
-        if "switch" in leaf
-        else leaf_text(leaf, trace["facts"], language) + _assumed(leaf, language)
-        for leaf in step["leaves"]
-    ]
-    tests = list(dict.fromkeys(tests))
-    name = _pick(rule.name, language)
-    if zh:
-        return f"  {rule.code} {name}:{result}。{';'.join(tests)}。"
-    return f"  {rule.code} {name}: {result}. {'; '.join(tests)}."
-
-
-def _assumed(leaf: dict[str, Any], language: Language) -> str:
-    if "assumed" not in leaf:
-        return ""
-    return "(推定)" if language == "zh" else " (assumed)"
-
-
-def _switch_text(leaf: dict[str, Any], rules: RuleSet, language: Language) -> str:
-    parameter = rules.parameters[leaf["switch"]]
-    label = parameter.zh if language == "zh" else parameter.en
-    value = parameter_text(parameter, language)
-    return f"{label}:{value}" if language == "zh" else f"{label}: {value}"

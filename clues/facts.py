@@ -1,6 +1,8 @@
 """Facts of parcels as columns: what is known of each, between which bounds, and from where."""
 
 import datetime as dt
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,14 +11,80 @@ from numpy.typing import NDArray
 
 from clues.catalogue import Fact, catalogue
 
-__all__ = ["CAUSES", "FactColumn", "FactTable", "plain_value"]
+__all__ = ["CAUSES", "DocumentLists", "FactColumn", "FactTable", "KeyLists", "plain_value"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 ORDERED = ("area", "length", "share", "count", "date", "bool")
 
 CAUSES = ("", "layer", "incomplete", "date", "class", "use", "paper")
 """Why a fact is not known: no layer, a layer that is not complete, a date between the images or
 missing, an unknown land class, an unknown use, nobody has told."""
+
+
+@dataclass(frozen=True)
+class KeyLists:
+    """Features behind a fact, parcel by parcel.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (n + 1,)
+        Parcel i has ``members[offsets[i]:offsets[i + 1]]``, ascending.
+    members : ndarray of int64
+        Rows of `names`.
+    names : ndarray of object
+        Keys of all features, sorted.
+    """
+
+    offsets: Ints
+    members: Ints
+    names: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, parcel: Ints, member: Ints, n: int, names: NDArray[np.object_]) -> "KeyLists":
+        """Return the distinct pairs of parcel (−1: none) and member as lists of n parcels."""
+        pairs = np.unique(parcel[parcel >= 0] * len(names) + member[parcel >= 0])
+        owner, members = np.divmod(pairs, max(len(names), 1))
+        return cls(np.searchsorted(owner, np.arange(n + 1)), members, names)
+
+    @property
+    def owner(self) -> Ints:
+        """Parcel of each member."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def take(self, rows: Ints) -> "KeyLists":
+        """Return the lists of chosen parcels, with repetition."""
+        count = np.diff(self.offsets)[rows]
+        ends = np.concatenate([[0], np.cumsum(count)])
+        within = np.arange(ends[-1]) - np.repeat(ends[:-1], count)
+        return KeyLists(
+            ends, self.members[np.repeat(self.offsets[rows], count) + within], self.names
+        )
+
+    def at(self, row: int) -> list[int]:
+        """Return the members of one parcel."""
+        found: list[int] = self.members[self.offsets[row] : self.offsets[row + 1]].tolist()
+        return found
+
+    def __getitem__(self, row: int) -> tuple[str, ...]:
+        return tuple([str(self.names[i]) for i in self.at(row)])
+
+
+@dataclass(frozen=True)
+class DocumentLists:
+    """Documents of parcels as (number, dates), put into words only where they are asked for."""
+
+    keys: KeyLists
+    show: Callable[[int], tuple[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.keys.offsets) - 1
+
+    def __getitem__(self, row: int) -> tuple[tuple[str, str], ...]:
+        return tuple(self.show(i) for i in self.keys.at(row))
+
+    def __iter__(self) -> Iterator[tuple[tuple[str, str], ...]]:
+        return (self[i] for i in range(len(self)))
 
 
 @dataclass(frozen=True)
@@ -28,25 +96,25 @@ class FactColumn:
     low, high : ndarray of float64, shape (n,)
         Bounds of an ordered fact (areas in dm², dates as day numbers, yes/no as 1/0); equal where
         the fact is known. Zeros for other kinds.
-    values : ndarray of object, shape (n,), or None
+    values : ndarray of object, shape (n,), DocumentLists, or None
         Codes, texts, or tuples of (number, ISO date or "") of documents.
     known : ndarray of bool, shape (n,)
     cause : ndarray of int8, shape (n,)
         Position in `CAUSES`; 0 where known.
     source : str
         Layers with versions, or ``patch``.
-    features : ndarray of object or None
-        Per parcel the tuple of feature keys the fact is drawn from.
+    features : KeyLists or None
+        Keys of the features the fact is drawn from.
     """
 
     fact: Fact
     low: Floats
     high: Floats
-    values: NDArray[np.object_] | None
+    values: "NDArray[np.object_] | DocumentLists | None"
     known: NDArray[np.bool_]
     cause: NDArray[np.int8]
     source: str
-    features: NDArray[np.object_] | None = None
+    features: KeyLists | None = None
 
     @classmethod
     def bounded(
@@ -57,7 +125,7 @@ class FactColumn:
         *,
         cause: Any = 0,
         source: str = "patch",
-        features: NDArray[np.object_] | None = None,
+        features: KeyLists | None = None,
     ) -> "FactColumn":
         """Return an ordered fact from its bounds; NaN bounds are open."""
         lower, upper = np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
@@ -69,26 +137,33 @@ class FactColumn:
 
     @classmethod
     def named(
-        cls,
-        name: str,
-        values: Any,
-        *,
-        known: Any = True,
-        cause: Any = 0,
-        source: str = "patch",
-        features: NDArray[np.object_] | None = None,
+        cls, name: str, values: Any, *, known: Any = True, cause: Any = 0, source: str = "patch"
     ) -> "FactColumn":
-        """Return a code, text or documents fact."""
+        """Return a code or text fact, or documents written out."""
         own = np.empty(len(values), dtype=object)
         own[:] = values
         is_known = np.broadcast_to(known, own.shape).astype(bool)
         causes = np.where(is_known, 0, np.broadcast_to(cause, own.shape)).astype(np.int8)
         zeros = np.zeros(len(own))
-        return cls(catalogue()[name], zeros, zeros, own, is_known, causes, source, features)
+        return cls(catalogue()[name], zeros, zeros, own, is_known, causes, source)
+
+    @classmethod
+    def documents(
+        cls, name: str, keys: KeyLists, show: Callable[[int], tuple[str, str]], *, source: str
+    ) -> "FactColumn":
+        """Return the documents of each parcel; `show` gives (number, dates) of one."""
+        lists = DocumentLists(keys, show)
+        n = len(lists)
+        zeros, told = np.zeros(n), np.ones(n, dtype=bool)
+        return cls(catalogue()[name], zeros, zeros, lists, told, np.zeros(n, np.int8), source, keys)
 
     def recorded(self, row: int) -> dict[str, Any]:
-        """Return the fact of one parcel for a trace, as plain JSON values."""
-        entry: dict[str, Any] = {"known": bool(self.known[row]), "source": self.source}
+        """Return the fact of one parcel for a trace, as plain JSON values.
+
+        ``value`` where it is known; else ``low``, ``high`` (None: open) and ``cause``; the keys
+        of the ``features`` it is drawn from, if any.
+        """
+        entry: dict[str, Any] = {}
         if self.values is not None:
             entry["value"] = self.values[row]
         elif self.known[row]:
@@ -97,10 +172,49 @@ class FactColumn:
             entry["low"] = plain_value(self.fact.kind, self.low[row])
             entry["high"] = plain_value(self.fact.kind, self.high[row])
         if self.cause[row]:
-            entry["cause"] = CAUSES[self.cause[row]]
-        if self.features is not None and self.features[row]:
-            entry["features"] = list(self.features[row])
+            entry["cause"] = self.cause_of(row)
+        if self.features is not None and self.values is None:
+            keys = self.features[row]
+            if keys:
+                entry["features"] = list(keys)
         return entry
+
+    def cause_of(self, row: int) -> str:
+        """Return why the fact of one parcel is not known, "" where it is."""
+        return CAUSES[self.cause[row]]
+
+    def told(self, rows: Ints, write: Callable[[dict[str, Any]], str]) -> list[str]:
+        """Return the words of `write` for the facts of chosen parcels; equal facts are put once.
+
+        `write` is given what `recorded` gives, without ``features``.
+        """
+        if isinstance(self.values, DocumentLists):
+            return [write(self.recorded(row)) for row in rows.tolist()]
+        if self.values is None:
+            columns = (self.low, self.high, self.cause)
+            marks: list[Any] = list(zip(*(c[rows].tolist() for c in columns), strict=True))
+        else:
+            marks = self.values[rows].tolist()
+        words: dict[Any, str] = {}
+        for mark, row in zip(marks, rows.tolist(), strict=True):
+            if mark not in words:
+                entry = self.recorded(row)
+                entry.pop("features", None)
+                words[mark] = write(entry)
+        return [words[mark] for mark in marks]
+
+    def written(self, rows: Ints) -> list[str]:
+        """Return `recorded` of chosen parcels as JSON texts."""
+        texts = self.told(rows, _JSON.encode)
+        if self.features is None or self.values is not None:
+            return texts
+        lists = self.features.take(rows)
+        for i in np.flatnonzero(np.diff(lists.offsets)).tolist():
+            texts[i] = f'{texts[i][:-1]},"features":{_JSON.encode(lists[i])}}}'
+        return texts
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def plain_value(kind: str, number: float) -> int | float | bool | str | None:
@@ -147,7 +261,7 @@ class FactTable:
         """Return the column of a fact that no layer and no patch tells."""
         fact, n, cause = catalogue()[name], len(self), CAUSES.index("paper")
         if fact.kind not in ORDERED:
-            empty = () if fact.kind == "documents" else None
+            empty: Any = () if fact.kind == "documents" else None
             return FactColumn.named(name, [empty] * n, known=False, cause=cause, source="")
         top = {"bool": 1.0, "share": 1.0}.get(fact.kind, np.inf)
         bottom = -np.inf if fact.kind == "date" else 0.0

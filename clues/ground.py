@@ -1,5 +1,6 @@
 """Facts of the ground: the patch itself, its former land classes, the control lines it touches."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clues.coverage import Documents, Epochs, Links
-from clues.facts import CAUSES, FactColumn
+from clues.facts import CAUSES, FactColumn, KeyLists
 from clues.shape import length_and_width, perimeters
 from configs.transitions import transitions
 from configs.vocabulary import change_type, uses
@@ -93,23 +94,24 @@ def layer_source(onemap: "OneMap", *roles: str) -> str:
 
 def completeness(onemap: "OneMap", role: str, epochs: Epochs) -> Bools:
     """Return per patch whether absence from the role's layer is known to be absence."""
-    n = len(epochs.after_to)
-    if role not in onemap.layers:
-        return np.zeros(n, dtype=bool)
-    complete = onemap.layers[role].complete
-    if isinstance(complete, bool):
-        return np.full(n, complete)
-    return np.asarray(epochs.after_to <= complete.toordinal())
+    days, of_patch = np.unique(epochs.after_to, return_inverse=True)
+    told = [
+        onemap.is_complete(role, None if np.isnan(d) else dt.date.fromordinal(int(d))) for d in days
+    ]
+    return np.array(told, dtype=bool)[of_patch]
 
 
 def patch_facts(patches: Any, cut: Cut, epochs: Epochs, crs: str) -> list[FactColumn]:
     """Return the facts that the patch itself tells: areas, dates, use, shape."""
     rows = cut.parcel_patch
     area_dm2 = patches["area_dm2"].to_numpy(dtype=np.float64)
-    codes = [u if u in uses() else "unknown" for u in patches["use"]]
-    use = np.array(codes, dtype=object)[rows]
+    code, of_patch = np.unique(patches["use"].fillna("").astype(str), return_inverse=True)
+    named = [uses()[u if u in uses() else "unknown"] for u in code]
+    of_use = of_patch[rows]
+    use = np.array([u.code for u in named], dtype=object)[of_use]
     known = use != "unknown"
-    pseudo = [change_type(c).is_pseudo for c in patches["change_type"]]
+    kind, of_kind = np.unique(patches["change_type"].fillna("").astype(str), return_inverse=True)
+    pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind]
     length, width = length_and_width(perimeters(patches.geometry.to_numpy(), crs), area_dm2 / 100.0)
     out = [
         FactColumn.bounded("area", cut.parcel_area, cut.parcel_area),
@@ -122,33 +124,29 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, crs: str) -> list[FactCo
             "after", epochs.after_from[rows], epochs.after_to[rows], cause=CAUSE["date"]
         ),
         FactColumn.named("use", use, known=known, cause=CAUSE["use"]),
-        _truth("pseudo_change", np.array(pseudo, dtype=object)[rows]),
+        _truth("pseudo_change", pseudo[rows]),
     ]
     limit = transitions().linear.elongation_min
     long = (length >= limit * width)[rows]
-    of_use = [uses()[u] for u in use]
-    out += [
-        _truth("built", [u.built if k else None for u, k in zip(of_use, known, strict=True)]),
-        _truth("permanent", [u.permanent for u in of_use]),
-        _truth(
-            "agricultural_use",
-            [u.agricultural if k else None for u, k in zip(of_use, known, strict=True)],
-        ),
-        _truth(
-            "facility_use",
-            [None if u.code in FACILITY_MAYBE else u.group == "facility" for u in of_use],
-        ),
-        _truth(
-            "linear",
-            [e if u.linear is None else u.linear for u, e in zip(of_use, long, strict=True)],
-        ),
-    ]
+    told = {
+        "built": [None if u.code == "unknown" else u.built for u in named],
+        "permanent": [u.permanent for u in named],
+        "agricultural_use": [None if u.code == "unknown" else u.agricultural for u in named],
+        "facility_use": [
+            None if u.code in FACILITY_MAYBE else u.group == "facility" for u in named
+        ],
+    }
+    out += [_truth(name, np.array(v, dtype=object)[of_use]) for name, v in told.items()]
+    linear = np.array([u.linear for u in named], dtype=object)[of_use]
+    out.append(_truth("linear", np.where(linear == None, long, linear)))  # noqa: E711
     return out
 
 
 def _truth(name: str, values: Any) -> FactColumn:
-    low = [0.0 if v is None else float(v) for v in values]
-    high = [1.0 if v is None else float(v) for v in values]
+    """Return a yes/no fact of True, False and None for what cannot be told."""
+    told = np.asarray(values, dtype=object)
+    yes, no = (told == True), (told == False)  # noqa: E712
+    low, high = yes.astype(np.float64), 1.0 - no.astype(np.float64)
     return FactColumn.bounded(name, low, high, cause=CAUSE["use"])
 
 
@@ -168,10 +166,9 @@ def _classes(
     if "landuse" not in onemap.layers:
         return group, category, ridge
     table = onemap.layers["landuse"].table
-    position = {k: i for i, k in enumerate(table["key"])}
-    rows = np.flatnonzero(documents.role[links.document] == "landuse")
+    rows = documents.links_of("landuse", links)
     first = rows[np.unique(links.piece[rows], return_index=True)[1]]
-    own = np.array([position[k] for k in documents.key[links.document[first]]], dtype=np.int64)
+    own = documents.position[links.document[first]]
     at = links.piece[first]
     group[at] = table["group"].fillna("").to_numpy(dtype=object)[own]
     category[at] = table["category"].fillna("").to_numpy(dtype=object)[own]
@@ -225,25 +222,15 @@ def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) 
     return out
 
 
-def _features_of(role: str, documents: Documents, links: Links, cut: Cut) -> NDArray[np.object_]:
+def _features_of(role: str, documents: Documents, links: Links, cut: Cut) -> KeyLists:
     """Return per parcel the sorted keys of a role's features on it."""
-    rows = np.flatnonzero(documents.role[links.document] == role)
-    return keys_by_parcel(documents, links, cut, rows)
+    return keys_by_parcel(documents, links, cut, documents.links_of(role, links))
 
 
-def keys_by_parcel(documents: Documents, links: Links, cut: Cut, rows: Ints) -> NDArray[np.object_]:
+def keys_by_parcel(documents: Documents, links: Links, cut: Cut, rows: Ints) -> KeyLists:
     """Return per parcel the sorted keys of the documents of chosen links."""
-    found: NDArray[np.object_] = np.empty(len(cut.parcel_patch), dtype=object)
-    found[:] = [()] * len(found)
     parcel = cut.parcel[links.piece[rows]]
-    pairs = np.unique(np.column_stack([parcel, links.document[rows]])[parcel >= 0], axis=0).reshape(
-        -1, 2
-    )
-    for p, document in pairs:
-        found[p] = (*found[p], str(documents.key[document]))
-    for p in np.unique(pairs[:, 0]):
-        found[p] = tuple(sorted(found[p]))
-    return found
+    return KeyLists.of(parcel, links.document[rows], len(cut.parcel_patch), documents.key)
 
 
 def control_facts(
@@ -260,7 +247,7 @@ def control_facts(
     }
     for name, role in roles.items():
         on = np.zeros(len(cut.area), dtype=bool)
-        on[links.piece[documents.role[links.document] == role]] = True
+        on[links.piece[documents.links_of(role, links)]] = True
         low = cut.by_parcel(np.where(on, cut.area, 0.0))
         complete = completeness(onemap, role, epochs)[cut.parcel_patch] & _areal(
             onemap, documents, role

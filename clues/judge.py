@@ -1,48 +1,186 @@
-"""Judgement of parcels: the groups of a line tried in order, with a trace of every step."""
+"""Judgement of parcels: the groups of a line tried in order, each way to judge worked out once.
 
-from collections.abc import Sequence
+Thousands of parcels are judged in a few hundred ways: what a rule set answers depends only on
+whether each of its tests is false, unknown or true. Those truths, with the facts that the way
+names, are the trace of a judgement; everything else follows from them and the rule set.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from clues.facts import FactTable, plain_value
-from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation, Truth, threshold
-from configs.articles import Rule
+from clues.facts import FactTable
+from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation, Recalled, Truth
+from configs.articles import Flag, Rule
 from configs.conditions import Condition
+from configs.errors import InputError
 from configs.rules import GROUPS, RuleSet
 
-__all__ = ["UNDECIDED", "Decision", "applicable", "judge_line"]
+__all__ = ["UNDECIDED", "Decisions", "Step", "Way", "applicable", "judge_line", "retraced"]
 
 UNDECIDED = "U"
 """Rule code of a finding that no rule could decide."""
-NAMES = {FALSE: "false", UNKNOWN: "unknown", TRUE: "true"}
+
+PURSUED = ("suspected", "unresolved")
 
 
 @dataclass(frozen=True)
-class Decision:
-    """The answer for one parcel on one line.
+class Step:
+    """One rule that was tried.
 
     Attributes
     ----------
-    rule : str
-        Code of the deciding rule, `UNDECIDED` if none could.
-    rules : tuple of str
-        The deciding rule and the other true rules of its group with the same outcome.
-    also_possible : tuple of str
-        Unknown rules of earlier groups, or of V where only its fallback was left.
-    trace : dict
-        What was tried, on what facts, with what result; plain JSON values.
+    result : int
+        `FALSE`, `UNKNOWN` or `TRUE`.
+    leaves : tuple of (Condition, int, int)
+        The tests that carry the result, each with its truth before and after an assumption.
     """
 
-    parcel: str
+    rule: Rule
+    result: int
+    leaves: tuple[tuple[Condition, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a parcel was judged: what was tried, what decided, what was raised beside it.
+
+    Attributes
+    ----------
+    deciders : tuple of Rule
+        The deciding rule and the other true rules of its group with the same outcome; none where
+        nothing could decide.
+    possible : tuple of Rule
+        Unknown rules of earlier groups, or of V where only its fallback was left.
+    flags, unseen : tuple of Flag
+        Raised, and those that could not be told.
+    level : int
+        Severity; 0 for what is not pursued.
+    names : tuple of str
+        Facts that the way and its texts name, sorted.
+    """
+
     outcome: str
-    rule: str
-    rules: tuple[str, ...]
-    also_possible: tuple[str, ...]
-    flags: tuple[str, ...]
+    deciders: tuple[Rule, ...]
+    possible: tuple[Rule, ...]
+    by_fallback: bool
+    steps: tuple[Step, ...]
+    flags: tuple[Flag, ...]
+    unseen: tuple[Flag, ...]
     level: int
-    trace: dict[str, Any]
+    names: tuple[str, ...]
+
+    @property
+    def rule(self) -> str:
+        """Code of the deciding rule, `UNDECIDED` if none could."""
+        return self.deciders[0].code if self.deciders else UNDECIDED
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Codes of the deciders."""
+        return _codes(self.deciders) or (UNDECIDED,)
+
+    @property
+    def also_possible(self) -> tuple[str, ...]:
+        """Codes of what is not ruled out."""
+        return _codes(self.possible)
+
+
+def _codes(rules: Sequence[Rule]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(r.code for r in rules))
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The answers for all parcels of one line.
+
+    Attributes
+    ----------
+    ways : tuple of Way
+    way : ndarray of int64, shape (n,)
+        Position in `ways` of each parcel's.
+    """
+
+    facts: FactTable
+    rules: RuleSet
+    line: str
+    ways: tuple[Way, ...]
+    truths: tuple[str, ...]
+    way: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.way)
+
+    def __getitem__(self, row: int) -> Way:
+        return self.ways[int(self.way[row])]
+
+    def __iter__(self) -> Iterator[Way]:
+        return (self.ways[i] for i in self.way)
+
+    def column(self, values: Sequence[Any]) -> NDArray[np.object_]:
+        """Spread one value per way over the parcels."""
+        own = np.empty(len(self.ways), dtype=object)
+        own[:] = values
+        return own[self.way]
+
+    @cached_property
+    def levels(self) -> NDArray[np.int64]:
+        """Severity of each parcel."""
+        return np.array([w.level for w in self.ways], dtype=np.int64)[self.way]
+
+    def rows_of(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield each way with the parcels that went it."""
+        order = np.argsort(self.way, kind="stable")
+        ends = np.cumsum(np.bincount(self.way, minlength=len(self.ways)))
+        yield from enumerate(np.split(order, ends[:-1]) if len(self.ways) else [])
+
+    def trace(self, row: int) -> dict[str, Any]:
+        """Return what a judgement can be explained from, as plain JSON values."""
+        number = int(self.way[row])
+        return self._head(number) | {
+            "parcel": str(self.facts.parcels[row]),
+            "patch": str(self.facts.patches[row]),
+            "facts": {n: self.facts[n].recorded(row) for n in self.ways[number].names},
+        }
+
+    def rows_naming(self) -> dict[str, NDArray[np.int64]]:
+        """Return the parcels whose way names a fact, by fact, ascending."""
+        rows: dict[str, list[NDArray[np.int64]]] = {}
+        for number, own in self.rows_of():
+            for name in self.ways[number].names:
+                rows.setdefault(name, []).append(own)
+        return {name: np.sort(np.concatenate(parts)) for name, parts in sorted(rows.items())}
+
+    def traces(self) -> list[str]:
+        """Return `trace` of every parcel as JSON texts."""
+        encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        heads = [encode(self._head(i))[:-1] for i in range(len(self.ways))]
+        facts: list[list[str]] = [[] for _ in range(len(self))]
+        for name, rows in self.rows_naming().items():
+            for row, text in zip(rows.tolist(), self.facts[name].written(rows), strict=True):
+                facts[row].append(f'"{name}":{text}')
+        out = []
+        for row, way in enumerate(self.way.tolist()):
+            parcel, patch = encode(self.facts.parcels[row]), encode(self.facts.patches[row])
+            own = ",".join(facts[row])
+            out.append(f'{heads[way]},"parcel":{parcel},"patch":{patch},"facts":{{{own}}}}}')
+        return out
+
+    def _head(self, number: int) -> dict[str, Any]:
+        sources = {self.facts[n].source for n in self.ways[number].names}
+        layers = sorted({p for s in sources for p in s.split(", ") if "@" in p})
+        return {
+            "rule_set": self.rules.name,
+            "digest": self.rules.digest,
+            "line": self.line,
+            "truths": self.truths[number],
+            "layers": layers,
+        }
 
 
 def applicable(facts: FactTable, rules: RuleSet, line: str) -> Any:
@@ -53,7 +191,7 @@ def applicable(facts: FactTable, rules: RuleSet, line: str) -> Any:
     return Evaluation(facts, rules.parameters).truth(condition) == TRUE
 
 
-def judge_line(facts: FactTable, rules: RuleSet, line: str) -> list[Decision]:
+def judge_line(facts: FactTable, rules: RuleSet, line: str) -> Decisions:
     """Judge all parcels of one line.
 
     A rule is true, false or unknown. The first of the groups F, N, L, O with a true rule decides,
@@ -70,36 +208,98 @@ def judge_line(facts: FactTable, rules: RuleSet, line: str) -> list[Decision]:
 
     Returns
     -------
-    list of Decision
+    Decisions
         In the order of the table.
     """
     evaluation = Evaluation(facts, rules.parameters)
-    truths = {r.label: evaluation.truth(r.when) for r in rules.rules if line in r.lines}
+    leaves = _leaves(rules, line)
+    truths = np.array([evaluation.bare(leaf) for leaf in leaves], dtype=np.uint8)
+    _forget_untried(truths, evaluation, rules, line)
+    patterns, way = np.unique(truths.T, axis=0, return_inverse=True)
+    ways = _ways(rules, line, leaves, np.ascontiguousarray(patterns.T))
+    written = tuple("".join(map(str, p)) for p in patterns.tolist())
+    return Decisions(facts, rules, line, ways, written, np.asarray(way.reshape(-1), np.int64))
+
+
+def _forget_untried(truths: Truth, evaluation: Evaluation, rules: RuleSet, line: str) -> None:
+    """Set the leaves of groups that are not tried to false, in place: they tell nothing apart."""
+    settled = np.zeros(truths.shape[1], dtype=bool)
+    asked = np.zeros(truths.shape[1], dtype=bool)
+    first_of: dict[str, int] = {}
+    place = 0
+    for rule in rules.rules:
+        if line in rule.lines:
+            first_of[rule.label] = place
+            place += sum(1 for _ in rule.when.walk())
+    for group in GROUPS:
+        own = rules.group(line, group)
+        untried = settled | (asked & (group == GROUPS[-1]))
+        results = [evaluation.truth(rule.when) for rule in own]
+        for rule in own:
+            at = first_of[rule.label]
+            truths[at : at + sum(1 for _ in rule.when.walk()), untried] = FALSE
+        for result in results:
+            settled |= result == TRUE
+            asked |= result == UNKNOWN
+
+
+def retraced(trace: dict[str, Any], rules: RuleSet) -> Way:
+    """Return the way of a judgement from its trace and the rule set that judged.
+
+    Raises
+    ------
+    InputError
+        If the rule set is another one.
+    """
+    if rules.digest != trace["digest"]:
+        raise InputError(
+            f"the finding was judged by {trace['rule_set']} {trace['digest']}, "
+            f"the rule set at hand is {rules.name} {rules.digest}",
+            f"trace of {trace['parcel']}",
+            "explain with the rules.json that lies in the same run folder",
+        )
+    leaves = _leaves(rules, trace["line"])
+    truths = np.array([[int(c)] for c in trace["truths"]], dtype=np.uint8)
+    return _ways(rules, trace["line"], leaves, truths)[0]
+
+
+def _leaves(rules: RuleSet, line: str) -> tuple[Condition, ...]:
+    """Return every test and switch a line depends on, in written order."""
+    parts = [r.when for r in rules.rules if line in r.lines]
+    parts += [f.when for f in rules.flags if line in f.lines]
+    parts += [s.when for s in rules.severity]
+    return tuple(leaf for part in parts for _, leaf in part.walk())
+
+
+def _ways(rules: RuleSet, line: str, leaves: Sequence[Condition], truths: Truth) -> tuple[Way, ...]:
+    """Return the way of each column of truths."""
+    recalled = Recalled(leaves, truths)
+    results = {r.label: recalled.truth(r.when) for r in rules.rules if line in r.lines}
     groups = [rules.group(line, g) for g in GROUPS]
-    flags = [(f, evaluation.truth(f.when)) for f in rules.flags if line in f.lines]
-    levels = [(s.level, evaluation.truth(s.when) == TRUE) for s in rules.severity]
-    decisions = []
-    for row in range(len(facts)):
-        answer = _decide(groups, truths, rules.lines[line].fallback, row)
-        level = next((n for n, true in levels if true[row]), 0)
-        raised = tuple(f.code for f, truth in flags if truth[row] == TRUE)
-        unseen = tuple(f.code for f, truth in flags if truth[row] == UNKNOWN)
-        writer = _Trace(evaluation, rules, line, row)
-        decisions.append(
-            Decision(
-                str(facts.parcels[row]),
+    flags = [(f, recalled.truth(f.when)) for f in rules.flags if line in f.lines]
+    levels = [(s.level, recalled.truth(s.when) == TRUE) for s in rules.severity]
+    ways = []
+    for column in range(truths.shape[1]):
+        answer = _decide(groups, results, rules.lines[line].fallback, column)
+        steps = tuple(_step(recalled, rule, column) for rule in answer.tried)
+        raised = tuple(f for f, truth in flags if truth[column] == TRUE)
+        unseen = tuple(f for f, truth in flags if truth[column] == UNKNOWN)
+        level = next((n for n, true in levels if true[column]), 0)
+        names = _names(rules, line, answer, steps, raised)
+        ways.append(
+            Way(
                 answer.outcome,
-                answer.deciders[0].code if answer.deciders else UNDECIDED,
-                _codes(answer.deciders) or (UNDECIDED,),
-                _codes(answer.possible),
+                answer.deciders,
+                answer.possible,
+                answer.by_fallback,
+                steps,
                 raised,
-                level if answer.outcome in ("suspected", "unresolved") else 0,
-                writer.write(
-                    str(facts.parcels[row]), str(facts.patches[row]), answer, raised, unseen
-                ),
+                unseen,
+                level if answer.outcome in PURSUED else 0,
+                names,
             )
         )
-    return decisions
+    return tuple(ways)
 
 
 @dataclass(frozen=True)
@@ -107,25 +307,20 @@ class _Answer:
     outcome: str
     deciders: tuple[Rule, ...]
     possible: tuple[Rule, ...]
-    tried: tuple[tuple[Rule, int], ...]
+    tried: tuple[Rule, ...]
     by_fallback: bool = False
 
 
-def _codes(rules: Sequence[Rule]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(r.code for r in rules))
-
-
 def _decide(
-    groups: Sequence[Sequence[Rule]], truths: dict[str, Truth], fallback: str, row: int
+    groups: Sequence[Sequence[Rule]], truths: dict[str, Truth], fallback: str, column: int
 ) -> _Answer:
-    tried: list[tuple[Rule, int]] = []
+    tried: list[Rule] = []
     possible: list[Rule] = []
     for group in groups:
-        last = group is groups[-1]
-        if last and possible:
+        if group is groups[-1] and possible:
             return _Answer("unresolved", (), tuple(possible), tuple(tried))
-        results = [(rule, int(truths[rule.label][row])) for rule in group]
-        tried += results
+        results = [(rule, int(truths[rule.label][column])) for rule in group]
+        tried += group
         true = [rule for rule, truth in results if truth == TRUE]
         if true:
             same = tuple(r for r in true if r.outcome == true[0].outcome)
@@ -136,95 +331,46 @@ def _decide(
     return _Answer(ending.outcome, (ending,), others, tuple(tried), by_fallback=True)
 
 
-class _Trace:
-    """Writes down how one parcel was judged: the leaves that carry each result, and their facts."""
+def _step(evaluation: Evaluation, rule: Rule, column: int) -> Step:
+    leaves = tuple(
+        (leaf, int(evaluation.bare(leaf)[column]), int(evaluation.truth(leaf)[column]))
+        for leaf in _carrying(evaluation, rule.when, column)
+    )
+    return Step(rule, int(evaluation.truth(rule.when)[column]), leaves)
 
-    def __init__(self, evaluation: Evaluation, rules: RuleSet, line: str, row: int) -> None:
-        self.evaluation, self.rules, self.line, self.row = evaluation, rules, line, row
-        self.names: set[str] = set()
 
-    def write(
-        self,
-        parcel: str,
-        patch: str,
-        answer: _Answer,
-        raised: tuple[str, ...],
-        unseen: tuple[str, ...],
-    ) -> dict[str, Any]:
-        walk = [
-            {"rule": rule.label, "result": NAMES[truth], "leaves": self._leaves(rule.when)}
-            for rule, truth in answer.tried
-        ]
-        self._name_texts(answer, raised)
-        facts = self.evaluation.facts
-        return {
-            "rule_set": self.rules.name,
-            "digest": self.rules.digest,
-            "line": self.line,
-            "parcel": parcel,
-            "patch": patch,
-            "outcome": answer.outcome,
-            "deciders": [r.label for r in answer.deciders],
-            "fallback": answer.by_fallback,
-            "also_possible": [r.label for r in answer.possible],
-            "flags": list(raised),
-            "flags_unknown": list(unseen),
-            "walk": walk,
-            "facts": {n: facts[n].recorded(self.row) for n in sorted(self.names)},
-        }
+def _carrying(evaluation: Evaluation, condition: Condition, column: int) -> list[Condition]:
+    """Return the leaves that explain the result: of a false "all" its first false part."""
+    parts = condition.all or condition.any
+    if parts:
+        result = int(evaluation.truth(condition)[column])
+        own = [c for c in parts if int(evaluation.truth(c)[column]) == result]
+        if (condition.all and result == FALSE) or (condition.any and result == TRUE):
+            own = own[:1]
+        return [leaf for c in own for leaf in _carrying(evaluation, c, column)]
+    if condition.negated is not None:
+        return _carrying(evaluation, condition.negated, column)
+    return [condition]
 
-    def _leaves(self, condition: Condition) -> list[dict[str, Any]]:
-        return [self._leaf(leaf) for leaf in self._carrying(condition)]
 
-    def _carrying(self, condition: Condition) -> list[Condition]:
-        """Return the leaves that explain the result: of a false "all" its first false part."""
-        parts = condition.all or condition.any
-        if parts:
-            result = int(self.evaluation.truth(condition)[self.row])
-            own = [c for c in parts if int(self.evaluation.truth(c)[self.row]) == result]
-            if (condition.all and result == FALSE) or (condition.any and result == TRUE):
-                own = own[:1]
-            return [leaf for c in own for leaf in self._carrying(c)]
-        if condition.negated is not None:
-            return self._carrying(condition.negated)
-        return [condition]
-
-    def _leaf(self, leaf: Condition) -> dict[str, Any]:
-        bare, taken = (int(t[self.row]) for t in self.evaluation.leaf(leaf))
-        if leaf.switch is not None:
-            return {"switch": leaf.switch, "has": leaf.has, "result": NAMES[taken]}
-        self.names |= {str(leaf.fact)} | ({leaf.than} if leaf.than else set())
-        entry: dict[str, Any] = {"fact": leaf.fact, "op": leaf.op or "=", "result": NAMES[taken]}
-        if leaf.than is not None:
-            entry["than"] = leaf.than
-        else:
-            kind = self.evaluation.facts[str(leaf.fact)].fact.kind
-            if kind == "code":
-                entry["against"] = leaf.value
-            else:
-                number = threshold(leaf, self.rules.parameters, kind)
-                entry["against"] = plain_value(kind, number) if kind != "area" else number
-        if leaf.param is not None:
-            entry["param"] = leaf.param
-        if bare == UNKNOWN and taken != UNKNOWN:
-            entry["assumed"] = NAMES[taken]
-        return entry
-
-    def _name_texts(self, answer: _Answer, raised: tuple[str, ...]) -> None:
-        """Note the facts that the sentences and questions of this parcel name."""
-        texts = [
-            text
-            for rule in answer.deciders
-            for text in (rule.sentence, rule.confirming, rule.question)
-            if text is not None
-        ]
-        if answer.by_fallback:
-            texts.append(self.rules.lines[self.line].fallback_sentence)
-        if not answer.deciders:
-            texts.append(self.rules.undecided)
-            texts += [t for n, t in self.rules.questions.items() if n in self.names]
-        for flag in self.rules.flags:
-            if flag.code in raised and self.line in flag.lines:
-                texts += [flag.sentence] + ([flag.question] if flag.question else [])
-        known = set(self.rules.parameters) | {"parcel", "patch"}
-        self.names |= {n for t in texts for n in t.names()} - known
+def _names(
+    rules: RuleSet, line: str, answer: _Answer, steps: Sequence[Step], raised: Sequence[Flag]
+) -> tuple[str, ...]:
+    """Return the facts that the steps, the sentences and the questions of a way name."""
+    leaves = [leaf for step in steps for leaf, _, _ in step.leaves if leaf.fact]
+    names = {n for leaf in leaves for n in (leaf.fact, leaf.than) if n}
+    texts = [
+        text
+        for rule in answer.deciders
+        for text in (rule.sentence, rule.confirming, rule.question)
+        if text is not None
+    ]
+    if answer.by_fallback:
+        texts.append(rules.lines[line].fallback_sentence)
+    if not answer.deciders:
+        texts.append(rules.undecided)
+        texts += [t for n, t in rules.questions.items() if n in names]
+    for flag in raised:
+        texts += [flag.sentence] + ([flag.question] if flag.question else [])
+    known = set(rules.parameters) | {"parcel", "patch"}
+    return tuple(sorted(names | {n for t in texts for n in t.names()} - known))

@@ -1,6 +1,7 @@
 """Judgement of a patch table: pieces, parcels, facts, rules, reasons, tables."""
 
-import json
+import multiprocessing
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from clues.catalogue import catalogue
 from clues.coverage import Documents, Epochs, Links
-from clues.explain import questions, reason
+from clues.explain import reasons_and_questions
 from clues.facts import FactTable
 from clues.ground import (
     Cut,
@@ -20,7 +21,7 @@ from clues.ground import (
     patch_facts,
 )
 from clues.indicators import indicators
-from clues.judge import UNDECIDED, Decision, applicable, judge_line
+from clues.judge import UNDECIDED, Decisions, applicable, judge_line
 from clues.layers import DOCUMENT_ROLES, OneMap
 from clues.overlay import Pieces, pieces
 from clues.papers import document_date, paper_facts
@@ -105,7 +106,9 @@ class Judgement:
     indicators: dict[str, Any]
 
 
-def judge_patches(patches: Any, onemap: OneMap, rules: RuleSet, *, batch: int = 5000) -> Judgement:
+def judge_patches(
+    patches: Any, onemap: OneMap, rules: RuleSet, *, batch: int = 5000, workers: int = 1
+) -> Judgement:
     """Judge all patches on all lines of a rule set.
 
     Parameters
@@ -116,6 +119,9 @@ def judge_patches(patches: Any, onemap: OneMap, rules: RuleSet, *, batch: int = 
     rules : RuleSet
     batch : int
         Patches worked on at a time; the answer does not depend on it.
+    workers : int
+        Batches worked on at the same time, in forked processes; in a process that runs other
+        threads, or cannot fork, one after the other.
 
     Returns
     -------
@@ -133,15 +139,13 @@ def judge_patches(patches: Any, onemap: OneMap, rules: RuleSet, *, batch: int = 
     import geopandas as gpd
 
     rules.check(catalogue())
-    documents = Documents.of(onemap)
     findings: list[pd.DataFrame] = []
     coverage: list[pd.DataFrame] = []
-    for start in range(0, len(patches), batch):
-        part = patches.iloc[start : start + batch].reset_index(drop=True)
-        work = _Batch(part, onemap, rules, documents)
-        for line in rules.lines:
-            for table, rows in work.judge(line):
-                (findings if table == "findings" else coverage).append(rows)
+    work = (patches, onemap, rules, Documents.of(onemap))
+    starts = range(0, len(patches), batch)
+    for found in _batches(work, [slice(i, i + batch) for i in starts], workers):
+        findings += found["findings"]
+        coverage += found["coverage"]
     stacked = _stacked(findings or [_no_findings()])
     table = gpd.GeoDataFrame(stacked, geometry="geometry", crs=patches.crs)
     order = {p: i for i, p in enumerate(patches["patch_id"])}
@@ -158,6 +162,43 @@ def _no_findings() -> pd.DataFrame:
     kinds = dict.fromkeys(FINDING_TEXTS, object) | dict.fromkeys(numbers, np.int64)
     columns = {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
     return pd.DataFrame(columns | {"geometry": pd.Series(dtype=object)})
+
+
+_Work = tuple[Any, OneMap, RuleSet, Documents]
+_work: list[_Work] = []
+"""What forked processes judge; handed over by the fork, because it is large."""
+
+
+def _batches(
+    work: _Work, parts: list[slice], workers: int
+) -> Iterator[dict[str, list[pd.DataFrame]]]:
+    """Yield the tables of each batch, in order."""
+    alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
+    if min(workers, len(parts)) < 2 or not alone:
+        yield from (_judged(work, part) for part in parts)
+        return
+    _ = work[1].tree  # made once, before the fork
+    _work.append(work)
+    try:
+        with multiprocessing.get_context("fork").Pool(min(workers, len(parts))) as pool:
+            yield from pool.imap(_judged_in_fork, parts)
+    finally:
+        _work.clear()
+
+
+def _judged_in_fork(part: slice) -> dict[str, list[pd.DataFrame]]:
+    return _judged(_work[0], part)
+
+
+def _judged(work: _Work, part: slice) -> dict[str, list[pd.DataFrame]]:
+    """Judge one batch of patches on all lines."""
+    patches, onemap, rules, documents = work
+    batch = _Batch(patches.iloc[part].reset_index(drop=True), onemap, rules, documents)
+    found: dict[str, list[pd.DataFrame]] = {"findings": [], "coverage": []}
+    for line in rules.lines:
+        for table, rows in batch.judge(line):
+            found[table].append(rows)
+    return found
 
 
 def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -241,32 +282,32 @@ class _Batch:
         return facts
 
     def _findings(
-        self, line: str, parcels: Parcels, rows: Any, facts: FactTable, decisions: list[Decision]
+        self, line: str, parcels: Parcels, rows: Any, facts: FactTable, decisions: Decisions
     ) -> pd.DataFrame:
+        reason_zh, asked_zh = reasons_and_questions(decisions, "zh")
+        reason_en, asked_en = reasons_and_questions(decisions, "en")
         table: dict[str, Any] = {
             "patch_id": facts.patches,
             "line": line,
             "parcel_no": parcels.parcel_no[rows],
             "parcel_id": facts.parcels,
             "area_dm2": facts["area"].low.astype(np.int64),
-            "outcome": [d.outcome for d in decisions],
-            "rule": [d.rule for d in decisions],
-            "rules": [",".join(d.rules) for d in decisions],
-            "also_possible": [",".join(d.also_possible) for d in decisions],
-            "flags": [",".join(d.flags) for d in decisions],
-            "questions_zh": ["；".join(questions(d.trace, self.rules, "zh")) for d in decisions],
-            "questions_en": ["; ".join(questions(d.trace, self.rules, "en")) for d in decisions],
-            "reason_zh": [reason(d.trace, self.rules, "zh") for d in decisions],
-            "reason_en": [reason(d.trace, self.rules, "en") for d in decisions],
+            "outcome": decisions.column([w.outcome for w in decisions.ways]),
+            "rule": decisions.column([w.rule for w in decisions.ways]),
+            "rules": decisions.column([",".join(w.rules) for w in decisions.ways]),
+            "also_possible": decisions.column([",".join(w.also_possible) for w in decisions.ways]),
+            "flags": decisions.column([",".join(f.code for f in w.flags) for w in decisions.ways]),
+            "questions_zh": ["；".join(q) for q in asked_zh],
+            "questions_en": ["; ".join(q) for q in asked_en],
+            "reason_zh": reason_zh,
+            "reason_en": reason_en,
             "documents": [",".join(parcels.documents[r]) for r in rows],
         }
         for column, fact in AREA_COLUMNS.items():
             table[column] = facts[fact].low.astype(np.int64)
-        table["severity"] = [d.level for d in decisions]
+        table["severity"] = decisions.levels
         table["priority"] = _priorities(facts, decisions, self.rules)
-        table["trace"] = [
-            json.dumps(d.trace, ensure_ascii=False, separators=(",", ":")) for d in decisions
-        ]
+        table["trace"] = decisions.traces()
         table["geometry"] = parcels.outlines(self.pieces)[rows]
         return pd.DataFrame(table)
 
@@ -298,13 +339,14 @@ class _Batch:
         )
 
 
-def _priorities(facts: FactTable, decisions: list[Decision], rules: RuleSet) -> Any:
+def _priorities(facts: FactTable, decisions: Decisions, rules: RuleSet) -> Any:
     """Return whole-number priorities by the rule set's formula; larger is sooner."""
     spec = rules.priority
-    points = spec.level_points * np.array([d.level for d in decisions], dtype=np.float64)
+    points = spec.level_points * decisions.levels.astype(np.float64)
     for fact, weight in spec.mu_weights.items():
         points += weight * facts[fact].low / DM2_PER_MU
-    factor = np.array([spec.outcome_factors.get(d.outcome, 0.0) for d in decisions])
+    factors = [spec.outcome_factors.get(w.outcome, 0.0) for w in decisions.ways]
+    factor = np.array(factors)[decisions.way]
     return np.floor(factor * points + 0.5).astype(np.int64)
 
 

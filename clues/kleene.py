@@ -1,6 +1,6 @@
 """Three-valued logic over columns: a condition is false, unknown or true for each parcel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from clues.facts import FactColumn, FactTable
 from configs.conditions import Condition, Parameter, to_base
 
-__all__ = ["FALSE", "TRUE", "UNKNOWN", "Evaluation", "Truth", "threshold"]
+__all__ = ["FALSE", "TRUE", "UNKNOWN", "Evaluation", "Recalled", "Truth", "threshold"]
 
 FALSE, UNKNOWN, TRUE = 0, 1, 2
 Truth = NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Evaluation:
     def __init__(self, facts: FactTable, parameters: Mapping[str, Parameter]) -> None:
         self.facts, self.parameters = facts, parameters
         self._nodes: dict[int, Truth] = {}
-        self._leaves: dict[int, tuple[Truth, Truth]] = {}
+        self._leaves: dict[int, Truth] = {}
 
     def truth(self, condition: Condition) -> Truth:
         """Return 0 false, 1 unknown, 2 true for each parcel; assumptions are applied."""
@@ -47,17 +47,17 @@ class Evaluation:
             return np.asarray(np.maximum.reduce(parts), dtype=np.uint8)
         if condition.negated is not None:
             return np.asarray(TRUE - self.truth(condition.negated), dtype=np.uint8)
-        return self.leaf(condition)[1]
+        bare = self.bare(condition)
+        if condition.if_unknown == "ask":
+            return bare
+        value = TRUE if condition.if_unknown == "assume_true" else FALSE
+        return np.where(bare == UNKNOWN, value, bare).astype(np.uint8)
 
-    def leaf(self, leaf: Condition) -> tuple[Truth, Truth]:
-        """Return the truth of a test or switch before and after its assumption."""
+    def bare(self, leaf: Condition) -> Truth:
+        """Return the truth of a test or switch before its assumption."""
         if id(leaf) not in self._leaves:
-            bare = self._switch(leaf) if leaf.switch is not None else self._test(leaf)
-            taken = bare
-            if leaf.if_unknown != "ask":
-                value = TRUE if leaf.if_unknown == "assume_true" else FALSE
-                taken = np.where(bare == UNKNOWN, value, bare).astype(np.uint8)
-            self._leaves[id(leaf)] = (bare, taken)
+            own = self._switch(leaf) if leaf.switch is not None else self._test(leaf)
+            self._leaves[id(leaf)] = own
         return self._leaves[id(leaf)]
 
     def _switch(self, leaf: Condition) -> Truth:
@@ -77,6 +77,21 @@ class Evaluation:
             number = threshold(leaf, self.parameters, column.fact.kind)
             bounds = (number, number)
         return _ordered_truth(column, leaf.op or "=", bounds)
+
+
+class Recalled(Evaluation):
+    """Truth of conditions whose leaves are known already, one column per way to judge.
+
+    Parameters
+    ----------
+    leaves : sequence of Condition
+    truths : ndarray of uint8, shape (leaves, n)
+        Of each leaf before its assumption.
+    """
+
+    def __init__(self, leaves: Sequence[Condition], truths: Truth) -> None:
+        self._nodes = {}
+        self._leaves = {id(leaf): row for leaf, row in zip(leaves, truths, strict=True)}
 
 
 def threshold(leaf: Condition, parameters: Mapping[str, Parameter], kind: str) -> float:
@@ -112,8 +127,7 @@ def _equal(low: Any, high: Any, other_low: Any, other_high: Any) -> tuple[Any, A
 
 def _code_truth(column: FactColumn, leaf: Condition) -> Truth:
     wanted = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
-    values = column.values if column.values is not None else ()
-    found = np.array([v in wanted for v in values], dtype=bool)
+    found = np.isin(np.asarray(column.values, dtype=str), [str(v) for v in wanted])
     if leaf.op in ("!=", "not_in"):
         found = ~found
     return np.where(column.known, np.where(found, TRUE, FALSE), UNKNOWN).astype(np.uint8)

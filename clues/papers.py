@@ -1,13 +1,14 @@
 """Facts of the papers: coverage by documents that pass a date test, their dates, areas and uses."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clues.coverage import TESTS, Documents, Epochs, Links, Passed, passed
-from clues.facts import FactColumn
+from clues.facts import FactColumn, KeyLists
 from clues.ground import CAUSE, Cropland, Cut, completeness, keys_by_parcel, layer_source
 from configs.vocabulary import uses
 
@@ -117,20 +118,13 @@ class _View:
                 source=source,
                 features=keys,
             ),
-            FactColumn.named(
-                f"{name}_documents",
-                [self._shown(k, dates) for k in keys],
-                source=source,
-                features=keys,
-            ),
+            FactColumn.documents(f"{name}_documents", keys, self._shown(dates), source=source),
         ]
 
-    def _shown(self, keys: tuple[str, ...], dates: tuple[str, ...] | None) -> tuple[Any, ...]:
-        """Return (number, dates) of documents; dates None: those usual for each role."""
-        found = [self.documents.index[k] for k in keys]
-        return tuple(
-            (self.documents.named(i), _shown_dates(self.documents, i, dates)) for i in found
-        )
+    def _shown(self, dates: tuple[str, ...] | None) -> Callable[[int], tuple[str, str]]:
+        """Return what writes (number, dates) of a document; dates None: the usual of its role."""
+        documents = self.documents
+        return lambda i: (documents.named(i), _shown_dates(documents, i, dates))
 
     def uncovered(self, name: str, own: Passed, cropland: Cropland) -> FactColumn:
         role = TESTS[name][0]
@@ -161,9 +155,8 @@ class _View:
             np.arange(self.cut.n_patches),
             self.cut.n_patches,
         )
-        keys = keys_by_parcel(self.documents, self.links, by_patch, np.flatnonzero(maybe))[
-            self.cut.parcel_patch
-        ]
+        keys = keys_by_parcel(self.documents, self.links, by_patch, np.flatnonzero(maybe))
+        keys = keys.take(self.cut.parcel_patch)
         dates = ("applied",) if name == "patch_application" else None
         return [
             FactColumn.bounded(
@@ -174,43 +167,36 @@ class _View:
                 source=source,
                 features=keys,
             ),
-            FactColumn.named(
-                f"{name}_documents",
-                [self._shown(k, dates) for k in keys],
-                source=source,
-                features=keys,
-            ),
+            FactColumn.documents(f"{name}_documents", keys, self._shown(dates), source=source),
         ]
 
-    def _pairs(self, own: Passed) -> list[list[int]]:
+    def _pairs(self, own: Passed) -> KeyLists:
         """Return the documents that may pass, per parcel."""
-        keys = keys_by_parcel(self.documents, self.links, self.cut, np.flatnonzero(own.possible))
-        return [[self.documents.index[k] for k in ks] for ks in keys]
+        return keys_by_parcel(self.documents, self.links, self.cut, np.flatnonzero(own.possible))
 
     def compatibility(self, own: Passed, use: NDArray[np.object_]) -> FactColumn:
         """Return whether the use now is the approved one, unknown where either is not told."""
-        low, high = np.zeros(len(use)), np.ones(len(use))
-        approved = self.documents.columns["use"]
-        for i, found in enumerate(self._pairs(own)):
-            if not found or use[i] in UNTOLD_USES or use[i] not in uses():
-                continue
-            codes = [approved[d] for d in found]
-            if use[i] in codes:
-                low[i] = 1.0
-            elif all(c in uses() and c not in UNTOLD_USES for c in codes):
-                high[i] = 0.0
+        pairs = self._pairs(own)
+        approved = self.documents.columns["use"][pairs.members]
+        clear = _tells_use(approved)
+        n, owner = len(use), pairs.owner
+        same = np.bincount(owner, weights=approved == use[owner], minlength=n) > 0
+        unclear = np.bincount(owner, weights=~clear, minlength=n) > 0
+        told = _tells_use(use) & (np.diff(pairs.offsets) > 0)
+        low = (told & same).astype(np.float64)
+        high = 1.0 - (told & ~same & ~unclear)
         source = layer_source(self.onemap, "approval")
         return FactColumn.bounded("use_compatible", low, high, cause=CAUSE["use"], source=source)
 
     def ends(self, name: str, role: str, own: Passed) -> list[FactColumn]:
         """Return the latest end of the permits on each parcel, and a year later."""
-        low, high = np.full(len(self.total), np.nan), np.full(len(self.total), np.nan)
-        for i, found in enumerate(self._pairs(own)):
-            days = self.documents.columns["valid_to"][found]
-            told = days[~np.isnan(days)]
-            if len(told):
-                low[i] = told.max()
-                high[i] = np.nan if len(told) < len(days) else low[i]
+        pairs = self._pairs(own)
+        days, owner = self.documents.columns["valid_to"][pairs.members], pairs.owner
+        low = np.full(len(self.total), -np.inf)
+        np.fmax.at(low, owner, days)
+        open_end = np.bincount(owner, weights=np.isnan(days), minlength=len(low)) > 0
+        low[np.isinf(low)] = np.nan
+        high = np.where(open_end, np.nan, low)
         source = layer_source(self.onemap, role)
         out = [FactColumn.bounded(name, low, high, cause=CAUSE["date"], source=source)]
         if role == "temporary":
@@ -222,11 +208,13 @@ class _View:
 
     def filed_area(self, own: Passed) -> list[FactColumn]:
         """Return the sum of the filed areas on each parcel, and by how much it is exceeded."""
-        low, high = np.zeros(len(self.total)), np.full(len(self.total), np.nan)
-        for i, found in enumerate(self._pairs(own)):
-            areas = np.floor(self.documents.columns["area_m2"][found] * 100.0 + 0.5)
-            if found:
-                low[i], high[i] = np.nansum(areas), areas.sum()
+        pairs, n = self._pairs(own), len(self.total)
+        areas = np.floor(self.documents.columns["area_m2"][pairs.members] * 100.0 + 0.5)
+        low, high = (
+            np.bincount(pairs.owner, weights=w, minlength=n).astype(np.float64)
+            for w in (np.nan_to_num(areas), areas)
+        )
+        high[np.diff(pairs.offsets) == 0] = np.nan
         source = layer_source(self.onemap, "facility")
         over = np.maximum(self.total - high, 0.0), np.maximum(self.total - low, 0.0)
         paper = CAUSE["paper"]
@@ -236,6 +224,12 @@ class _View:
                 "over_filed_area", np.nan_to_num(over[0]), over[1], cause=paper, source=source
             ),
         ]
+
+
+def _tells_use(codes: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Tell which codes name a use that can agree or disagree with another."""
+    clear = [u for u in uses() if u not in UNTOLD_USES]
+    return np.isin(codes.astype(str), clear)
 
 
 def document_date(documents: Documents, document: int, field: str | None = None) -> dt.date | None:

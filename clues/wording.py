@@ -1,9 +1,12 @@
 """How facts, thresholds and tests are written for people, in Chinese and English."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from clues.catalogue import Fact, catalogue
-from configs.conditions import Parameter, to_base
+from clues.facts import plain_value
+from clues.kleene import threshold
+from configs.conditions import Condition, Parameter, to_base
 from configs.units import metres2, mu
 from configs.vocabulary import role_name, roles, uses
 
@@ -119,33 +122,48 @@ def cause_text(name: str, cause: str, language: Language) -> str:
 
 
 def leaf_text(
-    leaf: dict[str, Any], facts: dict[str, Any], language: Language, *, with_value: bool = True
+    leaf: Condition,
+    parameters: Mapping[str, Parameter],
+    tell: Callable[[str], str],
+    language: Language,
+    *,
+    with_value: bool = True,
 ) -> str:
-    """Write one test of a trace: the fact, its value, and what the rule asks for."""
-    name = leaf["fact"]
-    fact = catalogue()[name]
-    label = fact.zh if language == "zh" else fact.en
-    value = fact_text(name, facts[name], language)
-    comma, colon = (",", ":") if language == "zh" else ("; ", ": ")
-    asks = "条件:" if language == "zh" else "asked: "
-    asked = _asked(fact, leaf, facts, language)
-    return f"{label}{colon}{value}{comma}{asks}{asked}" if with_value else f"{label}{colon}{asked}"
+    """Write one test: the fact, its value as `tell` gives it, and what the rule asks for."""
+    zh = language == "zh"
+    if leaf.switch is not None:
+        parameter = parameters[leaf.switch]
+        value = parameter_text(parameter, language)
+        return f"{parameter.zh}:{value}" if zh else f"{parameter.en}: {value}"
+    fact = catalogue()[str(leaf.fact)]
+    label, comma, colon = (fact.zh, ",", ":") if zh else (fact.en, "; ", ": ")
+    asked = _asked(fact, leaf, parameters, tell, language)
+    if not with_value:
+        return f"{label}{colon}{asked}"
+    asks = "条件:" if zh else "asked: "
+    return f"{label}{colon}{tell(fact.name)}{comma}{asks}{asked}"
 
 
-def _asked(fact: Fact, leaf: dict[str, Any], facts: dict[str, Any], language: Language) -> str:
+def _asked(
+    fact: Fact,
+    leaf: Condition,
+    parameters: Mapping[str, Parameter],
+    tell: Callable[[str], str],
+    language: Language,
+) -> str:
     gap = "" if language == "zh" else " "
     words = DATE_OPERATORS if fact.kind == "date" else {}
-    operator = {**OPERATORS, **words}[leaf["op"]][language == "en"]
-    if "than" in leaf:
-        other = catalogue()[leaf["than"]]
+    operator = {**OPERATORS, **words}[leaf.op or "="][language == "en"]
+    if leaf.than is not None:
+        other = catalogue()[leaf.than]
         label = other.zh if language == "zh" else other.en
-        value = fact_text(leaf["than"], facts[leaf["than"]], language)
-        return f"{operator}{gap}{label} {value}"
-    against = leaf["against"]
-    if fact.kind == "bool":
-        return _word("yes" if bool(against) == (leaf["op"] == "=") else "no", language)
+        return f"{operator}{gap}{label} {tell(leaf.than)}"
     if fact.kind == "code":
-        values = against if isinstance(against, list | tuple) else [against]
+        values = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
         names = [_code(fact, v, language) for v in values]
         return f"{operator}{gap}{('、' if language == 'zh' else ', ').join(names)}"
-    return f"{operator} {_measure(fact.kind, against, language)}"
+    against = threshold(leaf, parameters, fact.kind)
+    if fact.kind == "bool":
+        return _word("yes" if bool(against) != (leaf.op == "!=") else "no", language)
+    value = plain_value(fact.kind, against) if fact.kind != "area" else against
+    return f"{operator} {_measure(fact.kind, value, language)}"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from clues.explain import explanation, questions, reason
+from clues.explain import explanation, questions, reason, reasons_and_questions
 from clues.judge import judge_line
 from clues.wording import fact_text
 from configs.errors import InputError
@@ -18,7 +18,7 @@ LEFT_OVER = re.compile(r"[{}]|None|nan|inf\b")
 
 def judged(case, **facts):
     own = case | {"facts": case["facts"] | facts}
-    return judge_line(table(own["facts"]), rule_set(own), own["line"])[0]
+    return judge_line(table(own["facts"]), rule_set(own), own["line"])
 
 
 def named(name: str):
@@ -27,7 +27,7 @@ def named(name: str):
 
 @pytest.mark.parametrize("case", ALL, ids=lambda c: f"{c['line']}: {c['name']}")
 def test_each_language_keeps_to_itself(case):
-    rules, trace = rule_set(case), judged(case).trace
+    rules, trace = rule_set(case), judged(case).trace(0)
     zh = [reason(trace, rules, "zh"), *questions(trace, rules, "zh")]
     en = [reason(trace, rules, "en"), *questions(trace, rules, "en")]
     full_zh, full_en = (explanation(trace, rules, lang) for lang in ("zh", "en"))
@@ -35,6 +35,9 @@ def test_each_language_keeps_to_itself(case):
     assert not WORD.findall("".join([*zh, *body]))
     assert not CJK.findall("".join([*en, full_en]))
     assert not LEFT_OVER.findall("".join([*zh, *en, full_zh, full_en]))
+    for language, text in (("zh", zh), ("en", en)):
+        reasons, asked = reasons_and_questions(judged(case), language)
+        assert [reasons[0], *asked[0]] == text
     assert bool(case["expect"]["outcome"] == "unresolved") <= bool(questions(trace, rules, "zh"))
 
 
@@ -46,11 +49,11 @@ def test_the_sentence_of_an_approval():
         supply_before_documents=(("G2", "2025-02-01"),),
     )
     rules = shipped("cn-land")
-    assert reason(decision.trace, rules, "zh").startswith(
+    assert reason(decision.trace(0), rules, "zh").startswith(
         "地块 P1 面积 3600.00 m²(5.40 亩),批文 A2(2025-01-10)覆盖 100.00 %,"
         "早于前时相 2025-03-05。供地 G2(2025-02-01)覆盖 100.00 %,早于前时相 2025-03-05。"
     )
-    assert reason(decision.trace, rules, "en").startswith(
+    assert reason(decision.trace(0), rules, "en").startswith(
         "Parcel P1 covers 3600.00 m² (5.40 mu); approval A2 (2025-01-10) covers 100.00 %, "
         "dated before the earlier image of 2025-03-05."
     )
@@ -87,19 +90,19 @@ def test_wording_of_facts(name, entry, zh, en):
 
 
 def test_assumptions_are_said():
-    trace = judged(named("no road network given is assumed outside")).trace
+    trace = judged(named("no road network given is assumed outside")).trace(0)
     rules = shipped("cn-land")
     assert "无资料,推定与路网重叠占比:小于 50.00 %;服务农业生产:是。" in reason(trace, rules, "zh")
     assert "Assumed, as no data says otherwise" in reason(trace, rules, "en")
 
 
 def test_no_assumption_is_said_of_what_did_not_decide():
-    trace = judged(named("nothing at all")).trace
+    trace = judged(named("nothing at all")).trace(0)
     assert "推定" not in reason(trace, shipped("cn-land"), "zh")
 
 
 def test_an_open_finding_asks_what_is_missing_and_why():
-    trace = judged(named("approval dated between the images cannot be told")).trace
+    trace = judged(named("approval dated between the images cannot be told")).trace(0)
     asked = questions(trace, shipped("cn-land"), "zh")
     assert asked[0].startswith("是否有动工之前的用地批文?")
     assert "日期缺失或介于两期影像之间" in asked[0]
@@ -107,12 +110,12 @@ def test_an_open_finding_asks_what_is_missing_and_why():
 
 
 def test_the_redline_asks_for_its_opinion():
-    trace = judged(named("rural road of 2 m"), redline_area="320 m2").trace
+    trace = judged(named("rural road of 2 m"), redline_area="320 m2").trace(0)
     assert questions(trace, shipped("cn-land"), "zh") == ["缺少有限人为活动认定意见。"]
 
 
 def test_full_explanation_goes_through_the_rules_in_order():
-    text = explanation(judged(named("outside the approval")).trace, shipped("cn-land"), "en")
+    text = explanation(judged(named("outside the approval")).trace(0), shipped("cn-land"), "en")
     codes = re.findall(r"^  ([A-Z]+\d+) ", text, flags=re.MULTILINE)
     groups = [c[0] for c in codes]
     assert codes[0] == "F1"
@@ -122,11 +125,11 @@ def test_full_explanation_goes_through_the_rules_in_order():
 
 def test_the_fallback_says_that_nothing_held():
     case = named("6 m² outside are tolerated by V9")
-    text = explanation(judged(case).trace, shipped("cn-land"), "zh")
+    text = explanation(judged(case).trace(0), shipped("cn-land"), "zh")
     assert "以上各条均不成立,按 V1 处理。" in text
 
 
 def test_another_rule_set_is_refused():
-    trace = judged(named("nothing at all")).trace
+    trace = judged(named("nothing at all")).trace(0)
     with pytest.raises(InputError, match="was judged by cn-land"):
         explanation(trace, shipped("cn-hebei-2026"), "zh")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clues.facts import FactColumn, FactTable
-from clues.judge import applicable, judge_line
+from clues.judge import applicable, judge_line, retraced
 from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation
 from configs.conditions import Condition
 from tests.clues.casebook import cases, rule_set, shipped, table
@@ -26,7 +26,7 @@ def test_casebook(case):
         "rule": decision.rule,
         "rules": list(decision.rules),
         "possible": list(decision.also_possible),
-        "flags": list(decision.flags),
+        "flags": [f.code for f in decision.flags],
     }
     assert {k: found[k] for k in expect} == expect
 
@@ -113,24 +113,27 @@ def test_comparing_intervals(low, high, op, expected):
 def test_assumptions_are_applied_and_written_down():
     case = next(c for c in ALL if c["name"].startswith("no road network"))
     decision = judge_line(table(case["facts"]), rule_set(case), "land")[0]
-    step = next(s for s in decision.trace["walk"] if s["rule"] == "O3")
-    assumed = {leaf["fact"] for leaf in step["leaves"] if "assumed" in leaf}
+    step = next(s for s in decision.steps if s.rule.code == "O3")
+    assumed = {leaf.fact for leaf, bare, taken in step.leaves if bare != taken}
     assert assumed == {"road_network_share", "farm_purpose"}
 
 
 def test_trace_is_json_and_holds_what_it_names():
     for case in ALL:
-        decision = judge_line(table(case["facts"]), rule_set(case), case["line"])[0]
-        trace = json.loads(json.dumps(decision.trace, allow_nan=False))
-        named = {leaf["fact"] for s in trace["walk"] for leaf in s["leaves"] if "fact" in leaf}
+        rules = rule_set(case)
+        decisions = judge_line(table(case["facts"]), rules, case["line"])
+        trace = json.loads(json.dumps(decisions.trace(0), allow_nan=False))
+        assert json.loads(decisions.traces()[0]) == trace
+        assert retraced(trace, rules) == decisions[0]
+        named = {leaf.fact for s in decisions[0].steps for leaf, _, _ in s.leaves if leaf.fact}
         assert named <= set(trace["facts"])
-        assert trace["walk"][0]["rule"] == "F1"
+        assert decisions[0].steps[0].rule.code == "F1"
 
 
 def test_later_groups_are_not_tried_once_one_decides():
     case = next(c for c in ALL if c["name"] == "approved and supplied")
-    trace = judge_line(table(case["facts"]), rule_set(case), "land")[0].trace
-    assert {s["rule"][0] for s in trace["walk"]} == {"F", "N", "L"}
+    way = judge_line(table(case["facts"]), rule_set(case), "land")[0]
+    assert {s.rule.code[0] for s in way.steps} == {"F", "N", "L"}
 
 
 def test_only_mining_is_on_the_mining_line():
