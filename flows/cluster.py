@@ -18,6 +18,8 @@ DRIVER_RESERVE = 200 << 20
 """Bytes the driver may still grow by."""
 WORKER_LEAST = 300 << 20
 """Bytes of a worker that has loaded its libraries."""
+LOCAL_ONLY = "127.0.0.1:0"
+"""Where Dask's own web servers listen: they cannot be switched off, only kept off the network."""
 REMOTE_ROOMS = ("configs", "tiles", "detect", "models")
 """Rooms whose code decides the result of a tile."""
 
@@ -126,7 +128,12 @@ def open_client(
         stack.enter_context(_quiet())
         stack.enter_context(dask.config.set(_LOCAL_CONFIG))
         cluster = stack.enter_context(
-            LocalCluster(dashboard_address=None, **options)  # type: ignore[no-untyped-call]
+            LocalCluster(  # type: ignore[no-untyped-call]
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": LOCAL_ONLY},
+                worker_dashboard_address=LOCAL_ONLY,
+                **options,
+            )
         )
         stack.callback(lambda: cluster.sync(_end, cluster, scheduler == "threads"))
         client = Client(cluster)  # type: ignore[no-untyped-call]

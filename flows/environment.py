@@ -59,7 +59,7 @@ def prefect_environment(home: Path) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
     }
     wishes = {
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
     }

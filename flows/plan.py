@@ -132,7 +132,9 @@ def make_plan(config: RunConfig) -> RunPlan:
                 "check its CRS, or name images that cover it",
             )
         aoi = shapely.to_wkb(shape)
-    return RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
+    plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
+    plan.reader()  # refuses a pair without common bands
+    return plan
 
 
 def _credited(epoch: Epoch, attribution: str | None) -> Epoch:

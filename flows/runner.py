@@ -136,8 +136,8 @@ def work_run(
     dict
         The content of ``run.json``.
     """
+    config = RunConfig.load(config_path)
     if plain:
-        config = RunConfig.load(config_path)
         with open_run(config, out, options, fresh=fresh) as context:
             return work_stages(context)
     out.mkdir(parents=True, exist_ok=True)

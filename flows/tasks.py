@@ -1,5 +1,6 @@
 """The Prefect task: one per stage of a run, retried when a read fails."""
 
+import logging
 from typing import Any
 
 from prefect import task
@@ -12,27 +13,38 @@ from flows.stages import run_stage
 
 __all__ = ["stage_task"]
 
+log = logging.getLogger(__name__)
 
-def _is_read_failure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
+RETRY_DELAYS_S = [2, 10]
+
+
+def _is_read_failure(_task: Any, run: TaskRun, state: State[Any]) -> bool:
     """Tell a failing store or file, worth another try, from a fault that would only repeat."""
     try:
         state.result()
-    except RasterError:
-        return True
+    except RasterError as error:
+        why = f"{error.what} ({error.where})"
     except TubanError:
         return False
-    except OSError:
-        return True
+    except OSError as error:
+        why = str(error)
     except BaseException:
         return False
-    return False
+    else:
+        return False
+    number = run.run_count
+    log.warning(
+        "stage %s: %s; retry %d of %d in %d s",
+        *(run.name, why, number, len(RETRY_DELAYS_S), RETRY_DELAYS_S[number - 1]),
+    )
+    return True
 
 
 @task(
     name="stage",
     task_run_name="{name}",
-    retries=2,
-    retry_delay_seconds=[2, 10],
+    retries=len(RETRY_DELAYS_S),
+    retry_delay_seconds=list(map(float, RETRY_DELAYS_S)),
     retry_condition_fn=_is_read_failure,
     persist_result=False,
     cache_policy=NO_CACHE,
