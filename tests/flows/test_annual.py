@@ -1,0 +1,184 @@
+"""The annual flow under Prefect: tasks, retries, cancellation, and nothing leaving the machine."""
+
+import re
+import signal
+import sqlite3
+import threading
+from pathlib import Path
+
+import geopandas as gpd
+import psutil
+import pytest
+
+from flows.cluster import open_client
+from flows.environment import prefect_environment
+from flows.stages import STAGES
+from tests.flows.command import made, products, run_folder, start, tuban, unfinished
+from tests.flows.minicounty import build_mini
+
+pytestmark = [pytest.mark.slow, pytest.mark.flow]
+
+OPTIONS = ("--tile", 64, "--workers", 2, "--progress", "json")
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_mini(tmp_path_factory.mktemp("mini"))
+
+
+@pytest.fixture(scope="module")
+def plain(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the run folder of the same run without Prefect."""
+    out = tmp_path_factory.mktemp("plain")
+    tuban("run", mini, "--out", out, "--plain", *OPTIONS)
+    return run_folder(out)
+
+
+def ask(out: Path, question: str) -> list[tuple]:
+    """Ask the database that Prefect left beside the runs."""
+    with sqlite3.connect(out / ".prefect" / "prefect.db") as database:
+        return database.execute(question).fetchall()
+
+
+def file_names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
+
+
+def test_one_task_per_stage_and_a_failing_read_is_retried(mini: Path, plain: Path, tmp_path: Path):
+    """The first read fails, since the image is not there yet; the task waits and tries again."""
+    image, aside = mini.parent / "after.tif", mini.parent / "on-its-way"
+    image.rename(aside)
+    told = []
+    process = start("run", mini, "--out", tmp_path, *OPTIONS)
+    try:
+        for line in process.stderr:
+            told.append(line)
+            if '"state":"stopped"' in line and aside.exists():
+                aside.rename(image)
+        assert process.wait(timeout=60) == 0, "".join(told)[-3000:]
+    finally:
+        process.kill()
+        process.communicate()
+        if aside.exists():
+            aside.rename(image)
+    text = "".join(told)
+    assert "Traceback" not in text
+    assert re.search(r"stage plan.*there is no such raster file.*1 of 2", text)
+
+    assert ask(tmp_path, "select state_name from flow_run") == [("Completed",)]
+    tasks = ask(
+        tmp_path, "select name, state_name, run_count from task_run order by expected_start_time"
+    )
+    assert [name for name, _, _ in tasks] == list(STAGES)
+    assert {state for _, state, _ in tasks} == {"Completed"}
+    assert {name: count for name, _, count in tasks} == dict.fromkeys(STAGES, 1) | {"plan": 2}
+    states = ask(
+        tmp_path,
+        "select s.name from task_run_state s join task_run t on s.task_run_id = t.id "
+        "where t.name = 'plan' order by s.timestamp",
+    )
+    assert [name for (name,) in states][-3:] == ["AwaitingRetry", "Retrying", "Completed"]
+
+    folder = run_folder(tmp_path)
+    assert folder.name == plain.name
+    assert file_names(folder) == file_names(plain)
+    for name in ("clues.geojson", "change.tif"):
+        assert (folder / name).read_bytes() == (plain / name).read_bytes()
+    assert {(p["stage"], p["name"], p["key"]) for p in products(folder)} == {
+        (p["stage"], p["name"], p["key"]) for p in products(plain)
+    }
+
+
+def test_a_fault_that_would_repeat_is_said_once(tmp_path: Path):
+    config = build_mini(tmp_path / "county")
+    table = gpd.read_file(tmp_path / "county" / "landuse.gpkg").rename(columns={"DLBM": "LEIXING"})
+    (tmp_path / "county" / "landuse.gpkg").unlink()
+    table.to_file(tmp_path / "county" / "landuse.gpkg", index=False)
+    told = tuban("--quiet", "run", config, "--out", tmp_path / "runs", codes=(1,)).splitlines()
+    assert [line[:7] for line in told] == ["error: ", "  where", "  fix: "]
+    assert "landuse.gpkg" in told[1]
+    tasks = ask(tmp_path / "runs", "select name, state_name, run_count from task_run")
+    assert ("fit", "Failed", 1) in tasks
+
+
+def test_cancelled_flow_goes_on_plainly(mini: Path, plain: Path, tmp_path: Path):
+    process = start("run", mini, "--out", tmp_path, *OPTIONS)
+    deadline = threading.Timer(300, process.kill)
+    deadline.start()
+    for line in process.stderr:
+        if '"tiles: 0 of' in line:
+            process.send_signal(signal.SIGINT)
+            break
+    said, told = process.communicate(timeout=120)
+    deadline.cancel()
+    assert process.returncode == 130, told[-3000:]
+    assert "the same command goes on where this one stopped" in told
+    assert "Traceback" not in told
+    assert said == ""
+    folder = run_folder(tmp_path)
+    assert unfinished(folder) == []
+    kept = made(folder)
+    assert {name: kept[name] for name in ("plan", "gate", "fit")} == dict.fromkeys(
+        ("plan", "gate", "fit"), 1
+    )
+    assert "join" not in kept
+    assert ask(tmp_path, "select state_type from flow_run") in (
+        [("CANCELLED",)],
+        [("CRASHED",)],
+        [("FAILED",)],
+    )
+    seen = len(products(folder))
+    tuban("run", mini, "--out", tmp_path, "--plain", *OPTIONS)
+    again = made(folder, seen)
+    assert not {"plan", "gate", "fit"} & set(again)
+    assert again["tiles"] + kept.get("tiles", 0) == made(plain)["tiles"]
+    assert (folder / "clues.geojson").read_bytes() == (plain / "clues.geojson").read_bytes()
+
+
+def test_a_failing_read_of_a_tile_is_retried(mini: Path, plain: Path, tmp_path: Path):
+    """Tiles are retried by the dispatcher; the run tells how often."""
+    image, aside = mini.parent / "after.tif", mini.parent / "on-its-way"
+    process = start("run", mini, "--out", tmp_path, "--plain", *OPTIONS)
+    told = []
+    try:
+        for line in process.stderr:
+            told.append(line)
+            if '"stage":"fit"' in line and '"state":"done"' in line:
+                image.rename(aside)
+            elif "; retry 1 of 2" in line and aside.exists():
+                aside.rename(image)
+        assert process.wait(timeout=60) == 0, "".join(told)[-3000:]
+    finally:
+        process.kill()
+        process.communicate()
+        if aside.exists():
+            aside.rename(image)
+    folder = run_folder(tmp_path)
+    retries = [int(n) for n in re.findall(r'"retries":(\d+),.*"stage":"tiles"', "".join(told))]
+    assert retries[-1] >= 1
+    assert (folder / "clues.geojson").read_bytes() == (plain / "clues.geojson").read_bytes()
+
+
+def test_nothing_leaves_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    own = prefect_environment(tmp_path)
+    assert own["PREFECT_HOME"] == str(tmp_path)
+    assert own["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert own["PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY"] == "false"
+    assert own["DO_NOT_TRACK"] == "1"
+    assert own["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "true"
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    assert "PREFECT_SERVER_EPHEMERAL_ENABLED" not in prefect_environment(tmp_path)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_nobody_else_can_connect(scheduler: str):
+    with open_client(scheduler, 1, None):
+        me = psutil.Process()
+        heard = [
+            connection.laddr.ip
+            for process in (me, *me.children(recursive=True))
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+    assert set(heard) == {"127.0.0.1"}
