@@ -14,7 +14,14 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.columnchecks import check_codes, check_dates, check_missing, check_sums
-from clues.layers import ANY_GEOMETRY, DOCUMENT_ROLES, OVERLAP_CODES, LayerTable, read_role
+from clues.layers import (
+    ANY_GEOMETRY,
+    DOCUMENT_ROLES,
+    OVERLAP_CODES,
+    LayerTable,
+    read_role,
+    with_versions,
+)
 from clues.quality import REPORT_COLUMNS, overlapping_features, report_rows
 from clues.topology import gaps, outer_rings, outside, overlaps, same_outlines, slivers
 from clues.webmaps import suspect_fields, suspect_shift
@@ -100,6 +107,7 @@ def check_layers(file: LayersFile, *, today: dt.date) -> LayersCheck:
     today : date
         Later dates lie in the future.
     """
+    file = with_versions(file)
     tables: dict[str, LayerTable] = {}
     checked, frames = [], []
     for role in roles():

@@ -41,6 +41,7 @@ __all__ = [
     "layers_fingerprint",
     "read_onemap",
     "read_role",
+    "with_versions",
 ]
 
 ANY_GEOMETRY = ("road_network", "lead")
@@ -173,12 +174,21 @@ def read_onemap(file: Path, *, crs: str) -> OneMap:
 
 def build_onemap(file: LayersFile, *, crs: str) -> OneMap:
     """Read all layers of an already loaded `file` into one CRS, see `read_onemap`."""
-    layers = {}
+    file, layers = with_versions(file), {}
     for role in roles():
         specs = tuple(spec for spec in file.layers if spec.role == role)
         if specs:
             layers[role] = read_role(role, specs, crs=crs)
     return OneMap(crs, layers, file)
+
+
+def with_versions(file: LayersFile) -> LayersFile:
+    """Return a layers file whose ``catalogue:`` sources name the files of their versions."""
+    if not any(spec.from_catalogue for spec in file.layers):
+        return file
+    from clues.onemap import resolve
+
+    return resolve(file)
 
 
 def read_role(
@@ -341,7 +351,9 @@ def _version(specs: tuple[LayerSpec, ...]) -> str:
 def layers_fingerprint(file: Path) -> str:
     """Return a fingerprint of a layers file and of all sources it names, 32 hex digits."""
     digest = hashlib.sha256(fingerprint(file).encode())
-    layers = LayersFile.load(file)
+    layers = with_versions(LayersFile.load(file))
+    for spec in layers.layers:
+        digest.update((spec.version or "").encode())
     for source in (*layers.layers, *((layers.patches,) if layers.patches else ())):
         digest.update(_source_fingerprint(source).encode())
     return digest.hexdigest()[:32]

@@ -119,7 +119,7 @@ class LayerSpec(StrictModel):
         description="GPKG, GeoJSON, Shapefile (also zipped), GDB, GeoParquet or coordinate TXT; "
         "catalogue:ROLE[@VERSION]; postgresql://HOST/DATABASE with `layer: SCHEMA.TABLE`"
     )
-    on: dt.date | None = Field(None, description="of a catalogue: the version in force that day")
+    as_of: dt.date | None = Field(None, description="of a catalogue: the version in force that day")
     known_on: dt.date | None = Field(None, description="of a catalogue: as it was known that day")
     version: str | None = Field(None, description="set by the catalogue")
     layer: str | None = Field(None, description="layer of a source that holds several")
@@ -167,8 +167,11 @@ class LayerSpec(StrictModel):
                     )
         if self.crs_override and not self.crs:
             raise ValueError("crs_override needs crs")
-        if (self.on or self.known_on) and not self.from_catalogue:
-            raise ValueError("on and known_on need `source: catalogue:ROLE`")
+        if (self.as_of or self.known_on) and not self.from_catalogue:
+            raise ValueError("as_of and known_on need `source: catalogue:ROLE`")
+        settled = self.model_fields_set - {"role", "source", "as_of", "known_on"}
+        if self.from_catalogue and settled:
+            raise ValueError(f"a catalogue version settles {', '.join(sorted(settled))} itself")
         return self
 
     @property

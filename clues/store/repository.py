@@ -107,7 +107,7 @@ class Store:
         config.set_main_option(
             "script_location", str(resources.files("clues.store") / "migrations")
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -137,7 +137,7 @@ class Store:
             patch_id to clue_no. For a run registered before, the numbers given then.
         """
         now = dt.datetime.now(dt.UTC)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             known = connection.scalar(
                 select(schema.runs.c.id).where(schema.runs.c.run_key == run.run_key)
             )
@@ -159,7 +159,8 @@ class Store:
             }
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection whose work is kept whole or not at all."""
         try:
             with self.engine.begin() as connection:
                 yield connection

@@ -193,6 +193,10 @@ layer_versions = Table(
     Column("valid_to", Date),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("file", Text),
+    Column("file_sha256", String(64)),
+    Column("content", String(64)),
+    Column("parent", String(64)),
+    Column("details", JSON),
     UniqueConstraint("layer_id", "version"),
 )
 

@@ -20,15 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "layers": _Reserved(
-        "0.2",
-        "One-Map layers: quality, versions, dates.",
-        {
-            "check": "Report what is wrong with layers, row by row.",
-            "import": "Keep a new version of a layer.",
-            "at": "Show the layers as they were on a date.",
-        },
-    ),
     "vet": _Reserved("0.2", "Examine proposed parcels against plan, layers and documents.", {}),
     "watch": _Reserved("0.2", "Follow approvals after they were given: what was built, where.", {}),
     "catalog": _Reserved(

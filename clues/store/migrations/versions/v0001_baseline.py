@@ -146,6 +146,10 @@ def _create_layer_versions() -> None:
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("file", sa.Text(), nullable=True),
+        sa.Column("file_sha256", sa.String(length=64), nullable=True),
+        sa.Column("content", sa.String(length=64), nullable=True),
+        sa.Column("parent", sa.String(length=64), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["layer_id"], ["layers.id"], name=op.f("fk_layer_versions_layer_id_layers")
         ),
