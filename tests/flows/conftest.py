@@ -20,13 +20,3 @@ def quick_county(tmp_path_factory: pytest.TempPathFactory) -> DemoCounty:
     with county.config.open("a", encoding="utf-8") as config:
         config.write(QUICK)
     return county
-
-
-@pytest.fixture
-def quick_copy(quick_county: DemoCounty, tmp_path: Path) -> Path:
-    """Return the config of a copy of that county, which a test may damage."""
-    import shutil
-
-    folder = tmp_path / "county"
-    shutil.copytree(quick_county.folder, folder)
-    return folder / quick_county.config.name
