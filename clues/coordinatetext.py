@@ -17,7 +17,8 @@ from configs.errors import LayerError
 __all__ = ["read_coordinate_text"]
 
 RECORD = ("DS", "PZMJ", "DKBH", "DKMC", "TXLX", "TFH", "YTDM", "DLBM")
-NORTHING = (300_000.0, 6_500_000.0)
+NORTHING = (1_700_000.0, 6_200_000.0)
+"""Of land in China; no easting lies there, with or without zone number."""
 DATUM_NAMES = ("2000", "CGCS")
 
 
