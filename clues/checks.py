@@ -22,11 +22,13 @@ from clues.layers import (
     read_role,
     with_versions,
 )
+from clues.localcrs import accuracy
 from clues.quality import REPORT_COLUMNS, overlapping_features, report_rows
 from clues.topology import gaps, outer_rings, outside, overlaps, same_outlines, slivers
 from clues.webmaps import suspect_fields, suspect_shift
 from configs.errors import LayerError
-from configs.layers import LayersFile, role_fields
+from configs.layers import SQUARE_METRES, LayersFile, LocalCrs, role_fields
+from configs.problems import unit_name
 from configs.vocabulary import roles
 from tiles.geodesy import ellipsoidal_area, to_cgcs2000, transformer
 
@@ -47,6 +49,7 @@ AREA_TOLERANCE = {"landuse": 0.005, "basic_farmland": 0.005}
 
 MIN_DIFFERENCE_M2 = 1.0
 OUTSIDE_SHARE = 0.01
+MIN_ROWS_OF_UNIT, SHARE_OF_UNIT, UNIT_TOLERANCE = 5, 0.8, 0.03
 
 Shapes = NDArray[np.object_]
 
@@ -63,6 +66,8 @@ class CheckedLayer:
         Fields of the role that no source has.
     refused : str
         Why the layer is refused; "" if it is not.
+    accuracy : str
+        How well the local systems of its sources fit; "" without any.
     """
 
     role: str
@@ -74,6 +79,7 @@ class CheckedLayer:
     fields: dict[str, str]
     absent: tuple[str, ...]
     refused: str = ""
+    accuracy: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,8 +150,10 @@ def _summary(layer: LayerTable, names: tuple[str, ...]) -> CheckedLayer:
     absent = tuple(n for n in role_fields(layer.role) if n not in fields)
     lost = len(layer.not_on_map)
     crs = layer.table.crs.to_string()
+    fits = [accuracy(s.crs, s.name).text() for s in layer.specs if isinstance(s.crs, LocalCrs)]
+    size = len(layer.table)
     return CheckedLayer(
-        layer.role, names, crs, layer.version, len(layer.table), lost, fields, absent
+        layer.role, names, crs, layer.version, size, lost, fields, absent, "", "; ".join(fits)
     )
 
 
@@ -246,8 +254,32 @@ def _areas(layer: LayerTable, drawn: NDArray[np.float64]) -> pd.DataFrame:
     )
     with np.errstate(invalid="ignore"):
         wrong = np.flatnonzero(np.abs(stated - drawn) > limit)
+    unit = _wrong_unit(layer, stated[wrong], drawn[wrong])
+    if unit is not None:
+        row, source = np.zeros(1, np.int64), layer.specs[0].name
+        return report_rows("unit_suspected", source, row, field="area_m2", facts=unit)
     facts = [{"stated": f"{stated[i]:.2f}", "drawn": f"{drawn[i]:.2f}"} for i in wrong]
     return _rows_at(layer, "area_differs", wrong, "area_m2", values=stated[wrong], facts=facts)
+
+
+def _wrong_unit(
+    layer: LayerTable, stated: NDArray[np.float64], drawn: NDArray[np.float64]
+) -> dict[str, Any] | None:
+    """Return what to say where nearly all areas are off by the factor between two units."""
+    count = len(layer.table)
+    if count < MIN_ROWS_OF_UNIT or len(stated) < SHARE_OF_UNIT * count or (drawn <= 0).any():
+        return None
+    spec = layer.specs[0]
+    unit = spec.units.get("area_m2", role_fields(layer.role, checked=True)["area_m2"].unit)
+    factor = float(np.median(stated / drawn))
+    for other, (numerator, denominator) in SQUARE_METRES.items():
+        read = SQUARE_METRES[unit][0] / SQUARE_METRES[unit][1]
+        expected = read * denominator / numerator
+        if other != unit and abs(factor / expected - 1) < UNIT_TOLERANCE:
+            names = {"unit_zh": unit_name(unit), "other_zh": unit_name(other)}
+            names |= {"unit": unit, "other": other, "factor": f"{expected:.4g}"}
+            return names | {"count": count, "wrong": len(stated)}
+    return None
 
 
 def _check_between(tables: dict[str, LayerTable]) -> list[pd.DataFrame]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from configs.loading import StrictModel, load_preset
 
-__all__ = ["Problem", "Sentence", "effect_name", "kind_name", "problem", "reason_name"]
+__all__ = ["Problem", "Sentence", "effect_name", "kind_name", "problem", "reason_name", "unit_name"]
 
 Effect = Literal["row left out", "value unknown", "repaired", "listed"]
 
@@ -31,6 +31,7 @@ class _ProblemsFile(StrictModel):
     reasons: dict[str, str]
     problems: dict[str, Problem]
     kinds: dict[str, str]
+    units: dict[str, str]
 
 
 @cache
@@ -52,6 +53,11 @@ def reason_name(reason: str) -> str:
     """Return why an outline is invalid in Chinese, with the place; as it was where unknown."""
     head, bracket, place = reason.partition("[")
     return _file().reasons.get(head.strip(), head.strip()) + bracket + place
+
+
+def unit_name(unit: str) -> str:
+    """Return the Chinese name of a unit of area."""
+    return _file().units[unit]
 
 
 def kind_name(kind: str) -> str:

@@ -38,6 +38,8 @@ def check(layers: Layers, out: Out) -> None:
     for layer in result.layers:
         state = "refused" if layer.refused else f"{layer.on_map} on the map"
         typer.echo(f"{layer.role}\t{state}\t{counts.get(layer.role, 0)} defects")
+        if layer.accuracy:
+            typer.echo(f"{layer.role}\tlocal system\t{layer.accuracy}")
     for _, note in result.not_checked:
         tell(f"not checked: {note}")
     tell(f"row by row: {out / 'layer_check.xlsx'}")

@@ -178,6 +178,30 @@ def test_document_defects_are_found_all_and_only(tmp_path):
     assert result.not_checked == (("图斑缝隙:无土地利用现状图层", "gaps: no land-use layer"),)
 
 
+def test_a_whole_layer_in_another_unit_is_one_finding(tmp_path):
+    rows = [[box(200 * i, 0), f"A{i}", "20241120", None, 15.0] for i in range(6)]
+    rows[5][4] = 1.0
+    result = check({"role": "approval", "source": write(tmp_path / "a.gpkg", rows, APPROVAL)})
+    assert found(result) == [("unit_suspected", "")]
+    row = result.findings.iloc[0]
+    assert "5 行的填写面积是椭球面积的 15 倍:按公顷读取,疑为亩" in row["problem_zh"]
+    assert row["remedy"].endswith("`units: {area_m2: mu}` in the layers file")
+    mended = {"role": "approval", "source": tmp_path / "a.gpkg", "units": {"area_m2": "mu"}}
+    assert found(check(mended)) == [("area_differs", "approval:A5")]
+
+
+def test_the_accuracy_of_a_local_system_is_told(tmp_path):
+    frame = geopandas.GeoDataFrame({"HXBM": ["1"]}, geometry=[shapely.box(0, 0, 100, 100)])
+    frame.to_parquet(tmp_path / "a.parquet")
+    projection = "+proj=tmerc +lat_0=36.67 +lon_0=114 +ellps=GRS80"
+    crs = {"projection": projection, "accuracy_m": 0.5}
+    crs["control_points"] = [{"x": 0, "y": 0, "lon": 114.0, "lat": 36.67}]
+    result = check({"role": "redline", "source": tmp_path / "a.parquet", "crs": crs})
+    assert result.layers[0].crs == "EPSG:4547"
+    assert result.layers[0].accuracy.startswith("0.000 m RMS")
+    assert result.layers[0].on_map == 1
+
+
 def test_terms_divisions_and_fields_of_web_maps(tmp_path):
     terms = [
         [box(0, 0), "L1", "20250601", "20250101"],
