@@ -57,6 +57,37 @@ def _patch_facts() -> tuple[Fact, ...]:
         Fact("reclamation_plan", "bool", "有复垦方案", "reclamation plan exists", assumable=True),
         Fact("surface_kept", "bool", "未压占、未改变地表", "surface neither pressed nor changed"),
         Fact("pbf_consent", "bool", "占用永农符合规定", "use of basic farmland within the rule"),
+        *_told_facts(),
+    )
+
+
+FAULTS = ("none", "unlawful_grant", "fraud", "unlawful_supply")
+OTHER_CASES = (
+    "none",
+    "slope_works",
+    "underground_works",
+    "graves",
+    "poles",
+    "river_works",
+    "entrance",
+    "disaster_damage",
+    "emergency",
+    "mine_restoration",
+    "corner",
+)
+
+
+def _told_facts() -> tuple[Fact, ...]:
+    """Facts that only people can tell, in a column of the patch table with the fact's name."""
+    return (
+        Fact("later_change", "bool", "此后又有变化", "changed again since", assumable=True),
+        Fact("other_case", "code", "其他用地情形", "other case", assumable=True, codes=OTHER_CASES),
+        Fact("other_evidence", "bool", "有佐证材料", "supporting document exists"),
+        Fact("homestead_permit", "bool", "有宅基地批准书", "homestead permit exists"),
+        Fact("document_fault", "code", "批文瑕疵", "fault of the papers", (), True, FAULTS),
+        Fact("same_applicant", "bool", "用地单位相同", "same applicant"),
+        Fact("crop_cycle", "bool", "有作物生长周期", "a crop cycle was seen"),
+        Fact("main_building_share", "share", "主体建筑套合率", "coverage of the main building"),
     )
 
 
@@ -69,6 +100,14 @@ def _class_facts() -> tuple[Fact, ...]:
         Fact("wild_share", "share", "原荒草沙裸地占比", "former wild unused land", landuse),
         Fact("cropland_area", "area", "占耕地面积", "cropland taken", landuse),
         Fact("cropland_net_area", "area", "占耕地净面积", "net cropland taken", landuse),
+        Fact("forest_area", "area", "占林地面积", "forest taken", landuse),
+        Fact(
+            "village_share",
+            "share",
+            "村庄范围内占比",
+            "inside the village area",
+            ("landuse", "village_area"),
+        ),
         Fact("farmland_area", "area", "占非耕农用地面积", "other agricultural land", landuse),
         Fact("unused_area", "area", "占未利用地面积", "unused land taken", landuse),
         Fact("construction_area", "area", "占建设用地面积", "construction land", landuse),
@@ -95,6 +134,55 @@ def _line_facts() -> tuple[Fact, ...]:
         ),
         Fact("reserve_area", "area", "占储备土地面积", "reserve land taken", ("reserve",)),
         Fact(
+            "nature_reserve_area",
+            "area",
+            "占自然保护地面积",
+            "nature reserve taken",
+            ("redline",),
+        ),
+        Fact(
+            "restoration_area",
+            "area",
+            "涉及补充耕地面积",
+            "land claimed as new cropland",
+            ("restoration",),
+        ),
+        Fact("redline_distance", "length", "与红线距离", "distance to the redline", ("redline",)),
+        Fact(
+            "mining_distance",
+            "length",
+            "与最近矿业权距离",
+            "distance to the nearest mining right",
+            ("mining_right",),
+        ),
+        Fact(
+            "near_approval_distance",
+            "length",
+            "与最近批文距离",
+            "distance to the nearest approval",
+            ("approval",),
+        ),
+        Fact(
+            "near_approval_ratio",
+            "share",
+            "与最近批文的面积比",
+            "area ratio with the nearest approval",
+            ("approval",),
+        ),
+        Fact(
+            "near_approval_documents", "documents", "最近的批文", "nearest approval", ("approval",)
+        ),
+        Fact(
+            "former_overlap",
+            "share",
+            "与历史线索的重叠度",
+            "overlap with a former clue",
+            ("former_clue",),
+            assumable=True,
+        ),
+        Fact("former_date", "date", "历史线索日期", "date of the former clue", ("former_clue",)),
+        Fact("former_documents", "documents", "历史线索", "former clue", ("former_clue",)),
+        Fact(
             "road_network_share",
             "share",
             "与路网重叠占比",
@@ -117,10 +205,19 @@ PARCEL_TESTS: tuple[tuple[str, str, str, str], ...] = (
         "registration before the earlier date",
         "registration",
     ),
+    (
+        "unbuilt_before",
+        "批准未建设土地(前时相之前)",
+        "land approved but unbuilt before the earlier date",
+        "approved_unbuilt",
+    ),
     ("temporary", "临时用地许可", "temporary permits", "temporary"),
     ("temporary_in_force", "有效的临时用地许可", "temporary permits in force", "temporary"),
     ("facility_filed", "设施农用地备案", "facility filings", "facility"),
     ("project", "项目用地手续", "project papers", "project"),
+    ("project_before", "项目手续(前时相之前)", "project papers before the earlier date", "project"),
+    ("reserve", "储备土地", "reserve land", "reserve"),
+    ("restoration", "补充耕地", "land claimed as new cropland", "restoration"),
     ("mining_valid", "有效采矿权", "mining rights in force", "mining_right"),
     ("mining", "采矿权", "mining rights", "mining_right"),
     ("exploration", "探矿权", "exploration rights", "mining_right"),
@@ -176,6 +273,8 @@ def _document_facts() -> tuple[Fact, ...]:
             ("approval_before", "批文", "approvals", "approval"),
             ("supply_before", "供地", "supply", "supply"),
             ("registration_before", "登记", "registration", "registration"),
+            ("unbuilt_before", "批准未建设土地", "approved unbuilt land", "approved_unbuilt"),
+            ("project_before", "项目手续", "project papers", "project"),
             ("temporary_in_force", "临时用地许可", "temporary permits", "temporary"),
             ("facility_filed", "设施农用地备案", "facility filings", "facility"),
         )
@@ -185,6 +284,7 @@ def _document_facts() -> tuple[Fact, ...]:
         Fact("temporary_end", "date", "临时用地到期日", "end of the permit", ("temporary",)),
         Fact("reclaim_until", "date", "复垦期限", "end of reclamation", ("temporary",)),
         Fact("filed_area", "area", "备案面积", "filed area", ("facility",)),
+        Fact("filing_used_area", "area", "备案内已用面积", "area used inside it", ("facility",)),
         Fact("over_filed_area", "area", "超出备案面积", "area beyond the filing", ("facility",)),
         Fact("mining_end", "date", "采矿权到期日", "end of the mining right", ("mining_right",)),
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clues.layers import OneMap
     from clues.overlay import Pieces
 
-__all__ = ["TESTS", "Documents", "Epochs", "Links", "Passed", "date_days", "passed"]
+__all__ = ["TESTS", "Documents", "Epochs", "Links", "Passed", "date_days", "passed", "passed_alone"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -64,7 +64,7 @@ class Documents:
         Row in the table of the role.
     columns : dict of str to ndarray, shape (n,)
         date, applied, filed, valid_from, valid_to as day numbers; area_m2; the texts number,
-        kind, use; renewal.
+        kind, use, holder, mark, name; renewal.
     """
 
     role: NDArray[np.object_]
@@ -84,7 +84,8 @@ class Documents:
             name: np.full(n, np.nan)
             for name in ("date", "applied", "filed", "valid_from", "valid_to", "area_m2")
         }
-        columns |= {name: np.full(n, None) for name in ("number", "kind", "use", "renewal")}
+        texts = ("number", "kind", "use", "renewal", "holder", "mark", "name")
+        columns |= {name: np.full(n, None) for name in texts}
         for name, layer in onemap.layers.items():
             rows = np.flatnonzero(role == name)
             for field, values in columns.items():
@@ -174,6 +175,18 @@ def _mining_valid(c: dict[str, Any], t: Epochs) -> Passed:
     return _both(_kind(c, "mining"), _both(_before(c["valid_from"], t), end))
 
 
+def _numbered(c: dict[str, Any]) -> Passed:
+    """Whether the paper has a number: without one it proves nothing."""
+    own = np.array([not _is_missing(n) and bool(str(n).strip()) for n in c["number"]], dtype=bool)
+    return Passed(own, own)
+
+
+def _unbuilt(c: dict[str, Any], t: Epochs) -> Passed:
+    """Approved before construction began, and not marked W (built before approval, this year)."""
+    own = np.array([str(m).strip().upper() != "W" for m in c["mark"]], dtype=bool)
+    return _both(Passed(own, own), _before(c["date"], t))
+
+
 Test = Callable[[dict[str, Any], Epochs], Passed]
 
 TESTS: dict[str, tuple[str, Test]] = {
@@ -187,7 +200,11 @@ TESTS: dict[str, tuple[str, Test]] = {
     "temporary": ("temporary", lambda c, t: _by_after(c["valid_from"], t)),
     "temporary_in_force": ("temporary", _in_force),
     "facility_filed": ("facility", lambda c, t: _by_after(c["filed"], t)),
+    "unbuilt_before": ("approved_unbuilt", _unbuilt),
     "project": ("project", lambda c, t: _always(len(c["date"]))),
+    "project_before": ("project", lambda c, t: _both(_numbered(c), _before(c["date"], t))),
+    "reserve": ("reserve", lambda c, t: _always(len(c["date"]))),
+    "restoration": ("restoration", lambda c, t: _by_after(c["date"], t)),
     "mining_valid": ("mining_right", _mining_valid),
     "mining": (
         "mining_right",
@@ -210,13 +227,18 @@ def passed(
     patch : ndarray of int64, shape (pieces,)
         Position of each piece's patch.
     """
-    role, test = TESTS[name]
-    rows = documents.links_of(role, links)
-    chosen = links.document[rows]
-    columns = {n: v[chosen] for n, v in documents.columns.items()}
-    with np.errstate(invalid="ignore"):
-        own = test(columns, epochs.take(patch[links.piece[rows]]))
+    rows = documents.links_of(TESTS[name][0], links)
+    own = passed_alone(name, documents, links.document[rows], epochs.take(patch[links.piece[rows]]))
     certain = np.zeros(len(links.piece), dtype=bool)
     possible = np.zeros(len(links.piece), dtype=bool)
     certain[rows], possible[rows] = own.certain, own.possible
     return Passed(certain, possible)
+
+
+def passed_alone(
+    name: str, documents: Documents, chosen: NDArray[np.int64], epochs: Epochs
+) -> Passed:
+    """Return which chosen documents pass the named test, each against its own epochs."""
+    columns = {n: v[chosen] for n, v in documents.columns.items()}
+    with np.errstate(invalid="ignore"):
+        return TESTS[name][1](columns, epochs)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -243,11 +243,14 @@ class FactTable:
     parcels: NDArray[np.object_]
     patches: NDArray[np.object_]
     columns: dict[str, FactColumn] = field(default_factory=dict)
+    _deferred: dict[str, Callable[[], Iterable[FactColumn]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.parcels)
 
     def __getitem__(self, name: str) -> FactColumn:
+        if name not in self.columns and name in self._deferred:
+            self.add(*self._deferred[name]())
         if name not in self.columns:
             self.columns[name] = self._untold(name)
         return self.columns[name]
@@ -256,6 +259,11 @@ class FactTable:
         """Add columns under the names of their facts."""
         for column in columns:
             self.columns[column.fact.name] = column
+
+    def defer(self, names: Iterable[str], make: Callable[[], Iterable[FactColumn]]) -> None:
+        """Let `make` give the columns of these names once one of them is asked for."""
+        for name in names:
+            self._deferred[name] = make
 
     def _untold(self, name: str) -> FactColumn:
         """Return the column of a fact that no layer and no patch tells."""

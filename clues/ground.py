@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clues.catalogue import catalogue
 from clues.coverage import Documents, Epochs, Links
 from clues.facts import CAUSES, FactColumn, KeyLists
-from clues.shape import length_and_width, perimeters
+from clues.nearby import MAYBE_FACILITY
+from clues.shape import length_and_width
 from configs.transitions import transitions
 from configs.vocabulary import change_type, uses
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAUSE",
+    "CLASS_FACTS",
+    "CONTROL_FACTS",
     "Cropland",
     "Cut",
     "class_facts",
@@ -35,8 +39,34 @@ Bools = NDArray[np.bool_]
 
 CAUSE = {name: i for i, name in enumerate(CAUSES)}
 """Position of each cause in `CAUSES`."""
-FACILITY_MAYBE = ("building", "unknown")
-"""Uses of which imagery cannot tell whether they serve farming."""
+VILLAGE = "203"
+"""Town code (CZCSXM) of village areas; it may carry a suffix."""
+
+CLASS_FACTS = (
+    "cropland_area",
+    "cropland_net_area",
+    "forest_area",
+    "farmland_area",
+    "unused_area",
+    "construction_area",
+    "construction_share",
+    "agricultural_share",
+    "cropland_share",
+    "wild_share",
+    "village_share",
+)
+"""What `class_facts` gives."""
+CONTROL_ROLES = {
+    "pbf_area": "basic_farmland",
+    "redline_area": "redline",
+    "reserve_area": "reserve",
+    "restoration_area": "restoration",
+    "nature_reserve_area": "redline",
+    "inside_boundary_area": "growth_boundary",
+    "road_network_share": "road_network",
+}
+CONTROL_FACTS = (*CONTROL_ROLES, "outside_boundary_area")
+"""What `control_facts` gives."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +131,7 @@ def completeness(onemap: "OneMap", role: str, epochs: Epochs) -> Bools:
     return np.array(told, dtype=bool)[of_patch]
 
 
-def patch_facts(patches: Any, cut: Cut, epochs: Epochs, crs: str) -> list[FactColumn]:
+def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) -> list[FactColumn]:
     """Return the facts that the patch itself tells: areas, dates, use, shape."""
     rows = cut.parcel_patch
     area_dm2 = patches["area_dm2"].to_numpy(dtype=np.float64)
@@ -112,7 +142,7 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, crs: str) -> list[FactCo
     known = use != "unknown"
     kind, of_kind = np.unique(patches["change_type"].fillna("").astype(str), return_inverse=True)
     pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind]
-    length, width = length_and_width(perimeters(patches.geometry.to_numpy(), crs), area_dm2 / 100.0)
+    length, width = length_and_width(perimeter, area_dm2 / 100.0)
     out = [
         FactColumn.bounded("area", cut.parcel_area, cut.parcel_area),
         FactColumn.bounded("patch_area", area_dm2[rows], area_dm2[rows]),
@@ -133,12 +163,48 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, crs: str) -> list[FactCo
         "permanent": [u.permanent for u in named],
         "agricultural_use": [None if u.code == "unknown" else u.agricultural for u in named],
         "facility_use": [
-            None if u.code in FACILITY_MAYBE else u.group == "facility" for u in named
+            None if u.code in MAYBE_FACILITY else u.group == "facility" for u in named
         ],
     }
     out += [_truth(name, np.array(v, dtype=object)[of_use]) for name, v in told.items()]
     linear = np.array([u.linear for u in named], dtype=object)[of_use]
     out.append(_truth("linear", np.where(linear == None, long, linear)))  # noqa: E711
+    return out + told_facts(patches, rows)
+
+
+TOLD = (
+    "farm_purpose",
+    "auxiliary_fits",
+    "reclamation_plan",
+    "surface_kept",
+    "pbf_consent",
+    "later_change",
+    "other_case",
+    "other_evidence",
+    "homestead_permit",
+    "document_fault",
+    "same_applicant",
+    "crop_cycle",
+    "main_building_share",
+)
+"""Facts that people tell in a column of the patch table with the fact's name."""
+
+
+def told_facts(patches: Any, rows: Ints) -> list[FactColumn]:
+    """Return what people have told of the patches; a missing value tells nothing."""
+    out = []
+    for name in TOLD:
+        if name not in patches:
+            continue
+        values = patches[name].to_numpy(dtype=object)[rows]
+        given = np.array([v is not None and v == v for v in values], dtype=bool)
+        kind = catalogue()[name].kind
+        if kind == "code":
+            out.append(FactColumn.named(name, values, known=given, cause=CAUSE["paper"]))
+            continue
+        low = np.array([float(v) if g else 0.0 for v, g in zip(values, given, strict=True)])
+        high = np.where(given, low, 1.0)
+        out.append(FactColumn.bounded(name, low, high, cause=CAUSE["paper"]))
     return out
 
 
@@ -152,19 +218,19 @@ def _truth(name: str, values: Any) -> FactColumn:
 
 def cropland_of(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) -> Cropland:
     """Return the cropland of each piece by its land class before."""
-    group, _, _ = _classes(onemap, documents, links, len(cut.area))
+    group = _classes(onemap, documents, links, len(cut.area))[0]
     sure = np.where(group == "cropland", cut.area, 0.0)
     return Cropland(sure, sure + np.where(group == "", cut.area, 0.0))
 
 
 def _classes(
     onemap: "OneMap", documents: Documents, links: Links, n: int
-) -> tuple[NDArray[np.object_], NDArray[np.object_], Floats]:
-    """Return group, category ("" = unknown) and ridge share of each piece."""
-    group, category = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
+) -> tuple[NDArray[np.object_], NDArray[np.object_], NDArray[np.object_], Floats]:
+    """Return group, category, town code ("" = unknown) and ridge share of each piece."""
+    group, category, town = (np.full(n, "", dtype=object) for _ in range(3))
     ridge = np.zeros(n)
     if "landuse" not in onemap.layers:
-        return group, category, ridge
+        return group, category, town, ridge
     table = onemap.layers["landuse"].table
     rows = documents.links_of("landuse", links)
     first = rows[np.unique(links.piece[rows], return_index=True)[1]]
@@ -173,12 +239,13 @@ def _classes(
     group[at] = table["group"].fillna("").to_numpy(dtype=object)[own]
     category[at] = table["category"].fillna("").to_numpy(dtype=object)[own]
     ridge[at] = np.nan_to_num(table["kcxs"].to_numpy(dtype=np.float64)[own])
-    return group, category, ridge
+    town[at] = table["town"].fillna("").to_numpy(dtype=object)[own] if "town" in table else ""
+    return group, category, town, ridge
 
 
 def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) -> list[FactColumn]:
     """Return areas and shares of the former land classes (三大类, cropland, wild land)."""
-    group, category, ridge = _classes(onemap, documents, links, len(cut.area))
+    group, category, town, ridge = _classes(onemap, documents, links, len(cut.area))
     unknown = cut.by_parcel(np.where(category == "", cut.area, 0.0))
     cause = CAUSE["class"] if "landuse" in onemap.layers else CAUSE["layer"]
     source = layer_source(onemap, "landuse")
@@ -188,6 +255,7 @@ def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) 
     sums = {
         "cropland_area": np.where(crop, cut.area, 0.0),
         "cropland_net_area": np.where(crop, net, 0.0),
+        "forest_area": np.where(group == "forest", cut.area, 0.0),
         "farmland_area": np.where((category == "agricultural") & ~crop, cut.area, 0.0),
         "unused_area": np.where(category == "unused", cut.area, 0.0),
         "construction_area": np.where(category == "construction", cut.area, 0.0),
@@ -198,7 +266,7 @@ def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) 
         "cropland_share": crop,
         "wild_share": (category == "unused") & (group == "unused"),
     }
-    out = []
+    out = [_village(onemap, documents, links, cut, town, category)]
     for name, weights in sums.items():
         low = cut.by_parcel(weights)
         out.append(
@@ -222,6 +290,30 @@ def class_facts(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) 
     return out
 
 
+def _village(
+    onemap: "OneMap",
+    documents: Documents,
+    links: Links,
+    cut: Cut,
+    town: NDArray[np.object_],
+    category: NDArray[np.object_],
+) -> FactColumn:
+    """Return the share inside villages: town code 203, or a polygon of the village layer."""
+    inside = np.char.startswith(town.astype(str), VILLAGE)
+    if "village_area" in onemap.layers:
+        inside[links.piece[documents.links_of("village_area", links)]] = True
+    unknown = (category == "") & ~inside
+    low = cut.by_parcel(np.where(inside, cut.area, 0.0))
+    high = low + cut.by_parcel(np.where(unknown, cut.area, 0.0))
+    return FactColumn.bounded(
+        "village_share",
+        low / cut.parcel_area,
+        high / cut.parcel_area,
+        cause=CAUSE["class"] if "landuse" in onemap.layers else CAUSE["layer"],
+        source=layer_source(onemap, "landuse", "village_area"),
+    )
+
+
 def _features_of(role: str, documents: Documents, links: Links, cut: Cut) -> KeyLists:
     """Return per parcel the sorted keys of a role's features on it."""
     return keys_by_parcel(documents, links, cut, documents.links_of(role, links))
@@ -238,16 +330,12 @@ def control_facts(
 ) -> list[FactColumn]:
     """Return the areas inside control lines, and the share inside the road network."""
     total, out = cut.parcel_area, []
-    roles = {
-        "pbf_area": "basic_farmland",
-        "redline_area": "redline",
-        "reserve_area": "reserve",
-        "inside_boundary_area": "growth_boundary",
-        "road_network_share": "road_network",
-    }
-    for name, role in roles.items():
+    for name, role in CONTROL_ROLES.items():
+        rows = documents.links_of(role, links)
+        if name == "nature_reserve_area":
+            rows = rows[_in_nature_reserve(onemap, documents, links.document[rows])]
         on = np.zeros(len(cut.area), dtype=bool)
-        on[links.piece[documents.links_of(role, links)]] = True
+        on[links.piece[rows]] = True
         low = cut.by_parcel(np.where(on, cut.area, 0.0))
         complete = completeness(onemap, role, epochs)[cut.parcel_patch] & _areal(
             onemap, documents, role
@@ -274,6 +362,15 @@ def control_facts(
                 )
             )
     return out
+
+
+def _in_nature_reserve(onemap: "OneMap", documents: Documents, chosen: Ints) -> Bools:
+    """Tell which redline features name a nature reserve."""
+    table = onemap.layers["redline"].table if "redline" in onemap.layers else {}
+    if "nature_reserve" not in table:
+        return np.zeros(len(chosen), dtype=bool)
+    names = table["nature_reserve"].to_numpy(dtype=object)[documents.position[chosen]]
+    return np.array([n is not None and n == n and bool(str(n).strip()) for n in names], dtype=bool)
 
 
 def _areal(onemap: "OneMap", documents: Documents, role: str) -> bool:

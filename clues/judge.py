@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clues.facts import FactTable
 from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation, Recalled, Truth
-from configs.articles import Flag, Rule
+from configs.articles import Flag, Rule, Severity
 from configs.conditions import Condition
 from configs.errors import InputError
 from configs.rules import GROUPS, RuleSet
@@ -27,6 +27,7 @@ UNDECIDED = "U"
 """Rule code of a finding that no rule could decide."""
 
 PURSUED = ("suspected", "unresolved")
+Leaves = tuple[tuple[Condition, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Step:
 
     rule: Rule
     result: int
-    leaves: tuple[tuple[Condition, int, int], ...]
+    leaves: Leaves
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,10 @@ class Way:
         Unknown rules of earlier groups, or of V where only its fallback was left.
     flags, unseen : tuple of Flag
         Raised, and those that could not be told.
-    level : int
-        Severity; 0 for what is not pursued.
+    severity : Severity or None
+        First level that holds; None for what is not pursued.
+    severity_leaves : tuple of (Condition, int, int)
+        The tests that carry it.
     names : tuple of str
         Facts that the way and its texts name, sorted.
     """
@@ -72,8 +75,14 @@ class Way:
     steps: tuple[Step, ...]
     flags: tuple[Flag, ...]
     unseen: tuple[Flag, ...]
-    level: int
+    severity: Severity | None
+    severity_leaves: Leaves
     names: tuple[str, ...]
+
+    @property
+    def level(self) -> int:
+        """Level of severity; 0 for what is not pursued."""
+        return self.severity.level if self.severity else 0
 
     @property
     def rule(self) -> str:
@@ -267,8 +276,12 @@ def _leaves(rules: RuleSet, line: str) -> tuple[Condition, ...]:
     """Return every test and switch a line depends on, in written order."""
     parts = [r.when for r in rules.rules if line in r.lines]
     parts += [f.when for f in rules.flags if line in f.lines]
-    parts += [s.when for s in rules.severity]
+    parts += [s.when for s in _levels(rules, line)]
     return tuple(leaf for part in parts for _, leaf in part.walk())
+
+
+def _levels(rules: RuleSet, line: str) -> list[Severity]:
+    return [s for s in rules.severity if s.lines is None or line in s.lines]
 
 
 def _ways(rules: RuleSet, line: str, leaves: Sequence[Condition], truths: Truth) -> tuple[Way, ...]:
@@ -277,15 +290,18 @@ def _ways(rules: RuleSet, line: str, leaves: Sequence[Condition], truths: Truth)
     results = {r.label: recalled.truth(r.when) for r in rules.rules if line in r.lines}
     groups = [rules.group(line, g) for g in GROUPS]
     flags = [(f, recalled.truth(f.when)) for f in rules.flags if line in f.lines]
-    levels = [(s.level, recalled.truth(s.when) == TRUE) for s in rules.severity]
+    levels = [(s, recalled.truth(s.when) == TRUE) for s in _levels(rules, line)]
     ways = []
     for column in range(truths.shape[1]):
         answer = _decide(groups, results, rules.lines[line].fallback, column)
         steps = tuple(_step(recalled, rule, column) for rule in answer.tried)
         raised = tuple(f for f, truth in flags if truth[column] == TRUE)
         unseen = tuple(f for f, truth in flags if truth[column] == UNKNOWN)
-        level = next((n for n, true in levels if true[column]), 0)
-        names = _names(rules, line, answer, steps, raised)
+        pursued = answer.outcome in PURSUED
+        level = next((s for s, true in levels if true[column] and pursued), None)
+        why = _leaves_of(recalled, level.when, column) if level else ()
+        leaves_shown = [x for step in steps for x in step.leaves] + list(why)
+        names = _names(rules, line, answer, leaves_shown, raised)
         ways.append(
             Way(
                 answer.outcome,
@@ -295,7 +311,8 @@ def _ways(rules: RuleSet, line: str, leaves: Sequence[Condition], truths: Truth)
                 steps,
                 raised,
                 unseen,
-                level if answer.outcome in PURSUED else 0,
+                level,
+                why,
                 names,
             )
         )
@@ -332,11 +349,15 @@ def _decide(
 
 
 def _step(evaluation: Evaluation, rule: Rule, column: int) -> Step:
-    leaves = tuple(
-        (leaf, int(evaluation.bare(leaf)[column]), int(evaluation.truth(leaf)[column]))
-        for leaf in _carrying(evaluation, rule.when, column)
-    )
+    leaves = _leaves_of(evaluation, rule.when, column)
     return Step(rule, int(evaluation.truth(rule.when)[column]), leaves)
+
+
+def _leaves_of(evaluation: Evaluation, condition: Condition, column: int) -> Leaves:
+    return tuple(
+        (leaf, int(evaluation.bare(leaf)[column]), int(evaluation.truth(leaf)[column]))
+        for leaf in _carrying(evaluation, condition, column)
+    )
 
 
 def _carrying(evaluation: Evaluation, condition: Condition, column: int) -> list[Condition]:
@@ -354,11 +375,17 @@ def _carrying(evaluation: Evaluation, condition: Condition, column: int) -> list
 
 
 def _names(
-    rules: RuleSet, line: str, answer: _Answer, steps: Sequence[Step], raised: Sequence[Flag]
+    rules: RuleSet,
+    line: str,
+    answer: _Answer,
+    shown: Sequence[tuple[Condition, int, int]],
+    raised: Sequence[Flag],
 ) -> tuple[str, ...]:
-    """Return the facts that the steps, the sentences and the questions of a way name."""
-    leaves = [leaf for step in steps for leaf, _, _ in step.leaves if leaf.fact]
+    """Return the facts that the tests, the sentences, the questions and the priority name."""
+    leaves = [leaf for leaf, _, _ in shown if leaf.fact]
     names = {n for leaf in leaves for n in (leaf.fact, leaf.than) if n}
+    if answer.outcome in PURSUED:
+        names |= set(rules.priority.mu_weights)
     texts = [
         text
         for rule in answer.deciders

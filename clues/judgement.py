@@ -13,21 +13,17 @@ from clues.catalogue import catalogue
 from clues.coverage import Documents, Epochs, Links
 from clues.explain import reasons_and_questions
 from clues.facts import FactTable
-from clues.ground import (
-    Cut,
-    class_facts,
-    control_facts,
-    cropland_of,
-    patch_facts,
-)
+from clues.gather import Setting, gather
+from clues.ground import Cut
 from clues.indicators import indicators
 from clues.judge import UNDECIDED, Decisions, applicable, judge_line
 from clues.layers import DOCUMENT_ROLES, OneMap
+from clues.nearby import FiledUse, filed_use
 from clues.overlay import Pieces, pieces
-from clues.papers import document_date, paper_facts
+from clues.papers import document_date
 from clues.parcels import DM2_PER_MU, Parcels, partition
 from configs.rules import RuleSet
-from configs.vocabulary import Line, Outcome
+from configs.vocabulary import Outcome
 
 __all__ = ["COVERAGE_ROLES", "Judgement", "judge_patches"]
 
@@ -141,7 +137,9 @@ def judge_patches(
     rules.check(catalogue())
     findings: list[pd.DataFrame] = []
     coverage: list[pd.DataFrame] = []
-    work = (patches, onemap, rules, Documents.of(onemap))
+    documents = Documents.of(onemap)
+    filed = filed_use(patches, onemap, documents)
+    work = _Work(patches, onemap, rules, documents, filed)
     starts = range(0, len(patches), batch)
     for found in _batches(work, [slice(i, i + batch) for i in starts], workers):
         findings += found["findings"]
@@ -164,7 +162,17 @@ def _no_findings() -> pd.DataFrame:
     return pd.DataFrame(columns | {"geometry": pd.Series(dtype=object)})
 
 
-_Work = tuple[Any, OneMap, RuleSet, Documents]
+@dataclass(frozen=True)
+class _Work:
+    """What all batches share."""
+
+    patches: Any
+    onemap: OneMap
+    rules: RuleSet
+    documents: Documents
+    filed: FiledUse
+
+
 _work: list[_Work] = []
 """What forked processes judge; handed over by the fork, because it is large."""
 
@@ -177,7 +185,7 @@ def _batches(
     if min(workers, len(parts)) < 2 or not alone:
         yield from (_judged(work, part) for part in parts)
         return
-    _ = work[1].tree  # made once, before the fork
+    _ = work.onemap.tree  # made once, before the fork
     _work.append(work)
     try:
         with multiprocessing.get_context("fork").Pool(min(workers, len(parts))) as pool:
@@ -192,10 +200,9 @@ def _judged_in_fork(part: slice) -> dict[str, list[pd.DataFrame]]:
 
 def _judged(work: _Work, part: slice) -> dict[str, list[pd.DataFrame]]:
     """Judge one batch of patches on all lines."""
-    patches, onemap, rules, documents = work
-    batch = _Batch(patches.iloc[part].reset_index(drop=True), onemap, rules, documents)
+    batch = _Batch(work, part)
     found: dict[str, list[pd.DataFrame]] = {"findings": [], "coverage": []}
-    for line in rules.lines:
+    for line in work.rules.lines:
         for table, rows in batch.judge(line):
             found[table].append(rows)
     return found
@@ -218,21 +225,36 @@ def _sorted(table: Any, order: dict[Any, int], rules: RuleSet) -> Any:
 class _Batch:
     """Patches of one batch, cut into pieces once for all lines."""
 
-    def __init__(self, patches: Any, onemap: OneMap, rules: RuleSet, documents: Documents) -> None:
-        self.patches, self.onemap, self.rules, self.documents = patches, onemap, rules, documents
-        self.pieces: Pieces = pieces(patches, onemap)
+    def __init__(self, work: "_Work", part: slice) -> None:
+        self.patches = work.patches.iloc[part].reset_index(drop=True)
+        self.onemap, self.rules, self.documents = work.onemap, work.rules, work.documents
+        self.pieces: Pieces = pieces(self.patches, self.onemap)
         self.links = Links.of(self.pieces)
-        self.epochs = Epochs.of(patches)
+        self.setting = Setting(
+            self.patches,
+            self.onemap,
+            self.documents,
+            self.links,
+            self.pieces.area_dm2.astype(np.float64),
+            self.pieces.patch,
+            Epochs.of(self.patches),
+            work.filed,
+        )
+        n = len(self.patches)
+        whole = Cut(self.setting.area_dm2, self.pieces.patch, self.pieces.patch, np.arange(n), n)
+        ids = self.patches["patch_id"].to_numpy(dtype=object)
+        self.whole = gather(self.setting, whole, ids)
 
     def judge(self, line: str) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield the findings and the coverage of one line."""
-        chosen = self._on_line(line)
+        chosen = applicable(self.whole, self.rules, line)
         if not chosen.any():
             return
         parcels = partition(
             self.pieces,
             self.onemap,
-            Line(line),
+            line,
+            documents=self.rules.lines[line].documents,
             tau=self.rules.number("tau"),
             uncovered_cropland_mu=self.rules.number("uncovered_cropland") / DM2_PER_MU,
             min_parcel_mu=self.rules.number("outside_tolerance") / DM2_PER_MU,
@@ -244,20 +266,11 @@ class _Batch:
         yield "findings", self._findings(line, parcels, rows, facts, decisions)
         yield "coverage", self._coverage(line, facts, cut)
 
-    def _on_line(self, line: str) -> Any:
-        n = len(self.patches)
-        whole = np.arange(n)
-        cut = Cut(self.patches["area_dm2"].to_numpy(dtype=np.float64), whole, whole, whole, n)
-        ids = self.patches["patch_id"].to_numpy(dtype=object)
-        facts = FactTable(ids, ids)
-        facts.add(*patch_facts(self.patches, cut, self.epochs, self.onemap.crs))
-        return applicable(facts, self.rules, line)
-
     def _cut(self, parcels: Parcels, rows: Any) -> Cut:
         place = np.full(len(parcels), -1, dtype=np.int64)
         place[rows] = np.arange(len(rows))
         return Cut(
-            self.pieces.area_dm2.astype(np.float64),
+            self.setting.area_dm2,
             self.pieces.patch,
             place[parcels.of_piece],
             parcels.patch[rows],
@@ -272,14 +285,7 @@ class _Batch:
             [p if k == 1 else f"{p}_{n}" for p, k, n in zip(ids, count, numbers, strict=True)],
             dtype=object,
         )
-        facts = FactTable(names, ids)
-        shared = (self.documents, self.links, cut)
-        facts.add(*patch_facts(self.patches, cut, self.epochs, self.onemap.crs))
-        facts.add(*class_facts(self.onemap, *shared))
-        facts.add(*control_facts(self.onemap, *shared, self.epochs))
-        cropland = cropland_of(self.onemap, *shared)
-        facts.add(*paper_facts(self.onemap, self.patches, *shared, self.epochs, cropland))
-        return facts
+        return gather(self.setting, cut, names)
 
     def _findings(
         self, line: str, parcels: Parcels, rows: Any, facts: FactTable, decisions: Decisions

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,13 +10,22 @@ from numpy.typing import NDArray
 
 from clues.coverage import TESTS, Documents, Epochs, Links, Passed, passed
 from clues.facts import FactColumn, KeyLists
-from clues.ground import CAUSE, Cropland, Cut, completeness, keys_by_parcel, layer_source
+from clues.ground import (
+    CAUSE,
+    Cropland,
+    Cut,
+    completeness,
+    cropland_of,
+    keys_by_parcel,
+    layer_source,
+)
+from clues.nearby import MAYBE_FACILITY, FiledUse
 from configs.vocabulary import uses
 
 if TYPE_CHECKING:
     from clues.layers import OneMap
 
-__all__ = ["document_date", "paper_facts"]
+__all__ = ["SHOWN_DATES", "document_date", "paper_facts", "shown_dates"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,6 +44,8 @@ UNCOVERED = (
     "approval_before",
     "supply_before",
     "registration_before",
+    "unbuilt_before",
+    "project_before",
     "temporary_in_force",
     "facility_filed",
 )
@@ -44,8 +56,14 @@ SHOWN_DATES: dict[str, tuple[str, ...]] = {
     "facility": ("filed",),
     "temporary": ("valid_from", "valid_to"),
     "mining_right": ("valid_from", "valid_to"),
-    "project": (),
+    "approved_unbuilt": ("date",),
+    "project": ("date",),
+    "reserve": (),
+    "restoration": ("date",),
+    "former_clue": ("date",),
 }
+ROUNDING_DM2 = 100.0
+"""Two ways to add up one area may differ by this much."""
 UNTOLD_USES = ("building", "hardened", "moved_earth", "work_camp", "unknown", "bare", "unchanged")
 """Uses now that fit any approved use: a building site is not yet a use."""
 
@@ -57,25 +75,28 @@ def paper_facts(
     links: Links,
     cut: Cut,
     epochs: Epochs,
-    cropland: Cropland,
-) -> list[FactColumn]:
-    """Return all facts of documents for the parcels of one line."""
-    tests = {name: passed(name, documents, links, epochs, cut.patch) for name in TESTS}
+    filed: FiledUse,
+) -> dict[tuple[str, ...], Callable[[], list[FactColumn]]]:
+    """Return what makes the facts of documents for the parcels of one line, by their names."""
     view = _View(onemap, documents, links, cut, epochs)
-    out: list[FactColumn] = []
-    for name, own in tests.items():
-        if name != "registration_by_after":
-            out += view.coverage(name, own)
-    for name in UNCOVERED:
-        out.append(view.uncovered(name, tests[name], cropland))
-    for name, parts in PATCH_TESTS.items():
-        out += view.patch_coverage(name, [(TESTS[p][0], tests[p]) for p in parts])
-    use = patches["use"].to_numpy(dtype=object)[cut.parcel_patch]
-    out.append(view.compatibility(tests["approval_before"], use))
-    out += view.ends("temporary_end", "temporary", tests["temporary"])
-    out += view.ends("mining_end", "mining_right", tests["mining"])
-    out += view.filed_area(tests["facility_filed"])
-    return out
+    use = patches["use"].fillna("").to_numpy(dtype=object)[cut.parcel_patch]
+    makers: dict[tuple[str, ...], Callable[[], list[FactColumn]]] = {
+        (f"{name}_share", f"{name}_documents"): partial(view.coverage, name)
+        for name in TESTS
+        if name != "registration_by_after"
+    }
+    makers |= {(f"{name}_uncovered_cropland",): partial(view.uncovered, name) for name in UNCOVERED}
+    makers |= {
+        (f"{name}_share", f"{name}_documents"): partial(view.patch_coverage, name, tests)
+        for name, tests in PATCH_TESTS.items()
+    }
+    makers["use_compatible",] = partial(view.compatibility, use)
+    makers["temporary_end", "reclaim_until"] = partial(view.ends, "temporary", "temporary_end")
+    makers["mining_end",] = partial(view.ends, "mining", "mining_end")
+    makers["filed_area", "filing_used_area", "over_filed_area"] = partial(
+        view.filed_area, filed, use
+    )
+    return makers
 
 
 class _View:
@@ -87,6 +108,18 @@ class _View:
         self.onemap, self.documents, self.links = onemap, documents, links
         self.cut, self.epochs = cut, epochs
         self.total = cut.parcel_area
+        self._passed: dict[str, Passed] = {}
+
+    def passed(self, name: str) -> Passed:
+        if name not in self._passed:
+            self._passed[name] = passed(
+                name, self.documents, self.links, self.epochs, self.cut.patch
+            )
+        return self._passed[name]
+
+    @cached_property
+    def cropland(self) -> Cropland:
+        return cropland_of(self.onemap, self.documents, self.links, self.cut)
 
     def _on(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         on = np.zeros(len(self.cut.area), dtype=bool)
@@ -101,8 +134,8 @@ class _View:
         rest = CAUSE["layer"] if missing else CAUSE["incomplete"]
         return np.where(possible > certain, CAUSE["date"], rest)
 
-    def coverage(self, name: str, own: Passed) -> list[FactColumn]:
-        role = TESTS[name][0]
+    def coverage(self, name: str) -> list[FactColumn]:
+        role, own = TESTS[name][0], self.passed(name)
         certain = self.cut.by_parcel(np.where(self._on(own.certain), self.cut.area, 0.0))
         possible = self.cut.by_parcel(np.where(self._on(own.possible), self.cut.area, 0.0))
         high = np.where(self._complete(role), possible, self.total)
@@ -124,25 +157,26 @@ class _View:
     def _shown(self, dates: tuple[str, ...] | None) -> Callable[[int], tuple[str, str]]:
         """Return what writes (number, dates) of a document; dates None: the usual of its role."""
         documents = self.documents
-        return lambda i: (documents.named(i), _shown_dates(documents, i, dates))
+        return lambda i: (documents.named(i), shown_dates(documents, i, dates))
 
-    def uncovered(self, name: str, own: Passed, cropland: Cropland) -> FactColumn:
-        role = TESTS[name][0]
+    def uncovered(self, name: str) -> list[FactColumn]:
+        role, own, cropland = TESTS[name][0], self.passed(name), self.cropland
         low = self.cut.by_parcel(np.where(self._on(own.possible), 0.0, cropland.low))
         high = self.cut.by_parcel(np.where(self._on(own.certain), 0.0, cropland.high))
         low = np.where(self._complete(role), low, 0.0)
-        return FactColumn.bounded(
+        column = FactColumn.bounded(
             f"{name}_uncovered_cropland",
             low,
             high,
             cause=CAUSE["class"] if "landuse" in self.onemap.layers else CAUSE["layer"],
             source=layer_source(self.onemap, role, "landuse"),
         )
+        return [column]
 
-    def patch_coverage(self, name: str, parts: list[tuple[str, Passed]]) -> list[FactColumn]:
-        roles = tuple(role for role, _ in parts)
-        sure = np.logical_or.reduce([p.certain for _, p in parts])
-        maybe = np.logical_or.reduce([p.possible for _, p in parts])
+    def patch_coverage(self, name: str, tests: tuple[str, ...]) -> list[FactColumn]:
+        roles, parts = tuple(TESTS[t][0] for t in tests), [self.passed(t) for t in tests]
+        sure = np.logical_or.reduce([p.certain for p in parts])
+        maybe = np.logical_or.reduce([p.possible for p in parts])
         whole = self.cut.by_patch(self.cut.area)
         certain = self.cut.by_patch(np.where(self._on(sure), self.cut.area, 0.0))
         possible = self.cut.by_patch(np.where(self._on(maybe), self.cut.area, 0.0))
@@ -174,9 +208,9 @@ class _View:
         """Return the documents that may pass, per parcel."""
         return keys_by_parcel(self.documents, self.links, self.cut, np.flatnonzero(own.possible))
 
-    def compatibility(self, own: Passed, use: NDArray[np.object_]) -> FactColumn:
+    def compatibility(self, use: NDArray[np.object_]) -> list[FactColumn]:
         """Return whether the use now is the approved one, unknown where either is not told."""
-        pairs = self._pairs(own)
+        pairs = self._pairs(self.passed("approval_before"))
         approved = self.documents.columns["use"][pairs.members]
         clear = _tells_use(approved)
         n, owner = len(use), pairs.owner
@@ -186,11 +220,12 @@ class _View:
         low = (told & same).astype(np.float64)
         high = 1.0 - (told & ~same & ~unclear)
         source = layer_source(self.onemap, "approval")
-        return FactColumn.bounded("use_compatible", low, high, cause=CAUSE["use"], source=source)
+        cause = CAUSE["use"]
+        return [FactColumn.bounded("use_compatible", low, high, cause=cause, source=source)]
 
-    def ends(self, name: str, role: str, own: Passed) -> list[FactColumn]:
+    def ends(self, test: str, name: str) -> list[FactColumn]:
         """Return the latest end of the permits on each parcel, and a year later."""
-        pairs = self._pairs(own)
+        role, pairs = TESTS[test][0], self._pairs(self.passed(test))
         days, owner = self.documents.columns["valid_to"][pairs.members], pairs.owner
         low = np.full(len(self.total), -np.inf)
         np.fmax.at(low, owner, days)
@@ -206,24 +241,49 @@ class _View:
             )
         return out
 
-    def filed_area(self, own: Passed) -> list[FactColumn]:
-        """Return the sum of the filed areas on each parcel, and by how much it is exceeded."""
-        pairs, n = self._pairs(own), len(self.total)
+    def filed_area(self, filed: FiledUse, use: NDArray[np.object_]) -> list[FactColumn]:
+        """Return the filed area of each parcel, what is used of it, and by how much that is over.
+
+        All farm facilities of the run inside a filing count together: a filing is used up by
+        its neighbours too.
+        """
+        own = self.passed("facility_filed").possible
+        pairs, n = self._pairs(self.passed("facility_filed")), len(self.total)
         areas = np.floor(self.documents.columns["area_m2"][pairs.members] * 100.0 + 0.5)
-        low, high = (
-            np.bincount(pairs.owner, weights=w, minlength=n).astype(np.float64)
-            for w in (np.nan_to_num(areas), areas)
-        )
+        inside = self.cut.by_parcel(_link_areas(self.cut, self.links, own))
+        known = uses()
+        sure = np.array([u in known and known[u].group == "facility" for u in use], dtype=bool)
+        maybe = sure | np.isin(use.astype(str), MAYBE_FACILITY)
+
+        def summed(weights: Floats) -> Floats:
+            sums = np.bincount(pairs.owner, weights=weights, minlength=n)
+            return sums.astype(np.float64)
+
+        low, high = summed(np.nan_to_num(areas)), summed(areas)
         high[np.diff(pairs.offsets) == 0] = np.nan
-        source = layer_source(self.onemap, "facility")
-        over = np.maximum(self.total - high, 0.0), np.maximum(self.total - low, 0.0)
-        paper = CAUSE["paper"]
-        return [
-            FactColumn.bounded("filed_area", low, high, cause=paper, source=source),
-            FactColumn.bounded(
-                "over_filed_area", np.nan_to_num(over[0]), over[1], cause=paper, source=source
-            ),
+        others = [
+            np.maximum(summed(total[pairs.members]) - np.where(mine, inside, 0.0), 0.0)
+            for total, mine in ((filed.certain, sure), (filed.possible, maybe))
         ]
+        others = [np.where(o < ROUNDING_DM2, 0.0, o) for o in others]
+        used = self.total + others[0], self.total + others[1]
+        over = np.maximum(used[0] - high, 0.0), np.maximum(used[1] - low, 0.0)
+        columns = {
+            "filed_area": (low, high),
+            "filing_used_area": used,
+            "over_filed_area": (np.nan_to_num(over[0]), over[1]),
+        }
+        source, cause = layer_source(self.onemap, "facility"), CAUSE["paper"]
+        return [
+            FactColumn.bounded(name, *bounds, cause=cause, source=source)
+            for name, bounds in columns.items()
+        ]
+
+
+def _link_areas(cut: Cut, links: Links, chosen: NDArray[np.bool_]) -> Floats:
+    """Return per piece its area times the number of chosen documents on it."""
+    count = np.bincount(links.piece[chosen], minlength=len(cut.area))
+    return np.asarray(cut.area * count, dtype=np.float64)
 
 
 def _tells_use(codes: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -240,7 +300,7 @@ def document_date(documents: Documents, document: int, field: str | None = None)
     return None if np.isnan(day) else dt.date.fromordinal(int(day))
 
 
-def _shown_dates(documents: Documents, document: int, fields: tuple[str, ...] | None = None) -> str:
+def shown_dates(documents: Documents, document: int, fields: tuple[str, ...] | None = None) -> str:
     """Return the dates that name a document, in ISO form: its own, or those of its term."""
     names = fields or SHOWN_DATES.get(str(documents.role[document]), ())
     days = [document_date(documents, document, n) for n in names]

@@ -26,7 +26,7 @@ from configs.vocabulary import Line
 
 __all__ = ["DM2_PER_MU", "LINE_ROLES", "Parcels", "partition"]
 
-LINE_ROLES: dict[Line, tuple[str, ...]] = {
+LINE_ROLES: dict[str, tuple[str, ...]] = {
     Line.LAND: (
         "approval",
         "supply",
@@ -39,8 +39,9 @@ LINE_ROLES: dict[Line, tuple[str, ...]] = {
     Line.MINING: ("mining_right",),
     Line.RESERVE: ("reserve",),
     Line.CROPLAND_USE: (),
+    Line.RESTORATION: ("restoration",),
 }
-"""Roles whose features divide patches on a line."""
+"""Roles whose features divide patches on a line, unless a rule set names others."""
 
 DECISIVE_DATE = {"temporary": "valid_to", "mining_right": "valid_to", "facility": "filed"}
 """Date field that decides what a document is worth; `date` for other roles."""
@@ -58,7 +59,7 @@ class Parcels:
 
     Attributes
     ----------
-    line : Line
+    line : str
     patch : ndarray of int64, shape (n,)
         Row of the patch table.
     parcel_no : ndarray of int64, shape (n,)
@@ -71,7 +72,7 @@ class Parcels:
         Parcel of each piece.
     """
 
-    line: Line
+    line: str
     patch: Ints
     parcel_no: Ints
     area_dm2: Ints
@@ -102,8 +103,9 @@ class Parcels:
 def partition(
     pieces: Pieces,
     onemap: OneMap,
-    line: Line,
+    line: str,
     *,
+    documents: tuple[str, ...] | None = None,
     tau: float = 0.95,
     uncovered_cropland_mu: float = 0.5,
     min_parcel_mu: float = 0.01,
@@ -115,7 +117,10 @@ def partition(
     pieces : Pieces
     onemap : OneMap
         The One-Map the pieces were cut with.
-    line : Line
+    line : str
+        Name of the line.
+    documents : tuple of str, optional
+        Roles whose features divide patches; those of `LINE_ROLES` if not given.
     tau : float
         Share of a patch, 0–1, from which one set of documents stands for all of it …
     uncovered_cropland_mu : float
@@ -127,7 +132,8 @@ def partition(
     -------
     Parcels
     """
-    entries = _documents(pieces, onemap, Line(line))
+    roles = LINE_ROLES.get(line, ()) if documents is None else documents
+    entries = _documents(pieces, onemap, roles)
     signature = _signatures(entries, len(pieces))
     group = _groups(pieces.patch, signature)
     crop = np.where(_is_cropland(pieces, onemap), pieces.area_dm2, 0)
@@ -140,13 +146,13 @@ def partition(
         crop_limit=uncovered_cropland_mu * DM2_PER_MU,
         small=min_parcel_mu * DM2_PER_MU,
     )
-    return _numbered(pieces, Line(line), group, signature, entries)
+    return _numbered(pieces, line, group, signature, entries)
 
 
-def _documents(pieces: Pieces, onemap: OneMap, line: Line) -> pd.DataFrame:
+def _documents(pieces: Pieces, onemap: OneMap, roles: tuple[str, ...]) -> pd.DataFrame:
     """Return one row per piece and covering document: piece, patch, feature, effect, area."""
     role = pieces.features["role"].to_numpy(dtype=object)[pieces.feature]
-    wanted = np.flatnonzero(np.isin(role, LINE_ROLES[line]))
+    wanted = np.flatnonzero(np.isin(role, roles))
     piece, feature = pieces.owner[wanted], pieces.feature[wanted]
     entries = pd.DataFrame({"piece": piece, "patch": pieces.patch[piece], "feature": feature})
     entries["area"] = pieces.area_dm2[piece]
@@ -316,7 +322,7 @@ def _join_rests(
 
 def _numbered(
     pieces: Pieces,
-    line: Line,
+    line: str,
     group: Ints,
     signature: NDArray[np.object_],
     entries: pd.DataFrame,

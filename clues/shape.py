@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tiles.geodesy import to_cgcs2000
 
-__all__ = ["length_and_width", "perimeters"]
+__all__ = ["ground_lengths", "length_and_width", "perimeters"]
 
 SEMI_MAJOR = 6378137.0
 ECCENTRICITY_2 = 0.006694380022900686
@@ -28,8 +28,18 @@ def perimeters(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]
         CRS of their coordinates, x first.
     """
     rings, ring_of = _rings(geometries)
-    points, part = shapely.get_coordinates(rings, return_index=True)
-    out = np.zeros(len(geometries))
+    return _summed(rings, ring_of, len(geometries), crs)
+
+
+def ground_lengths(lines: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
+    """Return the lengths of lines in metres on the ground, see `perimeters`."""
+    return _summed(lines, np.arange(len(lines)), len(lines), crs)
+
+
+def _summed(lines: Any, owner: NDArray[np.int64], n: int, crs: str) -> NDArray[np.float64]:
+    """Sum up the sides of lines by owner."""
+    points, part = shapely.get_coordinates(lines, return_index=True)
+    out = np.zeros(n)
     if not len(points):
         return out
     lon, lat = np.radians(to_cgcs2000(points, crs)).T
@@ -38,7 +48,7 @@ def perimeters(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]
     north = SEMI_MAJOR * (1 - ECCENTRICITY_2) / bend**1.5 * np.diff(lat)
     east = SEMI_MAJOR / np.sqrt(bend) * np.cos(middle) * np.diff(lon)
     same = part[1:] == part[:-1]
-    np.add.at(out, ring_of[part[1:][same]], np.hypot(north, east)[same])
+    np.add.at(out, owner[part[1:][same]], np.hypot(north, east)[same])
     return out
 
 

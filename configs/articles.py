@@ -73,14 +73,18 @@ class LineRules(StrictModel):
 
     name: Text
     applies: Condition | None = Field(None, description="patches on this line; all if absent")
+    documents: tuple[str, ...] | None = Field(
+        None, description="layer roles that divide patches; those of the line's name if absent"
+    )
     fallback: str = Field(description="code of the rule that ends the line if no other is true")
     fallback_sentence: Text
 
 
 class Severity(StrictModel):
-    """One level of severity; the first level whose condition is true counts."""
+    """One level of severity; the first of a line whose condition is true counts."""
 
     level: int = Field(ge=0, le=9)
+    lines: tuple[str, ...] | None = Field(None, description="all lines if absent")
     name: Text
     when: Condition
 

@@ -28,13 +28,14 @@ class _RuleFile(StrictModel):
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[\w.-]+$")
     title: Text
-    extends: str | None = None
+    extends: str | tuple[str, ...] = Field((), description="base, or bases, the later on top")
     settings: dict[str, bool | int | float | tuple[str, ...]] = Field(
         {}, description="new values of the base's parameters"
     )
     parameters: dict[str, Parameter] = Field({})
     lines: dict[str, LineRules] = Field({})
     rules: tuple[Rule, ...] = ()
+    only: tuple[str, ...] = Field((), description="lines of the base to keep; all if absent")
     drop: tuple[str, ...] = Field((), description="labels of the base's rules to leave out")
     flags: tuple[Flag, ...] = ()
     questions: dict[str, Text] = Field({})
@@ -223,16 +224,34 @@ def _merged(name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], dict[tupl
     file = load_model(_RuleFile, path) if path else load_preset(_RuleFile, "rules", name)
     path = path or Path(str(resources.files("configs"))) / "rules" / f"{name}.yaml"
     own = file.model_dump(
-        by_alias=True, exclude={"extends", "settings", "drop"}, exclude_unset=True
+        by_alias=True, exclude={"extends", "settings", "drop", "only"}, exclude_unset=True
     )
     places = dict(_places(file, path))
-    if file.extends is None:
+    bases = (file.extends,) if isinstance(file.extends, str) else file.extends
+    if not bases:
         return own, places
-    base = file.extends
-    if base.endswith((".yaml", ".yml")):
-        base = str(path.parent / base)
-    data, base_places = _merged(base, (*seen, name))
+    data, base_places = _based(bases[0], path, (*seen, name))
+    for base in bases[1:]:
+        more, more_places = _based(base, path, (*seen, name))
+        data, base_places = _united(data, more), base_places | more_places
     return _overlay(data, own, file, path), base_places | places
+
+
+def _based(
+    base: str, path: Path, seen: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
+    """Return a base; one given as a file lies beside the file that names it."""
+    return _merged(str(path.parent / base) if base.endswith((".yaml", ".yml")) else base, seen)
+
+
+def _united(data: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return two bases as one: lines and rules of both, the second's where both have one."""
+    out = data | more
+    for key in ("parameters", "lines", "questions"):
+        out[key] = data.get(key, {}) | more.get(key, {})
+    for key in ("rules", "flags"):
+        out[key] = _replaced(data.get(key, ()), more.get(key, ()), ())
+    return out
 
 
 def _overlay(
@@ -245,13 +264,18 @@ def _overlay(
             out[key] = base.get(key, {}) | own[key]
     if "undecided" in own:
         out["undecided"] = own["undecided"]
+    if file.only:
+        out["lines"] = {n: x for n, x in out["lines"].items() if n in file.only}
+        for key in ("rules", "flags"):
+            kept = [p | {"lines": tuple(n for n in p["lines"] if n in file.only)} for p in out[key]]
+            out[key] = tuple(p for p in kept if p["lines"])
     for name, value in file.settings.items():
         if name not in out["parameters"]:
             raise ConfigError(
                 f"settings name the unknown parameter {name!r}", str(path), "see the base's list"
             )
         out["parameters"] = out["parameters"] | {name: out["parameters"][name] | {"value": value}}
-    out["rules"] = _replaced(base["rules"], own.get("rules", ()), file.drop)
+    out["rules"] = _replaced(base.get("rules", ()), own.get("rules", ()), file.drop)
     out["flags"] = _replaced(base.get("flags", ()), own.get("flags", ()), file.drop)
     if "severity" in own:
         out["severity"] = own["severity"]

@@ -139,6 +139,7 @@ class Line(StrEnum):
     MINING = "mining"
     RESERVE = "reserve"
     CROPLAND_USE = "cropland_use"
+    RESTORATION = "restoration"
 
     @property
     def name_zh(self) -> str:

@@ -129,6 +129,7 @@ def test_uses_that_cannot_be_known():
 def test_names_in_two_languages():
     assert Outcome.SUSPECTED.name_zh == "疑似违法"
     assert Outcome("legal").name_en == "lawful"
-    assert {line.name_en for line in Line} == {"land", "mining", "reserve land", "use of cropland"}
+    names = {line.name_en for line in Line}
+    assert names == {"land", "mining", "reserve land", "use of cropland", "new cropland"}
     assert all(role_name(r, "en") and role_name(r) for r in roles())
     assert len(roles()) == 21
