@@ -1,7 +1,5 @@
 """Counties that several test modules run on."""
 
-from pathlib import Path
-
 import pytest
 
 from flows.demo.county import DemoCounty, build_county
