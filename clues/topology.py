@@ -57,7 +57,7 @@ def gaps(geometries: Shapes, crs: str) -> tuple[Shapes, Ints, Floats]:
         The polygon each gap shares the longest border with, the first of equals.
     area_m2 : ndarray of float64, shape (n,)
     """
-    parts = shapely.get_parts(shapely.union_all(geometries))
+    parts = _union_parts(geometries)
     rings, part = shapely.get_rings(parts, return_index=True)
     inner = np.concatenate([[False], part[1:] == part[:-1]])[: len(rings)]
     shape = shapely.polygons(rings[inner])
@@ -72,6 +72,15 @@ def gaps(geometries: Shapes, crs: str) -> tuple[Shapes, Ints, Floats]:
     neighbour = beside[best[np.searchsorted(gap[best], np.arange(len(shape)))]]
     order = np.lexsort((-area, neighbour))
     return shape[order], neighbour[order].astype(np.int64), area[order]
+
+
+def _union_parts(geometries: Shapes) -> Shapes:
+    """Return the polygons of the union: what fits edge to edge is joined without noding."""
+    faulty = ~shapely.is_empty(shapely.coverage_invalid_edges(geometries))
+    parts = shapely.get_parts(shapely.coverage_union_all(geometries[~faulty]))
+    if faulty.any():
+        parts = shapely.get_parts(shapely.union_all(np.concatenate([parts, geometries[faulty]])))
+    return np.asarray(parts)
 
 
 def overlaps(geometries: Shapes, crs: str) -> tuple[Ints, Ints, Floats]:
@@ -122,4 +131,4 @@ def outside(geometries: Shapes, covers: Shapes, crs: str) -> Floats:
 
 def outer_rings(geometries: Shapes) -> Shapes:
     """Return the outer rings of the union of polygons."""
-    return np.asarray(shapely.get_exterior_ring(shapely.get_parts(shapely.union_all(geometries))))
+    return np.asarray(shapely.get_exterior_ring(_union_parts(geometries)))

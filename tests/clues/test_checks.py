@@ -8,9 +8,12 @@ import numpy as np
 import openpyxl
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from clues.checks import check_layers
+from clues.topology import gaps
 from clues.webmaps import suspect_shift, to_gcj02, undo_gcj02
 from configs.layers import LayersFile, LayerSpec
 from flows.cli.app import build_app
@@ -118,6 +121,19 @@ def test_land_use_defects_are_found_all_and_only(tmp_path):
     assert gap["problem_zh"].startswith("相邻处有 2.00 m² 的缝隙,位于 114.0")
     assert gap["row"] == 6
     assert "114.00" in gap["problem"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 6)] * 2, *[st.integers(1, 4)] * 2), min_size=1))
+def test_gaps_are_the_holes_of_the_union(rows):
+    shapes = np.array([box(10 * x, 10 * y, 10 * w, 10 * h) for x, y, w, h in rows])
+    holes, beside, area = gaps(shapes, CRS)
+    union = shapely.get_parts(shapely.union_all(shapes))
+    rings = [r for part in union for r in part.interiors]
+    assert shapely.area(holes).sum() == pytest.approx(sum(shapely.Polygon(r).area for r in rings))
+    assert area.sum() == pytest.approx(shapely.area(holes).sum(), abs=0.01)
+    for hole, i in zip(holes, beside, strict=True):
+        assert shapely.length(shapely.intersection(hole, shapes[i])) > 0
 
 
 def approval_rows():
