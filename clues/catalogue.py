@@ -147,6 +147,19 @@ def _line_facts() -> tuple[Fact, ...]:
             "land claimed as new cropland",
             ("restoration",),
         ),
+        Fact(
+            "road_network_share",
+            "share",
+            "与路网重叠占比",
+            "inside the road network",
+            ("road_network",),
+            assumable=True,
+        ),
+    )
+
+
+def _near_facts() -> tuple[Fact, ...]:
+    return (
         Fact("redline_distance", "length", "与红线距离", "distance to the redline", ("redline",)),
         Fact(
             "mining_distance",
@@ -182,14 +195,6 @@ def _line_facts() -> tuple[Fact, ...]:
         ),
         Fact("former_date", "date", "历史线索日期", "date of the former clue", ("former_clue",)),
         Fact("former_documents", "documents", "历史线索", "former clue", ("former_clue",)),
-        Fact(
-            "road_network_share",
-            "share",
-            "与路网重叠占比",
-            "inside the road network",
-            ("road_network",),
-            assumable=True,
-        ),
     )
 
 
@@ -298,6 +303,7 @@ def catalogue() -> dict[str, Fact]:
         *_patch_facts(),
         *_class_facts(),
         *_line_facts(),
+        *_near_facts(),
         *_share_facts(),
         *_document_facts(),
     )

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clues.facts import FactColumn
-from clues.judge import Decisions, Step, Way, retraced
+from clues.judge import Decisions
 from clues.kleene import FALSE, TRUE, UNKNOWN
+from clues.ways import Step, Way, retraced
 from clues.wording import Language, cause_text, fact_text, leaf_text, parameter_text
 from configs.articles import Text
 from configs.rules import RuleSet

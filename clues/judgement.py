@@ -16,12 +16,13 @@ from clues.facts import FactTable
 from clues.gather import Setting, gather
 from clues.ground import Cut
 from clues.indicators import indicators
-from clues.judge import UNDECIDED, Decisions, applicable, judge_line
+from clues.judge import Decisions, applicable, judge_line
 from clues.layers import DOCUMENT_ROLES, OneMap
 from clues.nearby import FiledUse, filed_use
 from clues.overlay import Pieces, pieces
 from clues.papers import document_date
 from clues.parcels import DM2_PER_MU, Parcels, partition
+from clues.ways import UNDECIDED
 from configs.rules import RuleSet
 from configs.vocabulary import Outcome
 

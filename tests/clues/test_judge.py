@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clues.facts import FactColumn, FactTable
-from clues.judge import applicable, judge_line, retraced
+from clues.judge import applicable, judge_line
 from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation
+from clues.ways import retraced
 from configs.conditions import Condition
 from tests.clues.casebook import cases, rule_set, shipped, table
 
