@@ -10,7 +10,7 @@ from functools import cache
 
 from configs.vocabulary import uses
 
-__all__ = ["Fact", "catalogue"]
+__all__ = ["CODE_NAMES", "Fact", "catalogue"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,24 @@ def _patch_facts() -> tuple[Fact, ...]:
     )
 
 
+CODE_NAMES: dict[str, tuple[str, str]] = {
+    "none": ("无", "none"),
+    "unlawful_grant": ("非法批地", "unlawful grant"),
+    "fraud": ("骗取批准", "fraud"),
+    "unlawful_supply": ("违法方式供地", "unlawful supply"),
+    "slope_works": ("边坡治理", "slope works"),
+    "underground_works": ("地下管廊", "underground works"),
+    "graves": ("农村土坟", "graves"),
+    "poles": ("电力设施", "poles"),
+    "river_works": ("水工建筑", "river works"),
+    "entrance": ("出入口", "entrance"),
+    "disaster_damage": ("灾毁地块", "disaster damage"),
+    "emergency": ("紧急用地", "emergency"),
+    "mine_restoration": ("矿山修复", "mine restoration"),
+    "corner": ("边角细缝", "corner"),
+    "homestead": ("农村宅基地", "rural homestead"),
+}
+"""Chinese and English name of codes that are neither uses nor roles."""
 FAULTS = ("none", "unlawful_grant", "fraud", "unlawful_supply")
 OTHER_CASES = (
     "none",

@@ -256,7 +256,7 @@ class _Batch:
             self.onemap,
             line,
             documents=self.rules.lines[line].documents,
-            tau=self.rules.number("tau"),
+            tau=_least_fit(self.patches, self.rules),
             uncovered_cropland_mu=self.rules.number("uncovered_cropland") / DM2_PER_MU,
             min_parcel_mu=self.rules.number("outside_tolerance") / DM2_PER_MU,
         )
@@ -344,6 +344,19 @@ class _Batch:
                 "share": areas / cut.parcel_area[parcel],
             }
         )
+
+
+def _least_fit(patches: Any, rules: RuleSet) -> Any:
+    """Return the share of each patch from which one set of documents stands for all of it.
+
+    Where a rule set fits small patches by their main building, they are kept whole from its
+    share on, so that the question about the building is put for the whole patch.
+    """
+    tau = np.full(len(patches), rules.number("tau"))
+    if "small_fit" in rules.parameters and rules.parameters["small_fit"].value:
+        small = patches["area_dm2"].to_numpy() <= rules.number("small_patch")
+        tau[small] = np.minimum(tau[small], rules.number("tau_small"))
+    return tau
 
 
 def _priorities(facts: FactTable, decisions: Decisions, rules: RuleSet) -> Any:

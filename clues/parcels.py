@@ -106,7 +106,7 @@ def partition(
     line: str,
     *,
     documents: tuple[str, ...] | None = None,
-    tau: float = 0.95,
+    tau: Any = 0.95,
     uncovered_cropland_mu: float = 0.5,
     min_parcel_mu: float = 0.01,
 ) -> Parcels:
@@ -121,7 +121,7 @@ def partition(
         Name of the line.
     documents : tuple of str, optional
         Roles whose features divide patches; those of `LINE_ROLES` if not given.
-    tau : float
+    tau : float or ndarray of float64, shape (patches,)
         Share of a patch, 0–1, from which one set of documents stands for all of it …
     uncovered_cropland_mu : float
         … if the cropland outside (gross) is below this.
@@ -236,7 +236,7 @@ def _settled(
     crop: Ints,
     covered: NDArray[np.bool_],
     *,
-    tau: float,
+    tau: Any,
     crop_limit: float,
     small: float,
 ) -> Ints:

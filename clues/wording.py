@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from clues.catalogue import Fact, catalogue
+from clues.catalogue import CODE_NAMES, Fact, catalogue
 from clues.facts import plain_value
 from clues.kleene import threshold
 from configs.conditions import Condition, Parameter, to_base
@@ -91,7 +91,15 @@ def _code(fact: Fact, value: Any, language: Language) -> str:
     known = uses() if fact.name == "use" else {}
     if value in known:
         return known[value].name_zh if language == "zh" else known[value].name_en
-    return _word("unknown", language) if value is None else str(value)
+    if value is None or value == "unknown":
+        return _word("unknown", language)
+    return _code_name(str(value), language)
+
+
+def _code_name(code: str, language: Language) -> str:
+    if code in CODE_NAMES:
+        return CODE_NAMES[code][language == "en"]
+    return role_name(code, language) if code in roles() else code
 
 
 def _interval(fact: Fact, low: Any, high: Any, language: Language) -> str:
@@ -108,7 +116,9 @@ def _interval(fact: Fact, low: Any, high: Any, language: Language) -> str:
 def parameter_text(parameter: Parameter, language: Language) -> str:
     """Write a parameter for a sentence."""
     if isinstance(parameter.value, tuple):
-        names = [role_name(v, language) if v in roles() else v for v in parameter.value]
+        names = [_code_name(v, language) for v in parameter.value]
+        if not names:
+            return _word("none", language)
         return ("、" if language == "zh" else ", ").join(names)
     value = to_base(parameter.value, parameter.unit)
     return _measure(parameter.kind, value if parameter.kind != "count" else round(value), language)

@@ -14,11 +14,16 @@ from configs.articles import Flag, Indicators, LineRules, Priority, Rule, Severi
 from configs.conditions import FactKind, Parameter, to_base
 from configs.errors import ConfigError
 from configs.loading import StrictModel, load_model, load_preset, load_yaml
+from configs.vocabulary import Line
 
 __all__ = ["GROUPS", "RuleSet", "load_rules"]
 
 GROUPS = ("F", "N", "L", "O", "V")
 """Order in which the groups of a line are tried; V always ends."""
+EVERY = "*"
+"""Stands for every line of the rule set in `lines` of a rule or flag."""
+NEEDED = ("tau", "uncovered_cropland", "outside_tolerance")
+"""Parameters by which patches are divided into parcels."""
 BUILT_IN_NAMES = frozenset({"parcel", "patch"})
 
 
@@ -64,6 +69,9 @@ class RuleSet(StrictModel):
 
     @model_validator(mode="after")
     def _labels_and_lines(self) -> "RuleSet":
+        missing = [n for n in NEEDED if n not in self.parameters]
+        if missing:
+            raise ValueError(f"the parameter {missing[0]!r} is missing; parcels are cut by it")
         for line, spec in self.lines.items():
             labels = [r.label for r in self.rules if line in r.lines]
             twice = sorted({n for n in labels if labels.count(n) > 1})
@@ -203,6 +211,16 @@ def load_rules(name: str, catalogue: Mapping[str, FactKind] | None = None) -> Ru
         With file, line and remedy.
     """
     data, places = _merged(name, ())
+    data["lines"] = _in_order(data.get("lines", {}))
+    everywhere = tuple(data["lines"])
+    for key in ("rules", "flags"):
+        data[key] = tuple(
+            p | {"lines": everywhere} if EVERY in p["lines"] else p for p in data.get(key, ())
+        )
+    places = {
+        (*at[:2], everywhere, *at[3:]) if at[2:3] == ((EVERY,),) else at: place
+        for at, place in places.items()
+    }
     try:
         rules = RuleSet.model_validate(data)
     except ValidationError as error:
@@ -214,6 +232,12 @@ def load_rules(name: str, catalogue: Mapping[str, FactKind] | None = None) -> Ru
         raise ConfigError(what, name, "complete the rule set, or extend `cn-land`") from error
     rules._places.update(places)
     return rules.check(catalogue) if catalogue is not None else rules
+
+
+def _in_order(lines: dict[str, Any]) -> dict[str, Any]:
+    """Return lines in the order of the vocabulary, own lines after them."""
+    known = [line.value for line in Line if line.value in lines]
+    return {name: lines[name] for name in (*known, *(n for n in lines if n not in known))}
 
 
 def _merged(name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
@@ -264,11 +288,6 @@ def _overlay(
             out[key] = base.get(key, {}) | own[key]
     if "undecided" in own:
         out["undecided"] = own["undecided"]
-    if file.only:
-        out["lines"] = {n: x for n, x in out["lines"].items() if n in file.only}
-        for key in ("rules", "flags"):
-            kept = [p | {"lines": tuple(n for n in p["lines"] if n in file.only)} for p in out[key]]
-            out[key] = tuple(p for p in kept if p["lines"])
     for name, value in file.settings.items():
         if name not in out["parameters"]:
             raise ConfigError(
@@ -279,6 +298,14 @@ def _overlay(
     out["flags"] = _replaced(base.get("flags", ()), own.get("flags", ()), file.drop)
     if "severity" in own:
         out["severity"] = own["severity"]
+    if file.only:
+        out["lines"] = {n: x for n, x in out["lines"].items() if n in file.only}
+        for key in ("rules", "flags"):
+            kept = [
+                p | {"lines": tuple(n for n in p["lines"] if n in (*file.only, EVERY))}
+                for p in out[key]
+            ]
+            out[key] = tuple(p for p in kept if p["lines"])
     return out
 
 

@@ -13,7 +13,14 @@ from clues.facts import FactColumn, FactTable
 from configs.conditions import to_base
 from configs.rules import RuleSet, load_rules
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parent / "cases" / "casebook.yaml"
+
+
+@cache
+def book() -> dict[str, Any]:
+    """Return the casebook as written."""
+    data: dict[str, Any] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+    return data
 
 
 @cache
@@ -23,23 +30,36 @@ def shipped(name: str) -> RuleSet:
 
 
 @cache
-def cases(line: str) -> tuple[dict[str, Any], ...]:
-    """Return the cases of a line with the base filled in."""
-    data = yaml.safe_load((CASES / f"{line}.yaml").read_text(encoding="utf-8"))
-    return tuple(
-        c | {"line": line, "facts": data["base"] | c["facts"] | c.get("also", {})}
-        for c in data["cases"]
-    )
+def cases(line: str | None = None) -> tuple[dict[str, Any], ...]:
+    """Return the cases (of a line) with base and situations filled in."""
+    data = book()
+    found = []
+    for case in data["cases"]:
+        if line in (None, case["line"]):
+            facts = dict(data["base"][case["line"]])
+            for situation in case.get("given", ()):
+                facts |= data["given"][situation]
+            found.append(case | {"facts": facts | case["facts"] | case.get("also", {})})
+    return tuple(found)
 
 
 def rule_set(case: dict[str, Any]) -> RuleSet:
     """Return the rule set of a case, with the parameters it sets."""
-    rules = shipped(case.get("rules", "cn-land"))
+    rules = shipped(case.get("rules", book()["rule_sets"][case["line"]]))
     changed = {
-        name: rules.parameters[name].model_copy(update={"value": value})
+        name: rules.parameters[name].model_copy(
+            update={"value": tuple(value) if isinstance(value, list) else value}
+        )
         for name, value in case.get("set", {}).items()
     }
-    return rules.model_copy(update={"parameters": rules.parameters | changed})
+    return changed_rules(rules, parameters=rules.parameters | changed)
+
+
+def changed_rules(base: RuleSet, **changes: Any) -> RuleSet:
+    """Return a copy of a rule set with other parts, and the hash of those."""
+    copy = base.model_copy(update=changes)
+    copy.__dict__.pop("digest", None)
+    return copy
 
 
 def table(*facts: dict[str, Any]) -> FactTable:

@@ -10,7 +10,7 @@ from clues.wording import fact_text
 from configs.errors import InputError
 from tests.clues.casebook import cases, rule_set, shipped, table
 
-ALL = [*cases("land"), *cases("mining")]
+ALL = cases()
 CJK = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 WORD = re.compile(r"[a-z]{2,}")
 LEFT_OVER = re.compile(r"[{}]|None|nan|inf\b")
@@ -117,7 +117,7 @@ def test_the_redline_asks_for_its_opinion():
 def test_full_explanation_goes_through_the_rules_in_order():
     text = explanation(judged(named("outside the approval")).trace(0), shipped("cn-land"), "en")
     codes = re.findall(r"^  ([A-Z]+\d+) ", text, flags=re.MULTILINE)
-    groups = [c[0] for c in codes]
+    groups = [c[0] for c in codes if c != "V7"]  # faulty papers stand before the lawful grounds
     assert codes[0] == "F1"
     assert groups == sorted(groups, key="FNLOV".index)
     assert "V4 more land used than approved: holds" in text
