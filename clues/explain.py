@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from clues.facts import FactColumn
 from clues.judge import Decisions
 from clues.kleene import FALSE, TRUE, UNKNOWN
-from clues.ways import Step, Way, retraced
+from clues.priority import priority_text
+from clues.ways import PURSUED, Step, Way, retraced
 from clues.wording import Language, cause_text, fact_text, leaf_text, parameter_text
 from configs.articles import Text
 from configs.rules import RuleSet
@@ -64,9 +65,8 @@ class _Telling:
                 parts.append(self.fact(name))
         return "".join(parts)
 
-    def leaf(self, leaf: Any, *, with_value: bool = True) -> str:
-        parameters = self.rules.parameters
-        return leaf_text(leaf, parameters, self.fact, self.language, with_value=with_value)
+    def leaf(self, leaf: Any, **style: bool) -> str:
+        return leaf_text(leaf, self.rules.parameters, self.fact, self.language, **style)
 
     def joined(self, sentences: Sequence[str]) -> str:
         return ("" if self.language == "zh" else " ").join(s for s in sentences if s)
@@ -80,10 +80,34 @@ class _Telling:
         else:
             sentences = [self.filled(deciders[0].sentence)]
             sentences += [self.filled(r.confirming or r.sentence) for r in deciders[1:]]
-        sentences.append(self.assumptions())
+        sentences += [self.supplement(), self.assumptions()]
         sentences += [self.filled(flag.sentence) for flag in self.way.flags]
         sentences.append(self.possible())
         return self.joined(sentences)
+
+    def supplement(self) -> str:
+        """Name the deciding facts that the sentences leave out, with what was asked of them."""
+        labels = {r.label: r for r in self.way.deciders}
+        found = []
+        for step in self.way.steps:
+            rule = labels.get(step.rule.label)
+            if rule is None or self.way.by_fallback:
+                continue
+            first = rule is self.way.deciders[0]
+            said = set((rule.sentence if first else rule.confirming or rule.sentence).names())
+            if not first:
+                said |= set(self.way.deciders[0].sentence.names())
+            found += [
+                self.leaf(leaf, short=True)
+                for leaf, bare, taken in step.leaves
+                if bare == taken and leaf.fact and {leaf.fact, leaf.than or leaf.fact} - said
+            ]
+        found = list(dict.fromkeys(found))
+        if not found:
+            return ""
+        if self.language == "zh":
+            return f"另据:{';'.join(found)}。"
+        return f"Also: {'; '.join(found)}."
 
     def assumptions(self) -> str:
         """Name what the deciding rules took for granted."""
@@ -128,6 +152,23 @@ class _Telling:
             if taken == UNKNOWN
         ]
         yield from (str(n) for n in dict.fromkeys(names))
+
+    def weight(self, facts: dict[str, Any]) -> list[str]:
+        """Return severity and priority with what they come from; nothing for what is closed."""
+        if self.way.outcome not in PURSUED:
+            return []
+        lines, level = [], self.way.severity
+        if level is not None:
+            tests = [self.leaf(leaf) for leaf, _, _ in self.way.severity_leaves]
+            name, tests = self.pick(level.name), list(dict.fromkeys(tests))
+            lines.append(
+                f"严重程度:{level.level} 级 {name}({';'.join(tests)})"
+                if self.language == "zh"
+                else f"Severity: level {level.level}, {name} ({'; '.join(tests)})"
+            )
+        number = self.way.level
+        text = priority_text(self.way.outcome, number, facts, self.rules, self.language)
+        return [*lines, text]
 
     def step(self, step: Step) -> str:
         zh = self.language == "zh"
@@ -287,6 +328,7 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
             if zh
             else f"  No rule above holds: the line ends with {code}."
         )
+    lines += telling.weight(trace["facts"])
     asked = list(dict.fromkeys(telling.questions()))
     if asked:
         lines.append("待核实:" if zh else "To be asked:")

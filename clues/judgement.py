@@ -22,7 +22,8 @@ from clues.nearby import FiledUse, filed_use
 from clues.overlay import Pieces, pieces
 from clues.papers import document_date
 from clues.parcels import DM2_PER_MU, Parcels, partition
-from clues.ways import UNDECIDED
+from clues.priority import priorities
+from clues.ways import PURSUED, UNDECIDED
 from configs.rules import RuleSet
 from configs.vocabulary import Outcome
 
@@ -313,7 +314,7 @@ class _Batch:
         for column, fact in AREA_COLUMNS.items():
             table[column] = facts[fact].low.astype(np.int64)
         table["severity"] = decisions.levels
-        table["priority"] = _priorities(facts, decisions, self.rules)
+        table["priority"] = priorities(decisions)
         table["trace"] = decisions.traces()
         table["geometry"] = parcels.outlines(self.pieces)[rows]
         return pd.DataFrame(table)
@@ -359,17 +360,6 @@ def _least_fit(patches: Any, rules: RuleSet) -> Any:
     return tau
 
 
-def _priorities(facts: FactTable, decisions: Decisions, rules: RuleSet) -> Any:
-    """Return whole-number priorities by the rule set's formula; larger is sooner."""
-    spec = rules.priority
-    points = spec.level_points * decisions.levels.astype(np.float64)
-    for fact, weight in spec.mu_weights.items():
-        points += weight * facts[fact].low / DM2_PER_MU
-    factors = [spec.outcome_factors.get(w.outcome, 0.0) for w in decisions.ways]
-    factor = np.array(factors)[decisions.way]
-    return np.floor(factor * points + 0.5).astype(np.int64)
-
-
 def _headlines(patches: Any, findings: Any) -> Any:
     """Return the patches with disposition, outcome, rule and priority of their worst finding."""
     rank = {o.value: i for i, o in enumerate(HEADLINE)}
@@ -386,6 +376,5 @@ def _headlines(patches: Any, findings: Any) -> Any:
     judged["outcome"] = ids.map(first["outcome"]).fillna(Outcome.UNRESOLVED.value).to_numpy()
     judged["rule"] = ids.map(first["rule"]).fillna(UNDECIDED).to_numpy()
     judged["priority"] = ids.map(priority).fillna(0).astype(np.int64).to_numpy()
-    pursued = (Outcome.SUSPECTED.value, Outcome.UNRESOLVED.value)
-    judged["disposition"] = np.where(judged["outcome"].isin(pursued), "clue", "dismissed")
+    judged["disposition"] = np.where(judged["outcome"].isin(PURSUED), "clue", "dismissed")
     return judged

@@ -12,12 +12,14 @@ from configs.conditions import Condition
 from configs.errors import InputError
 from configs.rules import GROUPS, RuleSet
 
-__all__ = ["UNDECIDED", "Step", "Way", "leaves_of_line", "retraced", "ways_of"]
+__all__ = ["PURSUED", "UNDECIDED", "Step", "Way", "leaves_of_line", "retraced", "ways_of"]
 
 UNDECIDED = "U"
 """Rule code of a finding that no rule could decide."""
 
 PURSUED = ("suspected", "unresolved")
+"""Outcomes that make a patch a clue."""
+
 Leaves = tuple[tuple[Condition, int, int], ...]
 
 

@@ -10,7 +10,15 @@ from configs.conditions import Condition, Parameter, to_base
 from configs.units import metres2, mu
 from configs.vocabulary import role_name, roles, uses
 
-__all__ = ["Language", "cause_text", "fact_text", "leaf_text", "parameter_text"]
+__all__ = [
+    "Language",
+    "cause_text",
+    "count_text",
+    "fact_text",
+    "leaf_text",
+    "mu_text",
+    "parameter_text",
+]
 
 Language = Literal["zh", "en"]
 
@@ -65,6 +73,16 @@ def _measure(kind: str, value: Any, language: Language) -> str:
     if kind == "bool":
         return _word("yes" if value else "no", language)
     return str(value)
+
+
+def mu_text(area_dm2: float, language: Language) -> str:
+    """Write an area in mu."""
+    return f"{mu(round(area_dm2))} {'亩' if language == 'zh' else 'mu'}"
+
+
+def count_text(number: float) -> str:
+    """Write a plain number without needless decimals."""
+    return f"{number:g}"
 
 
 def fact_text(name: str, entry: dict[str, Any], language: Language) -> str:
@@ -138,8 +156,12 @@ def leaf_text(
     language: Language,
     *,
     with_value: bool = True,
+    short: bool = False,
 ) -> str:
-    """Write one test: the fact, its value as `tell` gives it, and what the rule asks for."""
+    """Write one test: the fact, its value as `tell` gives it, and what the rule asks for.
+
+    `short` leaves out what is asked of a yes or no.
+    """
     zh = language == "zh"
     if leaf.switch is not None:
         parameter = parameters[leaf.switch]
@@ -150,6 +172,8 @@ def leaf_text(
     asked = _asked(fact, leaf, parameters, tell, language)
     if not with_value:
         return f"{label}{colon}{asked}"
+    if short and fact.kind == "bool":
+        return f"{label}{colon}{tell(fact.name)}"
     asks = "条件:" if zh else "asked: "
     return f"{label}{colon}{tell(fact.name)}{comma}{asks}{asked}"
 

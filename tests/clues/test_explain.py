@@ -6,6 +6,7 @@ import pytest
 
 from clues.explain import explanation, questions, reason, reasons_and_questions
 from clues.judge import judge_line
+from clues.kleene import UNKNOWN
 from clues.wording import fact_text
 from configs.errors import InputError
 from tests.clues.casebook import cases, rule_set, shipped, table
@@ -39,6 +40,35 @@ def test_each_language_keeps_to_itself(case):
         reasons, asked = reasons_and_questions(judged(case), language)
         assert [reasons[0], *asked[0]] == text
     assert bool(case["expect"]["outcome"] == "unresolved") <= bool(questions(trace, rules, "zh"))
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda c: f"{c['line']}: {c['name']}")
+def test_a_reason_holds_the_value_of_every_deciding_fact(case):
+    decisions = judged(case)
+    trace, rules, way = decisions.trace(0), rule_set(case), decisions[0]
+    for language in ("zh", "en"):
+        text = reason(trace, rules, language)
+        if way.by_fallback or not way.deciders:
+            continue
+        for step in way.steps:
+            if step.rule in way.deciders:
+                told = [leaf for leaf, bare, taken in step.leaves if leaf.fact and bare == taken]
+                for leaf in told:
+                    for name in {leaf.fact, leaf.than or leaf.fact}:
+                        assert fact_text(name, trace["facts"][name], language) in text
+    if not way.deciders:
+        asked = {leaf.fact for s in way.steps for leaf, _, taken in s.leaves if taken == UNKNOWN}
+        assert asked
+        assert len(questions(trace, rules, "zh")) >= 1
+
+
+def test_severity_and_priority_stand_in_the_explanation():
+    case = named("nothing at all") | {"set": {}}
+    trace = judged(case, pbf_area="3334 m2", cropland_area="3000 m2").trace(0)
+    zh, en = (explanation(trace, rule_set(case), x) for x in ("zh", "en"))
+    assert "严重程度:4 级 达到移送标准(占永久基本农田面积:3334.00 m²(5.00 亩)" in zh
+    assert "优先级:4550 = 1 × (1000 × 4 + 100 × 占永久基本农田面积 5.00 亩" in zh
+    assert "Severity: level 4, at the transfer threshold (basic farmland taken: 3334.00 m²" in en
 
 
 def test_the_sentence_of_an_approval():
