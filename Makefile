@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-desk test-slow check format ci-deps bench pictures clean
+.PHONY: help setup demo test test-desk test-slow check format ci-deps bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,8 +55,9 @@ format: $(READY)  ## let ruff format everything
 ci-deps:  ## what the tests need from Debian: nothing yet
 	@true
 
-bench: $(READY)  ## speed side by side with peers, written to benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks.run
+bench: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/crosscheck.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -152,8 +152,15 @@ def validated(model: type[M], data: dict[str, Any], where: str) -> M:
         first = error.errors()[0]
         name = ".".join(str(p) for p in first["loc"])
         raise ConfigError(
-            f"{name}: {first['msg']}", where, f"{first['input']!r} is not allowed; see --help"
+            f"{name}: {_plain(first['msg'])}",
+            where,
+            f"{first['input']!r} is not allowed; see --help",
         ) from error
+
+
+def _plain(message: str) -> str:
+    """Return a message of pydantic as people write it."""
+    return message.removeprefix("Value error, ")
 
 
 def _config_error(
@@ -171,7 +178,7 @@ def _config_error(
             fix = f"did you mean {near[0]!r}?" if near else "remove the key"
             problems.append(f"unknown key {name!r} (line {line})")
         else:
-            problems.append(f"{name}: {entry['msg']} (line {line})")
+            problems.append(f"{name}: {_plain(entry['msg'])} (line {line})")
     return ConfigError("; ".join(problems), f"{path}, line {first_line}", fix)
 
 

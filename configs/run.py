@@ -5,8 +5,9 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
 
@@ -29,6 +30,13 @@ class AreaSettings(StrictModel):
     county_name: str = Field("", description="name printed in titles and file names")
     time_zone: str = Field("Asia/Shanghai", description="zone of civil dates")
     aoi: Path | None = Field(None, description="polygon layer that limits the analysis")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"there is no time zone {value!r}; write one such as Asia/Shanghai")
+        return value
 
 
 class EpochSettings(StrictModel):

@@ -17,6 +17,7 @@ __all__ = [
     "IndexState",
     "SpectralIndex",
     "fit_index",
+    "index_bands",
     "index_statistic",
     "named_index",
 ]
@@ -151,8 +152,7 @@ def fit_index(
     InputError
         If the index is not known or no band has one of its colours.
     """
-    index = named_index(name)
-    bands = {colour: _band_of(colour, wavelengths, index.name) for colour in index.colours}
+    index, bands = named_index(name), index_bands(name, wavelengths)
     numerator, denominator = (np.zeros(len(wavelengths), np.float32) for _ in range(2))
     for colour, weight in index.numerator.items():
         numerator[bands[colour]] = weight
@@ -167,6 +167,18 @@ def fit_index(
     return IndexState(
         index.name, numerator, denominator, constant, float(centre[0]), float(inverse)
     )
+
+
+def index_bands(name: str, wavelengths: Sequence[float | None]) -> dict[str, int]:
+    """Return the position of the band of each colour that an index needs.
+
+    Raises
+    ------
+    InputError
+        If the index is not known or no band has one of its colours.
+    """
+    index = named_index(name)
+    return {colour: _band_of(colour, wavelengths, index.name) for colour in index.colours}
 
 
 def _band_of(colour: str, wavelengths: Sequence[float | None], index: str) -> int:

@@ -62,6 +62,7 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
             lambda: require_free(out, needed),
             lambda _: f"{needed / 1e6:.1f} MB needed, {free_bytes(out) / 1e6:.0f} MB free",
         )
+        _try(results, "method", lambda: _require_method(plan, config), str)
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
     if plan is not None and config.layers is not None:
@@ -97,6 +98,16 @@ def _require_dates(plan: RunPlan) -> RunPlan:
 
     require_dates(plan)
     return plan
+
+
+def _require_method(plan: RunPlan, config: RunConfig) -> str:
+    """Raise unless the detection method fits the bands of the pair; return its name."""
+    from detect.indices import index_bands
+
+    method = config.detection.method
+    if method.startswith("index:"):
+        index_bands(method.removeprefix("index:"), plan.wavelengths)
+    return method
 
 
 def _date_text(plan: RunPlan) -> str:

@@ -89,10 +89,10 @@ def _heading(canvas: Any, sheet: EvidenceSheet) -> float:
     y = PAGE_HEIGHT - MARGIN - 14
     canvas.setFillColorRGB(*BLUE)
     canvas.setFont(FONT_NAME, 14)
-    canvas.drawString(MARGIN, y, f"疑似违法用地线索证据单  {sheet.clue_no}")
+    canvas.drawString(MARGIN, y, f"土地变化线索证据单  {sheet.clue_no}")
     canvas.setFillColorRGB(0.25, 0.25, 0.25)
     canvas.setFont(FONT_NAME, 8)
-    canvas.drawString(MARGIN, y - 12, "Evidence sheet of a suspected clue: a lead, not a verdict")
+    canvas.drawString(MARGIN, y - 12, "Evidence sheet of a clue: a lead, not a verdict")
     canvas.drawRightString(PAGE_WIDTH - MARGIN, y - 12, f"{sheet.title.stem}  一图斑一页")
     return float(y - 20)
 

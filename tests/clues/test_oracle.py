@@ -120,7 +120,7 @@ def check(judgement, expected, *, tolerance_dm2: int) -> None:
     totals = judgement.indicators["totals_m2"]
     for name, value in expected["totals_m2"].items():
         own = name.replace("illegal", "suspected")
-        assert totals[own] == pytest.approx(value, abs=0.1 * tolerance_dm2)
+        assert totals[own] == pytest.approx(value, abs=0.01 * tolerance_dm2 + 1e-9)
     assert judgement.indicators["ratio_percent"] == expected["ratio_pct"]
     assert judgement.indicators["ratio_alert"]
 

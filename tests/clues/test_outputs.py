@@ -90,7 +90,7 @@ def test_evidence_sheet_is_one_page_with_chinese_text(tables, tmp_path: Path, pi
     assert len(document) == 1
     text = document[0].get_textpage().get_text_bounded()
     for words in (
-        "疑似违法用地线索证据单",
+        "土地变化线索证据单",
         "临时用地是否正在复垦",
         "临字〔2023〕1号",
         "53.19",

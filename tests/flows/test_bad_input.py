@@ -223,3 +223,21 @@ def test_gbk_and_an_approval_without_geometry(mini: Path):
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert f'<td>approval</td><td class="n">{problem["row"]}</td><td>geometry</td>' in report
     assert any("1 layer rows have problems" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "word"),
+    [
+        ("detection", {"method": "index:FOO"}, "no index named 'FOO'"),
+        ("detection", {"method": "guess"}, "detection.method"),
+        ("area", {"time_zone": "Asia/Nowhere"}, "no time zone 'Asia/Nowhere'"),
+    ],
+)
+def test_check_knows_what_the_run_would_refuse(mini: Path, part: str, value: dict, word: str):
+    config = yaml.safe_load(mini.read_text())
+    config[part] = config.get(part, {}) | value
+    mini.write_text(yaml.safe_dump(config))
+    result = CliRunner().invoke(build_app(), ["check", str(mini)])
+    assert result.exit_code == 1, result.output
+    assert word in result.output
+    assert "fix:" in result.output
