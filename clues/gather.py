@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clues.coverage import Documents, Epochs, Links
+from clues.coverage import Documents, Epochs, Links, passed
 from clues.facts import FactColumn, FactTable, KeyLists
 from clues.ground import (
     CAUSE,
@@ -22,7 +22,7 @@ from clues.ground import (
     patch_facts,
 )
 from clues.layers import OneMap
-from clues.nearby import REACH_M, FiledUse, Former, Near, former_clues, nearest
+from clues.nearby import FiledUse, Former, Near, former_clues, nearest
 from clues.papers import paper_facts, shown_dates
 from clues.shape import perimeters
 from tiles.geodesy import ellipsoidal_area
@@ -45,6 +45,7 @@ class Setting:
     patch: NDArray[np.int64]
     epochs: Epochs
     filed: FiledUse
+    reach: dict[str, float]
 
     @cached_property
     def perimeters(self) -> NDArray[np.float64]:
@@ -54,23 +55,33 @@ class Setting:
     @cached_property
     def near_redline(self) -> Near:
         """Nearest redline of each patch."""
-        return nearest(self.patches, self.onemap, self.documents, "redline", self.epochs)
+        return self._nearest("redline")
 
     @cached_property
     def near_right(self) -> Near:
         """Nearest mining right of each patch."""
-        return nearest(self.patches, self.onemap, self.documents, "mining_right", self.epochs)
+        return self._nearest("mining_right")
 
     @cached_property
     def near_approval(self) -> Near:
         """Nearest approval by the later date of each patch."""
+        return self._nearest("approval", "approval_by_after")
+
+    def _nearest(self, role: str, test: str | None = None) -> Near:
+        rows = self.documents.links_of(role, self.links)
+        if test is not None:
+            passes = passed(test, self.documents, self.links, self.epochs, self.patch).possible
+            rows = rows[passes[rows]]
+        meets = (self.patch[self.links.piece[rows]], self.links.document[rows])
         return nearest(
             self.patches,
             self.onemap,
             self.documents,
-            "approval",
+            role,
             self.epochs,
-            "approval_by_after",
+            meets=meets,
+            reach=self.reach[role],
+            test=test,
         )
 
     @cached_property
@@ -133,7 +144,7 @@ def _distance(name: str, role: str, near: Near, setting: Setting, cut: Cut) -> F
     """Return a distance; in a layer that may lack something, what is drawn is the most."""
     found = near.distance[cut.parcel_patch]
     sure = completeness(setting.onemap, role, setting.epochs)[cut.parcel_patch]
-    low = np.where(sure, np.where(np.isinf(found), REACH_M, found), 0.0)
+    low = np.where(sure, np.where(np.isinf(found), setting.reach[role], found), 0.0)
     cause = CAUSE["incomplete"] if role in setting.onemap.layers else CAUSE["layer"]
     return FactColumn.bounded(
         name,

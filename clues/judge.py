@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from clues.facts import FactTable
 from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation, Truth
-from clues.ways import Way, leaves_of_line, ways_of
+from clues.ways import Way, leaves_of_line, levels_of_line, ways_of
+from configs.conditions import Condition
 from configs.rules import GROUPS, RuleSet
 
 __all__ = ["Decisions", "applicable", "judge_line"]
@@ -141,30 +142,70 @@ def judge_line(facts: FactTable, rules: RuleSet, line: str) -> Decisions:
     evaluation = Evaluation(facts, rules.parameters)
     leaves = leaves_of_line(rules, line)
     truths = np.array([evaluation.bare(leaf) for leaf in leaves], dtype=np.uint8)
-    _forget_untried(truths, evaluation, rules, line)
+    _settle(truths, evaluation, rules, line)
     patterns, way = np.unique(truths.T, axis=0, return_inverse=True)
     ways = ways_of(rules, line, leaves, np.ascontiguousarray(patterns.T))
     written = tuple("".join(map(str, p)) for p in patterns.tolist())
     return Decisions(facts, rules, line, ways, written, np.asarray(way.reshape(-1), np.int64))
 
 
-def _forget_untried(truths: Truth, evaluation: Evaluation, rules: RuleSet, line: str) -> None:
-    """Set the leaves of groups that are not tried to false, in place: they tell nothing apart."""
-    settled = np.zeros(truths.shape[1], dtype=bool)
-    asked = np.zeros(truths.shape[1], dtype=bool)
-    first_of: dict[str, int] = {}
-    place = 0
-    for rule in rules.rules:
-        if line in rule.lines:
-            first_of[rule.label] = place
-            place += sum(1 for _ in rule.when.walk())
+def _settle(truths: Truth, evaluation: Evaluation, rules: RuleSet, line: str) -> None:
+    """Keep, in place, only the tests that carry a result, so that equal ways look equal.
+
+    The others are set so that no result changes: what was not tried, what stands behind the first
+    false part of an "all", what a flag or a level of severity does not need.
+    """
+    n = truths.shape[1]
+    settled, asked, place = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), {}
+    at = 0
+    for rule in (r for r in rules.rules if line in r.lines):
+        place[rule.label] = at
+        at += sum(1 for _ in rule.when.walk())
     for group in GROUPS:
+        tried = ~(settled | (asked & (group == GROUPS[-1])))
         own = rules.group(line, group)
-        untried = settled | (asked & (group == GROUPS[-1]))
         results = [evaluation.truth(rule.when) for rule in own]
         for rule in own:
-            at = first_of[rule.label]
-            truths[at : at + sum(1 for _ in rule.when.walk()), untried] = FALSE
+            _carry(truths, place[rule.label], rule.when, evaluation, tried, _falses(n))
         for result in results:
             settled |= result == TRUE
             asked |= result == UNKNOWN
+    for flag in (f for f in rules.flags if line in f.lines):
+        told = evaluation.truth(flag.when)
+        at = _carry(truths, at, flag.when, evaluation, told == UNKNOWN, told)
+    higher = np.zeros(n, dtype=bool)
+    for level in levels_of_line(rules, line):
+        true = evaluation.truth(level.when) == TRUE
+        at = _carry(truths, at, level.when, evaluation, true & ~higher, _falses(n))
+        higher |= true
+
+
+def _falses(n: int) -> Truth:
+    return np.zeros(n, dtype=np.uint8)
+
+
+def _carry(
+    truths: Truth,
+    at: int,
+    condition: Condition,
+    evaluation: Evaluation,
+    carried: NDArray[np.bool_],
+    neutral: Truth,
+) -> int:
+    """Set the leaves below a node to `neutral` where it is not carried; return the next leaf."""
+    parts = condition.all or condition.any
+    if parts:
+        result = evaluation.truth(condition)
+        only_first = result == (FALSE if condition.all else TRUE)
+        rest = np.where(carried, TRUE if condition.all else FALSE, neutral).astype(np.uint8)
+        seen = np.zeros(len(carried), dtype=bool)
+        for part in parts:
+            same = evaluation.truth(part) == result
+            own = carried & same & ~(only_first & seen)
+            seen |= same
+            at = _carry(truths, at, part, evaluation, own, rest)
+        return at
+    if condition.negated is not None:
+        return _carry(truths, at, condition.negated, evaluation, carried, TRUE - neutral)
+    truths[at] = np.where(carried, truths[at], neutral)
+    return at + 1

@@ -18,7 +18,7 @@ from clues.ground import Cut
 from clues.indicators import indicators
 from clues.judge import Decisions, applicable, judge_line
 from clues.layers import DOCUMENT_ROLES, OneMap
-from clues.nearby import FiledUse, filed_use
+from clues.nearby import DISTANCE_ROLES, FiledUse, filed_use, reach_of
 from clues.overlay import Pieces, pieces
 from clues.papers import document_date
 from clues.parcels import DM2_PER_MU, Parcels, partition
@@ -27,7 +27,7 @@ from clues.ways import PURSUED, UNDECIDED
 from configs.rules import RuleSet
 from configs.vocabulary import Outcome
 
-__all__ = ["COVERAGE_ROLES", "Judgement", "judge_patches"]
+__all__ = ["COVERAGE_ROLES", "Judgement", "headlines", "judge_patches"]
 
 COVERAGE_ROLES = (*DOCUMENT_ROLES, "basic_farmland", "redline", "growth_boundary")
 """Roles listed in the coverage table."""
@@ -152,7 +152,7 @@ def judge_patches(
     table = _sorted(table, order, rules)
     covered = _stacked(coverage).reindex(columns=list(COVERAGE_COLUMNS))
     covered = _sorted(covered, order, rules)
-    judged = _headlines(patches, table)
+    judged = headlines(patches, table)
     return Judgement(judged, table, covered, indicators(judged, table, rules))
 
 
@@ -241,6 +241,7 @@ class _Batch:
             self.pieces.patch,
             Epochs.of(self.patches),
             work.filed,
+            {role: reach_of(self.rules, role) for role in DISTANCE_ROLES.values()},
         )
         n = len(self.patches)
         whole = Cut(self.setting.area_dm2, self.pieces.patch, self.pieces.patch, np.arange(n), n)
@@ -360,7 +361,7 @@ def _least_fit(patches: Any, rules: RuleSet) -> Any:
     return tau
 
 
-def _headlines(patches: Any, findings: Any) -> Any:
+def headlines(patches: Any, findings: Any) -> Any:
     """Return the patches with disposition, outcome, rule and priority of their worst finding."""
     rank = {o.value: i for i, o in enumerate(HEADLINE)}
     worst = findings.assign(

@@ -9,7 +9,10 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.coverage import Documents, Epochs, passed_alone
+from clues.kleene import threshold
+from clues.overlay import runs_of
 from clues.shape import ground_lengths
+from configs.rules import RuleSet
 from configs.vocabulary import uses
 from tiles.geodesy import ellipsoidal_area
 
@@ -17,20 +20,29 @@ if TYPE_CHECKING:
     from clues.layers import OneMap
 
 __all__ = [
+    "DISTANCE_ROLES",
     "MAYBE_FACILITY",
-    "REACH_M",
     "FiledUse",
     "Former",
     "Near",
     "filed_use",
     "former_clues",
+    "metres_of_unit",
     "nearest",
+    "reach_of",
 ]
 
-REACH_M = 2000.0
-"""Distances are measured up to here; beyond, a fact says "at least"."""
+DISTANCE_ROLES = {
+    "redline_distance": "redline",
+    "mining_distance": "mining_right",
+    "near_approval_distance": "approval",
+}
+"""Facts that look beyond the patch, and the role they look for."""
 
 DEGREE_M = 111_320.0
+LEAST_REACH_M = 1.0
+LARGE = 33
+"""Vertices from which a feature is looked up along its outline."""
 MAYBE_FACILITY = ("building", "unknown")
 """Uses of which imagery cannot tell whether they serve farming."""
 
@@ -45,7 +57,7 @@ class Near:
     Attributes
     ----------
     distance : ndarray of float64, shape (n,)
-        Metres on the ground, 0 where it meets the patch; inf beyond `REACH_M`.
+        Metres on the ground, 0 where it meets the patch; inf beyond the reach.
     document : ndarray of int64, shape (n,)
         Row of `Documents`, −1 where there is none in reach.
     """
@@ -54,17 +66,33 @@ class Near:
     document: Ints
 
 
+def reach_of(rules: RuleSet, role: str) -> float:
+    """Return how far, in metres, rules look for features of a role; facts say no more beyond."""
+    parts = [r.when for r in rules.rules] + [f.when for f in rules.flags]
+    asked = [
+        threshold(leaf, rules.parameters, "length")
+        for part in parts
+        for _, leaf in part.walk()
+        if leaf.fact in DISTANCE_ROLES and DISTANCE_ROLES[leaf.fact] == role and leaf.than is None
+    ]
+    return max([LEAST_REACH_M, *asked])
+
+
 def nearest(
     patches: Any,
     onemap: "OneMap",
     documents: Documents,
     role: str,
     epochs: Epochs,
+    *,
+    meets: tuple[Ints, Ints],
+    reach: float,
     test: str | None = None,
 ) -> Near:
-    """Return the nearest feature of a role, among those that may pass a date test.
+    """Return the nearest feature of a role within reach, among those that may pass a date test.
 
-    Among equals the first key counts.
+    Among equals the first key counts. `meets` are the patches and documents known to meet: the
+    others are looked for along the outlines.
     """
     outline = patches.geometry.to_numpy()
     n = len(outline)
@@ -73,26 +101,50 @@ def nearest(
     if not len(rows) or not n:
         return Near(distance, document)
     geometry = onemap.features["geometry"].to_numpy(dtype=object)[rows]
-    scale = _metres_per_unit(onemap)
+    scale = metres_of_unit(onemap)
     flat, patch_flat = _flat(geometry, scale), _flat(outline, scale)
-    patch, found = shapely.STRtree(flat).query(
-        patch_flat, predicate="dwithin", distance=1.02 * REACH_M
-    )
+    parts, part_of = _parts(flat)
+    tree = shapely.STRtree(parts)
+    patch, part = tree.query_nearest(patch_flat, max_distance=1.02 * reach)
+    found = part_of[part]
     if test is not None:
-        may = passed_alone(test, documents, rows[found], epochs.take(patch)).possible
-        patch, found = patch[may], found[may]
+        passes = passed_alone(test, documents, rows[found], epochs.take(patch)).possible
+        failed = np.unique(patch[~passes])
+        more, all_near = tree.query(patch_flat[failed], predicate="dwithin", distance=1.02 * reach)
+        patch, found = np.append(patch, failed[more]), np.append(found, part_of[all_near])
+        passes = passed_alone(test, documents, rows[found], epochs.take(patch)).possible
+        patch, found = patch[passes], found[passes]
+    apart = ~np.isin(patch, meets[0])
+    patch, found = patch[apart], found[apart]
     rough = shapely.distance(patch_flat[patch], flat[found])
     order = np.lexsort((rows[found], rough, patch))
     patch, first = np.unique(patch[order], return_index=True)
     chosen = found[order][first]
     lines = shapely.shortest_line(outline[patch], geometry[chosen])
     measured = ground_lengths(lines, onemap.crs)
-    near = measured <= REACH_M
+    near = measured <= reach
     distance[patch[near]], document[patch[near]] = measured[near], rows[chosen[near]]
+    order = np.lexsort(meets[::-1])
+    patch, first = np.unique(meets[0][order], return_index=True)
+    distance[patch], document[patch] = 0.0, meets[1][order][first]
     return Near(distance, document)
 
 
-def _metres_per_unit(onemap: "OneMap") -> tuple[float, float]:
+def _parts(geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
+    """Return small features whole and the outlines of large ones in pieces, with their owners."""
+    large = shapely.get_num_coordinates(geometry) > LARGE
+    if not large.any():
+        return geometry, np.arange(len(geometry))
+    rings, ring_of = shapely.get_parts(shapely.boundary(geometry[large]), return_index=True)
+    runs, run_of = runs_of(rings)
+    owners = np.flatnonzero(large)[ring_of[run_of]]
+    return (
+        np.concatenate([geometry[~large], runs]),
+        np.concatenate([np.flatnonzero(~large), owners]),
+    )
+
+
+def metres_of_unit(onemap: "OneMap") -> tuple[float, float]:
     """Return metres of one unit of x and y in the middle of the layers, near enough to rank."""
     if not pyproj.CRS(onemap.crs).is_geographic:
         return 1.0, 1.0

@@ -23,7 +23,7 @@ from clues.slivers import join_slivers, merged
 from configs.errors import InputError
 from tiles.geodesy import ellipsoidal_area
 
-__all__ = ["Pieces", "apportion", "grid_of", "pieces"]
+__all__ = ["Pieces", "apportion", "grid_of", "pieces", "runs_of"]
 
 RUN_VERTICES = 5
 """Outlines are looked up in runs of this many vertices, so that a redline costs what is near."""
@@ -238,7 +238,7 @@ def _lines_near(
     used, near = np.unique(feature), np.unique(patch)
     polygons, of_polygon = shapely.get_parts(_geometry(onemap)[used], return_index=True)
     rings, polygon = shapely.get_rings(polygons, return_index=True)
-    runs, ring = _runs(rings)
+    runs, ring = runs_of(rings)
     of_run = used[of_polygon[polygon[ring]]]
     pair_patch, run = shapely.STRtree(runs).query(outline[near]).astype(np.int64)
     pair_patch = near[pair_patch]
@@ -252,7 +252,7 @@ def _lines_near(
     return runs[run[order]], pair_patch[order]
 
 
-def _runs(rings: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
+def runs_of(rings: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
     """Chop rings into lines of at most `RUN_VERTICES` vertices that share their end points."""
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     start = np.searchsorted(ring, np.arange(len(rings)))

@@ -12,7 +12,16 @@ from configs.conditions import Condition
 from configs.errors import InputError
 from configs.rules import GROUPS, RuleSet
 
-__all__ = ["PURSUED", "UNDECIDED", "Step", "Way", "leaves_of_line", "retraced", "ways_of"]
+__all__ = [
+    "PURSUED",
+    "UNDECIDED",
+    "Step",
+    "Way",
+    "leaves_of_line",
+    "levels_of_line",
+    "retraced",
+    "ways_of",
+]
 
 UNDECIDED = "U"
 """Rule code of a finding that no rule could decide."""
@@ -121,11 +130,12 @@ def leaves_of_line(rules: RuleSet, line: str) -> tuple[Condition, ...]:
     """Return every test and switch a line depends on, in written order."""
     parts = [r.when for r in rules.rules if line in r.lines]
     parts += [f.when for f in rules.flags if line in f.lines]
-    parts += [s.when for s in _levels(rules, line)]
+    parts += [s.when for s in levels_of_line(rules, line)]
     return tuple(leaf for part in parts for _, leaf in part.walk())
 
 
-def _levels(rules: RuleSet, line: str) -> list[Severity]:
+def levels_of_line(rules: RuleSet, line: str) -> list[Severity]:
+    """Return the levels of severity of a line, in the order they are tried."""
     return [s for s in rules.severity if s.lines is None or line in s.lines]
 
 
@@ -137,7 +147,7 @@ def ways_of(
     results = {r.label: recalled.truth(r.when) for r in rules.rules if line in r.lines}
     groups = [rules.group(line, g) for g in GROUPS]
     flags = [(f, recalled.truth(f.when)) for f in rules.flags if line in f.lines]
-    levels = [(s, recalled.truth(s.when) == TRUE) for s in _levels(rules, line)]
+    levels = [(s, recalled.truth(s.when) == TRUE) for s in levels_of_line(rules, line)]
     found = []
     for column in range(truths.shape[1]):
         answer = _decide(groups, results, rules.lines[line].fallback, column)
