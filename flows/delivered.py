@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from configs.layers import LayersFile
     from configs.rules import RuleSet
 
-__all__ = ["DeliveredRun", "judge_delivered"]
+__all__ = ["DeliveredRun", "delivered_patches", "judge_delivered"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ def judge_delivered(
     from clues.layers import build_onemap
 
     file, rule_set, folder = _layers_file(layers), rules_of(rules), out.resolve()
-    table, report, crs = _delivered(file, patches)
+    table, report, crs = delivered_patches(file, patches)
     onemap = build_onemap(file, crs=crs)
     if file.county is not None and file.county.name:
         table["county_name"] = file.county.name
-    judgement = judge_patches(table, onemap, rule_set)
+    judgement = judge_patches(table, onemap, rule_set, workers=os.cpu_count() or 1)
     folder.mkdir(parents=True, exist_ok=True)
     write_tables(judgement, rule_set, folder)
     title = _title(judgement, file, onemap, rule_set, folder.name, quarter)
@@ -106,7 +107,7 @@ def _layers_file(path: Path) -> "LayersFile":
     return LayersFile.load(path)
 
 
-def _delivered(file: "LayersFile", patches: Path) -> tuple[Any, "pd.DataFrame", str]:
+def delivered_patches(file: "LayersFile", patches: Path) -> tuple[Any, "pd.DataFrame", str]:
     """Return the patch table, its row report and its CRS, which is the CRS of the judgement."""
     from clues.delivered import load_patches
     from clues.sources import open_source

@@ -12,20 +12,33 @@ __all__ = ["judge", "register"]
 
 
 def judge(
-    patches: Annotated[Path, typer.Argument(metavar="PATCHES", help="Layer of change patches.")],
+    patches: Annotated[
+        Path, typer.Argument(metavar="PATCHES", help="Layer of change patches, or a judged run.")
+    ],
     layers: Annotated[Path, typer.Argument(metavar="LAYERS.yaml", help="One-Map by role.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for what is written.")
+    ] = None,
     rules: Annotated[
-        str, typer.Option("--rules", help="Rule set: a shipped name or a YAML file.")
-    ] = "cn-land",
+        str | None, typer.Option("--rules", help="Rule set: a shipped name or a YAML file.")
+    ] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option("--diff", metavar="RULES", help="Only tell what these rules would change."),
+    ] = None,
     quarter: Annotated[
         int | None, typer.Option(min=1, max=4, help="Quarter printed in clue numbers.")
     ] = None,
 ) -> None:
     """Judge existing patches: which are clues, which are dismissed, and why."""
+    if diff is not None:
+        _tell_difference(patches, layers, rules, diff)
+        return
+    if out is None:
+        raise typer.BadParameter("name a folder for what is written", param_hint="--out")
     from flows.delivered import judge_delivered
 
-    run = judge_delivered(patches, layers, out, rules=rules, quarter=quarter)
+    run = judge_delivered(patches, layers, out, rules=rules or "cn-land", quarter=quarter)
     indicators = run.summary["indicators"]
     for name, count in run.summary["tallies"].items():
         typer.echo(f"{name}\t{count}")
@@ -35,6 +48,23 @@ def judge(
     if run.rejects:
         tell(f"{len(run.rejects)} layer rows have problems; they are listed in {out / 'run.json'}")
         raise typer.Exit(ExitCode.EXCEPTIONS)
+
+
+def _tell_difference(patches: Path, layers: Path, rules: str | None, diff: str) -> None:
+    from configs.units import mu
+    from flows.rejudging import diff_rules
+
+    found = diff_rules(patches, layers, rules, diff)
+    typer.echo(f"rules\t{found.rules}\t{found.other}")
+    typer.echo(f"ratio_percent\t{found.ratios[0]:.2f}\t{found.ratios[1]:.2f}")
+    for row in found.tally.to_dict("records"):
+        answers = "\t".join(row[k] or "-" for k in ("before", "after"))
+        typer.echo(f"{row['line']}\t{answers}\t{row['count']}\t{mu(row['area_dm2'])} mu")
+    for row in found.changes.to_dict("records"):
+        answers = "\t".join(row[k] or "-" for k in ("before", "after"))
+        typer.echo(f"{row['line']}\t{row['parcel_id']}\t{answers}")
+    parcels = len(set(zip(found.changes["line"], found.changes["parcel_id"], strict=True)))
+    tell(f"{parcels} parcels change; {found.findings} findings by {found.other}")
 
 
 def register(app: typer.Typer) -> None:

@@ -307,6 +307,37 @@ def test_judge_and_explain_on_the_command_line(oracle_dir, tmp_path):
     assert "there is no clue, patch or parcel 'P99'" in str(lost.exception)
 
 
+STRICT = """\
+version: 1
+name: strict
+title: {zh: 严格, en: strict}
+extends: cn-land
+settings: {min_area_built: 100, tau: 0.99}
+"""
+
+
+def test_one_changed_threshold_is_told_without_imagery_or_writing(oracle_dir, tmp_path):
+    layers, out = write_county(oracle_dir, tmp_path), tmp_path / "run"
+    source, strict = str(oracle_dir / "BHTB.geojson"), tmp_path / "strict.yaml"
+    strict.write_text(STRICT, encoding="utf-8")
+    diff = ["judge", source, str(layers), "--diff", str(strict)]
+    told = CliRunner().invoke(commands(), diff)
+    assert told.exit_code == 0, told.output
+    assert "land\tP9\tbelow_threshold F1\tlegal L1" not in told.stdout
+    assert "land\tP9\tbelow_threshold F1\tsuspected V1" in told.stdout
+    assert "land\tbelow_threshold F1\tsuspected V1\t1\t0.23 mu" in told.stdout
+    assert "ratio_percent\t26.47\t27.27" in told.stdout
+    CliRunner().invoke(commands(), ["judge", source, str(layers), "-o", str(out)])
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in out.iterdir())
+    again = CliRunner().invoke(commands(), ["judge", str(out), str(layers), "--diff", str(strict)])
+    assert again.stdout == told.stdout
+    assert before == sorted((p.name, p.stat().st_mtime_ns) for p in out.iterdir())
+    same = CliRunner().invoke(commands(), ["judge", str(out), str(layers), "--diff", "cn-land"])
+    assert len(same.stdout.splitlines()) == 2
+    nothing = CliRunner().invoke(commands(), ["judge", source, str(layers)])
+    assert nothing.exit_code == 2
+
+
 def test_layer_rows_with_problems_end_in_exit_code_3(oracle_dir, tmp_path):
     layers = write_county(oracle_dir, tmp_path, changes={("JSYDSP", 0, "PZRQ"): "2024-13-45"})
     run = CliRunner().invoke(
