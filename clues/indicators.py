@@ -42,7 +42,8 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``ratio_percent``, ``ratio_alert`` and what they are made of; ``lines``: per line and
+        ``ratio_percent``, ``ratio_alert`` and what they are made of; ``counties``: the same for
+        each county and year; ``lines``: per line and
         outcome count, m2 and mu; ``totals_m2`` of the ratio's line; ``patches``; ``rules``:
         findings by deciding rule; ``flags``.
     """
@@ -60,6 +61,7 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
     open_part = part + _total(base[(base["outcome"] == Outcome.UNRESOLVED).to_numpy()], column)
     return {
         **_ratio(part, whole, open_part, rules),
+        "counties": _by_county(patches, base, column, rules),
         "rule_set": rules.name,
         "rule_set_digest": rules.digest,
         "patches": _patch_counts(patches),
@@ -68,6 +70,24 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
         "flags": _by_flag(findings),
         "totals_m2": _totals(land, base),
     }
+
+
+def _by_county(patches: Any, base: Any, column: str, rules: RuleSet) -> list[dict[str, Any]]:
+    """Return the ratio and its alert for each county and year of the later image."""
+    years = [getattr(d, "year", None) for d in patches["after_to"]]
+    place = dict(
+        zip(patches["patch_id"], zip(patches["county_code"], years, strict=True), strict=True)
+    )
+    found = []
+    groups = np.array([f"{place[p][0]}|{place[p][1] or ''}" for p in base["patch_id"]], dtype=str)
+    for name in sorted(set(groups.tolist())):
+        own = base[groups == name]
+        code, _, year = name.partition("|")
+        part = _total(own[(own["outcome"] == Outcome.SUSPECTED).to_numpy()], column)
+        opened = part + _total(own[(own["outcome"] == Outcome.UNRESOLVED).to_numpy()], column)
+        entry = _ratio(part, _total(own, column), opened, rules)
+        found.append({"county_code": code, "year": int(year) if year else None, **entry})
+    return found
 
 
 def _built(patches: Any) -> Mapping[str, bool]:

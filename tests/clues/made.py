@@ -27,7 +27,8 @@ def layer(role, rows, crs=CRS, complete=True, version="0"):
     table = geopandas.GeoDataFrame(
         {"key": pd.Series([f"{role}:{i}" for i, _, _ in rows], dtype=object)}, geometry=shapes
     )
-    names = {*role_fields(role), *(f for _, _, fields in rows for f in fields)}
+    classes = ("category", "group") if role == "landuse" else ()
+    names = {*role_fields(role), *classes, *(f for _, _, fields in rows for f in fields)}
     for name in sorted(names):
         spec = role_fields(role).get(name)
         number = spec is not None and spec.kind in ("number", "area")

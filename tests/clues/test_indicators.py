@@ -1,5 +1,7 @@
 """Indicators: totals by outcome, the ratio and its alert."""
 
+import datetime as dt
+
 import pandas as pd
 import pytest
 
@@ -17,6 +19,8 @@ def tables(*rows):
         {
             "patch_id": ids,
             "use": [r[0] for r in rows],
+            "county_code": [f"99990{1 + i % 2}" for i in range(len(rows))],
+            "after_to": dt.date(2025, 6, 12),
             "disposition": ["clue" if c else "dismissed" for c in clue],
         }
     )
@@ -93,6 +97,18 @@ def test_just_below_the_limit_there_is_no_alert():
     found = indicators(*own, shipped("cn-land"))
     assert found["ratio_percent"] == 14.99
     assert not found["ratio_alert"]
+
+
+def test_each_county_and_year_has_its_own_ratio_and_alert():
+    own = tables(
+        ("industry", "suspected", 20, 20),
+        ("industry", "legal", 100, 100),
+        ("industry", "legal", 80, 80),
+        ("industry", "suspected", 10, 10),
+    )
+    found = indicators(*own, shipped("cn-land"))["counties"]
+    told = [(c["county_code"], c["year"], c["ratio_percent"], c["ratio_alert"]) for c in found]
+    assert told == [("999901", 2025, 20.0, True), ("999902", 2025, 9.09, False)]
 
 
 def test_nothing_built_has_no_ratio():
