@@ -15,6 +15,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.rpc import RPC
 from rasterio.windows import Window
 
 from configs.errors import RasterError
@@ -63,6 +64,8 @@ class RasterFacts:
         Name of each band, empty where there is none.
     wavelengths_um : tuple of float or None
         Band centres in micrometres.
+    rpcs : RPC or None
+        Rational polynomials, from the file or from ``.rpb`` or ``_RPC.TXT`` beside it.
     """
 
     path: Path
@@ -79,6 +82,12 @@ class RasterFacts:
     offsets: tuple[float, ...]
     descriptions: tuple[str, ...]
     wavelengths_um: tuple[float | None, ...]
+    rpcs: RPC | None = None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether only rational polynomials tell where the image lies."""
+        return self.rpcs is not None and not self.georeferenced
 
     @property
     def pixel_area(self) -> float:
@@ -154,6 +163,7 @@ def inspect_raster(path: Path) -> RasterFacts:
             offsets=tuple(float(o) for o in ds.offsets),
             descriptions=tuple(d or "" for d in ds.descriptions),
             wavelengths_um=tuple(_wavelength(ds.tags(i + 1)) for i in range(ds.count)),
+            rpcs=ds.rpcs,
         )
 
 

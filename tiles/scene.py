@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from configs.errors import InputError
 
-__all__ = ["BandSource", "Epoch", "MaskSource", "Scene"]
+__all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "Terrain"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,26 @@ class MaskSource:
 
 
 @dataclass(frozen=True)
+class Terrain:
+    """Heights for images that come with rational polynomials (RPC) instead of a map projection.
+
+    Attributes
+    ----------
+    dem : Path or None
+        Elevation raster, metres.
+    height_m : float or None
+        Constant height above the ellipsoid, used without `dem`; None: the height that the
+        polynomials are centred on.
+    geoid_m : float
+        Added to the elevation raster: height of its zero above the ellipsoid.
+    """
+
+    dem: Path | None = None
+    height_m: float | None = None
+    geoid_m: float = 0.0
+
+
+@dataclass(frozen=True)
 class Scene:
     """One acquisition.
 
@@ -56,6 +76,10 @@ class Scene:
         Name of a sensor of ``configs/sensors``, or ``generic``.
     attribution : str
         Credit line printed under every picture.
+    pan : BandSource or None
+        Panchromatic image that sharpens the bands where the grid is finer than they are.
+    terrain : Terrain
+        Heights for files with rational polynomials.
     """
 
     scene_id: str
@@ -64,6 +88,8 @@ class Scene:
     sensor: str = "generic"
     attribution: str = ""
     mask: MaskSource | None = None
+    pan: BandSource | None = None
+    terrain: Terrain = Terrain()
 
     def civil_date(self, time_zone: str) -> dt.date | None:
         """Return the calendar date of the acquisition in the area's time zone."""
