@@ -21,9 +21,11 @@ __all__ = [
     "LayerSpec",
     "LayersFile",
     "LocalCrs",
+    "ParcelSource",
     "PatchSource",
     "Source",
     "Until",
+    "parcel_fields",
     "patch_fields",
     "role_fields",
 ]
@@ -75,6 +77,7 @@ class FieldSpec(StrictModel):
 class _FieldsFile(StrictModel):
     fields: dict[str, dict[str, FieldSpec]]
     patches: dict[str, FieldSpec]
+    parcels: dict[str, FieldSpec]
 
 
 class County(StrictModel):
@@ -187,29 +190,31 @@ class LayerSpec(StrictModel):
         return self.source if self.from_catalogue else str(self.layer)
 
 
-class PatchSource(StrictModel):
-    """Change patches drawn elsewhere, judged instead of detected ones."""
+class _DrawnSource(StrictModel):
+    """How outlines drawn elsewhere are read."""
 
-    source: Path
     layer: str | None = None
     encoding: str | None = None
     fields: dict[str, Aliases] = Field({})
     units: dict[str, AreaUnit] = Field({})
     uses: dict[str, str] = Field({}, description="value of the source's use field: use code")
-    before_date: dt.date | None = Field(None, description="for patches that do not tell it")
-    after_date: dt.date | None = Field(None, description="for patches that do not tell it")
     scheme: str = "sandiao"
     crs: str | None = None
     crs_override: bool = False
 
+    @classmethod
+    def known(cls) -> tuple[str, dict[str, FieldSpec]]:
+        """Return what the outlines are called and their fields."""
+        return "patches", patch_fields()
+
     @model_validator(mode="after")
-    def _known_words(self) -> "PatchSource":
+    def _known_words(self) -> "_DrawnSource":
+        name, known = self.known()
         for part in ("fields", "units"):
-            for name in getattr(self, part):
-                if name not in patch_fields():
+            for field in getattr(self, part):
+                if field not in known:
                     raise ValueError(
-                        f"{part}.{name}: patches have no such field; "
-                        f"they have: {', '.join(patch_fields())}"
+                        f"{part}.{field}: {name} have no such field; they have: {', '.join(known)}"
                     )
         for word, code in self.uses.items():
             if code not in uses():
@@ -217,6 +222,23 @@ class PatchSource(StrictModel):
                     f"uses.{word}: there is no use {code!r}; choose one of: {', '.join(uses())}"
                 )
         return self
+
+
+class PatchSource(_DrawnSource):
+    """Change patches drawn elsewhere, judged instead of detected ones."""
+
+    source: Path
+    before_date: dt.date | None = Field(None, description="for patches that do not tell it")
+    after_date: dt.date | None = Field(None, description="for patches that do not tell it")
+
+
+class ParcelSource(_DrawnSource):
+    """How proposed parcels are read; which file is named when they are vetted."""
+
+    @classmethod
+    def known(cls) -> tuple[str, dict[str, FieldSpec]]:
+        """Return what the outlines are called and their fields."""
+        return "parcels", parcel_fields()
 
 
 class LayersFile(StrictModel):
@@ -227,6 +249,7 @@ class LayersFile(StrictModel):
     county: County | None = None
     catalogue: Path | None = Field(None, description="store folder of `tuban layers import`")
     patches: PatchSource | None = None
+    parcels: ParcelSource | None = None
     layers: tuple[LayerSpec, ...] = ()
 
     @classmethod
@@ -267,3 +290,8 @@ def role_fields(role: str, *, checked: bool = False) -> dict[str, FieldSpec]:
 def patch_fields() -> dict[str, FieldSpec]:
     """Return the fields of delivered patches by internal name, ``id`` first."""
     return _catalogue().patches
+
+
+def parcel_fields() -> dict[str, FieldSpec]:
+    """Return the fields of proposed parcels by internal name, ``id`` first."""
+    return _catalogue().parcels
