@@ -52,8 +52,12 @@ format: $(READY)  ## let ruff format everything
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-ci-deps:  ## what the tests need from Debian: nothing yet
-	@true
+DEBIAN := postgresql postgresql-15-postgis-3
+
+ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS
+	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || { \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qy --no-install-recommends $(DEBIAN); }
 
 bench: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
 	$(BIN)/python benchmarks/accuracy.py

@@ -1,4 +1,4 @@
-"""The gate and fit stages: registration and its gate, then everything fitted on sample cells."""
+"""The gate and fit stages: what the driver hands to a worker, and what it keeps of the answer."""
 
 import json
 import logging
@@ -8,28 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.vocabulary import COVERS
-from detect.auto import fit_change
-from detect.normalise import Radiometry, apply_radiometry, fit_radiometry
-from detect.score import halo_px
+from flows.fitjob import FitJob, GateJob, LabelShapes, fit_pair, gate_pair
 from flows.tilejob import STATE_CLASSES, States
-from models.features import HALO
-from models.landcover import LandcoverState
-from models.samples import SampleTable, cap_samples, draw_samples, join_dates
-from models.training import fit_landcover
-from tiles.block import Block
-from tiles.coregister import Registration, estimate_registration
+from flows.workers import work_once
+from tiles.coregister import Registration
 from tiles.files import atomic_path
-from tiles.gate import GateCheck, gate_report, require_gate
-from tiles.grid import Extent, sample_cells
-from tiles.labels import burn_labels
-from tiles.pairgrid import overlap_percent, resolution_ratio
+from tiles.gate import GateCheck, require_gate
 from tiles.state import load_states, save_states
 
 if TYPE_CHECKING:
-    from clues.layers import LayerTable
     from flows.stages import StageContext
 
 __all__ = ["STATE_FOLDER", "fit_states", "open_gate", "registration_of"]
@@ -38,8 +27,6 @@ log = logging.getLogger(__name__)
 
 STATE_FOLDER = "work/states"
 GATE_FOLDER = "work/gate"
-GATE_CELLS = 16
-"""Cells whose windows are matched: enough for hundreds of windows."""
 
 
 def registration_of(context: "StageContext") -> Registration:
@@ -50,7 +37,7 @@ def registration_of(context: "StageContext") -> Registration:
 
 
 def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
-    """Register the pair on sample cells and let it through the gate.
+    """Let a worker register the pair, and let the pair through the gate.
 
     Returns
     -------
@@ -62,32 +49,9 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     PairRefused
         Naming each check that failed, its number, limit and remedy.
     """
-    plan, gate = context.plan, context.config.gate
-    cells = sample_cells(plan.extent, context.config.seed)[:GATE_CELLS]
-    with plan.reader() as reader:
-        blocks = [reader.read(cell) for cell in cells]
-    found = Registration(0.0, 0.0, 0, 0, float("nan"))
-    corrected = found
-    if gate.register_pair:
-        found = estimate_registration(blocks, max_shift_px=gate.max_shift_px)
-        corrected = found
-        if found.length_px > 0:
-            with plan.reader(found) as reader:
-                blocks = [reader.read(cell) for cell in cells]
-            corrected = estimate_registration(blocks, max_shift_px=gate.max_shift_px)
-    checks = gate_report(
-        plan.before,
-        plan.after,
-        bands=plan.bands,
-        overlap_percent=overlap_percent(plan.before, plan.after, plan.grid),
-        valid_percent=_valid_percent(blocks),
-        resolution_ratio=resolution_ratio(plan.before, plan.after, plan.grid),
-        found=found,
-        corrected=corrected,
-        blocks=blocks,
-        max_residual_px=gate.max_residual_px,
-        max_shift_px=gate.max_shift_px,
-        min_overlap_percent=gate.min_overlap_percent,
+    job = GateJob(context.plan, context.config.gate, context.config.seed)
+    found, checks = work_once(
+        gate_pair, job, scheduler=context.options.scheduler, memory=context.options.memory
     )
     quality = context.run.path("quality", "gate.json")
     with atomic_path(quality) as part:
@@ -99,11 +63,6 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     return [quality, folder / "state.json", folder / "state.npz"], _gate_values(checks, found)
 
 
-def _valid_percent(blocks: Sequence[Block]) -> float:
-    valid = sum(int(b.valid.sum()) for b in blocks)
-    return 100.0 * valid / sum(b.valid.size for b in blocks)
-
-
 def _gate_values(checks: Sequence[GateCheck], found: Registration) -> dict[str, Any]:
     return {"shift_px": [round(found.dy, 3), round(found.dx, 3)]} | {
         check.name: check.value for check in checks
@@ -111,7 +70,7 @@ def _gate_values(checks: Sequence[GateCheck], found: Registration) -> dict[str, 
 
 
 def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
-    """Fit radiometry, change statistic and land cover, or take over the states handed in.
+    """Let a worker fit radiometry, change and land cover, or take over the states handed in.
 
     Returns
     -------
@@ -136,81 +95,29 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
 
 
 def _fitted(context: "StageContext", registration: Registration) -> States:
-    plan, detection = context.plan, context.config.detection
-    halo = max(halo_px(detection.method, plan.pixel_m), HALO)
-    cells = sample_cells(plan.extent, context.config.seed)
-    with plan.reader(registration) as reader:
-        blocks = [reader.read(cell, halo) for cell in cells]
-    radiometry = fit_radiometry(blocks)
-    change = fit_change(
-        blocks,
-        method=detection.method,
-        sensitivity=detection.sensitivity,
-        target=detection.target,
-        pixel_m=plan.pixel_m,
-        wavelengths=plan.wavelengths,
-    )
-    for note in change.notes:
+    config, options = context.config, context.options
+    job = FitJob(context.plan, registration, config.detection, config.landcover, config.seed)
+    if config.landcover.enabled and config.layers is not None:
+        job = replace(job, shapes=_label_shapes(config.layers, job))
+    states = work_once(fit_pair, job, scheduler=options.scheduler, memory=options.memory)
+    for note in states.change.notes:
         log.info("%s", note)
-    landcover = _landcover(context, blocks, radiometry)
-    return States(registration, radiometry, change, landcover)
+    return states
 
 
-def _landcover(
-    context: "StageContext", blocks: Sequence[Block], radiometry: Radiometry
-) -> LandcoverState:
-    """Fit the forest on the run's own land-use map; without a map it knows nothing.
-
-    It learns from both dates: most of the map still holds at the later one, and a forest that saw
-    one season only takes the crops of another for something else. Where the map is outdated the
-    cleaning of the samples drops it.
-    """
-    config, plan = context.config, context.plan
-    settings = config.landcover
-    landuse = _landuse(context) if settings.enabled else None
-    tables: tuple[list[SampleTable], list[SampleTable]] = ([], [])
-    for block in blocks:
-        labels = (
-            np.zeros(block.extent.shape, np.int16)
-            if landuse is None
-            else _label_cell(landuse, context, block.extent)
-        )
-        later = replace(block, before=apply_radiometry(block, radiometry).after)
-        for date, image in enumerate((block, later)):
-            tables[date].append(
-                draw_samples(image, labels, erode_px=settings.erode_px, seed=config.seed)
-            )
-    return fit_landcover(
-        join_dates([cap_samples(t, settings.samples_per_class, config.seed) for t in tables]),
-        classes=COVERS,
-        bands=plan.bands,
-        trees=settings.trees,
-        max_depth=settings.max_depth,
-        seed=config.seed,
-    )
-
-
-def _landuse(context: "StageContext") -> "LayerTable | None":
-    from clues.layers import read_onemap
-
-    if context.config.layers is None:
-        return None
-    onemap = read_onemap(context.config.layers, crs=context.plan.grid.crs)
-    return onemap.layers.get("landuse")
-
-
-def _label_cell(
-    landuse: "LayerTable", context: "StageContext", extent: Extent
-) -> NDArray[np.int16]:
-    """Burn the covers of the land-use map that meet an extent; 0 where it tells none."""
+def _label_shapes(layers: Path, job: FitJob) -> LabelShapes | None:
+    """Return the outlines of the land-use map with a known cover where samples are drawn."""
     import shapely
 
-    grid = context.plan.grid
-    table = landuse.table
-    near = np.sort(table.sindex.query(shapely.box(*grid.bounds(extent))))
+    from clues.layers import read_onemap
+
+    grid = job.plan.grid
+    landuse = read_onemap(layers, crs=grid.crs).layers.get("landuse")
+    if landuse is None:
+        return None
     number = {cover: i + 1 for i, cover in enumerate(COVERS)}
-    covers = [number.get(c, 0) for c in table["cover"].iloc[near]]
-    labels = np.array(covers, np.int16)
-    known = labels > 0
-    shapes = table.geometry.to_numpy()[near][known]
-    return burn_labels(shapes, labels[known], grid, extent)
+    labels = np.array([number.get(c, 0) for c in landuse.table["cover"]], np.int16)
+    boxes = [shapely.box(*grid.bounds(extent)) for extent in job.extents()]
+    near = np.unique(landuse.table.sindex.query(boxes)[1])
+    near = near[labels[near] > 0]
+    return LabelShapes(landuse.table.geometry.to_numpy()[near], labels[near])

@@ -75,7 +75,10 @@ class StageContext:
     def gate_key(self) -> StageKey:
         """Plan and limits of the gate."""
         return stage_key(
-            "gate", config=self._config("gate", "seed"), inputs={"plan": self.plan_key}
+            "gate",
+            rooms=["flows.fitjob"],
+            config=self._config("gate", "seed"),
+            inputs={"plan": self.plan_key},
         )
 
     @cached_property
@@ -89,7 +92,7 @@ class StageContext:
         }
         return stage_key(
             "fit",
-            rooms=["detect", "models", "flows.fitting"],
+            rooms=["detect", "models", "flows.fitjob", "flows.fitting"],
             config=wanted,
             inputs={"gate": self.gate_key, "layers": self.layers_fingerprint},
             files=files,

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from configs.errors import InputError, RasterError, RunError, TubanError
 from flows.cluster import open_client
 
-__all__ = ["TileResult", "map_tiles"]
+__all__ = ["TileResult", "map_tiles", "work_once"]
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,43 @@ def map_tiles(
         return
     with open_client(scheduler, workers, memory) as (client, width):
         yield from _Dispatch(client, function, deque(tiles), 2 * width, retries).results()
+
+
+def work_once(
+    function: Callable[[T], R], job: T, *, scheduler: str = "threads", memory: int | None = None
+) -> R:
+    """Do one job on one worker, so that this process reads no pixels and keeps its memory.
+
+    Parameters
+    ----------
+    function : callable
+        Module-level function of one argument; argument and value are pickled.
+    job : object
+    scheduler, memory
+        As for `map_tiles`.
+
+    Raises
+    ------
+    RunError
+        If the worker dies or the cluster cannot be used. Errors of the function come as they are.
+    ResourceError
+        If the memory does not suffice.
+    """
+    from distributed import KilledWorker
+
+    _require_importable(function)
+    with open_client(scheduler, None if "://" in scheduler else 1, memory) as (client, _):
+        future = client.submit(function, job, pure=False)
+        try:
+            value: R = future.result()
+        except KilledWorker as error:
+            raise RunError(
+                "the worker died, most likely for want of memory",
+                function.__name__,
+                "give more with --memory, or use --scheduler threads; "
+                "then run the same command again",
+            ) from error
+    return value
 
 
 @dataclass

@@ -1,11 +1,25 @@
 """Fixtures shared by all tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+LOGGERS = ("", "configs", "tiles", "detect", "models", "clues", "flows")
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """Give each test the log levels of a fresh process: commands set them as they are told."""
+    before = [logging.getLogger(name).level for name in LOGGERS]
+    yield
+    for name, level in zip(LOGGERS, before, strict=True):
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +38,13 @@ def oracle_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the worked county is not at {folder}; set TUBAN_ORACLE to its folder")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Let a skipped desk test fail where its parts were to be installed (TUBAN_DESK=required)."""
+    report = yield
+    if report.skipped and item.get_closest_marker("desk") and os.environ.get("TUBAN_DESK"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr[2]}"
+    return report

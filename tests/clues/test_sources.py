@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 
 import geopandas
 import numpy as np
@@ -18,6 +17,7 @@ from clues.sources import open_source
 from configs.errors import LayerError
 from configs.layers import LayersFile, LayerSpec, LocalCrs
 from tests.clues.test_oracle import check, judged, write_county
+from tests.database import postgis_server
 
 CRS = "EPSG:4526"
 X, Y = 38_500_000.0, 4_060_000.0
@@ -213,16 +213,20 @@ def test_databases_are_named_without_passwords():
         open_source("postgresql://localhost/db")
 
 
+@pytest.fixture
+def postgis():
+    with postgis_server() as url:
+        yield url
+
+
 @pytest.mark.desk
-def test_postgis(oracle_dir, tmp_path):
-    url = os.environ.get("TUBAN_POSTGIS")
-    if not url:
-        pytest.skip("set TUBAN_POSTGIS to postgresql://USER@HOST/DATABASE of a PostGIS server")
-    psycopg = pytest.importorskip("psycopg")
+def test_postgis(oracle_dir, tmp_path, postgis):
+    import psycopg
+
+    url = postgis
     expected = json.loads((oracle_dir / "expected.json").read_text(encoding="utf-8"))
     table = geopandas.read_file(oracle_dir / "JSYDSP.geojson")
     with psycopg.connect(url) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS tuban_test CASCADE")
         connection.execute("CREATE SCHEMA tuban_test")
         connection.execute(
             'CREATE TABLE tuban_test.jsydsp ("DKBH" text, "PZRQ" date, "YTDM" text,'
@@ -248,5 +252,3 @@ def test_postgis(oracle_dir, tmp_path):
     assert layers_fingerprint(path) != before
     with pytest.raises(LayerError, match="has 0 geometry columns"):
         open_source(url, layer="tuban_test.nothing")
-    with psycopg.connect(url) as connection:
-        connection.execute("DROP SCHEMA tuban_test CASCADE")

@@ -12,9 +12,11 @@ import pytest
 
 from flows.cluster import open_client
 from flows.environment import prefect_environment
-from flows.stages import STAGES
+from flows.runner import work_run
+from flows.stages import STAGES, RunOptions
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
 from tests.flows.minicounty import build_mini
+from tiles.reader import PairReader
 
 pytestmark = [pytest.mark.slow, pytest.mark.flow]
 
@@ -182,3 +184,15 @@ def test_nobody_else_can_connect(scheduler: str):
             if connection.status == psutil.CONN_LISTEN
         ]
     assert set(heard) == {"127.0.0.1"}
+
+
+def test_the_driver_reads_no_pixels(mini: Path, plain: Path, tmp_path: Path, monkeypatch):
+    """Gate, fit and tiles are worked by worker processes alone: here reading is not possible."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the driver reads pixels")
+
+    monkeypatch.setattr(PairReader, "read", refuse)
+    work_run(mini, tmp_path, RunOptions("processes", 2, tile=64), plain=True)
+    folder = run_folder(tmp_path)
+    assert (folder / "clues.geojson").read_bytes() == (plain / "clues.geojson").read_bytes()

@@ -1,0 +1,221 @@
+"""What a worker does before the tiles: read sample cells, register and check the pair, fit.
+
+The driver never opens a pixel: it hands one of these jobs to a worker and takes numbers back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.run import DetectionSettings, GateSettings, LandcoverSettings
+from configs.vocabulary import COVERS
+from detect.auto import fit_change
+from detect.normalise import Radiometry, apply_radiometry, fit_radiometry
+from detect.score import halo_px
+from flows.plan import RunPlan
+from flows.tilejob import States
+from models.features import HALO
+from models.landcover import LandcoverState
+from models.samples import SampleTable, cap_samples, draw_samples, join_dates
+from models.training import fit_landcover
+from tiles.block import Block
+from tiles.coregister import Registration, estimate_registration
+from tiles.gate import GateCheck, gate_report
+from tiles.grid import Extent, sample_cells
+from tiles.labels import burn_labels
+from tiles.pairgrid import overlap_percent, resolution_ratio
+
+__all__ = ["FitJob", "GateJob", "LabelShapes", "fit_pair", "gate_pair"]
+
+GATE_CELLS = 16
+"""Cells whose windows are matched: enough for hundreds of windows."""
+
+
+@dataclass(frozen=True)
+class GateJob:
+    """What a worker needs to register a pair and to check it.
+
+    Attributes
+    ----------
+    plan : RunPlan
+    gate : GateSettings
+    seed : int
+        Of the sample cells.
+    """
+
+    plan: RunPlan
+    gate: GateSettings
+    seed: int
+
+
+def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
+    """Register the pair on sample cells and measure what the gate asks.
+
+    Parameters
+    ----------
+    job : GateJob
+
+    Returns
+    -------
+    Registration
+        Shift found; none if the gate does not register.
+    tuple of GateCheck
+        Each with its number, limit and remedy.
+
+    Raises
+    ------
+    RasterError
+        If a cell cannot be read.
+    """
+    plan, gate = job.plan, job.gate
+    cells = sample_cells(plan.extent, job.seed)[:GATE_CELLS]
+    blocks = _read(plan, cells)
+    found = corrected = Registration(0.0, 0.0, 0, 0, float("nan"))
+    if gate.register_pair:
+        found = corrected = estimate_registration(blocks, max_shift_px=gate.max_shift_px)
+        if found.length_px > 0:
+            blocks = _read(plan, cells, found)
+            corrected = estimate_registration(blocks, max_shift_px=gate.max_shift_px)
+    return found, gate_report(
+        plan.before,
+        plan.after,
+        bands=plan.bands,
+        overlap_percent=overlap_percent(plan.before, plan.after, plan.grid),
+        valid_percent=_valid_percent(blocks),
+        resolution_ratio=resolution_ratio(plan.before, plan.after, plan.grid),
+        found=found,
+        corrected=corrected,
+        blocks=blocks,
+        max_residual_px=gate.max_residual_px,
+        max_shift_px=gate.max_shift_px,
+        min_overlap_percent=gate.min_overlap_percent,
+    )
+
+
+def _read(
+    plan: RunPlan, cells: Sequence[Extent], shift: Registration | None = None, halo: int = 0
+) -> list[Block]:
+    with plan.reader(shift) as reader:
+        return [reader.read(cell, halo) for cell in cells]
+
+
+def _valid_percent(blocks: Sequence[Block]) -> float:
+    valid = sum(int(b.valid.sum()) for b in blocks)
+    return 100.0 * valid / sum(b.valid.size for b in blocks)
+
+
+@dataclass(frozen=True)
+class LabelShapes:
+    """Outlines of the land-use map whose cover is known, where samples are drawn.
+
+    Attributes
+    ----------
+    geometries : ndarray of object, shape (n,)
+        Polygons in the grid's CRS.
+    labels : ndarray of int16, shape (n,)
+        Position of the cover in `configs.vocabulary.COVERS`, from 1.
+    """
+
+    geometries: NDArray[np.object_]
+    labels: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """What a worker needs to fit everything that is fitted before the tiles.
+
+    Attributes
+    ----------
+    plan : RunPlan
+    registration : Registration
+    detection : DetectionSettings
+    landcover : LandcoverSettings
+    seed : int
+    shapes : LabelShapes or None
+        None where there is no land-use map: the forest then knows nothing.
+    """
+
+    plan: RunPlan
+    registration: Registration
+    detection: DetectionSettings
+    landcover: LandcoverSettings
+    seed: int
+    shapes: LabelShapes | None = None
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a sample cell that scoring and features read."""
+        return max(halo_px(self.detection.method, self.plan.pixel_m), HALO)
+
+    def cells(self) -> list[Extent]:
+        """Return the sample cells."""
+        return sample_cells(self.plan.extent, self.seed)
+
+    def extents(self) -> list[Extent]:
+        """Return what is read for the sample cells: each with its halo."""
+        return [cell.expand(self.halo) for cell in self.cells()]
+
+
+def fit_pair(job: FitJob) -> States:
+    """Fit radiometry, change statistic and land cover on the sample cells.
+
+    Parameters
+    ----------
+    job : FitJob
+
+    Returns
+    -------
+    States
+
+    Raises
+    ------
+    RasterError
+        If a cell cannot be read.
+    """
+    plan, detection = job.plan, job.detection
+    blocks = _read(plan, job.cells(), job.registration, job.halo)
+    radiometry = fit_radiometry(blocks)
+    change = fit_change(
+        blocks,
+        method=detection.method,
+        sensitivity=detection.sensitivity,
+        target=detection.target,
+        pixel_m=plan.pixel_m,
+        wavelengths=plan.wavelengths,
+    )
+    return States(job.registration, radiometry, change, _landcover(job, blocks, radiometry))
+
+
+def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> LandcoverState:
+    """Fit the forest on the run's own land-use map; without a map it knows nothing.
+
+    It learns from both dates: most of the map still holds at the later one, and a forest that saw
+    one season only takes the crops of another for something else. Where the map is outdated the
+    cleaning of the samples drops it.
+    """
+    settings = job.landcover
+    tables: tuple[list[SampleTable], list[SampleTable]] = ([], [])
+    for block in blocks:
+        labels = _labels(job, block.extent)
+        later = replace(block, before=apply_radiometry(block, radiometry).after)
+        for date, image in enumerate((block, later)):
+            tables[date].append(
+                draw_samples(image, labels, erode_px=settings.erode_px, seed=job.seed)
+            )
+    return fit_landcover(
+        join_dates([cap_samples(t, settings.samples_per_class, job.seed) for t in tables]),
+        classes=COVERS,
+        bands=job.plan.bands,
+        trees=settings.trees,
+        max_depth=settings.max_depth,
+        seed=job.seed,
+    )
+
+
+def _labels(job: FitJob, extent: Extent) -> NDArray[np.int16]:
+    """Burn the covers of the land-use map over an extent; 0 where it tells none."""
+    if job.shapes is None:
+        return np.zeros(extent.shape, np.int16)
+    return burn_labels(job.shapes.geometries, job.shapes.labels, job.plan.grid, extent)
