@@ -15,7 +15,12 @@ from configs.loading import StrictModel, available, load_preset
 __all__ = [
     "GENERIC",
     "ROLES",
+    "DeliveredImage",
+    "Delivery",
+    "MetadataFile",
+    "OffsetCheck",
     "QualityBand",
+    "Radiometry",
     "ScaleRule",
     "SensorBand",
     "SensorSpec",
@@ -63,7 +68,98 @@ class QualityBand(StrictModel):
 
     token: str = Field(description="part of the file name, between _ and _ or .")
     kind: Literal["values", "bits"]
-    unusable: tuple[int, ...]
+    classes: dict[
+        Literal["nodata", "saturated", "cloud", "cirrus", "shadow", "snow", "dilated"],
+        tuple[int, ...],
+    ] = Field(description="values or bit numbers by meaning; all of them are unusable")
+
+    @property
+    def unusable(self) -> tuple[int, ...]:
+        """All values or bits that make a pixel unusable, sorted."""
+        return tuple(sorted({v for values in self.classes.values() for v in values}))
+
+    @property
+    def meanings(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The classes as plain values, in the order of the file."""
+        return tuple(self.classes.items())
+
+
+class DeliveredImage(StrictModel):
+    """One stacked image of a delivery folder."""
+
+    file: str = Field(description="regular expression on the file name; group 1 is the product")
+    bands: tuple[str, ...] = Field(description="band names in the order of the file")
+
+
+class Delivery(StrictModel):
+    """A folder of one product: stacked images, each with companions of the same stem.
+
+    The image is named ``PRODUCT-MSS1.tiff``, its metadata ``PRODUCT-MSS1.xml`` and its rational
+    polynomial coefficients ``PRODUCT-MSS1.rpb``, for example.
+    """
+
+    image: DeliveredImage = Field(description="multispectral image")
+    pan: DeliveredImage | None = Field(None, description="panchromatic image of the same product")
+    pan_required: bool = True
+    rpc: tuple[str, ...] = Field((), description="suffixes of coefficient files, preferred first")
+    sensor_geometry: str | None = Field(
+        None, description="product names that match are not georeferenced and need coefficients"
+    )
+    metadata: tuple[str, ...] = Field((), description="suffixes of which one must be there")
+
+
+class Radiometry(StrictModel):
+    """Where a metadata file tells the scale of the stored values.
+
+    Either ``scale`` and ``offset`` (value = stored × scale + offset), or ``divisor`` and ``add``
+    (value = (stored + add) / divisor). Places may hold ``{band}``, the band name without leading
+    letters and zeros, and ``{index}``, its position in the list of bands.
+    """
+
+    pattern: str = Field("", description="regular expression searched in the path")
+    scale: str | None = None
+    offset: str | None = None
+    divisor: str | None = None
+    add: str | None = Field(None, description="absent in the file = 0")
+    per_sun: bool = Field(False, description="divide by the sine of the sun's elevation")
+
+
+class MetadataFile(StrictModel):
+    """A metadata file of the supplier and where it tells what.
+
+    A place in XML is ``TAG``, ``PARENT/TAG`` or ``TAG[attribute=value]``, in the text of Landsat
+    ``KEY`` or ``GROUP/KEY``. Of several places the first that is there counts.
+    """
+
+    file: str = Field(description="regular expression on the file name; {stem} = stem of the image")
+    format: Literal["xml", "mtl"]
+    acquired: tuple[str, ...] = ()
+    time_of_day: tuple[str, ...] = Field((), description="where `acquired` is a day only")
+    time_zone: str = Field("UTC", description="of `acquired`, where the file does not say")
+    level: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
+    cloud_percent: tuple[str, ...] = ()
+    sun_elevation: tuple[str, ...] = ()
+    sun_zenith: tuple[str, ...] = ()
+    sun_azimuth: tuple[str, ...] = ()
+    view_angle: tuple[str, ...] = Field((), description="degrees off nadir, or incidence")
+    view_azimuth: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    band_order: tuple[str, ...] = Field((), description="numbers of the bands, comma-separated")
+    radiometry: tuple[Radiometry, ...] = ()
+
+
+class OffsetCheck(StrictModel):
+    """A constant that suppliers add to stored values since some version, looked for in pixels.
+
+    The darkest thousandth of the darkest band is below `without` only if the constant is not in
+    the stored values, and between `without` and `bright` only if it is.
+    """
+
+    stored: int = Field(description="the constant")
+    without: int
+    bright: int
 
 
 class SensorSpec(StrictModel):
@@ -71,16 +167,27 @@ class SensorSpec(StrictModel):
 
     title: str
     attribution: str
+    source: str = Field(description="the delivery description this file follows")
     name_pattern: str | None = Field(None, description="regular expression of its file names")
+    kind: Literal["optical", "radar"] = "optical"
     nodata: float | None = Field(None, description="stored value of no data in integer files")
     bands: tuple[SensorBand, ...]
     stacks: tuple[tuple[str, ...], ...] = Field((), description="band orders of stacked files")
+    band_token: str | None = Field(
+        None, description="band in a file name, instead of B02; group 1 is the name"
+    )
+    ignore: str | None = Field(None, description="file names that are no band although named so")
     scales: tuple[ScaleRule, ...] = (ScaleRule(),)
-    quality: QualityBand | None = None
+    quality: tuple[QualityBand, ...] = Field((), description="the first that is there counts")
+    metadata: tuple[MetadataFile, ...] = ()
+    delivery: Delivery | None = None
+    offset_check: OffsetCheck | None = None
 
     @model_validator(mode="after")
     def _stacks_name_known_bands(self) -> "SensorSpec":
-        for name in (n for stack in self.stacks for n in stack):
+        images = (self.delivery.image, self.delivery.pan) if self.delivery else ()
+        orders = (*self.stacks, *(image.bands for image in images if image))
+        for name in (n for order in orders for n in order):
             if self.band(name) is None:
                 raise ValueError(f"stacks: there is no band {name!r}")
         return self

@@ -13,7 +13,13 @@ __all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "Terrain"]
 
 @dataclass(frozen=True)
 class BandSource:
-    """One band of one file; physical value = stored value × scale + offset."""
+    """One band of one file; physical value = stored value × scale + offset.
+
+    Attributes
+    ----------
+    rpc : Path or None
+        File with the rational polynomial coefficients of an image in sensor geometry.
+    """
 
     path: Path
     index: int = 1
@@ -21,6 +27,7 @@ class BandSource:
     offset: float = 0.0
     nodata: float | None = None
     wavelength_um: float | None = None
+    rpc: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,48 @@ class MaskSource:
     kind : {"values", "bits"}
         ``values``: a pixel is unusable where the raster holds one of `unusable`.
         ``bits``: unusable where any of these bit numbers is set.
+    meanings : tuple of (str, tuple of int)
+        What the values or bits mean: nodata, saturated, cloud, cirrus, shadow, snow, dilated.
     """
 
     path: Path
     kind: Literal["values", "bits"]
     unusable: tuple[int, ...]
     index: int = 1
+    meanings: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """What the supplier's metadata tell about an acquisition; None where they do not.
+
+    Attributes
+    ----------
+    level : str
+        Product level as the supplier names it: ``Level-2A``, ``L1TP``, ``LEVEL1A``.
+    baseline : str
+        Version of the processing.
+    cloud_percent : float or None
+    sun_elevation, sun_azimuth, view_angle, view_azimuth : float or None
+        Degrees; `view_angle` off nadir, `view_azimuth` clockwise from north.
+    """
+
+    level: str = ""
+    baseline: str = ""
+    cloud_percent: float | None = None
+    sun_elevation: float | None = None
+    sun_azimuth: float | None = None
+    view_angle: float | None = None
+    view_azimuth: float | None = None
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A scene that cannot be used, and why; the other scenes of its date go on without it."""
+
+    scene: str
+    reason: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -106,11 +149,14 @@ class Epoch:
     civil_from, civil_to : date or None
         First and last civil date of the scenes; None where no scene tells and none was given
         (allowed for `detect`, not for judgement).
+    set_aside : tuple of SetAside
+        Scenes of this date that cannot be used.
     """
 
     scenes: tuple[Scene, ...]
     civil_from: dt.date | None = None
     civil_to: dt.date | None = None
+    set_aside: tuple[SetAside, ...] = ()
     bands: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

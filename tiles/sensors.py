@@ -300,16 +300,17 @@ def _by_tokens(tokens: list[str]) -> str:
 
 def _own_mask(folder: Path, scene_id: str, spec: SensorSpec) -> MaskSource | None:
     """Return the sensor's own quality raster, if it was delivered with the scene."""
-    if spec.quality is None:
-        return None
-    token = re.compile(rf"[_.\-]{spec.quality.token}(?:[_.\-]|$)", re.IGNORECASE)
     product = scene_id.removesuffix("_SR")
-    found = sorted(
-        p
-        for p in folder.rglob(f"{product}*")
-        if p.is_file() and p.suffix.lower() in SUFFIXES and token.search(p.stem)
-    )
-    return MaskSource(found[0], spec.quality.kind, spec.quality.unusable) if found else None
+    for quality in spec.quality:
+        token = re.compile(rf"[_.\-]{quality.token}(?:[_.\-]|$)", re.IGNORECASE)
+        found = sorted(
+            p
+            for p in folder.rglob(f"{product}*")
+            if p.is_file() and p.suffix.lower() in SUFFIXES and token.search(p.stem)
+        )
+        if found:
+            return MaskSource(found[0], quality.kind, quality.unusable, meanings=quality.meanings)
+    return None
 
 
 def _user_mask(path: Path) -> MaskSource:

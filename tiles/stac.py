@@ -59,9 +59,9 @@ def read_item(path: Path, sensor: str | None = None) -> Scene:
             file = _local(path, key, asset.href)
             probe(file, index)
             named[found[0]] = _source(file, index, fields, spec, found[1])
-        if spec.quality and key.upper() == spec.quality.token:
-            quality = spec.quality
-            mask = MaskSource(_local(path, key, asset.href), quality.kind, quality.unusable)
+        for quality in (q for q in spec.quality if q.token == key.upper() and mask is None):
+            file = _local(path, key, asset.href)
+            mask = MaskSource(file, quality.kind, quality.unusable, meanings=quality.meanings)
     if not named:
         raise RasterError(
             f"no asset is recognised as a band: {', '.join(sorted(item.assets)) or 'none'}",
