@@ -8,18 +8,12 @@ from zoneinfo import ZoneInfo
 
 from configs.errors import InputError
 
-__all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "Terrain"]
+__all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "SceneFacts", "SetAside", "Terrain"]
 
 
 @dataclass(frozen=True)
 class BandSource:
-    """One band of one file; physical value = stored value × scale + offset.
-
-    Attributes
-    ----------
-    rpc : Path or None
-        File with the rational polynomial coefficients of an image in sensor geometry.
-    """
+    """One band of one file; physical value = stored value × scale + offset."""
 
     path: Path
     index: int = 1
@@ -27,7 +21,6 @@ class BandSource:
     offset: float = 0.0
     nodata: float | None = None
     wavelength_um: float | None = None
-    rpc: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +116,8 @@ class Scene:
         Panchromatic image that sharpens the bands where the grid is finer than they are.
     terrain : Terrain
         Heights for files with rational polynomials.
+    facts : SceneFacts
+        What the supplier tells about the acquisition.
     """
 
     scene_id: str
@@ -133,6 +128,7 @@ class Scene:
     mask: MaskSource | None = None
     pan: BandSource | None = None
     terrain: Terrain = Terrain()
+    facts: SceneFacts = SceneFacts()
 
     def civil_date(self, time_zone: str) -> dt.date | None:
         """Return the calendar date of the acquisition in the area's time zone."""
