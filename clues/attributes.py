@@ -21,6 +21,7 @@ from configs.layers import SQUARE_METRES, FieldSpec
 from configs.problems import kind_name
 
 __all__ = [
+    "chosen_rows",
     "find_column",
     "parse_areas",
     "parse_dates",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 NOTHING = frozenset({"", "/", "-", "--", "\\", "无", "none", "null", "nan", "nat", "<na>", "n/a"})
-FOREVER = frozenset({"长期", "永久", "无期限", "长期有效"})
+FOREVER = frozenset({"长期", "永久", "无期限", "长期有效", "indefinite", "permanent"})
 DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})日?(?:[T ]\s*\d{1,2}:.*)?$")
 DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\.0+|0{6})?$")
 YEARS = (1900, 2200)
@@ -107,7 +108,7 @@ def parse_dates(values: pd.Series) -> Parsed:
 
 
 def _read_date(text: str) -> dt.date | None:
-    if text in FOREVER:
+    if text.casefold() in FOREVER:
         return dt.date(9999, 12, 31)
     if text in ("0", "00000000"):
         return None
@@ -167,6 +168,8 @@ def read_fields(
     *,
     name: str,
     where: str,
+    nothing: Mapping[str, Sequence[str]] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Parse the fields of a source into internal columns.
 
@@ -176,8 +179,9 @@ def read_fields(
         Rows as read.
     known : mapping of str to FieldSpec
         Internal fields with their aliases.
-    mapped, units, constants : mapping
-        What the layers file says about them.
+    mapped, units, constants, nothing, defaults : mapping
+        What the layers file says about them. Where it maps a field to several of the source, the
+        first that tells a value in a row counts.
     name, where : str
         For the report and for errors.
 
@@ -210,6 +214,7 @@ def read_fields(
             values = values if column is None else source[column]
         if column is not None:
             found_in[field] = column
+        values = _filled(values, field, source, columns, mapped, nothing or {}, defaults or {})
         parsed, wrong = _parse(values, spec, units.get(field, spec.unit))
         if spec.required and wrong.any() and all(v is None for v in parsed):
             raise LayerError(
@@ -229,6 +234,56 @@ def read_fields(
         )
     table.attrs["columns"] = found_in
     return table, report
+
+
+def _filled(
+    values: pd.Series,
+    field: str,
+    source: Any,
+    columns: list[str],
+    mapped: Mapping[str, Sequence[str]],
+    nothing: Mapping[str, Sequence[str]],
+    defaults: Mapping[str, Any],
+) -> pd.Series:
+    """Fill rows that tell nothing from the other mapped fields, then by the default."""
+    others = (find_column(columns, [alias]) for alias in mapped.get(field, ())[1:])
+    more = [source[c] for c in others if c is not None]
+    empty = NOTHING | {str(word).casefold() for word in nothing.get(field, ())}
+    if not more and field not in nothing and field not in defaults:
+        return values
+    out = values.to_numpy(dtype=object, copy=True)
+    for other in [*more, None]:
+        rows = np.array([pd.isna(v) or _as_text(v).strip().casefold() in empty for v in out], bool)
+        out[rows] = defaults.get(field) if other is None else other.to_numpy(dtype=object)[rows]
+    return pd.Series(out, dtype=object)
+
+
+def chosen_rows(
+    source: Any, wanted: Mapping[str, Sequence[str]], *, where: str
+) -> NDArray[np.bool_]:
+    """Tell which rows of a source have one of the wanted values in each field that is named.
+
+    Raises
+    ------
+    LayerError
+        If the source lacks a field, or no row has a value that is asked for.
+    """
+    columns = [str(c) for c in source.columns if c != source.geometry.name]
+    chosen = np.ones(len(source), dtype=bool)
+    for field, values in wanted.items():
+        column = find_column(columns, [field])
+        if column is None:
+            raise _missing_field(field, [field], columns, where)
+        texts = ["" if pd.isna(v) else _as_text(v).strip() for v in source[column]]
+        absent = sorted(set(values) - set(texts))
+        if absent:
+            raise LayerError(
+                f"no row has {absent[0]!r} in {column}",
+                where,
+                f"mend `where: {{{field}: …}}`; there are: {', '.join(sorted(set(texts))[:30])}",
+            )
+        chosen &= np.isin(np.array(texts, dtype=str), list(values))
+    return chosen
 
 
 def _parse(

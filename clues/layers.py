@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from clues.attributes import read_fields
+from clues.attributes import chosen_rows, read_fields
 from clues.codes import add_classes, add_right_kind, add_uses
 from clues.crs import crs_name
 from clues.postgis import database_fingerprint
@@ -130,12 +130,14 @@ class OneMap:
 
     @cached_property
     def features(self) -> pd.DataFrame:
-        """Polygon features of all roles, sorted by key.
+        """Polygon features of all roles but leads, sorted by key.
 
         Columns: role, key, position (row of ``layers[role].table``), geometry.
         """
         frames = []
         for role, layer in self.layers.items():
+            if role == "lead":
+                continue
             geometry = layer.table.geometry.to_numpy()
             areal = np.flatnonzero(np.isin(shapely.get_type_id(geometry), (3, 6)))
             frame = pd.DataFrame({"role": role, "position": areal}, index=range(len(areal)))
@@ -268,6 +270,8 @@ def _read_rows(
         spec.constants,
         name=spec.name,
         where=str(spec.source),
+        nothing=spec.nothing,
+        defaults=spec.defaults,
     )
     polygons = spec.role not in ANY_GEOMETRY
     projected = source.geometry.to_crs(crs).to_numpy()
@@ -279,7 +283,13 @@ def _read_rows(
         report.append(add_uses(table, spec))
     if spec.role == "mining_right":
         add_right_kind(table, spec)
-    return table, pd.concat(report, ignore_index=True)
+    found = pd.concat(report, ignore_index=True)
+    if spec.where:
+        columns = table.attrs["columns"]
+        table = table[chosen_rows(source, spec.where, where=str(spec.source))]
+        table.attrs["columns"] = columns
+        found = found[found["row"].isin(table["row"])]
+    return table, found
 
 
 def _doubles(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,13 +30,14 @@ __all__ = [
     "role_fields",
 ]
 
-AreaUnit = Literal["m2", "mu", "ha", "km2"]
+AreaUnit = Literal["m2", "mu", "ha", "km2", "acre"]
 
 SQUARE_METRES: dict[str, tuple[int, int]] = {
     "m2": (1, 1),
     "mu": (2000, 3),
     "ha": (10_000, 1),
     "km2": (1_000_000, 1),
+    "acre": (40_468_564_224, 10_000_000),
 }
 """Square metres of one unit as numerator and denominator, exact."""
 
@@ -127,10 +128,22 @@ class LayerSpec(StrictModel):
     version: str | None = Field(None, description="set by the catalogue")
     layer: str | None = Field(None, description="layer of a source that holds several")
     encoding: str | None = Field(None, description="of a Shapefile; found by itself if absent")
-    fields: dict[str, Aliases] = Field({}, description="internal field: source field or aliases")
-    units: dict[str, AreaUnit] = Field({}, description="unit of an area field: m2, mu, ha, km2")
+    fields: dict[str, Aliases] = Field(
+        {},
+        description="internal field: source field, or several: the first that tells a value counts",
+    )
+    units: dict[str, AreaUnit] = Field({}, description="unit of an area field: m2, mu, ha, …")
     constants: dict[str, str | int | float | bool] = Field(
         {}, description="internal field: one value for all rows"
+    )
+    nothing: dict[str, Aliases] = Field(
+        {}, description="internal field: words that tell nothing in it, such as 0"
+    )
+    defaults: dict[str, str | int | float | bool] = Field(
+        {}, description="internal field: value of rows that tell nothing"
+    )
+    where: dict[str, Aliases] = Field(
+        {}, description="source field: the values of the rows to read; the others are left out"
     )
     scheme: str = Field("sandiao", description="scheme of land-class codes")
     valid_from: dt.date | None = Field(None, description="the layer tells nothing before")
@@ -161,7 +174,7 @@ class LayerSpec(StrictModel):
     @model_validator(mode="after")
     def _known_fields(self) -> "LayerSpec":
         known = role_fields(self.role, checked=True)
-        for part in ("fields", "units", "constants"):
+        for part in ("fields", "units", "constants", "nothing", "defaults"):
             for name in getattr(self, part):
                 if name not in known:
                     raise ValueError(
