@@ -1,6 +1,7 @@
 """What two dates have in common: bands, grid, footprint."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyproj
@@ -11,9 +12,10 @@ from configs.errors import RasterError
 from configs.sensors import ROLES
 from tiles.geodesy import metres_per_unit
 from tiles.grid import SNAP, AnalysisGrid, Extent
+from tiles.ortho import ground_bounds, ground_pixel, map_crs, orientation
 from tiles.rasters import RasterFacts, crs_name, inspect_raster
-from tiles.scene import Epoch, Scene
-from tiles.warp import scene_layers
+from tiles.scene import BandSource, Epoch, Scene, Terrain
+from tiles.warp import Layer, require_place, scene_layers
 
 __all__ = [
     "common_bands",
@@ -23,6 +25,9 @@ __all__ = [
     "resolution_ratio",
     "wavelengths",
 ]
+
+ALIKE = 1.01
+"""Dates whose pixel sides differ by less have one resolution."""
 
 
 def common_bands(before: Epoch, after: Epoch) -> tuple[str, ...]:
@@ -43,11 +48,13 @@ def default_grid(
     crs: str | None = None,
     resolution: float | None = None,
 ) -> AnalysisGrid:
-    """Return the grid of the finest common band of the before date.
+    """Return the grid of the finest common band of the coarser date, of before if they are alike.
 
-    A projected grid has its origin at multiples of the resolution where the image lies so, else
-    at the image's own phase; a grid in degrees keeps the image's corner. A rotated image gives a
-    north-up grid of the same pixel size.
+    So the finer date is averaged and no detail is invented. A panchromatic image counts as a
+    band. A projected grid has its origin at multiples of the resolution where the image lies so,
+    else at the image's own phase; a grid in degrees keeps the image's corner. A rotated image
+    gives a north-up grid of the same pixel size. A raw image takes the projected CRS of the other
+    date, or the zone it lies in.
 
     Parameters
     ----------
@@ -62,21 +69,56 @@ def default_grid(
     RasterError
         If the dates have no common band, or the image has no CRS and none is given.
     """
-    scene = before.scenes[0]
-    bands = common_bands(before, after) or before.bands
-    facts = min((inspect_raster(scene.bands[b].path) for b in bands), key=lambda f: f.pixel_area)
     for epoch in (before, after):
-        for path in sorted({b.path for s in epoch.scenes for b in s.bands.values()}):
+        for path in sorted({b.path for scene in epoch.scenes for b in _files(scene)}):
             _require_crs(inspect_raster(path), crs)
+    first, second = (
+        _finest(e, common_bands(before, after) or e.bands, crs) for e in (before, after)
+    )
+    _, facts, terrain = second if second[0] > ALIKE * first[0] else first
+    target = _normal_crs(crs) if crs else facts.crs
+    if target is None:
+        maps = [f.crs for _, f, _ in (first, second) if f.crs and _is_projected(f.crs)]
+        look = orientation(facts, terrain)
+        target = maps[0] if maps else map_crs(look, facts.height, facts.width)
     own = facts.crs or crs
-    target = _normal_crs(crs) if crs else own
-    assert own is not None
-    assert target is not None
-    if target == own and facts.is_north_up and _keeps(facts, resolution):
+    if not facts.is_raw and target == own and facts.is_north_up and _keeps(facts, resolution):
         return _own_grid(target, facts)
     if resolution is None:
-        resolution = _resolution_in(target, own, facts)
+        resolution = _resolution_in(target, own, facts, terrain)
     return AnalysisGrid(target, resolution, resolution)
+
+
+def _files(scene: Scene) -> list[BandSource]:
+    return [*scene.bands.values(), *([scene.pan] if scene.pan else [])]
+
+
+def _finest(
+    epoch: Epoch, bands: tuple[str, ...], crs: str | None
+) -> tuple[float, RasterFacts, Terrain]:
+    """Return the pixel side in metres of the finest of some bands, and its file's header."""
+    scene = epoch.scenes[0]
+    sources = [scene.bands[b] for b in bands if b in scene.bands]
+    sources += [scene.pan] if scene.pan else []
+    sizes = []
+    for number, facts in enumerate(inspect_raster(s.path) for s in sources):
+        if facts.is_raw:
+            look = orientation(facts, scene.terrain)
+            size = (facts.height, facts.width)
+            metres = ground_pixel(look, *size, map_crs(look, *size))
+        else:
+            own = facts.crs or crs
+            assert own is not None
+            x, y = facts.transform @ (facts.width / 2, facts.height / 2)
+            mx, my = metres_per_unit(own, x, y)
+            metres = math.sqrt(facts.pixel_area * mx * my)
+        sizes.append((metres, number, facts))
+    metres, _, facts = min(sizes, key=lambda s: s[:2])
+    return metres, facts, scene.terrain
+
+
+def _is_projected(crs: str) -> bool:
+    return bool(pyproj.CRS(crs).is_projected)
 
 
 def pair_extent(before: Epoch, after: Epoch, grid: AnalysisGrid) -> Extent:
@@ -111,21 +153,25 @@ def resolution_ratio(before: Epoch, after: Epoch, grid: AnalysisGrid) -> float:
     """Return the pixel side of the coarser date's finest common band over that of the grid."""
     bands = common_bands(before, after)
     finest = [
-        min(1 / layer.ratio for layer in scene_layers(scene, bands, grid, (0.0, 0.0)))
+        min(1 / layer.ratio for layer in _all_layers(scene, bands, grid))
         for epoch in (before, after)
         for scene in epoch.scenes
     ]
     return max(finest)
 
 
+def _all_layers(scene: Scene, bands: tuple[str, ...], grid: AnalysisGrid) -> tuple[Layer, ...]:
+    layers = scene_layers(scene, bands, grid, (0.0, 0.0))
+    if scene.pan is None:
+        return layers
+    return layers + scene_layers(
+        replace(scene, bands={"pan": scene.pan}), ("pan",), grid, (0.0, 0.0)
+    )
+
+
 def _require_crs(facts: RasterFacts, crs: str | None) -> None:
-    if not facts.georeferenced:
-        raise RasterError(
-            "the raster has no georeferencing (no geotransform)",
-            str(facts.path),
-            "georeference it, for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
-        )
-    if facts.crs is None and crs is None:
+    require_place(facts)
+    if facts.crs is None and crs is None and not facts.is_raw:
         raise RasterError(
             "the raster has no coordinate reference system",
             str(facts.path),
@@ -165,8 +211,15 @@ def _phase(corner: float, size: float) -> float:
     return 0.0 if min(phase, size - phase) < SNAP * size else phase
 
 
-def _resolution_in(target: str, own: str, facts: RasterFacts) -> float:
-    """Return the image's pixel size in units of another CRS, to three significant digits."""
+def _resolution_in(target: str, own: str | None, facts: RasterFacts, terrain: Terrain) -> float:
+    """Return the image's pixel size in units of another CRS, to three significant digits.
+
+    Of a raw image to two: its pixels grow with the angle of view.
+    """
+    if facts.is_raw:
+        look = orientation(facts, terrain)
+        return float(f"{ground_pixel(look, facts.height, facts.width, target):.2g}")
+    assert own is not None
     t = facts.transform
     if target == own:
         return _rounded(math.sqrt(facts.pixel_area))
@@ -193,6 +246,10 @@ def _scene_bounds(scene: Scene, crs: str) -> tuple[float, float, float, float]:
     boxes = []
     for path in sorted({b.path for b in scene.bands.values()}):
         facts = inspect_raster(path)
+        if facts.is_raw:
+            look = orientation(facts, scene.terrain)
+            boxes.append(ground_bounds(look, facts.height, facts.width, crs))
+            continue
         corners = [facts.transform @ (c, r) for c in (0, facts.width) for r in (0, facts.height)]
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
         box = (min(xs), min(ys), max(xs), max(ys))

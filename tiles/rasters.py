@@ -148,6 +148,7 @@ def inspect_raster(path: Path) -> RasterFacts:
     """
     with gdal_env(), open_raster(path) as ds:
         none = ds.transform == Affine.identity()
+        rpcs = _polynomials(ds, path)
         return RasterFacts(
             path=path,
             driver=str(ds.driver),
@@ -155,7 +156,7 @@ def inspect_raster(path: Path) -> RasterFacts:
             width=int(ds.width),
             count=int(ds.count),
             dtype=str(ds.dtypes[0]),
-            crs=crs_name(ds.crs) if ds.crs else None,
+            crs=crs_name(ds.crs) if ds.crs and not (none and rpcs) else None,
             transform=ds.transform,
             georeferenced=not none,
             nodata=None if ds.nodata is None else float(ds.nodata),
@@ -163,7 +164,7 @@ def inspect_raster(path: Path) -> RasterFacts:
             offsets=tuple(float(o) for o in ds.offsets),
             descriptions=tuple(d or "" for d in ds.descriptions),
             wavelengths_um=tuple(_wavelength(ds.tags(i + 1)) for i in range(ds.count)),
-            rpcs=ds.rpcs,
+            rpcs=rpcs,
         )
 
 
@@ -208,6 +209,17 @@ def read_failure(path: Path, indexes: tuple[int, ...], window: Window) -> Iterat
             f"pixels cannot be read ({_one_line(error)}); the file may be truncated or damaged",
             f"{path}, band {numbers}, {rows}, {cols}",
             "copy or download the file again",
+        ) from error
+
+
+def _polynomials(ds: DatasetReader, path: Path) -> RPC | None:
+    try:
+        return ds.rpcs
+    except (ValueError, KeyError, IndexError) as error:
+        raise RasterError(
+            f"the rational polynomials cannot be read ({_one_line(error)})",
+            str(path),
+            "copy the .rpb or _RPC.TXT file of the delivery again",
         ) from error
 
 

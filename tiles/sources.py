@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.warp import Resampling
@@ -155,15 +154,16 @@ class SceneReader:
 
     def _warp_cell(self, layer: Layer, cell: Extent) -> Cell:
         target = cell_transform(self.grid, cell, layer.shift)
-        rows, cols = source_window(layer, target, self.grid.crs, cell)
         out = np.zeros((len(layer.bands), *cell.shape), np.float32)
-        if rows[1] <= 0 or cols[1] <= 0 or rows[0] >= layer.height or cols[0] >= layer.width:
+        window = source_window(layer, target, self.grid.crs, cell)
+        if window is None:
             return out, np.zeros(cell.shape, np.bool_)
+        rows, cols = window
         values, valid = self._source_window(layer, rows, cols)
-        origin = layer.transform @ Affine.translation(cols[0], rows[0])
+        first = (rows[0], cols[0])
         method = Resampling.average if layer.is_averaged else Resampling.cubic
-        warp(values, out, origin, layer.crs, target, self.grid.crs, method)
-        ok = support(layer, valid, origin, target, self.grid.crs, cell.shape)
+        warp(values, out, layer.placement(*first), target, self.grid.crs, method)
+        ok = support(layer, valid, first, target, self.grid.crs, cell.shape)
         out *= ok
         return out, ok
 
@@ -211,26 +211,19 @@ class SceneReader:
 
     def _mask_cell(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.bool_]:
         target = cell_transform(self.grid, cell, layer.shift)
-        rows, cols = source_window(layer, target, self.grid.crs, cell)
+        out = np.zeros(cell.shape, np.uint8)
+        found = source_window(layer, target, self.grid.crs, cell)
+        if found is None:
+            return out.astype(np.bool_)
+        rows, cols = found
         r0, r1 = max(rows[0], 0), min(rows[1], layer.height)
         c0, c1 = max(cols[0], 0), min(cols[1], layer.width)
-        out = np.zeros(cell.shape, np.uint8)
-        if r0 >= r1 or c0 >= c1:
-            return out.astype(np.bool_)
         window = Window(c0, r0, c1 - c0, r1 - r0)
         with read_failure(mask.path, (mask.index,), window):
             stored = self._dataset(mask.path).read(mask.index, window=window)
-        usable = ~_is_unusable(stored, mask)
-        origin = layer.transform @ Affine.translation(c0, r0)
-        warp(
-            usable.astype(np.uint8),
-            out,
-            origin,
-            layer.crs,
-            target,
-            self.grid.crs,
-            Resampling.nearest,
-        )
+        usable = (~_is_unusable(stored, mask)).astype(np.uint8)
+        placement = layer.placement(r0, c0)
+        warp(usable, out, placement, target, self.grid.crs, Resampling.nearest)
         return out.astype(np.bool_)
 
 

@@ -2,21 +2,26 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.rpc import RPC
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 from configs.errors import RasterError
 from tiles.grid import AnalysisGrid, Extent
+from tiles.ortho import GROUND_CRS, Orientation, ground_pixel, orientation, pixel_bounds
 from tiles.rasters import RasterFacts, inspect_raster
-from tiles.scene import BandSource, Scene
+from tiles.scene import BandSource, Scene, Terrain
 
 __all__ = [
     "Layer",
+    "Placement",
     "cell_transform",
     "mask_layer",
+    "require_place",
     "scene_layers",
     "source_window",
     "support",
@@ -31,6 +36,26 @@ AVERAGE_FROM = 1.5
 
 TOLERANCE_PX = 0.01
 """Largest error of the approximated coordinate transformation, source pixels."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an array of source pixels lies: by a transform, or by rational polynomials.
+
+    Attributes
+    ----------
+    crs : str
+    transform : Affine
+        Not used where there are polynomials.
+    rpc : RPC or None
+    options : dict
+        GDAL's options of the polynomials.
+    """
+
+    crs: str
+    transform: Affine
+    rpc: RPC | None
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,8 @@ class Layer:
         Source pixels per grid pixel along a side, at the middle of the source.
     offset : tuple of int or None
         Grid row and column of the source's first pixel where it lies on the grid.
+    look : Orientation or None
+        How a raw image looks at the ground; it then has no transform.
     """
 
     bands: tuple[BandSource, ...]
@@ -61,6 +88,15 @@ class Layer:
     shift: tuple[float, float]
     ratio: float = 1.0
     offset: tuple[int, int] | None = None
+    look: Orientation | None = None
+
+    def placement(self, row: float, col: float) -> Placement:
+        """Return where a window lies whose first pixel is (row, col)."""
+        if self.look is not None:
+            return Placement(
+                self.crs, Affine.identity(), self.look.moved(row, col), self.look.options
+            )
+        return Placement(self.crs, self.transform @ Affine.translation(col, row), None, {})
 
     @property
     def is_averaged(self) -> bool:
@@ -90,40 +126,59 @@ def scene_layers(
             )
         band = scene.bands[name]
         facts = inspect_raster(band.path)
-        if not facts.georeferenced:
-            raise RasterError(
-                "the raster has no georeferencing (no geotransform)",
-                str(band.path),
-                "georeference it, for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
-            )
+        require_place(facts)
         if band.index > facts.count:
             raise RasterError(
                 f"the file has {facts.count} bands, band {band.index} is asked for",
                 str(band.path),
                 "check the band order of the sensor",
             )
-        key = (facts.height, facts.width, facts.crs, tuple(facts.transform))
+        alone = band.path if facts.is_raw else None
+        key = (facts.height, facts.width, facts.crs, tuple(facts.transform), alone)
         groups.setdefault(key, []).append((position, band, facts))
     layers = []
     for members in groups.values():
-        facts = members[0][2]
-        layer = Layer(
-            bands=tuple(b for _, b, _ in members),
-            positions=tuple(p for p, _, _ in members),
-            height=facts.height,
-            width=facts.width,
-            crs=facts.crs or grid.crs,
-            transform=facts.transform,
-            shift=shift,
-        )
-        layers.append(_placed(layer, grid))
+        sources = tuple(b for _, b, _ in members)
+        positions = tuple(p for p, _, _ in members)
+        layers.append(_layer(members[0][2], scene.terrain, grid, shift, sources, positions))
     return tuple(sorted(layers, key=lambda g: (g.offset is None, g.positions)))
+
+
+def require_place(facts: RasterFacts) -> None:
+    """Refuse a raster of which nothing tells where it lies.
+
+    Raises
+    ------
+    RasterError
+    """
+    if not facts.georeferenced and not facts.is_raw:
+        raise RasterError(
+            "the raster has no georeferencing (no geotransform, no rational polynomials)",
+            str(facts.path),
+            "put the .rpb or _RPC.TXT file of the delivery beside it, or georeference it, "
+            "for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
+        )
+
+
+def _layer(
+    facts: RasterFacts,
+    terrain: Terrain,
+    grid: AnalysisGrid,
+    shift: tuple[float, float],
+    bands: tuple[BandSource, ...] = (),
+    positions: tuple[int, ...] = (),
+) -> Layer:
+    look = orientation(facts, terrain) if facts.is_raw else None
+    crs = GROUND_CRS if look else facts.crs or grid.crs
+    size = (facts.height, facts.width)
+    layer = Layer(bands, positions, *size, crs, facts.transform, shift, look=look)
+    return _placed(layer, grid)
 
 
 def _placed(layer: Layer, grid: AnalysisGrid) -> Layer:
     """Put the shift into the transform and see whether the source then lies on the grid."""
     layer = replace(layer, ratio=_ratio(layer, grid))
-    if layer.crs != grid.crs:
+    if layer.crs != grid.crs or layer.look is not None:
         return layer
     dy, dx = layer.shift
     move = Affine.translation(dx * grid.x_resolution, -dy * grid.y_resolution)
@@ -148,7 +203,6 @@ def mask_layer(scene: Scene, grid: AnalysisGrid, shift: tuple[float, float]) -> 
     if scene.mask is None:
         return None
     facts = inspect_raster(scene.mask.path)
-    crs, transform = facts.crs or grid.crs, facts.transform
     if not facts.georeferenced:
         first = inspect_raster(next(iter(scene.bands.values())).path)
         if (first.height, first.width) != (facts.height, facts.width):
@@ -158,9 +212,8 @@ def mask_layer(scene: Scene, grid: AnalysisGrid, shift: tuple[float, float]) -> 
                 str(scene.mask.path),
                 "georeference the mask, or make it of the same size as the image",
             )
-        crs, transform = first.crs or grid.crs, first.transform
-    layer = Layer((), (), facts.height, facts.width, crs, transform, shift)
-    return replace(_placed(layer, grid), offset=None)
+        facts = first
+    return replace(_layer(facts, scene.terrain, grid, shift), offset=None)
 
 
 def cell_transform(grid: AnalysisGrid, cell: Extent, shift: tuple[float, float]) -> Affine:
@@ -171,6 +224,9 @@ def cell_transform(grid: AnalysisGrid, cell: Extent, shift: tuple[float, float])
 
 def _ratio(layer: Layer, grid: AnalysisGrid) -> float:
     """Return the source pixels per grid pixel; one figure per source, so that all cells agree."""
+    if layer.look is not None:
+        side = ground_pixel(layer.look, layer.height, layer.width, grid.crs)
+        return round(math.sqrt(grid.x_resolution * grid.y_resolution) / side, 3)
     t = layer.transform
     area = abs(t.determinant)
     if layer.crs != grid.crs:
@@ -185,78 +241,110 @@ def _ratio(layer: Layer, grid: AnalysisGrid) -> float:
 
 def source_window(
     layer: Layer, target: Affine, crs: str, cell: Extent
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the source rows and columns a cell needs, kernel included; may exceed the source."""
-    west, north = target @ (0, 0)
-    east, south = target @ (cell.width, cell.height)
-    box = (west, south, east, north)
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return the source rows and columns a cell needs, kernel included; may exceed the source.
+
+    None where the cell lies beyond the source, or where nobody knows the height of the ground.
+    """
+    margin = math.ceil(max(1.0, layer.ratio)) + 3
+    limit = 4 * margin
+    box = _source_box(layer, target, crs, cell)
+    if box is None:
+        return None
+    rows = (
+        max(math.floor(box[0]) - margin, -limit),
+        min(math.ceil(box[1]) + margin, layer.height + limit),
+    )
+    cols = (
+        max(math.floor(box[2]) - margin, -limit),
+        min(math.ceil(box[3]) + margin, layer.width + limit),
+    )
+    if rows[1] <= 0 or cols[1] <= 0 or rows[0] >= layer.height or cols[0] >= layer.width:
+        return None
+    return rows, cols
+
+
+def _source_box(
+    layer: Layer, target: Affine, crs: str, cell: Extent
+) -> tuple[float, float, float, float] | None:
+    """Return first and last row, first and last column of the source below a cell."""
+    if layer.look is not None:
+        return pixel_bounds(layer.look, target, crs, cell.shape)
+    corners = [target @ (c, r) for c in (0, cell.width) for r in (0, cell.height)]
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    box = (min(xs), min(ys), max(xs), max(ys))
     if layer.crs != crs:
         box = transform_bounds(crs, layer.crs, *box, densify_pts=21)
     back = ~layer.transform
-    corners = [back @ (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
-    margin = math.ceil(max(1.0, layer.ratio)) + 3
-    rows = (min(r for _, r in corners), max(r for _, r in corners))
-    cols = (min(c for c, _ in corners), max(c for c, _ in corners))
-    limit = 4 * margin
-    return (
-        (
-            max(math.floor(rows[0]) - margin, -limit),
-            min(math.ceil(rows[1]) + margin, layer.height + limit),
-        ),
-        (
-            max(math.floor(cols[0]) - margin, -limit),
-            min(math.ceil(cols[1]) + margin, layer.width + limit),
-        ),
-    )
+    pixels = [back @ (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    cols, rows = [c for c, _ in pixels], [r for _, r in pixels]
+    return min(rows), max(rows), min(cols), max(cols)
 
 
 def support(
     layer: Layer,
     valid: NDArray[np.bool_],
-    origin: Affine,
+    first: tuple[int, int],
     target: Affine,
     target_crs: str,
     shape: tuple[int, int],
 ) -> NDArray[np.bool_]:
-    """Return the target pixels all of whose kernel lies on valid source pixels."""
-    if valid.all():
+    """Return the target pixels all of whose kernel lies on valid source pixels.
+
+    Parameters
+    ----------
+    layer : Layer
+    valid : ndarray of bool
+        Usable pixels of the source window.
+    first : tuple of int
+        Source row and column of the window's first pixel.
+    target : Affine
+        Pixels of the target to CRS coordinates.
+    target_crs : str
+    shape : tuple of int
+        Of the target.
+    """
+    if valid.all() and layer.look is None:
         return np.ones(shape, np.bool_)
     if layer.is_averaged:
         share = np.zeros(shape, np.float32)
         usable = valid.astype(np.float32)
-        warp(usable, share, origin, layer.crs, target, target_crs, Resampling.average)
+        warp(usable, share, layer.placement(*first), target, target_crs, Resampling.average)
         return np.asarray(share > 1 - 1e-5)
     # The cubic kernel of a centre u takes the pixels floor(u - ½) - 1 … floor(u - ½) + 2.
     p = np.pad(valid, ((1, 2), (1, 2)))
     rows = p[:-3] & p[1:-2] & p[2:-1] & p[3:]
     whole = rows[:, :-3] & rows[:, 1:-2] & rows[:, 2:-1] & rows[:, 3:]
     out = np.zeros(shape, np.uint8)
-    half = origin @ Affine.translation(0.5, 0.5)
-    warp(whole.astype(np.uint8), out, half, layer.crs, target, target_crs, Resampling.nearest)
+    half = layer.placement(first[0] + 0.5, first[1] + 0.5)
+    warp(whole.astype(np.uint8), out, half, target, target_crs, Resampling.nearest)
     return out.astype(np.bool_)
 
 
 def warp(
     source: NDArray[np.generic],
     destination: NDArray[np.generic],
-    source_transform: Affine,
-    source_crs: str,
+    placement: Placement,
     target: Affine,
     target_crs: str,
     method: Resampling,
 ) -> None:
     """Resample `source` into `destination` (both band, y, x or y, x)."""
-    # GDAL would guess the width of the kernel from the sizes of the two windows.
+    raw = placement.rpc is not None
+    # GDAL would guess the width of the kernel from the sizes of the two windows. Over terrain
+    # nothing between two points tells of the third: each point is projected by itself.
     reproject(
         source,
         destination,
-        src_transform=source_transform,
-        src_crs=source_crs,
+        src_transform=None if raw else placement.transform,
+        rpcs=placement.rpc,
+        src_crs=placement.crs,
         dst_transform=target,
         dst_crs=target_crs,
         resampling=method,
-        tolerance=TOLERANCE_PX,
+        tolerance=0.0 if raw else TOLERANCE_PX,
         num_threads=1,
         XSCALE=1.0,
         YSCALE=1.0,
+        **placement.options,
     )

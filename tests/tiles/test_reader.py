@@ -390,7 +390,8 @@ def test_pair_figures(make_tif: MakeTif) -> None:
     first = make_tif("a.tif", np.ones((4, 40, 40), np.uint8))
     second = make_tif("b.tif", np.ones((4, 10, 10), np.uint8), x=X0 + 200, size=30)
     epochs = pair(first, second)
-    grid = default_grid(*epochs)
+    assert default_grid(*epochs).x_resolution == 30.0
+    grid = default_grid(*epochs, None, 10.0)
     assert overlap_percent(*epochs, grid) == pytest.approx(100 * 20 / 30)
     assert resolution_ratio(*epochs, grid) == pytest.approx(3.0, rel=2e-3)
     assert wavelengths(epochs[0], ("red", "nir")) == (0.66, 0.83)
