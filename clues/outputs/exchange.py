@@ -17,7 +17,7 @@ from tiles.geodesy import to_cgcs2000
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["write_geojson", "write_geopackage"]
+__all__ = ["lonlat_outlines", "write_geojson", "write_geopackage"]
 
 DECIMALS = 9
 DATES = ("before_from", "before_to", "after_from", "after_to")
@@ -85,7 +85,7 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     """
     clues = tables.clues
     findings = tables.findings_by_patch()
-    outlines = _lonlat_outlines(clues)
+    outlines = lonlat_outlines(clues)
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write('{"type": "FeatureCollection", "features": [')
         for i, record in enumerate(clues.drop(columns="geometry").to_dict("records")):
@@ -152,7 +152,7 @@ def _properties(record: dict[str, Any], findings: list[dict[str, Any]]) -> dict[
     return properties
 
 
-def _lonlat_outlines(table: "gpd.GeoDataFrame") -> NDArray[Any]:
+def lonlat_outlines(table: "gpd.GeoDataFrame") -> NDArray[Any]:
     """Return the outlines in longitude, latitude with RFC 7946 ring order."""
     crs = table.crs.to_string()
 

@@ -21,6 +21,7 @@ MODULES = (
     "flows.cli.run",
     "flows.cli.detect",
     "flows.cli.judge",
+    "flows.cli.vet",
     "flows.cli.explain",
     "flows.cli.layers",
     "flows.cli.init",

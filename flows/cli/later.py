@@ -20,7 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "vet": _Reserved("0.2", "Examine proposed parcels against plan, layers and documents.", {}),
     "watch": _Reserved("0.2", "Follow approvals after they were given: what was built, where.", {}),
     "catalog": _Reserved(
         "0.3",

@@ -1,0 +1,74 @@
+"""The page of a vetting: one sheet per parcel, to read on screen or print."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from clues.outputs.vetbook import class_rows
+from clues.outputs.vetting import summary
+from clues.vettingtext import ANSWER_NAMES, source_texts
+from configs.units import metres2, mu
+from tiles.files import atomic_path
+
+if TYPE_CHECKING:
+    from clues.vetting import Vetting
+
+__all__ = ["write_vetting_page"]
+
+
+def write_vetting_page(
+    vetting: "Vetting",
+    notes: Sequence[tuple[str, str, str]],
+    path: Path,
+    *,
+    languages: Sequence[Literal["zh", "en"]] = ("zh", "en"),
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    vetting : Vetting
+    notes : sequence of (zh, en, value)
+        What the answers hold for.
+    path : Path
+        ``vet.html``; written atomically, opens without network.
+    languages : sequence of {"zh", "en"}
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("clues.outputs"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("vet.html.j2").render(
+        rules=vetting.rules,
+        notes=notes,
+        languages=languages,
+        names=ANSWER_NAMES,
+        sheets=[_sheet(vetting, p) for p in summary(vetting).to_dict("records")],
+        classes={language: class_rows(vetting, language) for language in languages},
+    )
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _sheet(vetting: "Vetting", parcel: dict[Any, Any]) -> dict[str, Any]:
+    checks = vetting.checks[vetting.checks["parcel_id"] == parcel["parcel_id"]]
+    names = {c.code: c.name for c in vetting.rules.checks}
+    rows = []
+    for record in checks.to_dict("records"):
+        row = {str(k): v for k, v in record.items()} | {"title": names[record["check"]]}
+        for language in ("zh", "en"):
+            texts = source_texts(row["source"], row["features"], language)
+            row[f"source_{language}"] = " · ".join(t for t in texts if t)
+        rows.append(row)
+    return {str(k): v for k, v in parcel.items()} | {
+        "area_m2": metres2(parcel["area_dm2"]),
+        "area_mu": mu(parcel["area_dm2"]),
+        "applied": parcel["applied"] or "",
+        "place": f"{parcel['lon']:.6f}°E {parcel['lat']:.6f}°N, {parcel['sheet']}",
+        "checks": rows,
+    }
