@@ -97,36 +97,36 @@ def nearest(
     outline = patches.geometry.to_numpy()
     n = len(outline)
     distance, document = np.full(n, np.inf), np.full(n, -1, dtype=np.int64)
-    rows = np.flatnonzero(documents.role == role)
-    if not len(rows) or not n:
+    order = np.lexsort(meets[::-1])
+    patch, first = np.unique(meets[0][order], return_index=True)
+    distance[patch], document[patch] = 0.0, meets[1][order][first]
+    rows, apart = np.flatnonzero(documents.role == role), np.flatnonzero(document < 0)
+    if not len(rows) or not len(apart):
         return Near(distance, document)
     geometry = onemap.features["geometry"].to_numpy(dtype=object)[rows]
     scale = metres_of_unit(onemap)
-    flat, patch_flat = _flat(geometry, scale), _flat(outline, scale)
+    flat, patch_flat = _flat(geometry, scale), _flat(outline[apart], scale)
     parts, part_of = _parts(flat)
     tree = shapely.STRtree(parts)
     patch, part = tree.query_nearest(patch_flat, max_distance=1.02 * reach)
     found = part_of[part]
     if test is not None:
-        passes = passed_alone(test, documents, rows[found], epochs.take(patch)).possible
+        own = epochs.take(apart)
+        passes = passed_alone(test, documents, rows[found], own.take(patch)).possible
         failed = np.unique(patch[~passes])
         more, all_near = tree.query(patch_flat[failed], predicate="dwithin", distance=1.02 * reach)
         patch, found = np.append(patch, failed[more]), np.append(found, part_of[all_near])
-        passes = passed_alone(test, documents, rows[found], epochs.take(patch)).possible
+        passes = passed_alone(test, documents, rows[found], own.take(patch)).possible
         patch, found = patch[passes], found[passes]
-    apart = ~np.isin(patch, meets[0])
-    patch, found = patch[apart], found[apart]
     rough = shapely.distance(patch_flat[patch], flat[found])
     order = np.lexsort((rows[found], rough, patch))
     patch, first = np.unique(patch[order], return_index=True)
     chosen = found[order][first]
-    lines = shapely.shortest_line(outline[patch], geometry[chosen])
+    lines = shapely.shortest_line(outline[apart[patch]], geometry[chosen])
     measured = ground_lengths(lines, onemap.crs)
     near = measured <= reach
-    distance[patch[near]], document[patch[near]] = measured[near], rows[chosen[near]]
-    order = np.lexsort(meets[::-1])
-    patch, first = np.unique(meets[0][order], return_index=True)
-    distance[patch], document[patch] = 0.0, meets[1][order][first]
+    patch, chosen = apart[patch[near]], rows[chosen[near]]
+    distance[patch], document[patch] = measured[near], chosen
     return Near(distance, document)
 
 
