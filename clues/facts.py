@@ -17,9 +17,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ORDERED = ("area", "length", "share", "count", "date", "bool")
 
-CAUSES = ("", "layer", "incomplete", "date", "class", "use", "paper")
+CAUSES = ("", "layer", "incomplete", "date", "class", "use", "paper", "weak")
 """Why a fact is not known: no layer, a layer that is not complete, a date between the images or
-missing, an unknown land class, an unknown use, nobody has told."""
+missing, an unknown land class, an unknown use, nobody has told, imagery tells it too weakly."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class FactColumn:
             columns = (self.low, self.high, self.cause)
             marks: list[Any] = list(zip(*(c[rows].tolist() for c in columns), strict=True))
         else:
-            marks = self.values[rows].tolist()
+            marks = list(zip(self.values[rows].tolist(), self.cause[rows].tolist(), strict=True))
         words: dict[Any, str] = {}
         for mark, row in zip(marks, rows.tolist(), strict=True):
             if mark not in words:

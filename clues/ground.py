@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from clues.catalogue import catalogue
 from clues.coverage import Documents, Epochs, Links
+from clues.doubt import DOUBTED
 from clues.facts import CAUSES, FactColumn, KeyLists
 from clues.nearby import MAYBE_FACILITY
 from clues.shape import length_and_width
@@ -139,9 +140,12 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
     named = [uses()[u if u in uses() else "unknown"] for u in code]
     of_use = of_patch[rows]
     use = np.array([u.code for u in named], dtype=object)[of_use]
-    known = use != "unknown"
+    doubted = _doubted(patches)[rows]
+    doubts, known = doubted != "", use != "unknown"
+    unseen = np.where(doubts, CAUSE["weak"], CAUSE["use"])
     kind, of_kind = np.unique(patches["change_type"].fillna("").astype(str), return_inverse=True)
     pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind]
+    pseudo = np.where(doubts, None, pseudo[rows])
     length, width = length_and_width(perimeter, area_dm2 / 100.0)
     out = [
         FactColumn.bounded("area", cut.parcel_area, cut.parcel_area),
@@ -153,8 +157,9 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
         FactColumn.bounded(
             "after", epochs.after_from[rows], epochs.after_to[rows], cause=CAUSE["date"]
         ),
-        FactColumn.named("use", use, known=known, cause=CAUSE["use"]),
-        _truth("pseudo_change", pseudo[rows]),
+        FactColumn.named("use", np.where(doubts, doubted, use), known=known, cause=unseen),
+        _truth("pseudo_change", pseudo, unseen),
+        _confidence(patches, rows),
     ]
     limit = transitions().linear.elongation_min
     long = (length >= limit * width)[rows]
@@ -166,9 +171,9 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
             None if u.code in MAYBE_FACILITY else u.group == "facility" for u in named
         ],
     }
-    out += [_truth(name, np.array(v, dtype=object)[of_use]) for name, v in told.items()]
+    out += [_truth(name, np.array(v, dtype=object)[of_use], unseen) for name, v in told.items()]
     linear = np.array([u.linear for u in named], dtype=object)[of_use]
-    out.append(_truth("linear", np.where(linear == None, long, linear)))  # noqa: E711
+    out.append(_truth("linear", np.where(linear == None, long, linear), unseen))  # noqa: E711
     return out + told_facts(patches, rows)
 
 
@@ -208,12 +213,25 @@ def told_facts(patches: Any, rows: Ints) -> list[FactColumn]:
     return out
 
 
-def _truth(name: str, values: Any) -> FactColumn:
+def _doubted(patches: Any) -> NDArray[np.object_]:
+    if DOUBTED in patches:
+        return np.asarray(patches[DOUBTED].to_numpy(dtype=object))
+    return np.full(len(patches), "", dtype=object)
+
+
+def _confidence(patches: Any, rows: Ints) -> FactColumn:
+    """Return the confidence of imagery as a share; it is not known of what others delivered."""
+    percent = patches["confidence"].to_numpy(dtype=np.float64)[rows]
+    share = np.where(percent < 0, np.nan, percent / 100.0)
+    return FactColumn.bounded("confidence", share, share, cause=CAUSE["paper"])
+
+
+def _truth(name: str, values: Any, cause: Any) -> FactColumn:
     """Return a yes/no fact of True, False and None for what cannot be told."""
     told = np.asarray(values, dtype=object)
     yes, no = (told == True), (told == False)  # noqa: E712
     low, high = yes.astype(np.float64), 1.0 - no.astype(np.float64)
-    return FactColumn.bounded(name, low, high, cause=CAUSE["use"])
+    return FactColumn.bounded(name, low, high, cause=cause)
 
 
 def cropland_of(onemap: "OneMap", documents: Documents, links: Links, cut: Cut) -> Cropland:

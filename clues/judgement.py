@@ -11,6 +11,7 @@ import pandas as pd
 
 from clues.catalogue import catalogue
 from clues.coverage import Documents, Epochs, Links
+from clues.doubt import with_doubts
 from clues.explain import reasons_and_questions
 from clues.facts import FactTable
 from clues.gather import Setting, gather
@@ -139,9 +140,8 @@ def judge_patches(
     rules.check(catalogue())
     findings: list[pd.DataFrame] = []
     coverage: list[pd.DataFrame] = []
-    documents = Documents.of(onemap)
-    filed = filed_use(patches, onemap, documents)
-    work = _Work(patches, onemap, rules, documents, filed)
+    documents, seen = Documents.of(onemap), with_doubts(patches, rules)
+    work = _Work(seen, onemap, rules, documents, filed_use(seen, onemap, documents))
     starts = range(0, len(patches), batch)
     for found in _batches(work, [slice(i, i + batch) for i in starts], workers):
         findings += found["findings"]
@@ -246,11 +246,11 @@ class _Batch:
         n = len(self.patches)
         whole = Cut(self.setting.area_dm2, self.pieces.patch, self.pieces.patch, np.arange(n), n)
         ids = self.patches["patch_id"].to_numpy(dtype=object)
-        self.whole = gather(self.setting, whole, ids)
+        self.chosen = _lines_of(gather(self.setting, whole, ids), self.rules)
 
     def judge(self, line: str) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield the findings and the coverage of one line."""
-        chosen = applicable(self.whole, self.rules, line)
+        chosen = self.chosen[line]
         if not chosen.any():
             return
         parcels = partition(
@@ -346,6 +346,17 @@ class _Batch:
                 "share": areas / cut.parcel_area[parcel],
             }
         )
+
+
+def _lines_of(facts: FactTable, rules: RuleSet) -> dict[str, Any]:
+    """Return which patches each line judges.
+
+    What no line applies to stays on the first one: its rules say why it is nothing for it.
+    """
+    chosen = {line: applicable(facts, rules, line) for line in rules.lines}
+    first = next(iter(chosen))
+    chosen[first] = chosen[first] | ~np.logical_or.reduce(list(chosen.values()))
+    return chosen
 
 
 def _least_fit(patches: Any, rules: RuleSet) -> Any:

@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "no": ("否", "no"),
     "from": ("至少 ", "at least "),
     "upto": ("至多 ", "at most "),
+    "perhaps": ("疑似", "perhaps "),
 }
 OPERATORS: dict[str, tuple[str, str]] = {
     "<": ("小于", "less than"),
@@ -53,6 +54,7 @@ CAUSE_TEXTS: dict[str, tuple[str, str]] = {
     "class": ("原地类不明", "the former land class is not known"),
     "use": ("现状用途不明", "the use now is not known"),
     "paper": ("无资料", "no data"),
+    "weak": ("影像判定可信度不足", "imagery tells it with too little confidence"),
 }
 
 
@@ -92,7 +94,8 @@ def fact_text(name: str, entry: dict[str, Any], language: Language) -> str:
         return _documents(entry.get("value") or (), language)
     if "value" in entry:
         if fact.kind == "code":
-            return _code(fact, entry["value"], language)
+            name = _code(fact, entry["value"], language)
+            return name if entry.get("cause") != "weak" else _word("perhaps", language) + name
         return _measure(fact.kind, entry["value"], language)
     return _interval(fact, entry.get("low"), entry.get("high"), language)
 

@@ -41,7 +41,7 @@ class _RuleFile(StrictModel):
     lines: dict[str, LineRules] = Field({})
     rules: tuple[Rule, ...] = ()
     only: tuple[str, ...] = Field((), description="lines of the base to keep; all if absent")
-    drop: tuple[str, ...] = Field((), description="labels of the base's rules to leave out")
+    drop: tuple[str, ...] = Field((), description="codes or labels of rules to leave out")
     flags: tuple[Flag, ...] = ()
     questions: dict[str, Text] = Field({})
     undecided: Text | None = None
@@ -316,7 +316,7 @@ def _key(part: dict[str, Any]) -> tuple[Any, ...]:
 
 def _replaced(base: Any, own: Any, drop: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
     mine = {_key(p): p for p in own}
-    kept = [mine.pop(_key(p), p) for p in base if _key(p)[0] not in drop]
+    kept = [mine.pop(_key(p), p) for p in base if not {_key(p)[0], p["code"]} & set(drop)]
     return (*kept, *mine.values())
 
 

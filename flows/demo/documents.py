@@ -73,7 +73,7 @@ PAPERS: dict[str, Expectation] = {
     "mine_none": Expectation(SUSPECTED, "no approval, no mining right", SUSPECTED),
     "mine_expired": Expectation(SUSPECTED, "the mining right ended before", SUSPECTED),
     "filed": Expectation(OTHER, "inside a facility filing, within the filed area"),
-    "farm": Expectation(NON_NEW, "farmland before and after"),
+    "farm": Expectation((*SUSPECTED, *UNRESOLVED), "a pond dug on cropland: for fish, or a lake?"),
     "cleared": Expectation(NON_NEW, "vegetation lost, nothing built"),
     "green": Expectation(NON_NEW, "vegetation came back"),
 }

@@ -54,7 +54,8 @@ def test_order_of_groups_and_of_v():
     rules = shipped("cn-land")
     order = [r.label for r in rules.group("land", "V")]
     assert order == [
-        *("V8/window", "V8/late", "V9", "V10", "V12", "V11"),
+        *("V8/window", "V8/late", "V9", "V10", "V12"),
+        *("V11/built", "V11/pond_basic", "V11/pond"),
         *("V4", "V5", "V6", "V2", "V3", "V1"),
     ]
     assert [r.code for r in rules.group("mining", "V")] == ["M4", "M3", "M2", "M1"]
