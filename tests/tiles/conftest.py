@@ -10,6 +10,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 MakeTif = Callable[..., Path]
+Texture = Callable[..., NDArray[np.float32]]
 
 
 @pytest.fixture
