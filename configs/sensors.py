@@ -116,7 +116,7 @@ class Radiometry(StrictModel):
     letters and zeros, and ``{index}``, its position in the list of bands.
     """
 
-    pattern: str = Field("", description="regular expression searched in the path")
+    pattern: str = Field("", description="searched in the path and the metadata file's name")
     scale: str | None = None
     offset: str | None = None
     divisor: str | None = None
@@ -127,8 +127,8 @@ class Radiometry(StrictModel):
 class MetadataFile(StrictModel):
     """A metadata file of the supplier and where it tells what.
 
-    A place in XML is ``TAG``, ``PARENT/TAG`` or ``TAG[attribute=value]``, in the text of Landsat
-    ``KEY`` or ``GROUP/KEY``. Of several places the first that is there counts.
+    A place in XML is ``TAG`` or ``PARENT/TAG``, each also as ``TAG[attribute=value]``; in the text
+    of Landsat ``KEY`` or ``GROUP/KEY``. Of several places the first that is there counts.
     """
 
     file: str = Field(description="regular expression on the file name; {stem} = stem of the image")
@@ -153,12 +153,13 @@ class MetadataFile(StrictModel):
 class OffsetCheck(StrictModel):
     """A constant that suppliers add to stored values since some version, looked for in pixels.
 
-    The darkest thousandth of the darkest band is below `without` only if the constant is not in
-    the stored values, and between `without` and `bright` only if it is.
+    The darkest thousandth of the darkest band is below `without` where the constant is not in
+    the stored values, and between `present` and `bright` where it is; else it does not tell.
     """
 
     stored: int = Field(description="the constant")
     without: int
+    present: int
     bright: int
 
 

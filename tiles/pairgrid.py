@@ -70,8 +70,19 @@ def default_grid(
         If the dates have no common band, or the image has no CRS and none is given.
     """
     for epoch in (before, after):
+        named: dict[str, str] = {}
         for path in sorted({b.path for scene in epoch.scenes for b in _files(scene)}):
-            _require_crs(inspect_raster(path), crs)
+            facts = inspect_raster(path)
+            _require_crs(facts, crs)
+            if facts.crs:
+                named.setdefault(facts.crs, path.name)
+        if crs is None and len(named) > 1:
+            raise RasterError(
+                f"the images of one date are in {len(named)} reference systems: "
+                + ", ".join(f"{c[:40]} ({n})" for c, n in sorted(named.items())),
+                " and ".join(sorted(s.scene_id for s in epoch.scenes)),
+                "name the one of the analysis with --crs EPSG:… (grid.crs in the config)",
+            )
     first, second = (
         _finest(e, common_bands(before, after) or e.bands, crs) for e in (before, after)
     )

@@ -19,6 +19,7 @@ from rasterio.rpc import RPC
 from rasterio.windows import Window
 
 from configs.errors import RasterError
+from tiles.remote import is_remote, require_host
 
 __all__ = [
     "CACHE_MB",
@@ -45,7 +46,7 @@ SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".dat", ".bsq", ".bil", ".bip", ".p
 OPENING = threading.Lock()
 """Held while the warning filters are changed, which is not safe between threads."""
 
-REMOTE = re.compile(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:/)")
+OTHER_SCHEME = re.compile(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:/)")
 
 
 @dataclass(frozen=True)
@@ -103,39 +104,68 @@ class RasterFacts:
 
 
 def gdal_env() -> rasterio.Env:
-    """Return GDAL's settings here: a small block cache, messages to the log, no scripts."""
-    return rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_VRT_ENABLE_PYTHON="NO")
+    """Return GDAL's settings here: a small block cache, messages to the log, no scripts.
+
+    Of a remote file nothing is asked but itself: no listing, no companions, no stored passwords.
+    """
+    return rasterio.Env(
+        GDAL_CACHEMAX=CACHE_MB,
+        GDAL_VRT_ENABLE_PYTHON="NO",
+        GDAL_HTTP_NETRC="NO",
+        GDAL_HTTP_TIMEOUT=60,
+        GDAL_HTTP_MAX_RETRY=3,
+    )
 
 
 def open_raster(path: Path) -> DatasetReader:
-    """Open a local raster of an allowed format for reading.
+    """Open a raster of an allowed format for reading.
 
     Parameters
     ----------
     path : Path
-        A regular file. Virtual rasters, GDAL's virtual paths and addresses are refused.
+        A regular file, or an address on an allowed host (see `tiles.remote`). Virtual rasters
+        and GDAL's virtual paths are refused, also as overviews that a file refers to.
 
     Raises
     ------
     RasterError
         Naming the file.
     """
-    if REMOTE.match(path.as_posix()):
-        raise RasterError(
-            "only local raster files are read", str(path), "copy the image here and name the copy"
-        )
-    if not path.is_file():
-        raise RasterError("there is no such raster file", str(path), "check the path")
+    name = _name_for_gdal(path)
     try:
-        with OPENING, warnings.catch_warnings(), gdal_env():
+        alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} if is_remote(path) else {}
+        with OPENING, warnings.catch_warnings(), gdal_env(), rasterio.Env(**alone):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return DatasetReader(path.resolve().as_posix(), driver=list(DRIVERS), sharing=False)
+            ds = DatasetReader(name, driver=list(DRIVERS), sharing=False)
+            other = ds.tags(ns="OVERVIEWS").get("OVERVIEW_FILE")
     except (RasterioError, ValueError) as error:
         raise RasterError(
             f"the file cannot be opened as a raster ({_one_line(error)})",
             str(path),
             f"give a whole file in one of these formats: {', '.join(DRIVERS)}",
         ) from error
+    if other:
+        ds.close()
+        raise RasterError(
+            f"the file refers to another file for its overviews: {other}",
+            str(path),
+            "remove OVERVIEW_FILE from its .aux.xml",
+        )
+    return ds
+
+
+def _name_for_gdal(path: Path) -> str:
+    if is_remote(path):
+        return f"/vsicurl/{require_host(path)}"
+    if OTHER_SCHEME.match(path.as_posix()):
+        raise RasterError(
+            "only local raster files are read, and those of allowed hosts",
+            str(path),
+            "copy the image here and name the copy",
+        )
+    if not path.is_file():
+        raise RasterError("there is no such raster file", str(path), "check the path")
+    return path.resolve().as_posix()
 
 
 def inspect_raster(path: Path) -> RasterFacts:

@@ -9,6 +9,7 @@ from configs.errors import RasterError
 from configs.sensors import GENERIC, ROLES, SensorSpec, detect_sensor
 from configs.sensors import sensor_spec as spec_of
 from tiles.rasters import inspect_raster, probe
+from tiles.remote import is_remote, require_host
 from tiles.scene import BandSource, MaskSource, Scene
 
 __all__ = ["read_item"]
@@ -127,6 +128,8 @@ def _role(key: str, fields: dict[str, Any], spec: SensorSpec) -> tuple[str, floa
 
 def _local(item: Path, key: str, href: str) -> Path:
     href = href.removeprefix("file://")
+    if is_remote(href):
+        return Path(require_host(href))
     if re.match(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:/)", href):
         raise RasterError(
             f"the asset {key!r} is not on this machine: {href}",

@@ -10,7 +10,9 @@ import pytest
 import rasterio
 
 from configs.errors import ConfigError, RasterError
-from tiles.sensors import acquired_from_name, open_epoch
+from tiles.naming import acquired_from_name
+from tiles.pairgrid import default_grid
+from tiles.sensors import open_epoch
 
 MakeTif = Callable[..., Path]
 SIX = ("blue", "green", "red", "nir", "swir1", "swir2")
@@ -180,8 +182,11 @@ def test_refusals_name_the_file(make_tif: MakeTif, tmp_path: Path) -> None:
     )
     with pytest.raises(RasterError, match="cannot be opened"):
         open_epoch([vrt])
-    for remote in ("/vsicurl/http://example.org/a.tif", "http://example.org/a.tif", "s3://b/a.tif"):
+    for remote in ("/vsicurl/http://example.org/a.tif", f"/vsizip/{whole}", "s3://b/a.tif"):
         with pytest.raises(RasterError, match="only local"):
+            open_epoch([Path(remote)])
+    for remote in ("http://example.org/a.tif", "https://user@127.0.0.1/a.tif"):
+        with pytest.raises(RasterError, match=r"is not allowed[\s\S]*TUBAN_HOSTS"):
             open_epoch([Path(remote)])
     with pytest.raises(RasterError, match=r"no such raster file[\s\S]*missing\.tif"):
         open_epoch([tmp_path / "missing.tif"])
@@ -227,3 +232,38 @@ def test_jp2_is_read(tmp_path: Path) -> None:
     ) as ds:  # fmt: skip
         ds.write(values)
     assert open_epoch([path]).bands == ("red",)
+
+
+def test_a_file_that_refers_to_another_is_refused(make_tif: MakeTif, tmp_path: Path) -> None:
+    path = make_tif("a.tif", np.ones((64, 64), np.uint8))
+    other = make_tif("secret.tif", np.full((32, 32), 7, np.uint8))
+    (tmp_path / "a.tif.aux.xml").write_text(
+        '<PAMDataset><Metadata domain="OVERVIEWS">'
+        f'<MDI key="OVERVIEW_FILE">{other}</MDI></Metadata></PAMDataset>'
+    )
+    with pytest.raises(RasterError, match="refers to another file"):
+        open_epoch([path])
+
+
+def test_one_bad_scene_of_many_is_set_aside(
+    make_tif: MakeTif, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = make_tif("whole_20240305.tif", np.ones((4, 300, 300), np.uint16))
+    torn = make_tif("torn_20240305.tif", np.ones((4, 300, 300), np.uint16))
+    torn.write_bytes(torn.read_bytes()[: torn.stat().st_size // 2])
+    epoch = open_epoch([torn, whole, tmp_path / "gone.tif"])
+    assert [s.scene_id for s in epoch.scenes] == ["whole_20240305"]
+    assert ["torn" in s.scene or "gone" in s.scene for s in epoch.set_aside] == [True, True]
+    assert "truncated" in epoch.set_aside[0].reason
+    assert "set aside" in caplog.text
+    with pytest.raises(RasterError, match="truncated"):
+        open_epoch([torn, tmp_path / "gone.tif"])
+
+
+def test_images_of_one_date_in_two_systems_need_a_named_one(make_tif: MakeTif) -> None:
+    first = make_tif("a.tif", np.ones((4, 30, 30), np.uint16))
+    second = make_tif("b.tif", np.ones((4, 30, 30), np.uint16), crs="EPSG:32651", x=0.0)
+    epoch = open_epoch([first, second])
+    with pytest.raises(RasterError, match=r"2 reference systems[\s\S]*grid\.crs"):
+        default_grid(epoch, epoch)
+    assert default_grid(epoch, epoch, "EPSG:32650").crs == "EPSG:32650"

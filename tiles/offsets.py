@@ -1,0 +1,95 @@
+"""The constant that Sentinel-2 adds to stored values since baseline 04.00, checked from pixels.
+
+Metadata and names get lost or are wrong, and an offset applied twice or never shifts every
+reflectance by 0.1: false change everywhere. Water, shadow and forest are nearly black in at least
+one band, so the darkest thousandth of the darkest band tells whether the constant is there.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from configs.errors import RasterError
+from configs.sensors import OffsetCheck
+from tiles.rasters import gdal_env, open_raster, read_failure
+from tiles.scene import BandSource, Scene
+
+__all__ = ["darkest", "require_offset"]
+
+DARK_BANDS = ("red", "nir", "swir1", "swir2")
+"""Bands without much light scattered by the air."""
+
+DARK_PERCENT = 0.1
+LEAST_PIXELS = 1000
+SIDE = 256
+WINDOWS, WINDOW_PX = 8, 64
+
+
+def require_offset(scene: Scene, check: OffsetCheck) -> None:
+    """Raise if the pixels of a scene contradict the offset that its metadata or name tell.
+
+    Where no pixel is dark enough to tell, nothing is said.
+
+    Raises
+    ------
+    RasterError
+        If the offset would be applied twice (it is not in the pixels) or never (it is).
+    """
+    names = [b for b in DARK_BANDS if b in scene.bands]
+    bands = [scene.bands[n] for n in names if scene.bands[n].scale < 0.01]
+    low = min((d for b in bands if (d := darkest(b)) is not None), default=None)
+    if low is None:
+        return
+    declared = any(b.offset < 0 for b in bands)
+    where = f"{scene.scene_id} ({bands[0].path.parent})"
+    if declared and low < check.without:
+        raise RasterError(
+            f"the metadata say that {check.stored} was added to the stored values, and the darkest "
+            f"pixels hold {low:.0f}: it has been taken off already and would be taken off twice",
+            where,
+            "name --sensor sentinel2_harmonised (sensor: in the config) for values without it",
+        )
+    if not declared and check.present <= low <= check.bright:
+        raise RasterError(
+            f"no metadata say that {check.stored} was added to the stored values, and the darkest "
+            f"pixels hold {low:.0f}: it would never be taken off",
+            where,
+            "keep MTD_MSIL*.xml or a folder name with the baseline (…_N0400_…) with the bands; "
+            "name --sensor sentinel2_harmonised if nothing was added",
+        )
+
+
+def darkest(band: BandSource) -> float | None:
+    """Return the stored value of the darkest thousandth of a band, None where too few are valid.
+
+    A sample is read: the overviews of the file, or windows on a regular lattice.
+    """
+    with gdal_env(), open_raster(band.path) as ds:
+        stored = _sample(ds, band)
+    stored = stored[stored > 0]
+    if band.nodata is not None and not math.isnan(band.nodata):
+        stored = stored[stored != band.nodata]
+    if stored.size < LEAST_PIXELS:
+        return None
+    return float(np.percentile(stored, DARK_PERCENT))
+
+
+def _sample(ds: DatasetReader, band: BandSource) -> NDArray[np.float64]:
+    whole = Window(0, 0, ds.width, ds.height)
+    small = max(ds.height, ds.width) <= WINDOWS * WINDOW_PX
+    if small or ds.overviews(band.index):
+        shape = (min(ds.height, 2 * SIDE), min(ds.width, 2 * SIDE))
+        with read_failure(band.path, (band.index,), whole):
+            return np.asarray(ds.read(band.index, out_shape=shape), np.float64).ravel()
+    parts = []
+    for i in range(WINDOWS):
+        for j in range(WINDOWS):
+            row = int((ds.height - WINDOW_PX) * (i + 0.5) / WINDOWS)
+            col = int((ds.width - WINDOW_PX) * (j + 0.5) / WINDOWS)
+            window = Window(max(col, 0), max(row, 0), WINDOW_PX, WINDOW_PX)
+            with read_failure(band.path, (band.index,), window):
+                parts.append(ds.read(band.index, window=window).ravel())
+    return np.concatenate(parts).astype(np.float64)
