@@ -21,16 +21,17 @@ from models.landcover import LandcoverState
 from models.samples import SampleTable, cap_samples, draw_samples, join_dates
 from models.training import fit_landcover
 from tiles.block import Block
-from tiles.coregister import Registration, estimate_registration
+from tiles.coregister import register_pair
 from tiles.gate import GateCheck, gate_report
 from tiles.grid import Extent, sample_cells
 from tiles.labels import burn_labels
 from tiles.pairgrid import overlap_percent, resolution_ratio
+from tiles.registration import Registration
 
 __all__ = ["FitJob", "GateJob", "LabelShapes", "fit_pair", "gate_pair"]
 
 GATE_CELLS = 16
-"""Cells whose windows are matched: enough for hundreds of windows."""
+"""Cells whose windows are matched, all over the area: enough for a hundred windows."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
     Returns
     -------
     Registration
-        Shift found; none if the gate does not register.
+        The correction to apply; none if the gate does not register.
     tuple of GateCheck
         Each with its number, limit and remedy.
 
@@ -70,15 +71,14 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
         If a cell cannot be read.
     """
     plan, gate = job.plan, job.gate
-    cells = sample_cells(plan.extent, job.seed)[:GATE_CELLS]
-    blocks = _read(plan, cells)
-    found = corrected = Registration(0.0, 0.0, 0, 0, float("nan"))
+    cells = sample_cells(plan.extent, job.seed, share=0.0, minimum=GATE_CELLS)
+    found = applied = left = Registration(0.0, 0.0, 0, 0, 0.0)
     if gate.register_pair:
-        found = corrected = estimate_registration(blocks, max_shift_px=gate.max_shift_px)
-        if found.length_px > 0:
-            blocks = _read(plan, cells, found)
-            corrected = estimate_registration(blocks, max_shift_px=gate.max_shift_px)
-    return found, gate_report(
+        found, applied, left = register_pair(
+            lambda move: _read(plan, cells, move), max_shift_px=gate.max_shift_px
+        )
+    blocks = _read(plan, cells, applied)
+    return applied, gate_report(
         plan.before,
         plan.after,
         bands=plan.bands,
@@ -86,7 +86,7 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
         valid_percent=_valid_percent(blocks),
         resolution_ratio=resolution_ratio(plan.before, plan.after, plan.grid),
         found=found,
-        corrected=corrected,
+        left=left,
         blocks=blocks,
         max_residual_px=gate.max_residual_px,
         max_shift_px=gate.max_shift_px,
@@ -95,9 +95,9 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
 
 
 def _read(
-    plan: RunPlan, cells: Sequence[Extent], shift: Registration | None = None, halo: int = 0
+    plan: RunPlan, cells: Sequence[Extent], move: Registration | None = None, halo: int = 0
 ) -> list[Block]:
-    with plan.reader(shift) as reader:
+    with plan.reader(move) as reader:
         return [reader.read(cell, halo) for cell in cells]
 
 

@@ -13,9 +13,9 @@ from configs.vocabulary import COVERS
 from flows.fitjob import FitJob, GateJob, LabelShapes, fit_pair, gate_pair
 from flows.tilejob import STATE_CLASSES, States
 from flows.workers import work_once
-from tiles.coregister import Registration
 from tiles.files import atomic_path
 from tiles.gate import GateCheck, require_gate
+from tiles.registration import Registration
 from tiles.state import load_states, save_states
 
 if TYPE_CHECKING:

@@ -8,14 +8,16 @@ import numpy as np
 import shapely
 
 from configs.errors import InputError
-from configs.run import RunConfig
+from configs.run import EpochSettings, RunConfig
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
+from tiles.mosaic import mosaicked
+from tiles.pairgrid import require_heights
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
-from tiles.scene import Epoch
+from tiles.scene import Epoch, Terrain
 from tiles.sensors import open_epoch
 
 if TYPE_CHECKING:
-    from tiles.coregister import Registration
+    from tiles.registration import Registration
 
 __all__ = ["RunPlan", "make_plan"]
 
@@ -110,14 +112,7 @@ def make_plan(config: RunConfig) -> RunPlan:
     InputError
         If the area of interest is empty or misses the images.
     """
-    zone = config.area.time_zone
-    before, after = (
-        _credited(
-            open_epoch(e.scenes, sensor=config.sensor, date=e.date, mask=e.mask, time_zone=zone),
-            e.attribution,
-        )
-        for e in (config.before, config.after)
-    )
+    before, after = (_epoch(config, e) for e in (config.before, config.after))
     grid = default_grid(before, after, config.grid.crs, config.grid.resolution)
     bands = common_bands(before, after)
     extent = pair_extent(before, after, grid)
@@ -132,16 +127,29 @@ def make_plan(config: RunConfig) -> RunPlan:
                 "check its CRS, or name images that cover it",
             )
         aoi = shapely.to_wkb(shape)
+    for scene in (*before.scenes, *after.scenes):
+        require_heights(scene, grid, extent)
     plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
     plan.reader()  # refuses a pair without common bands
     return plan
 
 
-def _credited(epoch: Epoch, attribution: str | None) -> Epoch:
-    if attribution is None:
-        return epoch
-    scenes = tuple(replace(s, attribution=attribution) for s in epoch.scenes)
-    return replace(epoch, scenes=scenes)
+def _epoch(config: RunConfig, wanted: EpochSettings) -> Epoch:
+    """Open one date; give its scenes what the config says about all of them."""
+    epoch = open_epoch(
+        wanted.scenes,
+        sensor=config.sensor,
+        date=wanted.date,
+        mask=wanted.mask,
+        time_zone=config.area.time_zone,
+    )
+    changes: dict[str, Any] = {"terrain": Terrain(**dict(config.terrain))}
+    if wanted.attribution is not None:
+        changes["attribution"] = wanted.attribution
+    if not config.grid.pansharpen:
+        changes["pan"] = None
+    scenes = tuple(replace(s, **changes) for s in epoch.scenes)
+    return mosaicked(replace(epoch, scenes=scenes), wanted.order)
 
 
 def _area_of_interest(path: Path, crs: str) -> Any:

@@ -17,10 +17,10 @@ from detect.valid_runs import save_valid_runs
 from models.features import HALO
 from models.landcover import LandcoverState, vote_pair
 from tiles.block import Block
-from tiles.coregister import Registration
 from tiles.grid import Extent, Tile
 from tiles.labels import burn_labels
 from tiles.reader import PairReader
+from tiles.registration import Registration
 from tiles.state import load_states, state_hash
 
 __all__ = ["STATE_CLASSES", "States", "TileJob", "TileSummary", "run_tile"]

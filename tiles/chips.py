@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tiles.coregister import Registration
 from tiles.grid import AnalysisGrid, Extent
 from tiles.pairgrid import common_bands, pair_extent
 from tiles.reader import PairReader
+from tiles.registration import Registration
 from tiles.scene import Epoch
 
 __all__ = ["Chip", "ChipCutter"]
@@ -62,7 +62,7 @@ class ChipCutter:
     before, after : Epoch
     grid : AnalysisGrid
     registration : Registration or None
-        Shift applied to the after date.
+        Applied to the after date.
     time_zone : str
         Zone of civil dates.
     """

@@ -7,7 +7,7 @@ import numpy as np
 
 from configs.errors import PairRefused
 from tiles.block import Block
-from tiles.coregister import Registration
+from tiles.registration import Registration
 from tiles.scene import Epoch
 
 __all__ = ["GateCheck", "gate_report", "radiometric_jump", "require_gate"]
@@ -17,6 +17,10 @@ MAX_RESOLUTION_RATIO = 4.0
 
 MAX_JUMP = 0.5
 """Shift of the dark end, in units of the spread between dark and bright, that is reported."""
+
+
+MIN_AGREEING = 50.0
+"""Percent of the windows found again that must follow the same model of displacement."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def gate_report(
     valid_percent: float,
     resolution_ratio: float,
     found: Registration,
-    corrected: Registration,
+    left: Registration,
     blocks: Sequence[Block] = (),
     max_residual_px: float = 1.0,
     max_shift_px: float = 8.0,
@@ -77,7 +81,7 @@ def gate_report(
         Pixel side of the coarser date's finest common band over that of the grid.
     found : Registration
         Estimate on the images as they are.
-    corrected : Registration
+    left : Registration
         Estimate after the correction (the same object where nothing was corrected).
     blocks : sequence of Block
         Sample of the corrected pair, for the radiometric check.
@@ -119,7 +123,7 @@ def gate_report(
             "name the coarser pixel size with grid.resolution",
         ),
         _date_order(before, after),
-        *_registration(found, corrected, max_shift_px, max_residual_px),
+        *_registration(found, left, max_shift_px, max_residual_px),
         _jump(blocks),
     )
 
@@ -173,29 +177,40 @@ def _date_order(before: Epoch, after: Epoch) -> GateCheck:
 
 
 def _registration(
-    found: Registration, corrected: Registration, max_shift_px: float, max_residual_px: float
-) -> tuple[GateCheck, GateCheck]:
+    found: Registration, left: Registration, max_shift_px: float, max_residual_px: float
+) -> tuple[GateCheck, ...]:
     if not found.used:
         remedy = "the images are too small, too cloudy or too different; compare them by eye first"
-        return (
-            GateCheck("shift", None, max_shift_px, "px", False, remedy, advisory=True),
-            GateCheck("residual shift", None, max_residual_px, "px", False, remedy, advisory=True),
+        return tuple(
+            GateCheck(name, None, limit, unit, False, remedy, advisory=True)
+            for name, limit, unit in (
+                ("shift", max_shift_px, "px"),
+                ("residual shift", max_residual_px, "px"),
+                ("agreeing windows", MIN_AGREEING, "%"),
+            )
         )
-    left = float(np.hypot(corrected.length_px, corrected.residual_px))
     return (
         _at_most(
             "shift",
-            found.length_px,
+            found.largest_px,
             max_shift_px,
             "px",
             "register the images to each other first, or raise gate.max_shift_px",
         ),
         _at_most(
             "residual shift",
-            left,
+            left.misfit_px,
             max_residual_px,
             "px",
             "orthorectify both images with the same terrain model, or raise gate.max_residual_px",
+        ),
+        _at_least(
+            "agreeing windows",
+            100.0 * left.used / max(left.matched, 1),
+            MIN_AGREEING,
+            "%",
+            "parts of the images are displaced in different ways: orthorectify both with the same "
+            "terrain model, or limit the analysis to the part that fits (area.aoi)",
         ),
     )
 

@@ -12,7 +12,7 @@ from configs.errors import RasterError
 from configs.sensors import ROLES
 from tiles.geodesy import metres_per_unit
 from tiles.grid import SNAP, AnalysisGrid, Extent
-from tiles.ortho import ground_bounds, ground_pixel, map_crs, orientation
+from tiles.ortho import ground_bounds, ground_pixel, map_crs, orientation, require_terrain
 from tiles.rasters import RasterFacts, crs_name, inspect_raster
 from tiles.scene import BandSource, Epoch, Scene, Terrain
 from tiles.warp import Layer, require_place, scene_layers
@@ -22,7 +22,9 @@ __all__ = [
     "default_grid",
     "overlap_percent",
     "pair_extent",
+    "require_heights",
     "resolution_ratio",
+    "scene_extent",
     "wavelengths",
 ]
 
@@ -172,12 +174,10 @@ def resolution_ratio(before: Epoch, after: Epoch, grid: AnalysisGrid) -> float:
 
 
 def _all_layers(scene: Scene, bands: tuple[str, ...], grid: AnalysisGrid) -> tuple[Layer, ...]:
-    layers = scene_layers(scene, bands, grid, (0.0, 0.0))
+    layers = scene_layers(scene, bands, grid)
     if scene.pan is None:
         return layers
-    return layers + scene_layers(
-        replace(scene, bands={"pan": scene.pan}), ("pan",), grid, (0.0, 0.0)
-    )
+    return layers + scene_layers(replace(scene, bands={"pan": scene.pan}), ("pan",), grid)
 
 
 def _require_crs(facts: RasterFacts, crs: str | None) -> None:
@@ -244,6 +244,28 @@ def _resolution_in(target: str, own: str | None, facts: RasterFacts, terrain: Te
 
 def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
+
+
+def scene_extent(scene: Scene, grid: AnalysisGrid) -> Extent:
+    """Return the pixels covered by the bounding box of a scene."""
+    return grid.extent_of(_scene_bounds(scene, grid.crs))
+
+
+def require_heights(scene: Scene, grid: AnalysisGrid, extent: Extent) -> None:
+    """Refuse an elevation raster that does not cover the part of a raw scene that is analysed.
+
+    Raises
+    ------
+    RasterError
+    """
+    for path in sorted({b.path for b in _files(scene)}):
+        facts = inspect_raster(path)
+        if facts.is_raw:
+            look = orientation(facts, scene.terrain)
+            box = ground_bounds(look, facts.height, facts.width, grid.crs)
+            part = grid.extent_of(box).intersect(extent)
+            if not part.is_empty:
+                require_terrain(look, grid.bounds(part), grid.crs, scene.scene_id)
 
 
 def _epoch_extent(epoch: Epoch, grid: AnalysisGrid) -> Extent:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from configs.errors import RasterError
 from tiles.block import Block
-from tiles.coregister import Registration
 from tiles.grid import AnalysisGrid, Extent
 from tiles.pairgrid import common_bands, default_grid, pair_extent, wavelengths
 from tiles.rasters import gdal_env
+from tiles.registration import Registration
 from tiles.scene import Epoch
 from tiles.sources import CellCache, SceneReader
 
@@ -36,7 +36,7 @@ class PairReader:
     bands : tuple of str
         Bands of the blocks, in this order; see `common_bands`.
     registration : Registration or None
-        Shift applied to the after date.
+        Applied to the after date.
     cache_mb : float
         Memory for warped cells, per process and reader, MB.
 
@@ -139,19 +139,16 @@ class PairReader:
         with self._lock:
             if self._readers is None:
                 cache = CellCache(self.cache_mb)
-                shift = self.registration
-                moved = (shift.dy, shift.dx) if shift is not None else (0.0, 0.0)
+                sides = (("before", self.before, None), ("after", self.after, self.registration))
                 with gdal_env():
-                    self._readers = (
+                    before, after = (
                         [
-                            SceneReader(s, self.bands, self.grid, (0.0, 0.0), cache, f"before {i}")
-                            for i, s in enumerate(self.before.scenes)
-                        ],
-                        [
-                            SceneReader(s, self.bands, self.grid, moved, cache, f"after {i}")
-                            for i, s in enumerate(self.after.scenes)
-                        ],
+                            SceneReader(s, self.bands, self.grid, move, cache, f"{name} {i}")
+                            for i, s in enumerate(epoch.scenes)
+                        ]
+                        for name, epoch, move in sides
                     )
+                self._readers = (before, after)
             return self._readers
 
     def _mosaic(self, readers: list[SceneReader], extent: Extent) -> DateArrays:

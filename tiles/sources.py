@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from tiles.grid import AnalysisGrid, Extent
 from tiles.rasters import open_raster, read_failure
+from tiles.registration import Registration
 from tiles.scene import BandSource, MaskSource, Scene
 from tiles.warp import Layer, cell_transform, mask_layer, scene_layers, source_window, support, warp
 
@@ -69,8 +70,8 @@ class SceneReader:
     bands : tuple of str
         Names of the bands wanted, in this order.
     grid : AnalysisGrid
-    shift : tuple of float
-        Registration shift (dy, dx) in grid pixels, applied to this scene.
+    move : Registration or None
+        Applied to this scene.
     cache : CellCache
     name : str
         Names the scene in the cache.
@@ -81,15 +82,15 @@ class SceneReader:
         scene: Scene,
         bands: tuple[str, ...],
         grid: AnalysisGrid,
-        shift: tuple[float, float],
+        move: Registration | None,
         cache: CellCache,
         name: str,
     ) -> None:
         self.scene = scene
         self.grid = grid
         self.count = len(bands)
-        self.layers = scene_layers(scene, bands, grid, shift)
-        self.mask_layer = mask_layer(scene, grid, shift)
+        self.layers = scene_layers(scene, bands, grid, move)
+        self.mask_layer = mask_layer(scene, grid, move)
         self._cache, self._name = cache, name
         self._local = threading.local()
         self._opened: list[DatasetReader] = []
@@ -153,7 +154,7 @@ class SceneReader:
         return values, valid
 
     def _warp_cell(self, layer: Layer, cell: Extent) -> Cell:
-        target = cell_transform(self.grid, cell, layer.shift)
+        target = cell_transform(self.grid, cell, layer.move)
         out = np.zeros((len(layer.bands), *cell.shape), np.float32)
         window = source_window(layer, target, self.grid.crs, cell)
         if window is None:
@@ -210,7 +211,7 @@ class SceneReader:
         return out
 
     def _mask_cell(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.bool_]:
-        target = cell_transform(self.grid, cell, layer.shift)
+        target = cell_transform(self.grid, cell, layer.move)
         out = np.zeros(cell.shape, np.uint8)
         found = source_window(layer, target, self.grid.crs, cell)
         if found is None:

@@ -14,6 +14,7 @@ from configs.errors import RasterError
 from tiles.grid import AnalysisGrid, Extent
 from tiles.ortho import GROUND_CRS, Orientation, ground_pixel, orientation, pixel_bounds
 from tiles.rasters import RasterFacts, inspect_raster
+from tiles.registration import Registration
 from tiles.scene import BandSource, Scene, Terrain
 
 __all__ = [
@@ -68,9 +69,9 @@ class Layer:
     positions : tuple of int
         Places of the bands in the array that is handed on.
     transform : Affine
-        Registration shift included, where the CRS is that of the grid.
-    shift : tuple of float
-        Registration shift (dy, dx) still to be applied, grid pixels.
+        Registration included, where it is a shift and the CRS is that of the grid.
+    move : Registration or None
+        Registration that is still to be applied.
     ratio : float
         Source pixels per grid pixel along a side, at the middle of the source.
     offset : tuple of int or None
@@ -85,7 +86,7 @@ class Layer:
     width: int
     crs: str
     transform: Affine
-    shift: tuple[float, float]
+    move: Registration | None
     ratio: float = 1.0
     offset: tuple[int, int] | None = None
     look: Orientation | None = None
@@ -105,7 +106,7 @@ class Layer:
 
 
 def scene_layers(
-    scene: Scene, bands: tuple[str, ...], grid: AnalysisGrid, shift: tuple[float, float]
+    scene: Scene, bands: tuple[str, ...], grid: AnalysisGrid, move: Registration | None = None
 ) -> tuple[Layer, ...]:
     """Return the bands of a scene grouped by pixel grid, finest first.
 
@@ -140,7 +141,7 @@ def scene_layers(
     for members in groups.values():
         sources = tuple(b for _, b, _ in members)
         positions = tuple(p for p, _, _ in members)
-        layers.append(_layer(members[0][2], scene.terrain, grid, shift, sources, positions))
+        layers.append(_layer(members[0][2], scene.terrain, grid, move, sources, positions))
     return tuple(sorted(layers, key=lambda g: (g.offset is None, g.positions)))
 
 
@@ -164,35 +165,35 @@ def _layer(
     facts: RasterFacts,
     terrain: Terrain,
     grid: AnalysisGrid,
-    shift: tuple[float, float],
+    move: Registration | None,
     bands: tuple[BandSource, ...] = (),
     positions: tuple[int, ...] = (),
 ) -> Layer:
     look = orientation(facts, terrain) if facts.is_raw else None
     crs = GROUND_CRS if look else facts.crs or grid.crs
     size = (facts.height, facts.width)
-    layer = Layer(bands, positions, *size, crs, facts.transform, shift, look=look)
+    layer = Layer(bands, positions, *size, crs, facts.transform, move, look=look)
     return _placed(layer, grid)
 
 
 def _placed(layer: Layer, grid: AnalysisGrid) -> Layer:
-    """Put the shift into the transform and see whether the source then lies on the grid."""
+    """Put a shift into the transform and see whether the source then lies on the grid."""
     layer = replace(layer, ratio=_ratio(layer, grid))
-    if layer.crs != grid.crs or layer.look is not None:
+    move = layer.move
+    if layer.crs != grid.crs or layer.look is not None or not (move is None or move.is_shift):
         return layer
-    dy, dx = layer.shift
-    move = Affine.translation(dx * grid.x_resolution, -dy * grid.y_resolution)
-    t = move @ layer.transform
+    dy, dx = (move.dy, move.dx) if move is not None else (0.0, 0.0)
+    t = Affine.translation(dx * grid.x_resolution, -dy * grid.y_resolution) @ layer.transform
     col = (t.c - grid.x_origin) / grid.x_resolution
     row = (grid.y_origin - t.f) / grid.y_resolution
     far_x = (t.a / grid.x_resolution - 1) * layer.width + t.b / grid.x_resolution * layer.height
     far_y = (-t.e / grid.y_resolution - 1) * layer.height - t.d / grid.y_resolution * layer.width
     worst = max(abs(col - round(col)), abs(row - round(row)), abs(far_x), abs(far_y))
     offset = (round(row), round(col)) if worst < ON_GRID else None
-    return replace(layer, transform=t, shift=(0.0, 0.0), offset=offset)
+    return replace(layer, transform=t, move=None, offset=offset)
 
 
-def mask_layer(scene: Scene, grid: AnalysisGrid, shift: tuple[float, float]) -> Layer | None:
+def mask_layer(scene: Scene, grid: AnalysisGrid, move: Registration | None = None) -> Layer | None:
     """Return the pixel grid of a scene's mask, or None where it has none.
 
     Raises
@@ -213,13 +214,13 @@ def mask_layer(scene: Scene, grid: AnalysisGrid, shift: tuple[float, float]) -> 
                 "georeference the mask, or make it of the same size as the image",
             )
         facts = first
-    return replace(_layer(facts, scene.terrain, grid, shift), offset=None)
+    return replace(_layer(facts, scene.terrain, grid, move), offset=None)
 
 
-def cell_transform(grid: AnalysisGrid, cell: Extent, shift: tuple[float, float]) -> Affine:
-    """Return the transform of a cell moved back by the shift, onto the source as it is."""
-    dy, dx = shift
-    return grid.transform(cell) @ Affine.translation(-dx, -dy)
+def cell_transform(grid: AnalysisGrid, cell: Extent, move: Registration | None) -> Affine:
+    """Return the transform of a cell moved back by the registration, onto the source as it is."""
+    place = grid.transform(cell)
+    return place if move is None else place @ move.cell_affine(cell)
 
 
 def _ratio(layer: Layer, grid: AnalysisGrid) -> float:

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tiles.chips import ChipCutter
-from tiles.coregister import Registration
 from tiles.reader import default_grid
+from tiles.registration import Registration
 from tiles.sensors import open_epoch
 
 MakeTif = Callable[..., Path]

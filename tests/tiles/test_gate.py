@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from configs.errors import PairRefused
 from tiles.block import Block
-from tiles.coregister import Registration
 from tiles.gate import GateCheck, gate_report, radiometric_jump, require_gate
 from tiles.grid import Extent
+from tiles.registration import Registration
 from tiles.scene import BandSource, Epoch, Scene
 
-GOOD = Registration(0.4, -0.3, 20, 18, 0.2)
-DONE = Registration(0.0, 0.0, 20, 19, 0.15)
+GOOD = Registration(0.4, -0.3, 20, 18, 0.2, 0.54, 0.5, 19)
+DONE = Registration(0.0, 0.0, 20, 19, 0.15, 0.15, 0.0, 20)
 
 
 def epoch(day: str | None) -> Epoch:
@@ -43,11 +43,11 @@ def report(
         "valid_percent": 98.0,
         "resolution_ratio": 1.0,
         "found": GOOD,
-        "corrected": DONE,
+        "left": DONE,
         "blocks": [block()],
     }
     checks = gate_report(epoch(first), epoch(second), **(values | kwargs))
-    assert len({c.name for c in checks}) == len(checks) == 8
+    assert len({c.name for c in checks}) == len(checks) == 9
     return {c.name: c for c in checks}
 
 
@@ -68,9 +68,10 @@ def test_a_good_pair_passes() -> None:
         ("usable pixels", {"valid_percent": 1.0}),
         ("resolution", {"resolution_ratio": 6.0}),
         ("date order", {"first": "2025-06-01"}),
-        ("shift", {"found": Registration(9.0, 0.0, 9, 9, 0.1)}),
-        ("residual shift", {"corrected": Registration(0.8, 0.8, 9, 9, 0.1)}),
-        ("residual shift", {"corrected": Registration(0.0, 0.0, 9, 9, 1.2)}),
+        ("agreeing windows", {"left": Registration(0.0, 0.0, 20, 8, 0.1, 0.1, 0.0, 18)}),
+        ("shift", {"found": Registration(9.0, 0.0, 9, 9, 0.1, 9.0, 9.0, 9)}),
+        ("residual shift", {"left": Registration(0.8, 0.8, 9, 9, 0.1, 1.14, 1.13, 9)}),
+        ("residual shift", {"left": Registration(0.0, 0.0, 9, 9, 1.2, 1.2, 0.0, 9)}),
     ],
 )
 def test_each_limit_refuses(name: str, change: dict[str, Any]) -> None:
@@ -84,15 +85,16 @@ def test_each_limit_refuses(name: str, change: dict[str, Any]) -> None:
 
 def test_unknown_figures_are_told_and_refuse_nothing() -> None:
     nothing = Registration(0.0, 0.0, 0, 0, 0.0)
-    checks = report(None, None, found=nothing, corrected=nothing, blocks=[])
+    checks = report(None, None, found=nothing, left=nothing, blocks=[])
     silent = [c for c in checks.values() if c.value is None]
     assert [c.name for c in silent] == [
         "date order",
         "shift",
         "residual shift",
+        "agreeing windows",
         "radiometric offset",
     ]
-    assert all(c.remedy for c in silent[:3])
+    assert all(c.remedy for c in silent[:4])
     require_gate(tuple(checks.values()))
 
 

@@ -13,10 +13,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from configs.errors import RasterError
-from tiles.coregister import Registration
 from tiles.grid import AnalysisGrid, Extent, plan_tiles
 from tiles.pairgrid import overlap_percent, resolution_ratio
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
+from tiles.registration import Registration
 from tiles.scene import Epoch
 from tiles.sensors import open_epoch
 
