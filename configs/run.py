@@ -20,6 +20,7 @@ __all__ = [
     "LandcoverSettings",
     "OutputSettings",
     "RunConfig",
+    "TerrainSettings",
 ]
 
 
@@ -40,19 +41,39 @@ class AreaSettings(StrictModel):
 
 
 class EpochSettings(StrictModel):
-    """The images of one date; the first usable pixel in the given order wins."""
+    """The images of one date; the first usable pixel in the order wins."""
 
     scenes: tuple[Path, ...] = Field(min_length=1, description="files, folders or STAC items")
+    order: Literal["newest", "oldest", "given"] = Field(
+        "newest", description="which scene lies on top; given: as listed"
+    )
     date: dt.date | None = Field(None, description="civil date, if the scenes do not tell it")
     mask: Path | None = Field(None, description="raster of the same extent, 0 = usable")
     attribution: str | None = Field(None, description="credit line, instead of the sensor's own")
 
 
 class GridSettings(StrictModel):
-    """The analysis grid; by default that of the before image."""
+    """The analysis grid; by default that of the coarser date, of before if both are alike."""
 
     crs: str | None = None
     resolution: float | None = Field(None, gt=0, description="in CRS units")
+    pansharpen: bool = Field(True, description="use panchromatic images that are delivered")
+
+
+class TerrainSettings(StrictModel):
+    """Heights for images that come with rational polynomials (RPC) and no map projection."""
+
+    dem: Path | None = Field(None, description="elevation raster, metres")
+    geoid_m: float = Field(0.0, description="height of its zero above the ellipsoid")
+    height_m: float | None = Field(None, description="constant height above the ellipsoid")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "TerrainSettings":
+        if self.dem is not None and self.height_m is not None:
+            raise ValueError("dem and height_m exclude each other: keep one")
+        if self.dem is None and self.geoid_m:
+            raise ValueError("geoid_m belongs to an elevation raster: name it as dem")
+        return self
 
 
 class GateSettings(StrictModel):
@@ -103,6 +124,7 @@ class RunConfig(StrictModel):
     after: EpochSettings
     sensor: str | None = Field(None, description="configs/sensors name; found by itself if absent")
     grid: GridSettings = GridSettings()
+    terrain: TerrainSettings = TerrainSettings()
     gate: GateSettings = GateSettings()
     detection: DetectionSettings = DetectionSettings()
     landcover: LandcoverSettings = LandcoverSettings()
@@ -135,6 +157,7 @@ class RunConfig(StrictModel):
         changes: dict[str, Any] = {"layers": fix(self.layers)}
         for name, fields in (
             ("area", ["aoi"]),
+            ("terrain", ["dem"]),
             ("before", ["scenes", "mask"]),
             ("after", ["scenes", "mask"]),
         ):

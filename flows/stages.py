@@ -16,7 +16,7 @@ from flows.keys import StageKey, stage_key
 from flows.manifest import Run
 from flows.plan import RunPlan, make_plan
 from flows.progress import Progress
-from tiles.files import require_free
+from tiles.files import companions, require_free
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -65,10 +65,16 @@ class StageContext:
         for name, epoch in (("before", self.config.before), ("after", self.config.after)):
             files |= {f"{name} {i}": p for i, p in enumerate(epoch.scenes)}
             files |= {f"{name} mask": epoch.mask} if epoch.mask else {}
+            beside = (p for scene in epoch.scenes for p in companions(scene))
+            files |= {f"{name} {p.name}": p for p in beside}
         if self.config.area.aoi:
             files["aoi"] = self.config.area.aoi
-        wanted = self._config("sensor", "grid", "area")
-        wanted |= {n: {"date": getattr(self.config, n).date} for n in ("before", "after")}
+        if self.config.terrain.dem:
+            files["elevation"] = self.config.terrain.dem
+        wanted = self._config("sensor", "grid", "terrain", "area")
+        for name in ("before", "after"):
+            epoch = getattr(self.config, name)
+            wanted[name] = {"date": epoch.date, "order": epoch.order}
         return stage_key("plan", rooms=["tiles", "configs"], config=_json(wanted), files=files)
 
     @cached_property

@@ -1,6 +1,8 @@
 """Files that are whole or absent: atomic writes, fingerprints, free space."""
 
+import glob
 import hashlib
+import json
 import os
 import shutil
 import uuid
@@ -10,9 +12,20 @@ from pathlib import Path
 
 from configs.errors import ResourceError
 
-__all__ = ["atomic_path", "fingerprint", "free_bytes", "fsync_folder", "require_free", "sha256"]
+__all__ = [
+    "atomic_path",
+    "companions",
+    "fingerprint",
+    "free_bytes",
+    "fsync_folder",
+    "require_free",
+    "sha256",
+]
 
 PART_MARK = ".part-"
+
+TELLING = (".rpb", ".rpc", ".txt", ".xml", ".hdr", ".tfw", ".wld", ".j2w", ".prj")
+"""Suffixes of files that say how an image is to be read."""
 
 
 @contextmanager
@@ -98,6 +111,30 @@ def fingerprint(path: Path) -> str:
                 handle.seek((size - (1 << 18)) * step // 63)
                 digest.update(handle.read(1 << 18))
     return digest.hexdigest()[:32]
+
+
+def companions(path: Path) -> list[Path]:
+    """Return the small files that tell something about an image file, sorted.
+
+    These are polynomials, metadata and headers of the same stem, and the assets that a STAC item
+    names.
+
+    Parameters
+    ----------
+    path : Path
+        A folder has none: its files are its own.
+    """
+    if not path.is_file():
+        return []
+    if path.suffix.lower() in (".json", ".geojson"):
+        try:
+            assets = json.loads(path.read_text(encoding="utf-8")).get("assets", {}).values()
+            named = [path.parent / str(a["href"]).removeprefix("file://") for a in assets]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return []
+        return sorted(p for p in named if p.is_file())
+    beside = (p for p in path.parent.glob(f"{glob.escape(path.stem)}*") if p != path)
+    return sorted(p for p in beside if p.suffix.lower() in TELLING and p.is_file())
 
 
 def free_bytes(folder: Path) -> int:
