@@ -23,7 +23,7 @@ from tiles.registration import Registration
 from tiles.scene import BandSource, MaskSource, Scene
 from tiles.warp import Layer, cell_transform, mask_layer, scene_layers, source_window, support, warp
 
-__all__ = ["CellCache", "SceneReader"]
+__all__ = ["CellCache", "SceneReader", "is_unusable"]
 
 Cell = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
@@ -222,7 +222,7 @@ class SceneReader:
         window = Window(c0, r0, c1 - c0, r1 - r0)
         with read_failure(mask.path, (mask.index,), window):
             stored = self._dataset(mask.path).read(mask.index, window=window)
-        usable = (~_is_unusable(stored, mask)).astype(np.uint8)
+        usable = (~is_unusable(stored, mask)).astype(np.uint8)
         placement = layer.placement(r0, c0)
         warp(usable, out, placement, target, self.grid.crs, Resampling.nearest)
         return out.astype(np.bool_)
@@ -249,7 +249,8 @@ def _fits(value: float, dtype: Any) -> bool:
     return value == int(value) and info.min <= value <= info.max
 
 
-def _is_unusable(stored: NDArray[np.generic], mask: MaskSource) -> NDArray[np.bool_]:
+def is_unusable(stored: NDArray[np.generic], mask: MaskSource) -> NDArray[np.bool_]:
+    """Return where a quality raster holds a value, or a bit, that makes a pixel unusable."""
     if mask.kind == "values":
         return np.isin(stored, mask.unusable)
     width = stored.dtype.itemsize * 8
