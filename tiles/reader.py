@@ -13,11 +13,14 @@ from tiles.pairgrid import common_bands, default_grid, pair_extent, wavelengths
 from tiles.rasters import gdal_env
 from tiles.registration import Registration
 from tiles.scene import Epoch
+from tiles.sharpened import SharpReader, scene_reader
 from tiles.sources import CellCache, SceneReader
 
 __all__ = ["PairReader", "common_bands", "default_grid", "pair_extent", "wavelengths"]
 
 NO_SCENE = np.uint8(255)
+
+AnyReader = SceneReader | SharpReader
 
 DateArrays = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
 """Values (band, y, x), valid (y, x) and scene index (y, x) of one date."""
@@ -69,7 +72,7 @@ class PairReader:
         self._start()
 
     def _start(self) -> None:
-        self._readers: tuple[list[SceneReader], list[SceneReader]] | None = None
+        self._readers: tuple[list[AnyReader], list[AnyReader]] | None = None
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,7 +138,29 @@ class PairReader:
         with gdal_env():
             return self._mosaic(before_side, extent), self._mosaic(after_side, extent)
 
-    def _sides(self) -> tuple[list[SceneReader], list[SceneReader]]:
+    def read_scene(
+        self, date: int, number: int, extent: Extent
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Read one scene alone.
+
+        Parameters
+        ----------
+        date : int
+            0 before, 1 after.
+        number : int
+            Place of the scene in its epoch.
+        extent : Extent
+
+        Returns
+        -------
+        tuple of (values, valid)
+            float32 (band, y, x), 0 where not valid, and bool (y, x).
+        """
+        reader = self._sides()[date][number]
+        with gdal_env():
+            return reader.read(extent)
+
+    def _sides(self) -> tuple[list[AnyReader], list[AnyReader]]:
         with self._lock:
             if self._readers is None:
                 cache = CellCache(self.cache_mb)
@@ -143,7 +168,7 @@ class PairReader:
                 with gdal_env():
                     before, after = (
                         [
-                            SceneReader(s, self.bands, self.grid, move, cache, f"{name} {i}")
+                            scene_reader(s, self.bands, self.grid, move, cache, f"{name} {i}")
                             for i, s in enumerate(epoch.scenes)
                         ]
                         for name, epoch, move in sides
@@ -151,7 +176,7 @@ class PairReader:
                 self._readers = (before, after)
             return self._readers
 
-    def _mosaic(self, readers: list[SceneReader], extent: Extent) -> DateArrays:
+    def _mosaic(self, readers: list[AnyReader], extent: Extent) -> DateArrays:
         """Lay the scenes over each other: the first one with a valid pixel wins."""
         values, valid = readers[0].read(extent)
         source = np.where(valid, np.uint8(0), NO_SCENE)
