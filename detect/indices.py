@@ -1,115 +1,32 @@
-"""Spectral indices as ratios of weighted band sums, and the change of one index between dates."""
+"""The change of one spectral index between two dates, in units of its own spread."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
-from detect.kernels.pixels import band_ratio, difference_score
+from configs.indices import SpectralIndex, quantities, spectral_index
+from detect.kernels.pixels import difference_score
 from detect.magnitudes import Gaussian, smoothing_px
+from detect.programs import Plane, Program, compile_program
 from detect.sample import CellPixels, column_medians, robust_spread
 from tiles.block import Block
 
 __all__ = [
-    "INDICES",
     "IndexState",
-    "SpectralIndex",
     "fit_index",
     "index_bands",
+    "index_constants",
+    "index_program",
     "index_statistic",
-    "named_index",
+    "reflectance_unit",
 ]
 
-RANGES_UM = {
-    "blue": (0.44, 0.52),
-    "green": (0.52, 0.60),
-    "red": (0.62, 0.70),
-    "nir": (0.76, 0.91),
-    "swir1": (1.55, 1.75),
-    "swir2": (2.05, 2.35),
-}
-"""Wavelengths that count as each colour; of several bands the first counts."""
-
-LIMIT = 2.0
-"""Indices are cut to ± this: a denominator near zero must not rule the statistics."""
-
-
-@dataclass(frozen=True)
-class SpectralIndex:
-    """An index: (Σ numerator weight × band) / (Σ denominator weight × band + constant).
-
-    Attributes
-    ----------
-    name, title : str
-    numerator, denominator : mapping of colour to weight
-    constant : float
-        Added to the denominator; other than zero only for reflectance.
-    """
-
-    name: str
-    title: str
-    numerator: Mapping[str, float]
-    denominator: Mapping[str, float]
-    constant: float = 0.0
-    colours: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        used = {**self.numerator, **self.denominator}
-        object.__setattr__(self, "colours", tuple(c for c in RANGES_UM if c in used))
-
-
-def _difference(name: str, title: str, first: str, second: str) -> SpectralIndex:
-    return SpectralIndex(name, title, {first: 1, second: -1}, {first: 1, second: 1})
-
-
-INDICES = {
-    index.name: index
-    for index in (
-        _difference("NDVI", "vegetation (Rouse 1974)", "nir", "red"),
-        _difference("NDBI", "built-up land (Zha 2003)", "swir1", "nir"),
-        _difference("NDWI", "open water (McFeeters 1996)", "green", "nir"),
-        _difference("MNDWI", "open water (Xu 2006)", "green", "swir1"),
-        SpectralIndex(
-            "SAVI",
-            "vegetation over bare soil (Huete 1988)",
-            {"nir": 1.5, "red": -1.5},
-            {"nir": 1, "red": 1},
-            0.5,
-        ),
-        SpectralIndex(
-            "EVI",
-            "dense vegetation (Huete 2002)",
-            {"nir": 2.5, "red": -2.5},
-            {"nir": 1, "red": 6, "blue": -7.5},
-            1.0,
-        ),
-        SpectralIndex(
-            "BSI",
-            "bare soil (Rikimaru 2002)",
-            {"swir1": 1, "red": 1, "nir": -1, "blue": -1},
-            {"swir1": 1, "red": 1, "nir": 1, "blue": 1},
-        ),
-    )
-}
-"""The indices known by name."""
-
-
-def named_index(name: str) -> SpectralIndex:
-    """Return an index by name, in any case.
-
-    Raises
-    ------
-    InputError
-        If there is no such index.
-    """
-    index = INDICES.get(name.upper())
-    if index is None:
-        raise InputError(
-            f"there is no index named {name!r}", "method index:NAME", f"use {', '.join(INDICES)}"
-        )
-    return index
+SCORE_LIMIT = 20.0
+"""Robust standard deviations at which the change of a pixel is cut before smoothing: where a
+denominator comes near zero one pixel must not rule its neighbourhood."""
 
 
 @dataclass(frozen=True)
@@ -118,20 +35,39 @@ class IndexState:
 
     Attributes
     ----------
-    name : str
-    numerator, denominator : ndarray of float32, shape (band,)
-    constant : float
-        Added to the denominator, in the units of the block.
+    name, formula : str
+    letters : tuple of str
+        Bands of the formula.
+    positions : tuple of int
+        Where each lies in the images.
+    unit : float
+        What reflectance one is in the images.
+    parameters : tuple of str
+        Constants of the formula.
+    values : tuple of float
+        Theirs.
     centre, inverse_scale : float
         Median and 1 / robust standard deviation of after minus before.
     """
 
     name: str
-    numerator: NDArray[np.float32]
-    denominator: NDArray[np.float32]
-    constant: float
-    centre: float
-    inverse_scale: float
+    formula: str
+    letters: tuple[str, ...]
+    positions: tuple[int, ...]
+    unit: float
+    parameters: tuple[str, ...]
+    values: tuple[float, ...]
+    centre: float = 0.0
+    inverse_scale: float = 0.0
+
+    def program(self) -> Program:
+        """Return the program of the index's change."""
+        return compile_program(
+            [Plane(self.formula, "change")],
+            bands=dict(zip(self.letters, self.positions, strict=True)),
+            gains=_gains(self.letters, self.unit),
+            constants=dict(zip(self.parameters, self.values, strict=True)),
+        )
 
 
 def fit_index(
@@ -143,86 +79,197 @@ def fit_index(
     ----------
     pixels : sequence of CellPixels
     name : str
-        One of `INDICES`.
+        An index of the catalogue, see `configs.indices`.
     wavelengths : sequence of float or None
         Centre of each band in µm.
 
     Raises
     ------
     InputError
-        If the index is not known or no band has one of its colours.
+        If the index is not known, no band has one of its letters, or a constant has no default.
     """
-    index, bands = named_index(name), index_bands(name, wavelengths)
-    numerator, denominator = (np.zeros(len(wavelengths), np.float32) for _ in range(2))
-    for colour, weight in index.numerator.items():
-        numerator[bands[colour]] = weight
-    for colour, weight in index.denominator.items():
-        denominator[bands[colour]] = weight
-    constant = index.constant * _reflectance_unit(pixels)
-    state = IndexState(index.name, numerator, denominator, constant, 0.0, 0.0)
-    changes = np.concatenate([p.take(_change(p.block, state)[None]) for p in pixels])
+    index = spectral_index(name)
+    bands = index_bands(index, wavelengths, pixels[0].block.bands)
+    constants = index_constants(index, bands, wavelengths)
+    unit = reflectance_unit(np.concatenate([np.ravel(p.take(p.block.before)) for p in pixels]))
+    state = IndexState(
+        index.name,
+        index.formula,
+        tuple(bands),
+        tuple(bands.values()),
+        unit,
+        tuple(constants),
+        tuple(constants.values()),
+    )
+    program = state.program()
+    changes = np.concatenate([p.take(_change(p.block, program)) for p in pixels])
     centre = column_medians(changes)
     spread = robust_spread(changes, centre)[0] or changes.std()
     inverse = 1.0 / spread if spread > 1e-6 else 0.0
-    return IndexState(
-        index.name, numerator, denominator, constant, float(centre[0]), float(inverse)
-    )
+    return replace(state, centre=float(centre[0]), inverse_scale=float(inverse))
 
 
-def index_bands(name: str, wavelengths: Sequence[float | None]) -> dict[str, int]:
-    """Return the position of the band of each colour that an index needs.
+def index_bands(
+    index: SpectralIndex, wavelengths: Sequence[float | None], names: Sequence[str] = ()
+) -> dict[str, int]:
+    """Return the position of the band of each letter of an index.
+
+    Parameters
+    ----------
+    index : SpectralIndex
+    wavelengths : sequence of float or None
+        Centre of each band in µm. Of several bands in a letter's range the one nearest to its
+        middle counts.
+    names : sequence of str
+        Names of the bands: polarisations are found by them.
 
     Raises
     ------
     InputError
-        If the index is not known or no band has one of its colours.
+        If no band has one of the letters.
     """
-    index = named_index(name)
-    return {colour: _band_of(colour, wavelengths, index.name) for colour in index.colours}
+    return {letter: _band_of(letter, wavelengths, names, index.name) for letter in index.bands}
 
 
-def _band_of(colour: str, wavelengths: Sequence[float | None], index: str) -> int:
-    low, high = RANGES_UM[colour]
-    for band, wavelength in enumerate(wavelengths):
-        if wavelength is not None and low <= wavelength < high:
-            return band
+def _band_of(
+    letter: str, wavelengths: Sequence[float | None], names: Sequence[str], index: str
+) -> int:
+    band = quantities().bands[letter]
+    if band.wavelength_um is None:
+        same = [i for i, name in enumerate(names) if name.upper() == letter]
+        told, there = f"a band named {letter}", ", ".join(names)
+    else:
+        low, high = band.wavelength_um
+        middle = (low + high) / 2
+        near = [
+            (abs(w - middle), i)
+            for i, w in enumerate(wavelengths)
+            if w is not None and low <= w < high
+        ]
+        same = [i for _, i in sorted(near)]
+        told = f"a {band.title} band ({low}–{high} µm)"
+        there = ", ".join(f"{w} µm" for w in wavelengths if w is not None)
+    if same:
+        return same[0]
     raise InputError(
-        f"index {index} needs a {colour} band ({low}–{high} µm) and none of the bands is one",
-        f"band wavelengths {[w for w in wavelengths if w is not None] or 'unknown'}",
-        "name the sensor (--sensor NAME), or use an index of bands that are there",
+        f"index {index} needs {told} and none of the bands is one",
+        f"bands: {there or 'of unknown wavelength'}",
+        "name the sensor, or use an index of bands that are there (`tuban indices list --sensor`)",
     )
 
 
-def _reflectance_unit(pixels: Sequence[CellPixels]) -> float:
-    """Return what reflectance one is in the sample: 1, 255 or 10,000 by its brightest tenth."""
-    values = np.concatenate([np.ravel(p.take(p.block.before)) for p in pixels])
+def index_constants(
+    index: SpectralIndex,
+    bands: Mapping[str, int],
+    wavelengths: Sequence[float | None],
+    given: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Return the value of each constant of an index.
+
+    Parameters
+    ----------
+    index : SpectralIndex
+    bands : mapping of str to int
+        As `index_bands` returns it.
+    wavelengths : sequence of float or None
+    given : mapping of str to float, optional
+        Values other than the defaults.
+
+    Raises
+    ------
+    InputError
+        If a constant has neither default nor value.
+    """
+    known, found = quantities(), {}
+    for name in index.constants:
+        value = (given or {}).get(name)
+        if value is None and name in known.wavelengths:
+            value = 1000.0 * (wavelengths[bands[known.wavelengths[name]]] or 0.0)
+        elif value is None:
+            value = known.constants[name].default
+        if value is None:
+            raise InputError(
+                f"index {index.name} needs a value of {name} ({known.constants[name].title})",
+                f"formula {index.formula}",
+                "use another index: this one needs data besides the images",
+            )
+        found[name] = float(value)
+    return found
+
+
+def index_program(
+    indices: Sequence[SpectralIndex],
+    wavelengths: Sequence[float | None],
+    *,
+    dates: Sequence[str] = ("change",),
+    names: Sequence[str] = (),
+    unit: float = 1.0,
+    given: Mapping[str, float] | None = None,
+) -> Program:
+    """Compile any set of indices of either date or of the change to one program.
+
+    Parameters
+    ----------
+    indices : sequence of SpectralIndex
+    wavelengths : sequence of float or None
+        Centre of each band of the images in µm.
+    dates : sequence of {"before", "after", "change"}
+        Planes of each index, in this order.
+    names : sequence of str
+        Band names.
+    unit : float
+        What reflectance one is in the images.
+    given : mapping of str to float, optional
+        Constants other than the defaults.
+
+    Raises
+    ------
+    InputError
+        If a band or a constant is missing.
+    """
+    bands: dict[str, int] = {}
+    constants: dict[str, float] = {}
+    for index in indices:
+        own = index_bands(index, wavelengths, names)
+        bands |= own
+        constants |= index_constants(index, own, wavelengths, given)
+    planes = [Plane(i.formula, d) for i in indices for d in dates]  # type: ignore[arg-type]
+    return compile_program(planes, bands=bands, gains=_gains(bands, unit), constants=constants)
+
+
+def _gains(letters: Sequence[str] | Mapping[str, int], unit: float) -> dict[str, float]:
+    bands = quantities().bands
+    return {
+        letter: 1.0 / unit if bands[letter].unit == "reflectance" else 1.0 for letter in letters
+    }
+
+
+def reflectance_unit(values: NDArray[np.floating]) -> float:
+    """Return what reflectance one is in sampled values: 1, 255 or 10,000 by their brightest tenth.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+        Of optical bands.
+    """
     bright = float(np.quantile(values, 0.9)) if values.size else 0.0
     return 1.0 if bright <= 2.0 else 255.0 if bright <= 255.0 else 10_000.0
 
 
-def _change(block: Block, state: IndexState) -> NDArray[np.float32]:
-    """Return index(after) − index(before), float32 (y, x), zero where not valid."""
-    sides = []
-    for values in (block.before, block.after):
-        out = np.empty(block.valid.shape, np.float32)
-        band_ratio(
-            values,
-            block.valid,
-            state.numerator,
-            state.denominator,
-            np.float32(state.constant),
-            np.float32(LIMIT),
-            out,
-        )
-        sides.append(out)
-    return sides[1] - sides[0]
+def _change(block: Block, program: Program) -> NDArray[np.float32]:
+    return program.run(block.before, block.after, block.valid)
 
 
 def index_statistic(block: Block, state: IndexState, pixel_m: float) -> NDArray[np.float32]:
     """Return |smoothed robust score of the index change|, float32 (y, x), zero where not valid."""
-    change = _change(block, state)
+    change = _change(block, state.program())[0]
     score = np.empty_like(change)
     difference_score(
-        change, block.valid, np.float32(state.centre), np.float32(state.inverse_scale), score
+        change,
+        block.valid,
+        np.float32(state.centre),
+        np.float32(state.inverse_scale),
+        np.float32(SCORE_LIMIT),
+        score,
     )
     return np.abs(Gaussian(smoothing_px(pixel_m), block.valid).smooth(score))

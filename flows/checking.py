@@ -102,11 +102,14 @@ def _require_dates(plan: RunPlan) -> RunPlan:
 
 def _require_method(plan: RunPlan, config: RunConfig) -> str:
     """Raise unless the detection method fits the bands of the pair; return its name."""
-    from detect.indices import index_bands
+    from configs.indices import spectral_index
+    from detect.indices import index_bands, index_constants
 
     method = config.detection.method
     if method.startswith("index:"):
-        index_bands(method.removeprefix("index:"), plan.wavelengths)
+        index = spectral_index(method.removeprefix("index:"))
+        bands = index_bands(index, plan.wavelengths, plan.bands)
+        index_constants(index, bands, plan.wavelengths)
     return method
 
 

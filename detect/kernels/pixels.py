@@ -10,7 +10,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
-    "band_ratio",
     "capped_root",
     "change_length",
     "difference_score",
@@ -106,42 +105,19 @@ def quantise(
 
 
 @njit(nogil=True, cache=True)
-def band_ratio(
-    values: NDArray[np.float32],  # (band, y, x)
-    valid: NDArray[np.bool_],  # (y, x)
-    numerator: NDArray[np.float32],  # (band,) weights
-    denominator: NDArray[np.float32],  # (band,) weights
-    constant: np.float32,  # added to the denominator
-    limit: np.float32,  # the ratio is cut to ± limit
-    out: NDArray[np.float32],  # (y, x), written; 0 where the denominator is not above zero
-) -> None:
-    """Write the ratio of two weighted band sums."""
-    bands, height, width = values.shape
-    for y in range(height):
-        for x in range(width):
-            out[y, x] = np.float32(0)
-            if valid[y, x]:
-                above, below = np.float32(0), constant
-                for b in range(bands):
-                    above += numerator[b] * values[b, y, x]
-                    below += denominator[b] * values[b, y, x]
-                if below > np.float32(1e-20):
-                    out[y, x] = min(max(above / below, -limit), limit)
-
-
-@njit(nogil=True, cache=True)
 def difference_score(
     change: NDArray[np.float32],  # (y, x)
     valid: NDArray[np.bool_],  # (y, x)
     centre: np.float32,
     inverse_scale: np.float32,
-    out: NDArray[np.float32],  # (y, x), written: (change − centre) / scale, zero where not valid
+    limit: np.float32,
+    out: NDArray[np.float32],  # (y, x), written: (change − centre) / scale within ± limit
 ) -> None:
     """Write the standardised change of one plane."""
     for y in range(change.shape[0]):
         for x in range(change.shape[1]):
             if valid[y, x]:
-                out[y, x] = (change[y, x] - centre) * inverse_scale
+                out[y, x] = min(max((change[y, x] - centre) * inverse_scale, -limit), limit)
             else:
                 out[y, x] = np.float32(0)
 

@@ -27,9 +27,6 @@ RESERVED = {
         {"build": "Register deliveries as STAC.", "search": "Find scenes by area and date."},
     ),
     "prepare": _Reserved("0.3", "Orthorectify, pan-sharpen and mask deliveries.", {}),
-    "indices": _Reserved(
-        "0.4", "Spectral indices.", {"list": "List them.", "show": "Show the formula of one."}
-    ),
     "monitor": _Reserved(
         "0.4",
         "Change in a growing series of images.",

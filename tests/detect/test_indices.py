@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from configs.errors import InputError
-from detect.indices import INDICES, fit_index, index_statistic, named_index
+from configs.indices import spectral_index
+from detect.indices import fit_index, index_statistic
 from detect.sample import draw_pixels
 from tests.detect.invented import SIX, block_of, changed_pair
 
@@ -13,14 +14,14 @@ FORMULAS = {
     "NDBI": lambda b, g, r, n, s, t: (s - n) / (s + n),
     "NDWI": lambda b, g, r, n, s, t: (g - n) / (g + n),
     "MNDWI": lambda b, g, r, n, s, t: (g - s) / (g + s),
-    "SAVI": lambda b, g, r, n, s, t: 1.5 * (n - r) / (n + r + 0.5),
+    "SAVI": lambda b, g, r, n, s, t: 2 * (n - r) / (n + r + 1),
     "EVI": lambda b, g, r, n, s, t: 2.5 * (n - r) / (n + 6 * r - 7.5 * b + 1),
     "BSI": lambda b, g, r, n, s, t: ((s + r) - (n + b)) / ((s + r) + (n + b)),
 }
 
 
 @pytest.mark.parametrize("unit", [1.0, 10_000.0])
-@pytest.mark.parametrize("name", sorted(INDICES))
+@pytest.mark.parametrize("name", sorted(FORMULAS))
 def test_every_index_is_its_formula(name, unit):
     before, after, _ = changed_pair((40, 40))
     dates = [np.clip(d, 0.1, 1) * unit for d in (before, after)]
@@ -28,7 +29,7 @@ def test_every_index_is_its_formula(name, unit):
         date[0] *= 0.1
     block = block_of(*dates)
     state = fit_index(draw_pixels([block], limit=10**6), name, SIX)
-    values = [np.clip(FORMULAS[name](*(d.astype(np.float64) / unit)), -2, 2) for d in dates]
+    values = [FORMULAS[name](*(d.astype(np.float64) / unit)) for d in dates]
     change = values[1] - values[0]
     assert state.centre == pytest.approx(np.median(change), abs=1e-3)
     spread = 1.4826 * np.median(np.abs(change - np.median(change)))
@@ -49,10 +50,10 @@ def test_the_statistic_stands_out_where_vegetation_was_lost():
 
 def test_an_unknown_index_and_a_missing_band_say_what_to_do():
     with pytest.raises(InputError, match="no index named 'NDXI'"):
-        named_index("NDXI")
+        spectral_index("NDXI")
     block = block_of(*changed_pair((30, 30), 3)[:2])
     pixels = draw_pixels([block], limit=100)
-    with pytest.raises(InputError, match="NDVI needs a nir band"):
+    with pytest.raises(InputError, match="NDVI needs a near infrared band"):
         fit_index(pixels, "NDVI", (0.49, 0.56, 0.66))
     with pytest.raises(InputError, match="unknown"):
         fit_index(pixels, "NDVI", (None, None, None))

@@ -196,3 +196,17 @@ def test_interruption_is_130(tmp_path, name):
     assert told.returncode == ExitCode.INTERRUPTED
     assert "goes on where" in told.stderr
     assert time.monotonic() - start < 9
+
+
+def test_indices_are_listed_and_shown():
+    listed = invoke("indices", "list", "--sensor", "sentinel2", "--domain", "urban")
+    assert listed.exit_code == 0
+    rows = [line.split() for line in listed.output.splitlines()]
+    assert ["NDBI", "urban", "N", "S1", "Normalized", "Difference", "Built-Up", "Index"] in rows
+    assert "NBUI" not in listed.output  # it needs a thermal band
+    shown = invoke("indices", "show", "ndvi")
+    assert "(N - R) / (N + R)" in shown.output
+    assert "近红外" in shown.output
+    unknown = invoke("indices", "show", "NDVX")
+    assert unknown.exit_code == ExitCode.USER_ERROR
+    assert "did you mean NDV" in unknown.output
