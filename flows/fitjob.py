@@ -25,6 +25,7 @@ from tiles.coregister import register_pair
 from tiles.gate import GateCheck, gate_report
 from tiles.grid import Extent, sample_cells
 from tiles.labels import burn_labels
+from tiles.lineage import geometry_checks
 from tiles.pairgrid import overlap_percent, resolution_ratio
 from tiles.registration import Registration
 
@@ -78,7 +79,7 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
             lambda move: _read(plan, cells, move), max_shift_px=gate.max_shift_px
         )
     blocks = _read(plan, cells, applied)
-    return applied, gate_report(
+    checks = gate_report(
         plan.before,
         plan.after,
         bands=plan.bands,
@@ -91,6 +92,10 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
         max_residual_px=gate.max_residual_px,
         max_shift_px=gate.max_shift_px,
         min_overlap_percent=gate.min_overlap_percent,
+    )
+    return applied, (
+        *checks,
+        *geometry_checks(plan.before, plan.after, plan.bands, plan.grid),
     )
 
 

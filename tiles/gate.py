@@ -1,7 +1,7 @@
 """The pair gate: may these two images be compared, with every figure beside its limit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,12 +34,14 @@ class GateCheck:
         The measured figure; None where it could not be measured.
     limit : float or None
     unit : str
-        ``bands``, ``%``, ``px``, ``days``, ``ratio``.
+        ``bands``, ``%``, ``px``, ``days``, ``ratio``, ``ERGAS``.
     passed : bool
     remedy : str
         What can be done; empty where all is well.
     advisory : bool
         Told to the reader, but refuses nothing.
+    detail : str
+        What stands behind the figure: names of bands, weights, heights.
     """
 
     name: str
@@ -49,6 +51,7 @@ class GateCheck:
     passed: bool
     remedy: str = ""
     advisory: bool = False
+    detail: str = ""
 
 
 def gate_report(
@@ -93,14 +96,15 @@ def gate_report(
     tuple of GateCheck
         In a fixed order.
     """
+    common = _at_least(
+        "common bands",
+        len(bands),
+        1,
+        "bands",
+        "give images with common bands, or name the sensor with --sensor",
+    )
     return (
-        _at_least(
-            "common bands",
-            len(bands),
-            1,
-            "bands",
-            "give images with common bands, or name the sensor with --sensor",
-        ),
+        replace(common, detail=", ".join(bands)),
         _at_least(
             "overlap",
             overlap_percent,

@@ -55,6 +55,7 @@ def test_a_good_pair_passes() -> None:
     checks = report()
     assert all(c.passed and not c.remedy for c in checks.values())
     assert checks["date order"].value == 366
+    assert checks["common bands"].detail == "red"
     assert checks["shift"].value == pytest.approx(0.5)
     assert checks["residual shift"].value == pytest.approx(0.15)
     require_gate(tuple(checks.values()))
