@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from clues.facts import FactColumn
 from clues.judge import Decisions
 from clues.kleene import FALSE, TRUE, UNKNOWN
+from clues.leadtexts import LEAD_LINE, lead_explanation
 from clues.priority import priority_text
 from clues.ways import PURSUED, Step, Way, retraced
 from clues.wording import Language, cause_text, fact_text, leaf_text, parameter_text
@@ -310,6 +311,8 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
     InputError
         If the rule set is not the one that judged.
     """
+    if trace["line"] == LEAD_LINE:
+        return lead_explanation(trace, language)
     telling = _of_trace(trace, rules, language)
     zh, way = language == "zh", telling.way
     outcome = Outcome(way.outcome)

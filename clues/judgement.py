@@ -19,6 +19,7 @@ from clues.ground import Cut
 from clues.indicators import indicators
 from clues.judge import Decisions, applicable, judge_line
 from clues.layers import DOCUMENT_ROLES, OneMap
+from clues.leads import join_leads
 from clues.nearby import DISTANCE_ROLES, FiledUse, filed_use, reach_of
 from clues.overlay import Pieces, pieces
 from clues.papers import document_date
@@ -97,12 +98,15 @@ class Judgement:
         One row per parcel and document or control line on it.
     indicators : dict
         See `clues.indicators.indicators`.
+    leads : GeoDataFrame
+        One row per lead, see `clues.leads.LEAD_COLUMNS`.
     """
 
     patches: Any
     findings: Any
     coverage: pd.DataFrame
     indicators: dict[str, Any]
+    leads: Any
 
 
 def judge_patches(
@@ -152,8 +156,11 @@ def judge_patches(
     table = _sorted(table, order, rules)
     covered = _stacked(coverage).reindex(columns=list(COVERAGE_COLUMNS))
     covered = _sorted(covered, order, rules)
-    judged = headlines(patches, table)
-    return Judgement(judged, table, covered, indicators(judged, table, rules))
+    led = join_leads(headlines(patches, table), table, onemap, rules)
+    judged = headlines(led.patches, led.findings) if len(led.leads) else led.patches
+    numbers = indicators(judged, led.findings, rules)
+    covered = _stacked([covered, led.coverage])
+    return Judgement(judged, led.findings, covered, numbers, led.leads)
 
 
 def _no_findings() -> pd.DataFrame:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from clues.indicators import indicators
 from clues.judgement import Judgement, headlines, judge_patches
 from clues.layers import LayerTable, OneMap
+from clues.leads import join_leads, without_leads
 from clues.nearby import metres_of_unit, reach_of
 from configs.rules import RuleSet
 
@@ -72,6 +73,8 @@ def tally(changes: pd.DataFrame) -> pd.DataFrame:
 def affected(patches: Any, old: OneMap, new: OneMap, rules: RuleSet) -> NDArray[np.bool_]:
     """Tell which patches a change from one One-Map to another may touch.
 
+    Leads touch none: they are joined again to all.
+
     A patch is touched if it meets a feature that is new, gone or different (by key, fields and
     outline), or lies within a distance of it that a rule asks about; all patches are, if a layer
     came, went, or is complete until another day.
@@ -80,7 +83,7 @@ def affected(patches: Any, old: OneMap, new: OneMap, rules: RuleSet) -> NDArray[
     touched = np.zeros(len(outline), dtype=bool)
     tree = shapely.STRtree(outline)
     unit = min(metres_of_unit(new))
-    for role in sorted(set(old.layers) | set(new.layers)):
+    for role in sorted((set(old.layers) | set(new.layers)) - {"lead"}):
         before, after = old.layers.get(role), new.layers.get(role)
         if before is None or after is None or _scope(before) != _scope(after):
             return np.ones(len(outline), dtype=bool)
@@ -144,17 +147,25 @@ def rejudge(
 
     The old tables are not altered: both judgements stay.
     """
-    patches = judgement.patches
+    patches, known, covered = _judged_alone(judgement)
     touched = affected(patches, old, new, rules)
     ids = set(patches["patch_id"][touched])
     again = judge_patches(patches[touched].reset_index(drop=True), new, rules, batch=batch)
-    findings = _replaced(judgement.findings, again.findings, ids, patches, rules)
+    _, renewed, found = _judged_alone(again)
+    findings = _replaced(known, renewed, ids, patches, rules)
     findings = gpd.GeoDataFrame(findings, geometry="geometry", crs=patches.crs)
-    coverage = _replaced(judgement.coverage, again.coverage, ids, patches, rules)
-    judged = headlines(patches, findings)
-    numbers = indicators(judged, findings, rules)
-    result = Judgement(judged, findings, coverage, numbers)
-    return Rejudged(result, touched, differences(judgement.findings, findings))
+    coverage = _replaced(covered, found, ids, patches, rules)
+    led = join_leads(headlines(patches, findings), findings, new, rules)
+    judged = headlines(led.patches, led.findings)
+    numbers = indicators(judged, led.findings, rules)
+    coverage = pd.concat([t for t in (coverage, led.coverage) if len(t)] or [coverage])
+    coverage = coverage.reset_index(drop=True)
+    result = Judgement(judged, led.findings, coverage, numbers, led.leads)
+    return Rejudged(result, touched, differences(judgement.findings, led.findings))
+
+
+def _judged_alone(judgement: Judgement) -> tuple[Any, Any, Any]:
+    return without_leads(judgement.patches, judgement.findings, judgement.coverage)
 
 
 def _replaced(table: Any, rows: Any, ids: set[str], patches: Any, rules: RuleSet) -> Any:

@@ -4,7 +4,7 @@ import string
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.conditions import Condition
 from configs.loading import StrictModel
@@ -12,6 +12,8 @@ from configs.loading import StrictModel
 __all__ = [
     "Flag",
     "Indicators",
+    "LeadRule",
+    "Leads",
     "LineRules",
     "Outcome",
     "Priority",
@@ -106,3 +108,52 @@ class Indicators(StrictModel):
     alert_ratio: str = Field(description="parameter: alert from this share")
     alert_area: str = Field(description="parameter: co-condition on the suspected cropland")
     alert_needs_area: str = Field(description="switch: whether the co-condition counts")
+
+
+LEAD_NAMES = (
+    "lead",
+    "channel",
+    "received",
+    "text",
+    "patch",
+    "outcome",
+    "distance",
+    "radius",
+    "within",
+    "days_before",
+    "days_after",
+    "near",
+)
+"""What the sentences about leads may name."""
+
+
+class LeadRule(StrictModel):
+    """What becomes of a lead: the code of its finding, its sentence, its question."""
+
+    code: str = Field(pattern=r"^[A-Z]{1,2}\d{1,2}$")
+    sentence: Text
+    question: Text
+
+
+class Leads(StrictModel):
+    """How leads of people (hotline, petition, web) are joined to clues."""
+
+    within: str = Field(description="parameter: greatest distance, m")
+    days_before: str = Field(description="parameter: days a lead may come before the first image")
+    days_after: str = Field(description="parameter: days a lead may come after the last image")
+    radius: str = Field(description="parameter: radius of the place of a lead without outline, m")
+    level: int = Field(1, ge=0, le=9, description="severity of what only a lead keeps open")
+    attached: Text = Field(description="sentence of a lead that supports a clue")
+    joined: Text = Field(description="sentence of a lead beside one that opened a clue")
+    undated: Text = Field(description="question where the day of a lead is not known")
+    reopened: LeadRule
+    opened: LeadRule
+
+    @model_validator(mode="after")
+    def _known_names(self) -> "Leads":
+        texts = [self.attached, self.joined, self.undated]
+        for rule in (self.reopened, self.opened):
+            texts += [rule.sentence, rule.question]
+        for name in sorted({n for text in texts for n in text.names()} - set(LEAD_NAMES)):
+            raise ValueError(f"the text names {name!r}; it may name: {', '.join(LEAD_NAMES)}")
+        return self

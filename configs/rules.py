@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
-from configs.articles import Flag, Indicators, LineRules, Priority, Rule, Severity, Text
+from configs.articles import Flag, Indicators, Leads, LineRules, Priority, Rule, Severity, Text
 from configs.conditions import FactKind, Parameter, to_base
 from configs.errors import ConfigError
 from configs.loading import StrictModel, load_model, load_preset, load_yaml
@@ -48,6 +48,7 @@ class _RuleFile(StrictModel):
     severity: tuple[Severity, ...] = ()
     priority: Priority | None = None
     indicators: Indicators | None = None
+    leads: Leads | None = None
 
 
 class RuleSet(StrictModel):
@@ -65,6 +66,7 @@ class RuleSet(StrictModel):
     severity: tuple[Severity, ...] = ()
     priority: Priority
     indicators: Indicators
+    leads: Leads | None = Field(None, description="leads of people are not used if absent")
     _places: dict[tuple[Any, ...], str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -82,7 +84,17 @@ class RuleSet(StrictModel):
         unknown = sorted({n for r in self.rules for n in r.lines} - set(self.lines))
         if unknown:
             raise ValueError(f"line {unknown[0]!r} is used by a rule but not described in lines")
+        for name, unit in self._lead_units().items():
+            if name not in self.parameters or self.parameters[name].unit != unit:
+                raise ValueError(f"leads need the parameter {name!r} in the unit {unit}")
         return self
+
+    def _lead_units(self) -> dict[str, str]:
+        leads = self.leads
+        if leads is None:
+            return {}
+        days = dict.fromkeys((leads.days_before, leads.days_after), "day")
+        return {leads.within: "m", leads.radius: "m", **days}
 
     @cached_property
     def digest(self) -> str:
@@ -283,8 +295,8 @@ def _overlay(
 ) -> dict[str, Any]:
     out = base | {k: v for k, v in own.items() if not isinstance(v, dict | tuple | list)}
     out["title"] = own["title"]
-    for key in ("parameters", "lines", "questions", "priority", "indicators"):
-        if key in own:
+    for key in ("parameters", "lines", "questions", "priority", "indicators", "leads"):
+        if own.get(key) is not None:
             out[key] = base.get(key, {}) | own[key]
     if "undecided" in own:
         out["undecided"] = own["undecided"]

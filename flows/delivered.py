@@ -72,7 +72,12 @@ def judge_delivered(
     tables = register_run(
         folder,
         ClueTables(
-            judgement.patches, judgement.findings, judgement.coverage, judgement.indicators, title
+            judgement.patches,
+            judgement.findings,
+            judgement.coverage,
+            judgement.indicators,
+            title,
+            judgement.leads,
         ),
         key=key,
         crs=crs,
@@ -156,7 +161,7 @@ def _title(
     name: str,
     quarter: int | None,
 ) -> RunTitle:
-    day = max(judgement.patches["after_to"])
+    day = max(judgement.patches["after_to"].dropna())
     county = file.county.code if file.county else str(judgement.patches["county_code"].iloc[0])
     layers = " ".join(f"{r['role']}:{r['version'][:6]}" for r in layer_records(onemap))
     return RunTitle(

@@ -23,7 +23,7 @@ __all__ = [
     "write_tables",
 ]
 
-TABLES = ("patches.parquet", "findings.parquet", "coverage.parquet")
+TABLES = ("patches.parquet", "findings.parquet", "coverage.parquet", "leads.parquet")
 INDICATORS_NAME = "indicators.json"
 RULES_NAME = "rules.json"
 """The rule set as it was used: an explanation of an old run reads this, not the shipped one."""
@@ -93,7 +93,7 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
 
 def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list[Path]:
     """Write the tables of a judgement and its rule set into a folder, each atomically."""
-    tables = (judgement.patches, judgement.findings, judgement.coverage)
+    tables = (judgement.patches, judgement.findings, judgement.coverage, judgement.leads)
     files = []
     for name, table in zip(TABLES, tables, strict=True):
         files.append(folder / name)
@@ -133,9 +133,16 @@ def reject_rows(onemap: Any) -> list[dict[str, Any]]:
 
 
 def tallies(judgement: "Judgement") -> dict[str, int]:
-    """Return patches by disposition and outcome."""
-    patches = judgement.patches
-    counts = {"patches": len(patches)}
+    """Return patches by disposition and outcome, and leads by what became of them.
+
+    What a lead opened is a clue, but no patch.
+    """
+    patches, leads = judgement.patches, judgement.leads
+    counts = {"patches": int((patches["origin"] == "image").sum())}
     for column in ("disposition", "outcome"):
         counts |= {str(k): int(v) for k, v in sorted(patches[column].value_counts().items())}
+    if len(leads):
+        counts["leads"] = len(leads)
+        for name, count in sorted(leads["relation"].value_counts().items()):
+            counts[f"leads_{name}"] = int(count)
     return counts

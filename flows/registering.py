@@ -1,5 +1,6 @@
 """Entering a judged run into its clue store: the step that gives clues their numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +67,10 @@ def register_run(
     )
     store = Store.at(folder / STORE_NAME)
     try:
-        numbers = store.register(record, tables.patches, tables.findings)
+        numbers = store.register(record, tables.patches, tables.findings, tables.leads)
     finally:
         store.close()
     numbered = tables.patches.assign(
         clue_no=[numbers.get(p, "") for p in tables.patches["patch_id"]]
     )
-    return ClueTables(numbered, tables.findings, tables.coverage, tables.indicators, title)
+    return replace(tables, patches=numbered)

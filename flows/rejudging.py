@@ -81,7 +81,9 @@ def _run(folder: Path, rules: str | None) -> tuple[Any, "RuleSet"]:
             "the folder holds no judged run", str(folder), "name the folder that judge or run wrote"
         )
     table = gpd.read_parquet(path)
-    judged = ["outcome", "rule", "priority", "disposition", "clue_no"]
+    if "origin" in table:
+        table = table[(table["origin"] == "image").to_numpy()].reset_index(drop=True)
+    judged = ["outcome", "rule", "priority", "disposition", "clue_no", "origin"]
     kept = folder / "rules.json"
     name = rules or (str(kept) if kept.is_file() else "cn-land")
     return table.drop(columns=[c for c in judged if c in table]), rules_of(name)

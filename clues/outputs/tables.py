@@ -58,6 +58,8 @@ class ClueTables:
     indicators : dict
         Totals and the illegal-cropland ratio.
     title : RunTitle
+    leads : GeoDataFrame or None
+        One row per lead, see `clues.leads.LEAD_COLUMNS`.
     """
 
     patches: "gpd.GeoDataFrame"
@@ -65,6 +67,7 @@ class ClueTables:
     coverage: "pd.DataFrame"
     indicators: dict[str, Any]
     title: RunTitle
+    leads: "gpd.GeoDataFrame | None" = None
 
     @classmethod
     def read(cls, folder: Path, title: RunTitle) -> "ClueTables":
@@ -78,6 +81,7 @@ class ClueTables:
             pd.read_parquet(folder / "coverage.parquet"),
             json.loads((folder / "indicators.json").read_text(encoding="utf-8")),
             title,
+            gpd.read_parquet(folder / "leads.parquet"),
         )
 
     @property
@@ -89,6 +93,14 @@ class ClueTables:
         """Return the findings as plain records, by patch, ordered by line and parcel."""
         plain = self.findings.drop(columns="geometry").sort_values(["line", "parcel_no"])
         return _grouped(plain)
+
+    def leads_by_patch(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the leads as plain records, by patch, the nearest first."""
+        if self.leads is None:
+            return {}
+        far = self.leads["distance_m"].fillna(-1.0)
+        plain = self.leads.drop(columns="geometry").assign(_far=far)
+        return _grouped(plain.sort_values(["_far", "lead_id"]).drop(columns="_far"))
 
     def coverage_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the document coverage as plain records, by patch."""

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, insert, s
 from sqlalchemy.exc import OperationalError
 
 from clues.store import schema
+from clues.store.leads import keep_leads
 from configs.errors import StoreError
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ class Store:
         self.engine.dispose()
 
     def register(
-        self, run: RunRecord, patches: "gpd.GeoDataFrame", findings: "gpd.GeoDataFrame"
+        self,
+        run: RunRecord,
+        patches: "gpd.GeoDataFrame",
+        findings: "gpd.GeoDataFrame",
+        leads: "gpd.GeoDataFrame | None" = None,
     ) -> dict[str, str]:
         """Store a judged run; return the clue number of every patch that is a clue.
 
@@ -130,6 +135,8 @@ class Store:
             All patches in the order (county, anchor), with ``disposition``.
         findings : GeoDataFrame
             One row per parcel and line.
+        leads : GeoDataFrame, optional
+            See `clues.leads.LEAD_COLUMNS`.
 
         Returns
         -------
@@ -147,6 +154,8 @@ class Store:
                 _insert_parcels(connection, run_id, keys, run, findings, now)
                 _insert_clues(connection, keys, run, patches, now)
                 _insert_layers(connection, run.layers, now)
+                if leads is not None:
+                    keep_leads(connection, leads)
                 known = run_id
             return _clue_numbers(connection, known)
 

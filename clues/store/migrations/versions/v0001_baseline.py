@@ -323,9 +323,13 @@ def _create_leads() -> None:
     op.create_table(
         "leads",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("lead_id", sa.String(length=20), nullable=False),
+        sa.Column("number", sa.String(length=60), nullable=True),
         sa.Column("source", sa.String(length=40), nullable=False),
-        sa.Column("received", sa.Date(), nullable=False),
+        sa.Column("received", sa.Date(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("relation", sa.String(length=12), nullable=False),
+        sa.Column("distance_m", sa.Float(), nullable=True),
         sa.Column("clue_id", sa.Integer(), nullable=True),
         sa.Column("west", sa.Float(), nullable=False),
         sa.Column("south", sa.Float(), nullable=False),
@@ -334,7 +338,10 @@ def _create_leads() -> None:
         sa.Column("geometry", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["clue_id"], ["clues.id"], name=op.f("fk_leads_clue_id_clues")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_leads")),
+        sa.UniqueConstraint("lead_id", name=op.f("uq_leads_lead_id")),
     )
+    with op.batch_alter_table("leads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_leads_clue_id"), ["clue_id"], unique=False)
 
 
 def _create_attachments() -> None:
