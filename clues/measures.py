@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from clues.coverage import Documents, Links
@@ -16,7 +17,7 @@ from clues.layers import OneMap
 from clues.overlay import Pieces
 from configs.vetting import Check, VettingRules
 
-__all__ = ["Ground", "Measured", "counting", "measure"]
+__all__ = ["Ground", "Measured", "counting", "measure", "plain_records"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -47,6 +48,11 @@ class Ground:
     def links(self) -> Links:
         """Which feature lies on which piece."""
         return Links.of(self.pieces)
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """The parcels as plain records, without outline."""
+        return plain_records(self.parcels.drop(columns="geometry"))
 
     @cached_property
     def total(self) -> Ints:
@@ -108,6 +114,11 @@ class Measured:
     cause: Objects
     against: Bools
     links: Ints
+
+
+def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain records."""
+    return [{str(k): v for k, v in record.items()} for record in table.to_dict("records")]
 
 
 def counting(check: Check, ground: Ground, document: Ints) -> tuple[Bools, Bools]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clues.coverage import Documents
 from clues.ground import layer_source
 from clues.layers import OneMap, build_onemap
-from clues.measures import Ground, Measured, counting, measure
+from clues.measures import Ground, Measured, counting, measure, plain_records
 from clues.overlay import grid_of, pieces
 from clues.papers import shown_dates
 from clues.slivers import merged
@@ -163,20 +163,22 @@ def _features(check: Check, found: Measured, ground: Ground) -> pd.DataFrame:
     parcel, document = unique[:, 0].astype(np.int64), unique[:, 1].astype(np.int64)
     certain, _ = counting(check, ground, document)
     ids = ground.parcels["parcel_id"].to_numpy(dtype=object)
-    columns = documents.columns
-    table = pd.DataFrame({"parcel_id": ids[parcel], "check": check.code})
-    table["role"], table["key"] = documents.role[document], documents.key[document]
-    table["number"] = pd.Series([documents.named(d) for d in document], dtype=object)
-    for name in ("name", "kind"):
-        table[name] = pd.Series(columns[name][document], dtype=object)
-    for name in ("status", "scheme", "code"):
-        table[name] = pd.Series(_told(name, check, ground, document), dtype=object)
-    dates = [shown_dates(documents, d, None) for d in document]
-    table["dates"] = pd.Series(dates, dtype=object)
-    table["certain"] = certain
-    table["area_dm2"] = np.rint(area).astype(np.int64)
-    table["share"] = table["area_dm2"].to_numpy() / ground.total[parcel]
-    return table
+    own: dict[str, Any] = {
+        "parcel_id": ids[parcel],
+        "check": check.code,
+        "role": documents.role[document],
+        "key": documents.key[document],
+        "number": [documents.named(d) for d in document],
+        "name": documents.columns["name"][document],
+        "kind": documents.columns["kind"][document],
+        **{c: _told(c, check, ground, document) for c in ("status", "scheme", "code")},
+        "dates": [shown_dates(documents, d, None) for d in document],
+        "certain": certain,
+        "area_dm2": np.rint(area).astype(np.int64),
+        "share": np.rint(area) / ground.total[parcel],
+    }
+    texts = ("number", "name", "kind", "status", "scheme", "code", "dates")
+    return pd.DataFrame(own | {n: pd.Series(own[n], dtype=object) for n in texts})
 
 
 def _told(column: str, check: Check, ground: Ground, document: NDArray[np.int64]) -> list[Any]:
@@ -190,7 +192,7 @@ def _told(column: str, check: Check, ground: Ground, document: NDArray[np.int64]
 
 def _rows(check: Check, found: Measured, ground: Ground, features: pd.DataFrame) -> pd.DataFrame:
     """Return the answers of one check with their sentences, one row per parcel."""
-    parcels, uses = ground.parcels, ground.parcels["use"].to_numpy(dtype=object)
+    uses = ground.parcels["use"].to_numpy(dtype=object)
     limit = np.array([check.limit.dm2(float(a)) for a in ground.total])
     above, within = found.low > limit, (found.high <= limit) & found.sure
     asked = np.isin(uses.astype(str), check.ask_for_uses) | (check.otherwise == "ask")
@@ -198,11 +200,13 @@ def _rows(check: Check, found: Measured, ground: Ground, features: pd.DataFrame)
     outcome = np.where(within, "pass", np.where(above & ~asked & ~use_untold, "fail", "ask"))
     cause = np.where(above & use_untold, "use", found.cause)
     cause = np.where(within | (above & ~use_untold), "", cause)
-    told = dict(list(features.groupby("parcel_id", sort=False)))
-    empty, rows = features.iloc[:0], []
+    told: dict[str, list[dict[str, Any]]] = {}
+    for feature in plain_records(features):
+        told.setdefault(feature["parcel_id"], []).append(feature)
+    rows = []
     source = layer_source(ground.onemap, check.role) if check.role else ""
-    for i, parcel in enumerate(_records(parcels.drop(columns="geometry"))):
-        own = _records(told.get(parcel["parcel_id"], empty))
+    for i, parcel in enumerate(ground.records):
+        own = told.get(parcel["parcel_id"], [])
         vetted = Vetted(
             check,
             ground.rules,
@@ -217,10 +221,6 @@ def _rows(check: Check, found: Measured, ground: Ground, features: pd.DataFrame)
         )
         rows.append(_row(vetted, source, [f["key"] for f in own]))
     return pd.DataFrame(rows)
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
 
 
 def _row(vetted: Vetted, source: str, keys: list[str]) -> dict[str, Any]:

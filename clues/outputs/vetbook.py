@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from clues.outputs.vetting import summary
+from clues.outputs.vetting import records, summary
 from clues.overlay import apportion
 from clues.vettingtext import ANSWER_NAMES, KIND_NAMES, limit_text, source_texts, use_text
 from configs.units import metres2, mu, percent
@@ -185,16 +185,16 @@ def _cell(sheet: Any, at: tuple[int, int], value: Any, formats: dict[str, Any], 
 
 def _answers(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], Row]:
     rows: list[Row] = []
-    for p in summary(vetting).to_dict("records"):
+    for p in records(summary(vetting)):
         stated = p["stated_m2"]
         rows.append(
             [
                 p["parcel_id"],
                 p["name"] or "",
                 p["holder"] or "",
-                use_text({str(k): v for k, v in p.items()}, language),
+                use_text(p, language),
                 p["applied"] or "",
-                None if stated != stated else Decimal(str(round(stated, 2))),
+                None if stated is None else Decimal(str(round(stated, 2))),
                 metres2(p["area_dm2"]),
                 mu(p["area_dm2"]),
                 p[f"answer_{language}"],
@@ -217,10 +217,10 @@ def _total(rows: list[Row], columns: Sequence[_Column], language: Language) -> R
 def _checks(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], None]:
     checks = {c.code: c for c in vetting.rules.checks}
     rows: list[Row] = []
-    for r in vetting.checks.to_dict("records"):
+    for r in records(vetting.checks):
         check = checks[r["check"]]
         high = r["high_dm2"]
-        known = high is not None and high == high
+        known = high is not None
         layer, ids = source_texts(r["source"], r["features"], language)
         rows.append(
             [
@@ -258,7 +258,7 @@ def class_rows(vetting: "Vetting", language: Language) -> list[Row]:
                 r["code"],
                 r[f"name_{language}"],
                 metres2(r["gross_dm2"]),
-                Decimal(cent) / 100,
+                Decimal(cent).scaleb(-2),
                 percent(r["gross_dm2"], areas[r["parcel_id"]]),
                 metres2(r["deducted_dm2"]),
                 metres2(r["net_dm2"]),
@@ -277,16 +277,16 @@ def _classes(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], Ro
 def _features(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], None]:
     checks = {c.code: c.name for c in vetting.rules.checks}
     rows: list[Row] = []
-    for r in vetting.features.to_dict("records"):
+    for r in records(vetting.features):
         kind = KIND_NAMES.get(str(r["kind"]), ("", ""))[language == "en"]
-        state = [v for v in (r["status"], r["code"]) if isinstance(v, str)]
+        state = [v for v in (r["status"], r["code"]) if v]
         rows.append(
             [
                 r["parcel_id"],
                 getattr(checks[r["check"]], language),
                 role_name(r["role"], language),
                 r["number"],
-                r["name"] if isinstance(r["name"], str) else kind,
+                r["name"] or kind,
                 " ".join(state),
                 r["dates"],
                 metres2(r["area_dm2"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clues.outputs.vetbook import class_rows
-from clues.outputs.vetting import summary
+from clues.outputs.vetting import records, summary
 from clues.vettingtext import ANSWER_NAMES, source_texts
 from configs.units import metres2, mu
 from tiles.files import atomic_path
@@ -48,24 +48,24 @@ def write_vetting_page(
         notes=notes,
         languages=languages,
         names=ANSWER_NAMES,
-        sheets=[_sheet(vetting, p) for p in summary(vetting).to_dict("records")],
+        sheets=[_sheet(vetting, p) for p in records(summary(vetting))],
         classes={language: class_rows(vetting, language) for language in languages},
     )
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def _sheet(vetting: "Vetting", parcel: dict[Any, Any]) -> dict[str, Any]:
+def _sheet(vetting: "Vetting", parcel: dict[str, Any]) -> dict[str, Any]:
     checks = vetting.checks[vetting.checks["parcel_id"] == parcel["parcel_id"]]
     names = {c.code: c.name for c in vetting.rules.checks}
     rows = []
-    for record in checks.to_dict("records"):
-        row = {str(k): v for k, v in record.items()} | {"title": names[record["check"]]}
+    for record in records(checks):
+        row = record | {"title": names[record["check"]]}
         for language in ("zh", "en"):
             texts = source_texts(row["source"], row["features"], language)
             row[f"source_{language}"] = " · ".join(t for t in texts if t)
         rows.append(row)
-    return {str(k): v for k, v in parcel.items()} | {
+    return parcel | {
         "area_m2": metres2(parcel["area_dm2"]),
         "area_mu": mu(parcel["area_dm2"]),
         "applied": parcel["applied"] or "",

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
     from clues.vetting import Vetting
 
-__all__ = ["summary", "write_vetting_geojson", "write_vetting_geopackage", "write_vetting_json"]
+__all__ = [
+    "records",
+    "summary",
+    "write_vetting_geojson",
+    "write_vetting_geopackage",
+    "write_vetting_json",
+]
 
 AREAS = (
     "area_dm2",
@@ -49,7 +55,7 @@ def write_vetting_json(vetting: "Vetting", head: dict[str, Any], path: Path) -> 
         _by_parcel(t) for t in (vetting.checks, vetting.features, vetting.classes)
     )
     parcels = []
-    for record in _records(vetting.parcels.drop(columns="geometry")):
+    for record in records(vetting.parcels.drop(columns="geometry")):
         parcel = record["parcel_id"]
         own = [
             c | {"on_features": [f for f in features.get(parcel, []) if f["check"] == c["check"]]}
@@ -64,7 +70,7 @@ def write_vetting_geojson(vetting: "Vetting", path: Path) -> None:
     summaries = summary(vetting)
     outlines = lonlat_outlines(vetting.parcels)
     features = []
-    for i, record in enumerate(_records(summaries)):
+    for i, record in enumerate(records(summaries)):
         features.append(
             {
                 "type": "Feature",
@@ -97,12 +103,12 @@ def summary(vetting: "Vetting") -> "gpd.GeoDataFrame":
     """Return one row per parcel without outline: fields, answer, failed and asked checks."""
     names = {c.code: c.name for c in vetting.rules.checks}
     table = vetting.parcels.drop(columns="geometry").copy()
-    records = _records(table)
+    parcels = records(table)
     checks = _by_parcel(vetting.checks)
-    table["applied"] = [r["applied"] and r["applied"].isoformat() for r in records]
+    table["applied"] = [r["applied"] and r["applied"].isoformat() for r in parcels]
     for language in ("zh", "en"):
-        table[f"use_{language}"] = [use_text(r, language) for r in records]
-        table[f"answer_{language}"] = [ANSWER_NAMES[r["outcome"]][language] for r in records]
+        table[f"use_{language}"] = [use_text(r, language) for r in parcels]
+        table[f"answer_{language}"] = [ANSWER_NAMES[r["outcome"]][language] for r in parcels]
         for column, outcome in (("failed", "fail"), ("asked", "ask")):
             table[f"{column}_{language}"] = [
                 ("、" if language == "zh" else ", ").join(
@@ -117,7 +123,8 @@ def summary(vetting: "Vetting") -> "gpd.GeoDataFrame":
     return geopandas.GeoDataFrame(table)
 
 
-def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return the rows as plain records; a missing value is None."""
     return [
         {str(k): None if v is None or v != v else v for k, v in record.items()}
         for record in table.to_dict("records")
@@ -126,7 +133,7 @@ def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def _by_parcel(table: "pd.DataFrame") -> dict[str, list[dict[str, Any]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for record in _records(table):
+    for record in records(table):
         groups.setdefault(record["parcel_id"], []).append(record)
     return groups
 
