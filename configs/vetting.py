@@ -150,7 +150,7 @@ def load_vetting(name: str) -> VettingRules:
     ConfigError
         With file, line and remedy.
     """
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml", ".json")):
         return load_model(VettingRules, Path(name))
     return load_preset(VettingRules, "vetting", name)
 

@@ -1,9 +1,11 @@
 """The page of a vetting: one sheet per parcel, to read on screen or print."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from clues.outputs.evidence import font_path
 from clues.outputs.vetbook import class_rows
 from clues.outputs.vetting import records, summary
 from clues.vettingtext import ANSWER_NAMES, source_texts
@@ -44,6 +46,7 @@ def write_vetting_page(
         lstrip_blocks=True,
     )
     text = environment.get_template("vet.html.j2").render(
+        font=base64.b64encode(font_path().read_bytes()).decode(),
         rules=vetting.rules,
         notes=notes,
         languages=languages,

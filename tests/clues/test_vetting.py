@@ -1,6 +1,7 @@
 """Vetting: each check passes, just misses, or asks; unions, days, order, reference systems."""
 
 import datetime as dt
+import json
 import re
 from importlib import resources
 
@@ -382,6 +383,14 @@ def test_texts_of_the_shipped_rules():
         for text in (check.passed, check.found):
             assert {"parcel", "against", "limit"} <= set(text.names())
     assert set(RULES.unknown) == set(CAUSES)
+
+
+def test_written_rules_read_back_as_the_same(tmp_path):
+    path = tmp_path / "rules.json"
+    text = json.dumps(RULES.model_dump(mode="json"), ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+    assert load_vetting(str(path)) == RULES
+    assert load_vetting(str(path)).digest == RULES.digest
 
 
 @pytest.mark.parametrize(
