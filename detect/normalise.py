@@ -1,14 +1,22 @@
-"""Relative radiometry: the after date in the units and light of the before date."""
+"""Relative radiometry: the after date in the units and light of the before date.
+
+Invariant pixels are those that IR-MAD takes for unchanged. Where it does not settle on enough of
+them (a scene of crops in two seasons), the half of the pixels nearest to the lines is taken.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtrc
 
 from detect.kernels.pixels import rescale
 from detect.magnitudes import RESOLVED, TINY
+from detect.projections import MadState, fit_irmad
 from detect.sample import (
+    CellPixels,
+    affine_map,
     column_medians,
     draw_pixels,
     gather,
@@ -29,7 +37,13 @@ ITERATIONS = 10
 """Most rounds of trimming."""
 
 KEPT = 0.5
-"""Share of the pixels, those that changed least, that the line is fitted to."""
+"""Share of the pixels, those that changed least, that the line is fitted to by trimming."""
+
+INVARIANT = 0.9
+"""No-change probability from which a pixel counts as invariant."""
+
+INVARIANT_SHARE = 0.02
+"""Share of the pixels that must be invariant, or IR-MAD is not believed."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +57,56 @@ class Radiometry:
         Of the two dates on the pixels kept; 0 for a constant band.
     pixels : int
         Sample pixels the lines were fitted to.
+    way : str
+        ``irmad``, ``trimmed``, or ``none`` where there were too few pixels.
     """
 
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
     correlation: NDArray[np.float64]
     pixels: int
+    way: str = "trimmed"
 
 
-def fit_radiometry(cells: Sequence[Block]) -> Radiometry:
-    """Fit the radiometry of the after date on sample cells, in any order."""
-    return fit_radiometry_samples(*gather(draw_pixels(cells, limit=SAMPLE_PIXELS)))
+def fit_radiometry(
+    cells: Sequence[Block], strata: Sequence[NDArray[np.integer]] | None = None
+) -> Radiometry:
+    """Fit the radiometry of the after date on sample cells, in any order.
+
+    Parameters
+    ----------
+    cells : sequence of Block
+    strata : sequence of ndarray of int, shape (y, x), or None
+        Kind of land per cell over its extent, in the order of `cells`. Each kind then looks for
+        its own invariant pixels, so that one that follows the season does not speak for all.
+    """
+    pixels = draw_pixels(cells, limit=SAMPLE_PIXELS)
+    if strata is None:
+        return fit_radiometry_samples(*gather(pixels))
+    of_cell = {cell.core: kinds for cell, kinds in zip(cells, strata, strict=True)}
+    kinds = np.concatenate([_kinds(p, of_cell[p.block.core]) for p in pixels])
+    return fit_radiometry_samples(*gather(pixels), kinds)
 
 
-def fit_radiometry_samples(before: NDArray[np.float64], after: NDArray[np.float64]) -> Radiometry:
-    """Fit a trimmed orthogonal regression per band; all bands keep the same pixels.
+def _kinds(pixels: CellPixels, kinds: NDArray[np.integer]) -> NDArray[np.int64]:
+    return np.asarray(kinds[pixels.rows, pixels.cols], np.int64)
 
-    Both dates are put on robust scores, so that neither counts as free of error. The half of the
-    pixels that lies nearest to the lines of all bands is kept, the lines are fitted to it, and so
-    on until the pixels kept no longer change.
+
+def fit_radiometry_samples(
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    kinds: NDArray[np.int64] | None = None,
+) -> Radiometry:
+    """Fit an orthogonal regression per band on invariant pixels, the same for all bands.
+
+    Both dates are put on robust scores, so that neither counts as free of error.
 
     Parameters
     ----------
     before, after : ndarray of float64, shape (pixel, band)
         In canonical order.
+    kinds : ndarray of int64, shape (pixel,), or None
+        Stratum of each pixel.
 
     References
     ----------
@@ -77,7 +117,7 @@ def fit_radiometry_samples(before: NDArray[np.float64], after: NDArray[np.float6
     """
     count, bands = before.shape
     if count < FEWEST_PIXELS:
-        return Radiometry(np.ones(bands), np.zeros(bands), np.zeros(bands), 0)
+        return Radiometry(np.ones(bands), np.zeros(bands), np.zeros(bands), 0, "none")
     centres = column_medians(before), column_medians(after)
     spreads = _spread(before, centres[0]), _spread(after, centres[1])
     varies = (spreads[0] > 0) & (spreads[1] > 0)
@@ -85,21 +125,62 @@ def fit_radiometry_samples(before: NDArray[np.float64], after: NDArray[np.float6
         (values - centre) / np.where(spread > 0, spread, 1.0)
         for values, centre, spread in zip((before, after), centres, spreads, strict=True)
     ]
-    slope, shift = np.ones(bands), np.zeros(bands)
-    correlation = np.zeros(bands)
-    kept = np.zeros(count, np.bool_)
+    kept = _invariant(scores, np.zeros(count, np.int64) if kinds is None else kinds)
+    way = "irmad"
+    if kept.sum() < max(INVARIANT_SHARE * count, FEWEST_PIXELS):
+        kept, way = _trimmed(scores, varies), "trimmed"
+    slope, shift, correlation = _lines(scores, kept, varies)
+    ratio = np.where(varies, spreads[0], 1.0) / np.where(varies, spreads[1], 1.0)
+    gain = np.where(varies, slope * ratio, 1.0)
+    offset = centres[0] + np.where(varies, shift * spreads[0], 0.0) - gain * centres[1]
+    return Radiometry(gain, offset, correlation, int(kept.sum()), way)
+
+
+def _invariant(scores: list[NDArray[np.float64]], kinds: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the pixels that IR-MAD, fitted to each kind of land, takes for unchanged."""
+    kept = np.zeros(kinds.size, np.bool_)
+    for kind in np.unique(kinds):
+        here = kinds == kind
+        before, after = scores[0][here], scores[1][here]
+        state = fit_irmad(before, after) if here.sum() >= FEWEST_PIXELS else None
+        if state is not None:
+            kept[here] = _no_change(before, after, state) >= INVARIANT
+    return kept
+
+
+def _no_change(
+    before: NDArray[np.float64], after: NDArray[np.float64], state: MadState
+) -> NDArray[np.float64]:
+    """Return the probability that a difference as large comes about without change."""
+    weights = np.hstack([state.project_before, -state.project_after])
+    variates = affine_map(np.hstack([before, after]), weights, state.offset)
+    statistic = np.sum(variates**2, axis=1)
+    return np.asarray(chdtrc(state.offset.size, statistic), np.float64)
+
+
+def _trimmed(scores: list[NDArray[np.float64]], varies: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the half of the pixels nearest to the lines that are fitted to it."""
+    slope, shift = np.ones(varies.size), np.zeros(varies.size)
+    kept = np.zeros(scores[0].shape[0], np.bool_)
     for _ in range(ITERATIONS):
         nearest = _nearest(scores, slope, shift, varies)
         if np.array_equal(nearest, kept):
             break
         kept = nearest
-        for b in np.flatnonzero(varies):
-            pair = np.column_stack([scores[1][kept, b], scores[0][kept, b]])
-            slope[b], shift[b], correlation[b] = _orthogonal_line(pair)
-    ratio = np.where(varies, spreads[0], 1.0) / np.where(varies, spreads[1], 1.0)
-    gain = np.where(varies, slope * ratio, 1.0)
-    offset = centres[0] + np.where(varies, shift * spreads[0], 0.0) - gain * centres[1]
-    return Radiometry(gain, offset, correlation, int(kept.sum()))
+        slope, shift, _ = _lines(scores, kept, varies)
+    return kept
+
+
+def _lines(
+    scores: list[NDArray[np.float64]], kept: NDArray[np.bool_], varies: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return slope, intercept and correlation of every band on the pixels kept."""
+    slope, shift = np.ones(varies.size), np.zeros(varies.size)
+    correlation = np.zeros(varies.size)
+    for b in np.flatnonzero(varies):
+        pair = np.column_stack([scores[1][kept, b], scores[0][kept, b]])
+        slope[b], shift[b], correlation[b] = _orthogonal_line(pair)
+    return slope, shift, correlation
 
 
 def _spread(values: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:

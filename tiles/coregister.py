@@ -23,7 +23,10 @@ WINDOW_PX = 128
 """Largest side of a window: small enough that a rotation does not blur its answer."""
 
 STEP_PX = 64
-"""Distance of neighbouring windows."""
+"""Distance of neighbouring windows where there are few cells; `WINDOW_PX` where there are many."""
+
+MANY_CELLS = 9
+"""Cells from which on windows need not overlap."""
 
 MIN_SIDE_PX = 64
 """A window with a shorter side tells nothing reliable."""
@@ -82,6 +85,16 @@ class Registered(NamedTuple):
     found: Registration
     applied: Registration
     left: Registration
+
+    @property
+    def estimate(self) -> Registration:
+        """The displacement as exactly as it is known: the correction and what is left of it.
+
+        It is not applied to the last: a few hundredths of a pixel are not worth a resampling.
+        """
+        if self.applied.largest_px == 0.0:
+            return self.found
+        return self.applied.followed_by(self.left) if self.left.used else self.applied
 
 
 class _Matches(NamedTuple):
@@ -200,7 +213,7 @@ def _chosen_model(matches: _Matches, origin: tuple[float, float]) -> Model:
     best: Model = "shift"
     error = _unseen_error(matches, origin, best)
     for model in ("affine", "field"):
-        if len(matches.rows) < 6 * TERMS[model]:
+        if len(matches.rows) < 4 * TERMS[model]:
             break
         other = _unseen_error(matches, origin, model)
         gain = np.sqrt(max(error**2 - other**2, 0.0))
@@ -255,9 +268,10 @@ def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
     """Return what the windows tell, and how many there were."""
     found: list[tuple[float, float, float, float, int]] = []
     tried = 0
+    step = WINDOW_PX if len(blocks) >= MANY_CELLS else STEP_PX
     for number, block in enumerate(blocks):
         before, after = (_edges(image, block.valid) for image in (block.before, block.after))
-        for rows, cols in _windows(block):
+        for rows, cols in _windows(block, step):
             tried += 1
             if before is None or after is None:
                 continue
@@ -275,19 +289,19 @@ def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
     return _Matches(table[:, 0], table[:, 1], table[:, 2:4], fold), tried
 
 
-def _windows(block: Block) -> Iterator[tuple[slice, slice]]:
+def _windows(block: Block, step: int) -> Iterator[tuple[slice, slice]]:
     """Yield the parts of a block that are large and clear enough."""
-    for rows in _parts(block.extent.height):
-        for cols in _parts(block.extent.width):
+    for rows in _parts(block.extent.height, step):
+        for cols in _parts(block.extent.width, step):
             if block.valid[rows, cols].mean() >= MIN_VALID:
                 yield rows, cols
 
 
-def _parts(length: int) -> list[slice]:
+def _parts(length: int, step: int) -> list[slice]:
     if length < MIN_SIDE_PX:
         return []
     side = min(length, WINDOW_PX)
-    count = -(-(length - side) // STEP_PX)
+    count = -(-(length - side) // step)
     starts = [(length - side) * i // count for i in range(count + 1)] if count else [0]
     return [slice(start, start + side) for start in starts]
 
