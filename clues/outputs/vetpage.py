@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["write_vetting_page"]
 
+Language = Literal["zh", "en"]
+
 
 def write_vetting_page(
     vetting: "Vetting",
     notes: Sequence[tuple[str, str, str]],
     path: Path,
     *,
-    languages: Sequence[Literal["zh", "en"]] = ("zh", "en"),
+    languages: Sequence[Language] = ("zh", "en"),
 ) -> None:
     """Write the page.
 
@@ -51,27 +53,38 @@ def write_vetting_page(
         notes=notes,
         languages=languages,
         names=ANSWER_NAMES,
-        sheets=[_sheet(vetting, p) for p in records(summary(vetting))],
-        classes={language: class_rows(vetting, language) for language in languages},
+        sheets=_sheets(vetting, languages),
     )
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def _sheet(vetting: "Vetting", parcel: dict[str, Any]) -> dict[str, Any]:
-    checks = vetting.checks[vetting.checks["parcel_id"] == parcel["parcel_id"]]
+def _sheets(vetting: "Vetting", languages: Sequence[Language]) -> list[dict[str, Any]]:
+    """Return what the sheet of each parcel shows."""
     names = {c.code: c.name for c in vetting.rules.checks}
-    rows = []
-    for record in records(checks):
-        row = record | {"title": names[record["check"]]}
-        for language in ("zh", "en"):
+    checks: dict[str, list[dict[str, Any]]] = {}
+    for row in records(vetting.checks):
+        row["title"] = names[row["check"]]
+        for language in languages:
             texts = source_texts(row["source"], row["features"], language)
             row[f"source_{language}"] = " · ".join(t for t in texts if t)
-        rows.append(row)
-    return parcel | {
-        "area_m2": metres2(parcel["area_dm2"]),
-        "area_mu": mu(parcel["area_dm2"]),
-        "applied": parcel["applied"] or "",
-        "place": f"{parcel['lon']:.6f}°E {parcel['lat']:.6f}°N, {parcel['sheet']}",
-        "checks": rows,
-    }
+        checks.setdefault(row["parcel_id"], []).append(row)
+    classes: dict[tuple[str, str], list[Any]] = {}
+    for language in languages:
+        for parcel, *cells in class_rows(vetting, language):
+            classes.setdefault((parcel, language), []).append(cells)
+    sheets = []
+    for parcel in records(summary(vetting)):
+        own = parcel["parcel_id"]
+        sheets.append(
+            parcel
+            | {
+                "area_m2": metres2(parcel["area_dm2"]),
+                "area_mu": mu(parcel["area_dm2"]),
+                "applied": parcel["applied"] or "",
+                "place": f"{parcel['lon']:.6f}°E {parcel['lat']:.6f}°N, {parcel['sheet']}",
+                "checks": checks[own],
+                "classes": {lang: classes.get((own, lang), []) for lang in languages},
+            }
+        )
+    return sheets
