@@ -13,7 +13,7 @@ from clues.ground import layer_source
 from clues.layers import OneMap, build_onemap
 from clues.measures import Ground, Measured, counting, measure, plain_records
 from clues.overlay import grid_of, pieces
-from clues.papers import shown_dates
+from clues.papers import SHOWN_DATES, shown_dates
 from clues.slivers import merged
 from clues.vettingtext import Vetted, feature_text, written
 from configs.layers import LayersFile
@@ -163,6 +163,7 @@ def _features(check: Check, found: Measured, ground: Ground) -> pd.DataFrame:
     parcel, document = unique[:, 0].astype(np.int64), unique[:, 1].astype(np.int64)
     certain, _ = counting(check, ground, document)
     ids = ground.parcels["parcel_id"].to_numpy(dtype=object)
+    dated = bool(SHOWN_DATES.get(str(check.role)))
     own: dict[str, Any] = {
         "parcel_id": ids[parcel],
         "check": check.code,
@@ -172,7 +173,7 @@ def _features(check: Check, found: Measured, ground: Ground) -> pd.DataFrame:
         "name": documents.columns["name"][document],
         "kind": documents.columns["kind"][document],
         **{c: _told(c, check, ground, document) for c in ("status", "scheme", "code")},
-        "dates": [shown_dates(documents, d, None) for d in document],
+        "dates": [shown_dates(documents, d, None) if dated else "" for d in document],
         "certain": certain,
         "area_dm2": np.rint(area).astype(np.int64),
         "share": np.rint(area) / ground.total[parcel],

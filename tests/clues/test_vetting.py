@@ -19,6 +19,7 @@ from clues.vetting import layers_on, vet_parcels
 from configs.errors import ConfigError
 from configs.layers import LayersFile
 from configs.vetting import CAUSES, Limit, load_vetting
+from configs.vocabulary import uses
 from tests.clues.made import CRS, layer, onemap_of, rectangle
 from tiles.geodesy import ellipsoidal_area
 
@@ -93,7 +94,7 @@ COVERED = {
         "ask",
     ),
     "hazard": ("hazard", {"name": "高易发区"}, "ask"),
-    "reserve": ("reserve", {"number": "CB1"}, "ask"),
+    "reserve": ("reserve", {"number": "CB1", "status": "在库"}, "ask"),
     "restoration": ("restoration", {"number": "B1", "date": dt.date(2024, 1, 1)}, "ask"),
     "former_clue": ("former_clue", {"number": "X1", "date": dt.date(2024, 1, 1)}, "ask"),
 }
@@ -110,6 +111,8 @@ def test_what_is_covered_decides_at_its_limit(code, width, above):
     assert row["features"] == f"{role}:1"
     assert row["source"] == f"{role}@0"
     assert row["cause"] == ""
+    if role == "reserve" and above:
+        assert "储备地块:CB1(在库) 100.10 m²" in row["sentence_zh"]
     assert bool(row["question_zh"]) == bool(row["question_en"]) == (row["outcome"] == "ask")
     for language in ("zh", "en"):
         assert ("100.10 m²" if above else "100.00 m²") in row[f"sentence_{language}"]
@@ -265,9 +268,9 @@ def test_classes_sum_up_and_overlapping_approvals_count_once(boxes, random):
         (str(i), rectangle(x, y, x + w, y + h), {"date": ON})
         for i, (x, y, w, h) in enumerate(boxes)
     ]
-    uses = landuse((33.333, *CROP[1:]), (66.667, *BUILT[1:]))["landuse"]
+    classes = landuse((33.333, *CROP[1:]), (66.667, *BUILT[1:]))["landuse"]
     outline = shapely.Polygon([*WHOLE.exterior.coords[:2], (38_500_031.7, 4_060_088.8)])
-    layers = {"approval": rows, "landuse": uses}
+    layers = {"approval": rows, "landuse": classes}
     vetting = vetted(onemap_of(layers), "approved", "cropland", outline=outline)
     area = vetting.parcels["area_dm2"].iloc[0]
     assert vetting.classes["gross_dm2"].sum() == area
@@ -303,6 +306,58 @@ def test_an_approval_counts_from_its_day(date, outcome, cause):
         assert (row["low_dm2"], row["high_dm2"]) == (0, 200_000)
         assert "A(日期缺失)" in row["question_zh"]
         assert "A (no date)" in row["question_en"]
+
+
+@pytest.mark.parametrize("code", ["supplied", "restoration", "former_clue"])
+def test_every_dated_paper_counts_from_its_day(code):
+    role, fields, otherwise = COVERED[code]
+    for date, outcome in ((ON, otherwise), (ON + dt.timedelta(1), "pass"), (None, "ask")):
+        row = answered(onemap_of({role: [("1", part(20), fields | {"date": date})]}), code)
+        assert (row["outcome"], row["cause"]) == (outcome, "" if date else "date")
+
+
+@pytest.mark.parametrize(
+    ("code", "asking"),
+    [
+        (
+            "growth_boundary",
+            "dwelling public road rural_road mining photovoltaic livestock_shed greenhouse unknown",
+        ),
+        ("redline", "road rural_road unknown"),
+    ],
+)
+def test_uses_for_which_it_is_a_question_only(code, asking):
+    role = next(c.role for c in RULES.checks if c.code == code)
+    onemap = onemap_of({role: [("1", part(50), {})]})
+    parcels = parcels_of(*((WHOLE, {"use": use}) for use in uses()))
+    rules = RULES.model_copy(update={"checks": tuple(c for c in RULES.checks if c.code == code)})
+    found = vet_parcels(parcels, onemap, rules, ON).checks
+    asks = [u for u, o in zip(uses(), found["outcome"], strict=True) if o == "ask"]
+    assert sorted(asks) == sorted(asking.split())
+    assert set(found["outcome"]) == {"ask", "fail"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "permitted"),
+    [
+        ("生态保护区", ""),
+        ("生态控制区", "road rural_road"),
+        ("农田保护区", "rural_road"),
+        ("城镇弹性发展区", "road rural_road public"),
+        ("村庄建设区", "dwelling commerce public building industry road rural_road livestock_shed "
+         "greenhouse photovoltaic"),
+        ("矿产能源发展区", "mining photovoltaic industry road"),
+    ],
+)  # fmt: skip
+def test_what_a_plan_zone_permits(zone, permitted):
+    onemap = onemap_of({"plan": [("1", part(150), {"name": zone})]})
+    known = [u for u in uses() if u != "unknown"]
+    parcels = parcels_of(*((WHOLE, {"use": use}) for use in known))
+    rules = RULES.model_copy(update={"checks": tuple(c for c in RULES.checks if c.code == "plan")})
+    found = vet_parcels(parcels, onemap, rules, ON).checks
+    passing = [u for u, o in zip(known, found["outcome"], strict=True) if o == "pass"]
+    assert sorted(passing) == sorted(permitted.split())
+    assert set(found["outcome"]) <= {"pass", "fail"}
 
 
 @pytest.mark.parametrize(
