@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 
 import numpy as np
@@ -163,21 +164,26 @@ class FactColumn:
         ``value`` where it is known; else ``low``, ``high`` (None: open) and ``cause``; the keys
         of the ``features`` it is drawn from, if any.
         """
-        entry: dict[str, Any] = {}
-        if self.values is not None:
-            entry["value"] = self.values[row]
-        elif self.known[row]:
-            entry["value"] = plain_value(self.fact.kind, self.low[row])
-        else:
-            entry["low"] = plain_value(self.fact.kind, self.low[row])
-            entry["high"] = plain_value(self.fact.kind, self.high[row])
-        if self.cause[row]:
-            entry["cause"] = self.cause_of(row)
-        if self.features is not None and self.values is None:
-            keys = self.features[row]
-            if keys:
-                entry["features"] = list(keys)
+        entry = self._entries(np.array([row]))[0]
+        if self.features is not None and self.values is None and self.features[row]:
+            entry["features"] = list(self.features[row])
         return entry
+
+    def _entries(self, rows: Ints) -> list[dict[str, Any]]:
+        """Return `recorded` of chosen parcels, without ``features``."""
+        entries: list[dict[str, Any]]
+        if self.values is not None:
+            entries = [{"value": self.values[row]} for row in rows.tolist()]
+        else:
+            low, high = (plain_values(self.fact.kind, x[rows]) for x in (self.low, self.high))
+            entries = [
+                {"value": a} if known else {"low": a, "high": b}
+                for a, b, known in zip(low, high, self.known[rows].tolist(), strict=True)
+            ]
+        causes = self.cause[rows]
+        for i in np.flatnonzero(causes).tolist():
+            entries[i]["cause"] = CAUSES[causes[i]]
+        return entries
 
     def cause_of(self, row: int) -> str:
         """Return why the fact of one parcel is not known, "" where it is."""
@@ -189,43 +195,71 @@ class FactColumn:
         `write` is given what `recorded` gives, without ``features``.
         """
         if isinstance(self.values, DocumentLists):
-            return [write(self.recorded(row)) for row in rows.tolist()]
-        if self.values is None:
-            columns = (self.low, self.high, self.cause)
-            marks: list[Any] = list(zip(*(c[rows].tolist() for c in columns), strict=True))
-        else:
-            marks = list(zip(self.values[rows].tolist(), self.cause[rows].tolist(), strict=True))
-        words: dict[Any, str] = {}
+            return [write(entry) for entry in self._entries(rows)]
+        columns = (self.low, self.high) if self.values is None else (self.values,)
+        marks = list(zip(*(c[rows].tolist() for c in (*columns, self.cause)), strict=True))
+        first: dict[Any, int] = {}
         for mark, row in zip(marks, rows.tolist(), strict=True):
-            if mark not in words:
-                entry = self.recorded(row)
-                entry.pop("features", None)
-                words[mark] = write(entry)
+            first.setdefault(mark, row)
+        entries = self._entries(np.fromiter(first.values(), dtype=np.int64))
+        words = dict(zip(first, map(write, entries), strict=True))
         return [words[mark] for mark in marks]
 
     def written(self, rows: Ints) -> list[str]:
         """Return `recorded` of chosen parcels as JSON texts."""
-        texts = self.told(rows, _JSON.encode)
-        if self.features is None or self.values is not None:
-            return texts
-        lists = self.features.take(rows)
-        for i in np.flatnonzero(np.diff(lists.offsets)).tolist():
-            texts[i] = f'{texts[i][:-1]},"features":{_JSON.encode(lists[i])}}}'
+        if self.values is not None:
+            return self.told(rows, _JSON.encode)
+        bounds = (_number_texts(self.fact.kind, x[rows]) for x in (self.low, self.high))
+        causes = [f',"cause":"{name}"' if name else "" for name in CAUSES]
+        own = (self.known[rows].tolist(), self.cause[rows].tolist(), self._feature_texts(rows))
+        return [
+            f'{{"value":{a}{causes[c]}{f}}}' if k else f'{{"low":{a},"high":{b}{causes[c]}{f}}}'
+            for a, b, k, c, f in zip(*bounds, *own, strict=True)
+        ]
+
+    def _feature_texts(self, rows: Ints) -> list[str]:
+        texts = [""] * len(rows)
+        if self.features is not None:
+            lists = self.features.take(rows)
+            keys = [encode_basestring(k) for k in lists.names[lists.members].tolist()]
+            ends = lists.offsets.tolist()
+            for i in np.flatnonzero(np.diff(lists.offsets)).tolist():
+                texts[i] = f',"features":[{",".join(keys[ends[i] : ends[i + 1]])}]'
         return texts
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
+def _number_texts(kind: str, numbers: Floats) -> list[str]:
+    """Return `plain_values` as JSON texts; no such text holds a comma."""
+    distinct, place = np.unique(numbers, return_inverse=True)
+    texts = _JSON.encode(plain_values(kind, distinct))[1:-1].split(",")
+    return [texts[i] for i in place.tolist()]
+
+
 def plain_value(kind: str, number: float) -> int | float | bool | str | None:
-    """Return a bound as JSON holds it: dm² whole, dates in ISO form, None for an open end."""
-    if not np.isfinite(number):
-        return None
-    if kind == "date":
-        return dt.date.fromordinal(int(number)).isoformat()
-    if kind == "bool":
-        return bool(number)
-    return int(number) if kind in ("area", "count") else round(float(number), 9)
+    """Return `plain_values` of one bound."""
+    value: int | float | bool | str | None = plain_values(kind, np.array([number]))[0]
+    return value
+
+
+def plain_values(kind: str, numbers: Floats) -> list[Any]:
+    """Return bounds as JSON holds them: dm² whole, dates in ISO form, None for an open end."""
+    finite = np.isfinite(numbers)
+    plain: list[Any]
+    if kind in ("area", "count", "date", "bool"):
+        plain = np.where(finite, numbers, 1).astype(np.int64).tolist()
+        if kind == "date":
+            names = {day: dt.date.fromordinal(day).isoformat() for day in set(plain)}
+            plain = [names[day] for day in plain]
+        elif kind == "bool":
+            plain = [bool(number) for number in plain]
+    else:
+        plain = [round(number, 9) for number in numbers.tolist()]
+    for i in np.flatnonzero(~finite).tolist():
+        plain[i] = None
+    return plain
 
 
 @dataclass(frozen=True)

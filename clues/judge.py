@@ -143,10 +143,14 @@ def judge_line(facts: FactTable, rules: RuleSet, line: str) -> Decisions:
     leaves = leaves_of_line(rules, line)
     truths = np.array([evaluation.bare(leaf) for leaf in leaves], dtype=np.uint8)
     _settle(truths, evaluation, rules, line)
-    patterns, way = np.unique(truths.T, axis=0, return_inverse=True)
+    text, width = (truths.T + ord("0")).tobytes().decode(), len(leaves)
+    gone = [text[i * width : (i + 1) * width] for i in range(len(facts))]
+    written = sorted(set(gone))
+    place = {pattern: i for i, pattern in enumerate(written)}
+    way = np.array([place[pattern] for pattern in gone], dtype=np.int64)
+    patterns = np.array([list(map(int, p)) for p in written], np.uint8).reshape(-1, width)
     ways = ways_of(rules, line, leaves, np.ascontiguousarray(patterns.T))
-    written = tuple("".join(map(str, p)) for p in patterns.tolist())
-    return Decisions(facts, rules, line, ways, written, np.asarray(way.reshape(-1), np.int64))
+    return Decisions(facts, rules, line, ways, tuple(written), way)
 
 
 def _settle(truths: Truth, evaluation: Evaluation, rules: RuleSet, line: str) -> None:

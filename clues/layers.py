@@ -132,7 +132,8 @@ class OneMap:
     def features(self) -> pd.DataFrame:
         """Polygon features of all roles but leads, sorted by key.
 
-        Columns: role, key, position (row of ``layers[role].table``), geometry.
+        Columns: role, key, position (row of ``layers[role].table``), geometry; texts as objects,
+        because they are looked up by row.
         """
         frames = []
         for role, layer in self.layers.items():
@@ -146,7 +147,8 @@ class OneMap:
             frames.append(frame)
         if not frames:
             return pd.DataFrame({"role": [], "key": [], "position": [], "geometry": []})
-        return pd.concat(frames).sort_values("key", ignore_index=True)
+        features = pd.concat(frames).sort_values("key", ignore_index=True)
+        return features.astype({"role": object, "key": object})
 
     @cached_property
     def tree(self) -> shapely.STRtree:

@@ -100,11 +100,12 @@ def nearest(
     order = np.lexsort(meets[::-1])
     patch, first = np.unique(meets[0][order], return_index=True)
     distance[patch], document[patch] = 0.0, meets[1][order][first]
-    rows, apart = np.flatnonzero(documents.role == role), np.flatnonzero(document < 0)
-    if not len(rows) or not len(apart):
+    apart, scale = np.flatnonzero(document < 0), metres_of_unit(onemap)
+    rows = _features_near(outline[apart], onemap, 1.02 * reach / np.array(scale))
+    rows = rows[documents.role[rows] == role]
+    if not len(rows):
         return Near(distance, document)
     geometry = onemap.features["geometry"].to_numpy(dtype=object)[rows]
-    scale = metres_of_unit(onemap)
     flat, patch_flat = _flat(geometry, scale), _flat(outline[apart], scale)
     parts, part_of = _parts(flat)
     tree = shapely.STRtree(parts)
@@ -128,6 +129,13 @@ def nearest(
     patch, chosen = apart[patch[near]], rows[chosen[near]]
     distance[patch], document[patch] = measured[near], chosen
     return Near(distance, document)
+
+
+def _features_near(outline: NDArray[np.object_], onemap: "OneMap", reach: Floats) -> Ints:
+    """Return the features whose boxes come within reach (along x, y) of those of outlines."""
+    west, south, east, north = shapely.bounds(outline).T
+    boxes = shapely.box(west - reach[0], south - reach[1], east + reach[0], north + reach[1])
+    return np.unique(onemap.tree.query(boxes)[1]).astype(np.int64)
 
 
 def _parts(geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
