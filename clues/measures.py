@@ -117,8 +117,11 @@ class Measured:
 
 
 def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as plain records."""
-    return [{str(k): v for k, v in record.items()} for record in table.to_dict("records")]
+    """Return the rows of a table as plain records; a missing value is None."""
+    return [
+        {str(k): None if v is None or v != v else v for k, v in record.items()}
+        for record in table.to_dict("records")
+    ]
 
 
 def counting(check: Check, ground: Ground, document: Ints) -> tuple[Bools, Bools]:

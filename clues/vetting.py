@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clues.coverage import Documents
 from clues.ground import layer_source
-from clues.layers import OneMap, build_onemap
+from clues.layers import OneMap, build_onemap, with_versions
 from clues.measures import Ground, Measured, counting, measure, plain_records
 from clues.overlay import grid_of, pieces
 from clues.papers import SHOWN_DATES, shown_dates
@@ -81,8 +81,6 @@ def layers_on(file: LayersFile, on: dt.date, crs: str) -> OneMap:
     LayerError
         If a layer is refused, or a catalogue has no version of that day.
     """
-    from clues.layers import with_versions
-
     layers = tuple(
         s.model_copy(update={"as_of": on})
         if s.from_catalogue and s.as_of is None and "@" not in str(s.source)

@@ -101,7 +101,7 @@ def _words(vetted: Vetted, language: Language) -> dict[str, str]:
         "rest_share": _span("cropland_share", *rest_shares, language),
         "limit": limit_text(check, vetted.limit, language),
         "stated": NOTHING[language]
-        if stated != stated
+        if stated is None
         else _area(int(np.rint(stated * 100)), language),
         "features": ("、" if language == "zh" else ", ").join(listed) or NOTHING[language],
     }

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from clues.outputs.vetting import records, summary
+from clues.measures import plain_records
+from clues.outputs.vetting import summary
 from clues.overlay import apportion
 from clues.vettingtext import ANSWER_NAMES, KIND_NAMES, limit_text, source_texts, use_text
 from configs.units import metres2, mu, percent
@@ -185,7 +186,7 @@ def _cell(sheet: Any, at: tuple[int, int], value: Any, formats: dict[str, Any], 
 
 def _answers(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], Row]:
     rows: list[Row] = []
-    for p in records(summary(vetting)):
+    for p in plain_records(summary(vetting)):
         stated = p["stated_m2"]
         rows.append(
             [
@@ -217,7 +218,7 @@ def _total(rows: list[Row], columns: Sequence[_Column], language: Language) -> R
 def _checks(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], None]:
     checks = {c.code: c for c in vetting.rules.checks}
     rows: list[Row] = []
-    for r in records(vetting.checks):
+    for r in plain_records(vetting.checks):
         check = checks[r["check"]]
         high = r["high_dm2"]
         known = high is not None
@@ -277,7 +278,7 @@ def _classes(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], Ro
 def _features(vetting: "Vetting", language: Language) -> tuple[Any, list[Row], None]:
     checks = {c.code: c.name for c in vetting.rules.checks}
     rows: list[Row] = []
-    for r in records(vetting.features):
+    for r in plain_records(vetting.features):
         kind = KIND_NAMES.get(str(r["kind"]), ("", ""))[language == "en"]
         state = [v for v in (r["status"], r["code"]) if v]
         rows.append(

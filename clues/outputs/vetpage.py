@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from clues.measures import plain_records
 from clues.outputs.evidence import font_path
 from clues.outputs.vetbook import class_rows
-from clues.outputs.vetting import records, summary
+from clues.outputs.vetting import summary
 from clues.vettingtext import ANSWER_NAMES, source_texts
 from configs.units import metres2, mu
 from tiles.files import atomic_path
@@ -63,7 +64,7 @@ def _sheets(vetting: "Vetting", languages: Sequence[Language]) -> list[dict[str,
     """Return what the sheet of each parcel shows."""
     names = {c.code: c.name for c in vetting.rules.checks}
     checks: dict[str, list[dict[str, Any]]] = {}
-    for row in records(vetting.checks):
+    for row in plain_records(vetting.checks):
         row["title"] = names[row["check"]]
         for language in languages:
             texts = source_texts(row["source"], row["features"], language)
@@ -74,7 +75,7 @@ def _sheets(vetting: "Vetting", languages: Sequence[Language]) -> list[dict[str,
         for parcel, *cells in class_rows(vetting, language):
             classes.setdefault((parcel, language), []).append(cells)
     sheets = []
-    for parcel in records(summary(vetting)):
+    for parcel in plain_records(summary(vetting)):
         own = parcel["parcel_id"]
         sheets.append(
             parcel

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from clues.measures import plain_records
 from clues.outputs.exchange import lonlat_outlines
 from clues.vettingtext import ANSWER_NAMES, use_text
 from configs.units import metres2, mu
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from clues.vetting import Vetting
 
 __all__ = [
-    "records",
     "summary",
     "write_vetting_geojson",
     "write_vetting_geopackage",
@@ -55,7 +55,7 @@ def write_vetting_json(vetting: "Vetting", head: dict[str, Any], path: Path) -> 
         _by_parcel(t) for t in (vetting.checks, vetting.features, vetting.classes)
     )
     parcels = []
-    for record in records(vetting.parcels.drop(columns="geometry")):
+    for record in plain_records(vetting.parcels.drop(columns="geometry")):
         parcel = record["parcel_id"]
         own = [
             c | {"on_features": [f for f in features.get(parcel, []) if f["check"] == c["check"]]}
@@ -70,7 +70,7 @@ def write_vetting_geojson(vetting: "Vetting", path: Path) -> None:
     summaries = summary(vetting)
     outlines = lonlat_outlines(vetting.parcels)
     features = []
-    for i, record in enumerate(records(summaries)):
+    for i, record in enumerate(plain_records(summaries)):
         features.append(
             {
                 "type": "Feature",
@@ -103,7 +103,7 @@ def summary(vetting: "Vetting") -> "gpd.GeoDataFrame":
     """Return one row per parcel without outline: fields, answer, failed and asked checks."""
     names = {c.code: c.name for c in vetting.rules.checks}
     table = vetting.parcels.drop(columns="geometry").copy()
-    parcels = records(table)
+    parcels = plain_records(table)
     checks = _by_parcel(vetting.checks)
     table["applied"] = [r["applied"] and r["applied"].isoformat() for r in parcels]
     for language in ("zh", "en"):
@@ -123,17 +123,9 @@ def summary(vetting: "Vetting") -> "gpd.GeoDataFrame":
     return geopandas.GeoDataFrame(table)
 
 
-def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return the rows as plain records; a missing value is None."""
-    return [
-        {str(k): None if v is None or v != v else v for k, v in record.items()}
-        for record in table.to_dict("records")
-    ]
-
-
 def _by_parcel(table: "pd.DataFrame") -> dict[str, list[dict[str, Any]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for record in records(table):
+    for record in plain_records(table):
         groups.setdefault(record["parcel_id"], []).append(record)
     return groups
 
