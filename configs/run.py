@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
@@ -22,6 +23,10 @@ __all__ = [
     "RunConfig",
     "TerrainSettings",
 ]
+
+
+REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
+"""Scenes may be addresses, which have no folder."""
 
 
 class AreaSettings(StrictModel):
@@ -149,7 +154,7 @@ class RunConfig(StrictModel):
 
         def fix(value: Any) -> Any:
             if isinstance(value, Path):
-                return folder / value
+                return value if REMOTE.match(str(value)) else folder / value
             if isinstance(value, tuple):
                 return tuple(fix(v) for v in value)
             return value

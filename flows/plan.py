@@ -9,6 +9,7 @@ import shapely
 
 from configs.errors import InputError
 from configs.run import EpochSettings, RunConfig
+from flows.aside import require_cover
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
 from tiles.mosaic import mosaicked
 from tiles.pairgrid import require_heights
@@ -19,7 +20,7 @@ from tiles.sensors import open_epoch
 if TYPE_CHECKING:
     from tiles.registration import Registration
 
-__all__ = ["RunPlan", "make_plan"]
+__all__ = ["RunPlan", "area_of_interest", "make_plan"]
 
 SCORE_BYTES_PER_PIXEL = 0.35
 """Measured size of a run folder per pixel: tile products, change.tif, tables."""
@@ -118,7 +119,7 @@ def make_plan(config: RunConfig) -> RunPlan:
     extent = pair_extent(before, after, grid)
     aoi = None
     if config.area.aoi is not None:
-        shape = _area_of_interest(config.area.aoi, grid.crs)
+        shape = area_of_interest(config.area.aoi, grid.crs)
         extent = extent.intersect(grid.extent_of(shape.bounds))
         if extent.is_empty:
             raise InputError(
@@ -127,6 +128,7 @@ def make_plan(config: RunConfig) -> RunPlan:
                 "check its CRS, or name images that cover it",
             )
         aoi = shapely.to_wkb(shape)
+    require_cover(before, after, shapely.from_wkb(aoi) if aoi else None, grid.crs)
     for scene in (*before.scenes, *after.scenes):
         require_heights(scene, grid, extent)
     plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
@@ -152,7 +154,14 @@ def _epoch(config: RunConfig, wanted: EpochSettings) -> Epoch:
     return mosaicked(replace(epoch, scenes=scenes), wanted.order)
 
 
-def _area_of_interest(path: Path, crs: str) -> Any:
+def area_of_interest(path: Path, crs: str) -> Any:
+    """Return the union of a layer's polygons in a CRS.
+
+    Raises
+    ------
+    InputError
+        If it holds none.
+    """
     from clues.sources import open_source
 
     shapes = shapely.make_valid(open_source(path).to_crs(crs).geometry.to_numpy())
@@ -167,6 +176,7 @@ def _area_of_interest(path: Path, crs: str) -> Any:
 def _epoch_summary(epoch: Epoch) -> dict[str, Any]:
     return {
         "scenes": [s.scene_id for s in epoch.scenes],
+        "set_aside": [{"scene": s.scene, "reason": s.reason} for s in epoch.set_aside],
         "from": epoch.civil_from.isoformat() if epoch.civil_from else None,
         "to": epoch.civil_to.isoformat() if epoch.civil_to else None,
         "attribution": sorted({s.attribution for s in epoch.scenes if s.attribution}),

@@ -13,6 +13,7 @@ from clues.outputs.ledger import write_ledger
 from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables, RunTitle
+from flows.aside import scene_set_aside
 from flows.fitting import STATE_FOLDER, registration_of
 from flows.progress import Progress
 from flows.registering import STORE_NAME, register_run
@@ -108,7 +109,9 @@ class Publication:
 
     def exceptions(self) -> list[str]:
         """Return what a reader must know before trusting the list."""
-        found = []
+        plan = self.context.plan
+        aside = (*plan.before.set_aside, *plan.after.set_aside)
+        found = [scene_set_aside(one) for one in aside]
         if self.judged["rejects"]:
             rows = len(self.judged["rejects"])
             found.append(f"图层有 {rows} 条记录有问题 {rows} layer rows have problems")

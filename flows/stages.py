@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from configs.run import RunConfig
+from flows.aside import remote_files
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
 from flows.plan import RunPlan, make_plan
 from flows.progress import Progress
 from tiles.files import companions, require_free
+from tiles.remote import is_remote
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -63,7 +65,9 @@ class StageContext:
         """Images, dates, grid and area."""
         files: dict[str, Path | str] = {}
         for name, epoch in (("before", self.config.before), ("after", self.config.after)):
-            files |= {f"{name} {i}": p for i, p in enumerate(epoch.scenes)}
+            scenes = enumerate(epoch.scenes)
+            files |= {f"{name} {i}": "" if is_remote(p) else p for i, p in scenes}
+            files |= remote_files(name, getattr(self.plan, name))
             files |= {f"{name} mask": epoch.mask} if epoch.mask else {}
             beside = (p for scene in epoch.scenes for p in companions(scene))
             files |= {f"{name} {p.name}": p for p in beside}

@@ -93,8 +93,8 @@ def checked(named: dict[str, BandSource]) -> dict[str, BandSource]:
         Naming the file that is truncated or damaged.
     """
     order = [r for r in ROLES if r in named] + [r for r in named if r not in ROLES]
-    for path, index in sorted({(b.path, b.index) for b in named.values()}):
-        probe(path, index)
+    for path in sorted({b.path for b in named.values()}):
+        probe(path, *sorted({b.index for b in named.values() if b.path == path}))
     return {role: named[role] for role in order}
 
 

@@ -17,19 +17,25 @@ DATE_TIME = re.compile(
     r"(?<!\d)((?:19|20)\d{2})-?(\d{2})-?(\d{2})[Tt](\d{2}):?(\d{2}):?(\d{2})(?!\d)"
 )
 DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
+CREATED = re.compile(r"_OPER_[A-Z]{3}_L\d[A-C]_T[LC]_")
+"""Sentinel-2 granules of before December 2016 are named by the time of processing."""
+
 DAY_OF_YEAR = re.compile(r"L[CETM]\d{7}((?:19|20)\d{2})(\d{3})")
 
 
 def acquired_from_name(name: str, time_zone: str) -> dt.datetime | None:
     """Return the UTC time that a file or product name tells, or None.
 
-    Where a name tells a day and no time, noon of that day in `time_zone` is taken.
+    Where a name tells a day and no time, noon of that day in `time_zone` is taken. A time of
+    processing, as in old granule names of Sentinel-2, is not taken.
 
     Examples
     --------
     >>> acquired_from_name("T49QCD_20161209T031122_B02.tif", "Asia/Shanghai").isoformat()
     '2016-12-09T03:11:22+00:00'
     """
+    if CREATED.search(name):
+        return None
     for match in DATE_TIME.finditer(name):
         try:
             return dt.datetime(*(int(g) for g in match.groups()), tzinfo=dt.UTC)  # type: ignore[misc, arg-type]

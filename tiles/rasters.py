@@ -204,13 +204,13 @@ def crs_name(crs: CRS) -> str:
     return f"EPSG:{code}" if code else str(crs.to_wkt())
 
 
-def probe(path: Path, index: int) -> None:
-    """Read the last pixel of a band, so that a truncated file is found before the work begins.
+def probe(path: Path, *indexes: int) -> None:
+    """Read the last pixel of some bands, so that a truncated file is found before the work begins.
 
     Raises
     ------
     RasterError
-        Naming the file and the band.
+        Naming the file and the bands.
     """
     with gdal_env(), open_raster(path) as ds:
         window = Window(ds.width - 1, ds.height - 1, 1, 1)
@@ -219,11 +219,11 @@ def probe(path: Path, index: int) -> None:
         if ds.driver == "ENVI" and path.stat().st_size < needed and not _is_gzip(path):
             raise RasterError(
                 f"the file has {path.stat().st_size} bytes and needs {needed}: it is truncated",
-                f"{path}, band {index}",
+                f"{path}, band {', '.join(str(i) for i in indexes)}",
                 "copy or download the file again",
             )
-        with read_failure(path, (index,), window):
-            ds.read(index, window=window)
+        with read_failure(path, indexes, window):
+            ds.read(list(indexes), window=window)
 
 
 @contextmanager

@@ -1,16 +1,17 @@
-"""STAC items as scenes: local assets, band names, scales and the acquisition time."""
+"""STAC items as scenes: assets, band names, scales and the time of acquisition."""
 
 import datetime as dt
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urljoin
 
 from configs.errors import RasterError
-from configs.sensors import GENERIC, ROLES, SensorSpec, detect_sensor
+from configs.sensors import GENERIC, ROLES, SensorSpec, detect_sensor, sensor_names
 from configs.sensors import sensor_spec as spec_of
 from tiles.rasters import inspect_raster, probe
-from tiles.remote import is_remote, require_host
-from tiles.scene import BandSource, MaskSource, Scene
+from tiles.remote import address, fetch_json, is_remote, require_host
+from tiles.scene import BandSource, MaskSource, Scene, SceneFacts
 
 __all__ = ["read_item"]
 
@@ -29,7 +30,7 @@ COMMON_NAMES = {
 
 
 def read_item(path: Path, sensor: str | None = None) -> Scene:
-    """Read a STAC item whose assets lie beside it.
+    """Read a STAC item: its assets lie beside it, or on an allowed host.
 
     Bands are recognised by ``eo:common_name``, by the band or asset name of the sensor
     (``B02``), or by a role as the asset key. Scale, offset and nodata come from the ``raster``
@@ -38,31 +39,22 @@ def read_item(path: Path, sensor: str | None = None) -> Scene:
     Parameters
     ----------
     path : Path
-        Item as JSON; asset addresses are relative to it.
+        Item as JSON, or its address; addresses of assets are relative to it.
     sensor : str or None
-        Sensor name; found from the item id or its assets if None.
+        Sensor name; found from the item if None.
 
     Raises
     ------
     RasterError
-        If it is no item, if an asset is remote or missing, or if no band is recognised.
+        If it is no item, if an asset is missing or its host not allowed, or if no band is
+        recognised.
     """
     item = _load(path)
-    spec_name = sensor or detect_sensor(item.id) or _by_platform(item) or GENERIC
+    properties = item.properties
+    spec_name = sensor or _sensor_of(item)
     spec = spec_of(spec_name)
-    named: dict[str, BandSource] = {}
-    mask = None
-    for key in sorted(item.assets):
-        asset = item.assets[key]
-        for index, fields in enumerate(_bands(asset), start=1):
-            if (found := _role(key, fields, spec)) is None or found[0] in named:
-                continue
-            file = _local(path, key, asset.href)
-            probe(file, index)
-            named[found[0]] = _source(file, index, fields, spec, found[1])
-        for quality in (q for q in spec.quality if q.token == key.upper() and mask is None):
-            file = _local(path, key, asset.href)
-            mask = MaskSource(file, quality.kind, quality.unusable, meanings=quality.meanings)
+    named = _named_bands(item, path, spec)
+    pan = named.pop("pan", None)
     if not named:
         raise RasterError(
             f"no asset is recognised as a band: {', '.join(sorted(item.assets)) or 'none'}",
@@ -72,12 +64,14 @@ def read_item(path: Path, sensor: str | None = None) -> Scene:
     order = [r for r in ROLES if r in named] + [r for r in named if r not in ROLES]
     when = item.datetime or item.common_metadata.start_datetime
     return Scene(
-        scene_id=item.id,
+        scene_id=str(properties.get("tuban:scene", item.id)),
         bands={role: named[role] for role in order},
         acquired=when.astimezone(dt.UTC) if when else None,
         sensor=spec_name,
-        attribution=spec.attribution,
-        mask=mask,
+        attribution=str(properties.get("tuban:attribution", spec.attribution)),
+        mask=_mask(item, path, spec),
+        pan=pan,
+        facts=_facts(properties),
     )
 
 
@@ -85,23 +79,69 @@ def _load(path: Path) -> Any:
     import pystac
 
     try:
-        item = pystac.Item.from_file(str(path.resolve()))
+        if is_remote(path):
+            return pystac.Item.from_dict(fetch_json(path))
+        return pystac.Item.from_file(str(path.resolve()))
     except (*BROKEN_JSON, pystac.STACError, pystac.STACTypeError) as error:
+        if isinstance(error, RasterError):
+            raise
         raise RasterError(
             f"not a STAC item ({type(error).__name__}: {error})",
             str(path),
             "give a STAC item (a GeoJSON feature with assets), or the image files themselves",
         ) from error
-    return item
+
+
+def _sensor_of(item: Any) -> str:
+    told = item.properties.get("tuban:sensor")
+    if told in sensor_names():
+        return str(told)
+    return detect_sensor(item.id) or _by_platform(item) or GENERIC
 
 
 def _by_platform(item: Any) -> str | None:
     platform = str(item.properties.get("platform", "")).lower()
     if platform.startswith("sentinel-2"):
         return "sentinel2"
+    if platform.startswith("sentinel-1"):
+        return "sentinel1"
     if platform in ("landsat-8", "landsat-9"):
         return "landsat_oli"
     return "landsat" if platform.startswith("landsat") else None
+
+
+def _facts(properties: dict[str, Any]) -> SceneFacts:
+    return SceneFacts(
+        level=str(properties.get("tuban:level", properties.get("processing:level", ""))),
+        baseline=str(
+            properties.get("tuban:baseline", properties.get("s2:processing_baseline", ""))
+        ),
+        cloud_percent=_number(properties.get("eo:cloud_cover")),
+        sun_elevation=_number(properties.get("view:sun_elevation")),
+        sun_azimuth=_number(properties.get("view:sun_azimuth")),
+        view_angle=_number(
+            properties.get("view:off_nadir", properties.get("view:incidence_angle"))
+        ),
+        view_azimuth=_number(properties.get("view:azimuth")),
+    )
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else None
+
+
+def _named_bands(item: Any, path: Path, spec: SensorSpec) -> dict[str, BandSource]:
+    named: dict[str, BandSource] = {}
+    for key in sorted(item.assets):
+        asset = item.assets[key]
+        for index, fields in enumerate(_bands(asset), start=1):
+            if (found := _role(key, fields, spec)) is None or found[0] in named:
+                continue
+            file = _place(path, key, asset.href)
+            probe(file, index)
+            named[found[0]] = _source(file, index, fields, spec, found[1], path)
+    return named
 
 
 def _bands(asset: Any) -> list[dict[str, Any]]:
@@ -113,8 +153,10 @@ def _bands(asset: Any) -> list[dict[str, Any]]:
 
 
 def _role(key: str, fields: dict[str, Any], spec: SensorSpec) -> tuple[str, float | None] | None:
-    common = fields.get("eo:common_name", fields.get("common_name"))
     wavelength = fields.get("eo:center_wavelength", fields.get("center_wavelength"))
+    if told := fields.get("tuban:role"):
+        return str(told), wavelength
+    common = fields.get("eo:common_name", fields.get("common_name"))
     if common in COMMON_NAMES:
         role = COMMON_NAMES[common]
         band = spec.band(role)
@@ -126,7 +168,25 @@ def _role(key: str, fields: dict[str, Any], spec: SensorSpec) -> tuple[str, floa
     return None
 
 
-def _local(item: Path, key: str, href: str) -> Path:
+def _mask(item: Any, path: Path, spec: SensorSpec) -> MaskSource | None:
+    for key in sorted(item.assets):
+        asset = item.assets[key]
+        told = asset.extra_fields.get("tuban:mask")
+        if told:
+            file = _place(path, key, asset.href)
+            meanings = tuple((n, tuple(v)) for n, v in told.get("meanings", {}).items())
+            values = tuple(int(v) for v in told["unusable"])
+            kind: Literal["values", "bits"] = "values" if told["kind"] == "values" else "bits"
+            return MaskSource(file, kind, values, int(told.get("band", 1)), meanings)
+    keys = {key.upper(): key for key in sorted(item.assets)}
+    for quality in spec.quality:
+        if key := keys.get(quality.token):
+            file = _place(path, key, item.assets[key].href)
+            return MaskSource(file, quality.kind, quality.unusable, meanings=quality.meanings)
+    return None
+
+
+def _place(item: Path, key: str, href: str) -> Path:
     href = href.removeprefix("file://")
     if is_remote(href):
         return Path(require_host(href))
@@ -136,16 +196,23 @@ def _local(item: Path, key: str, href: str) -> Path:
             str(item),
             "download the assets beside the item and make their addresses relative",
         )
+    if is_remote(item):
+        return Path(require_host(urljoin(address(item), href)))
     return item.parent / href
 
 
 def _source(
-    file: Path, index: int, fields: dict[str, Any], spec: SensorSpec, wavelength: float | None
+    file: Path,
+    index: int,
+    fields: dict[str, Any],
+    spec: SensorSpec,
+    wavelength: float | None,
+    item: Path,
 ) -> BandSource:
     facts = inspect_raster(file)
     scale, offset, nodata = 1.0, 0.0, facts.nodata
     if not facts.dtype.startswith("float"):
-        rule = spec.scale_of(file.as_posix())
+        rule = spec.scale_of(f"{file.as_posix()}\n{item.name}")
         scale = float(fields.get("raster:scale", fields.get("scale", rule.scale)))
         offset = float(fields.get("raster:offset", fields.get("offset", rule.offset)))
         if nodata is None:

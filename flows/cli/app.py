@@ -24,6 +24,7 @@ MODULES = (
     "flows.cli.vet",
     "flows.cli.explain",
     "flows.cli.layers",
+    "flows.cli.catalog",
     "flows.cli.indices",
     "flows.cli.init",
     "flows.cli.doctor",

@@ -21,11 +21,6 @@ class _Reserved(NamedTuple):
 
 RESERVED = {
     "watch": _Reserved("0.2", "Follow approvals after they were given: what was built, where.", {}),
-    "catalog": _Reserved(
-        "0.3",
-        "Imagery catalogue.",
-        {"build": "Register deliveries as STAC.", "search": "Find scenes by area and date."},
-    ),
     "prepare": _Reserved("0.3", "Orthorectify, pan-sharpen and mask deliveries.", {}),
     "monitor": _Reserved(
         "0.4",
