@@ -10,11 +10,17 @@ import pyproj
 import shapely
 
 from clues.attributes import read_fields
-from clues.quality import REPORT_COLUMNS, clean_geometries, geometry_report, unique_keys
+from clues.quality import (
+    REPORT_COLUMNS,
+    clean_geometries,
+    geometry_report,
+    report_rows,
+    unique_keys,
+)
 from clues.sources import open_source
 from configs.errors import LayerError
 from configs.layers import PatchSource, patch_fields
-from configs.vocabulary import Use, change_types, find_use, tblx_use, uses
+from configs.vocabulary import change_types, find_use, tblx_use, uses
 from tiles.geodesy import DM2_PER_M2, ellipsoidal_area, sheet_number, to_cgcs2000
 
 __all__ = ["load_patches", "read_patches"]
@@ -76,7 +82,7 @@ def load_patches(source: PatchSource, folder: Path, crs: str) -> tuple[Any, pd.D
     gone = shapely.is_missing(geometry)
     report.append(geometry_report(path.name, problems, geometry))
     _add_dates(table, source, where)
-    _add_uses(table, source)
+    report.append(_add_uses(table, source))
     keys = unique_keys("patch", table["id"].tolist(), table["row"].tolist(), geometry)
     table["patch_id"] = [str(k).removeprefix("patch:") for k in keys]
     patches = geopandas.GeoDataFrame(table[~gone], geometry=geometry[~gone], crs=crs)
@@ -105,21 +111,45 @@ def _add_dates(table: pd.DataFrame, source: PatchSource, where: str) -> None:
         )
 
 
-def _add_uses(table: pd.DataFrame, source: PatchSource) -> None:
-    """Add use, tblx and change type: the stated use if it is known, else what TBLX stands for."""
+def _add_uses(table: pd.DataFrame, source: PatchSource) -> pd.DataFrame:
+    """Add use, tblx and change type: the stated use if it is known, else what TBLX stands for.
+
+    Returns
+    -------
+    DataFrame
+        Report rows of what is stated but not known.
+    """
     by_word = {word.strip().casefold(): uses()[code] for word, code in source.uses.items()}
     type_of_use = {c.use: c.code for c in reversed(change_types())}
-    found: list[Use] = []
-    for word, tblx in zip(table["use"], table["type"], strict=True):
+    found, unread = [], []
+    for i, (word, tblx) in enumerate(zip(table["use"], table["type"], strict=True)):
         stated = by_word.get((word or "").casefold()) or find_use(word, source.scheme)
         found.append(stated or tblx_use(tblx) or uses()["unknown"])
+        if word and stated is None:
+            unread.append((i, "use", word))
+        elif tblx and stated is None and tblx_use(tblx) is None:
+            unread.append((i, "type", tblx))
     of_type = [type_of_use.get(getattr(tblx_use(t), "code", ""), "unknown") for t in table["type"]]
     of_use = [type_of_use.get(u.code, "unknown") for u in found]
+    columns = table.attrs["columns"]
+    report = report_rows(
+        "unmapped_use",
+        table["source"].iloc[0] if len(table) else "",
+        np.array([table["row"].iloc[i] for i, _, _ in unread], dtype=np.int64),
+        keys=np.array([f"patch:{table['id'].iloc[i]}" for i, _, _ in unread], dtype=object),
+        field=[columns[name] for _, name, _ in unread],
+        values=[value for _, _, value in unread],
+        facts=[
+            {"value": value, "use": found[i].name_en, "use_zh": found[i].name_zh}
+            for i, _, value in unread
+        ],
+    )
     table["use"] = [u.code for u in found]
     table["tblx"] = table["type"]
     table["change_type"] = [
         t if t != "unknown" else u for t, u in zip(of_type, of_use, strict=True)
     ]
+    return report
 
 
 def _with_places(patches: Any, crs: str) -> Any:

@@ -144,8 +144,8 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
     doubts, known = doubted != "", use != "unknown"
     unseen = np.where(doubts, CAUSE["weak"], CAUSE["use"])
     kind, of_kind = np.unique(patches["change_type"].fillna("").astype(str), return_inverse=True)
-    pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind]
-    pseudo = np.where(doubts, None, pseudo[rows])
+    pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind][rows]
+    pseudo[doubts] = None
     length, width = length_and_width(perimeter, area_dm2 / 100.0)
     out = [
         FactColumn.bounded("area", cut.parcel_area, cut.parcel_area),

@@ -1,13 +1,13 @@
 """Condition trees of rules: typed leaves under all/any/not, no expression strings."""
 
 import datetime as dt
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel
+from configs.mistakes import choice
 
 __all__ = ["BASE_UNITS", "Condition", "FactKind", "Parameter", "Scalar", "to_base"]
 
@@ -148,7 +148,7 @@ class Condition(StrictModel):
         if self.switch is None:
             return None
         if self.switch not in parameters:
-            return f"unknown parameter {self.switch!r}", _nearest(self.switch, parameters)
+            return f"unknown parameter {self.switch!r}", choice(self.switch, parameters)
         wanted = "switch" if self.has is None else "codes"
         if parameters[self.switch].unit != wanted:
             return f"parameter {self.switch!r} is no {wanted}", f"give it unit: {wanted}"
@@ -160,7 +160,7 @@ class Condition(StrictModel):
         if self.fact is None:
             return None
         if self.fact not in catalogue:
-            return f"unknown fact {self.fact!r}", _nearest(self.fact, catalogue)
+            return f"unknown fact {self.fact!r}", choice(self.fact, catalogue)
         entry = catalogue[self.fact]
         allowed = OPERATORS.get(entry.kind, ())
         op = self.op or "="
@@ -186,7 +186,7 @@ class Condition(StrictModel):
             if name is None:
                 continue
             if name not in pool:
-                return f"unknown name {name!r}", _nearest(name, pool)
+                return f"unknown name {name!r}", choice(name, pool)
             kind = pool[name].kind
             if kind != entry.kind:
                 return (
@@ -220,12 +220,7 @@ class Condition(StrictModel):
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         wrong = [v for v in values if entry.codes and v not in entry.codes]
         if wrong:
-            return f"fact {self.fact!r} has no code {wrong[0]!r}", _nearest(
+            return f"fact {self.fact!r} has no code {wrong[0]!r}", choice(
                 str(wrong[0]), dict.fromkeys(entry.codes)
             )
         return None
-
-
-def _nearest(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(sorted(known))}"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model, load_preset
+from configs.mistakes import choice
 from configs.vocabulary import SCHEMES, roles, uses
 
 __all__ = [
@@ -161,14 +162,14 @@ class LayerSpec(StrictModel):
     @classmethod
     def _known_role(cls, value: str) -> str:
         if value not in roles():
-            raise ValueError(f"there is no role {value!r}; choose one of: {', '.join(roles())}")
+            raise ValueError(f"there is no role {value!r}; {choice(value, roles())}")
         return value
 
     @field_validator("scheme")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
         if value.lower() not in SCHEMES:
-            raise ValueError(f"there is no scheme {value!r}; choose one of: {', '.join(SCHEMES)}")
+            raise ValueError(f"there is no scheme {value!r}; {choice(value, SCHEMES)}")
         return value.lower()
 
     @model_validator(mode="after")
@@ -179,7 +180,7 @@ class LayerSpec(StrictModel):
                 if name not in known:
                     raise ValueError(
                         f"{part}.{name}: the role {self.role} has no such field; "
-                        f"it has: {', '.join(known)}"
+                        f"{choice(name, known)}"
                     )
         if self.crs_override and not self.crs:
             raise ValueError("crs_override needs crs")
@@ -227,12 +228,12 @@ class _DrawnSource(StrictModel):
             for field in getattr(self, part):
                 if field not in known:
                     raise ValueError(
-                        f"{part}.{field}: {name} have no such field; they have: {', '.join(known)}"
+                        f"{part}.{field}: {name} have no such field; {choice(field, known)}"
                     )
         for word, code in self.uses.items():
             if code not in uses():
                 raise ValueError(
-                    f"uses.{word}: there is no use {code!r}; choose one of: {', '.join(uses())}"
+                    f"uses.{word}: there is no use {code!r}; {choice(code, uses())}"
                 )
         return self
 

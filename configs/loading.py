@@ -1,6 +1,5 @@
 """The only YAML reader: typed models out of files, with line numbers and suggestions."""
 
-import difflib
 import json
 from collections.abc import Iterable
 from functools import lru_cache
@@ -12,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.errors import ConfigError
+from configs.mistakes import choice, in_words
 
 __all__ = [
     "StrictModel",
@@ -152,34 +152,44 @@ def validated(model: type[M], data: dict[str, Any], where: str) -> M:
         first = error.errors()[0]
         name = ".".join(str(p) for p in first["loc"])
         raise ConfigError(
-            f"{name}: {_plain(first['msg'])}",
+            f"{name}: {in_words(first)}",
             where,
             f"{first['input']!r} is not allowed; see --help",
         ) from error
 
 
-def _plain(message: str) -> str:
-    """Return a message of pydantic as people write it."""
-    return message.removeprefix("Value error, ")
-
-
 def _config_error(
     error: ValidationError, model: type[BaseModel], path: Path, lines: dict[Location, int]
 ) -> ConfigError:
-    problems, first_line = [], None
-    fix = "mend the value; `tuban run --schema` prints what is allowed"
-    for entry in error.errors()[:5]:
-        at = tuple(str(p) if isinstance(p, str) else p for p in entry["loc"])
+    problems, fixes = [], []
+    for at, entry in _by_place(error, lines)[:5]:
         line = next((lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in lines), 1)
-        first_line = first_line or line
         name = ".".join(str(p) for p in at)
         if entry["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(at[-1]), _known_keys(model), n=1)
-            fix = f"did you mean {near[0]!r}?" if near else "remove the key"
-            problems.append(f"unknown key {name!r} (line {line})")
+            fixes.append(_nearest_key(str(at[-1]), model))
+            problems.append((line, f"unknown key {name!r}"))
         else:
-            problems.append(f"{name}: {_plain(entry['msg'])} (line {line})")
-    return ConfigError("; ".join(problems), f"{path}, line {first_line}", fix)
+            fixes.append("mend the value; `tuban run --schema` prints what is allowed")
+            problems.append((line, f"{name}: {in_words(entry)}" if name else in_words(entry)))
+    what = "; ".join(f"{text} (line {line})" for line, text in problems)
+    fix = "; ".join(dict.fromkeys(fixes))
+    return ConfigError(what, f"{path}, line {min(line for line, _ in problems)}", fix)
+
+
+def _by_place(error: ValidationError, lines: dict[Location, int]) -> list[tuple[Location, Any]]:
+    """Return the first problem of each place; a value may fit none of several forms."""
+    found: dict[Location, Any] = {}
+    for entry in error.errors():
+        at: Location = tuple(str(p) if isinstance(p, str) else p for p in entry["loc"])
+        while entry["type"] != "missing" and at and at not in lines:
+            at = at[:-1]  # what follows names the form, not a key
+        found.setdefault(at, entry)
+    return list(found.items())
+
+
+def _nearest_key(name: str, model: type[BaseModel]) -> str:
+    found = choice(name, _known_keys(model))
+    return found if found.startswith("did you") else "remove the key"
 
 
 def _known_keys(model: type[BaseModel]) -> list[str]:
@@ -194,11 +204,8 @@ def _known_keys(model: type[BaseModel]) -> list[str]:
 def _preset_path(kind: str, name: str) -> Path:
     known = available(kind)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
         raise ConfigError(
-            f"there is no {kind} entry named {name!r}",
-            f"configs/{kind}",
-            f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(known)}",
+            f"there is no {kind} entry named {name!r}", f"configs/{kind}", choice(name, known)
         )
     return Path(str(resources.files("configs"))) / kind / f"{name}.yaml"
 

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
+from configs.mistakes import choice
 
 __all__ = [
     "AreaSettings",
@@ -24,6 +25,8 @@ __all__ = [
     "TerrainSettings",
 ]
 
+
+METHODS = ("auto", "cva", "irmad")
 
 REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
 """Scenes may be addresses, which have no folder."""
@@ -62,6 +65,9 @@ class GridSettings(StrictModel):
 
     crs: str | None = None
     resolution: float | None = Field(None, gt=0, description="in CRS units")
+    origin: tuple[float, float] | None = Field(
+        None, description="x and y of the north-west corner of pixel (0, 0)"
+    )
     pansharpen: bool = Field(True, description="use panchromatic images that are delivered")
 
 
@@ -93,13 +99,22 @@ class GateSettings(StrictModel):
 class DetectionSettings(StrictModel):
     """How change is found."""
 
-    method: str = Field("auto", pattern=r"^(auto|cva|irmad|index:[A-Za-z0-9_]+)$")
+    method: str = Field("auto", description="auto, cva, irmad or index:NAME")
     sensitivity: Literal["low", "medium", "high"] = "medium"
     target: Literal["any", "construction"] = "any"
     floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
     connectivity: Literal[4, 8] = 8
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        if value not in METHODS and not re.fullmatch(r"index:\w+", value, flags=re.ASCII):
+            raise ValueError(
+                f"there is no method {value!r}; {choice(value, METHODS)} or index:NAME"
+            )
+        return value
 
 
 class LandcoverSettings(StrictModel):

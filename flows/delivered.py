@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from clues.outputs.tables import ClueTables, RunTitle
 from configs.errors import InputError
-from flows.judging import layer_records, reject_rows, rules_of, tallies, write_tables
+from flows.judging import (
+    layer_records,
+    problem_rows,
+    reject_rows,
+    rules_of,
+    tallies,
+    write_tables,
+)
 from flows.registering import register_run
 from tiles.files import atomic_path, fingerprint
 
@@ -87,8 +94,7 @@ def judge_delivered(
         config={},
     )
     _publish(folder, tables)
-    rejects = [{"role": "patches"} | _texts(r) for r in report.to_dict("records")]
-    rejects += reject_rows(onemap)
+    rejects = problem_rows(report, "patches") + reject_rows(onemap)
     summary = {
         "name": folder.name,
         "key": key,
@@ -134,10 +140,6 @@ def delivered_patches(file: "LayersFile", patches: Path) -> tuple[Any, "pd.DataF
             "there is no patch with a usable outline", str(patches), "check the patch layer"
         )
     return table, report, crs
-
-
-def _texts(row: dict[Any, Any]) -> dict[str, str]:
-    return {str(k): str(v) for k, v in row.items()}
 
 
 def _write_json(path: Path, value: Any) -> None:

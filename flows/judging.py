@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "judge_run",
     "layer_records",
+    "problem_rows",
     "reject_rows",
     "require_dates",
     "rules_of",
@@ -117,19 +118,33 @@ def layer_records(onemap: Any) -> list[dict[str, Any]]:
             "version": layer.version,
             "features": len(layer.table),
             "rejects": len(layer.rejects),
-            "complete": str(layer.complete),
+            "complete": _plain(layer.complete),
         }
         for role, layer in sorted(onemap.layers.items())
     ]
 
 
-def reject_rows(onemap: Any) -> list[dict[str, Any]]:
-    """Return the rows of all layers that were set aside, as plain texts."""
+def _plain(complete: Any) -> Any:
+    """Return whether a layer is complete as JSON holds it: true, false or {until: day}."""
+    return complete if isinstance(complete, bool) else {"until": complete.until.isoformat()}
+
+
+def problem_rows(report: Any, role: str) -> list[dict[str, Any]]:
+    """Return the rows of a row-level report as plain values, with the role of their layer."""
     rows = []
-    for role, layer in sorted(onemap.layers.items()):
-        for record in layer.rejects.to_dict("records"):
-            rows.append({"role": role} | {str(k): str(v) for k, v in record.items()})
+    for record in report.to_dict("records"):
+        plain = {str(k): None if v is None or v != v else v for k, v in record.items()}
+        rows.append({"role": role} | plain)
     return rows
+
+
+def reject_rows(onemap: Any) -> list[dict[str, Any]]:
+    """Return the rows of all layers that have problems."""
+    return [
+        row
+        for role, layer in sorted(onemap.layers.items())
+        for row in problem_rows(layer.rejects, role)
+    ]
 
 
 def tallies(judgement: "Judgement") -> dict[str, int]:

@@ -101,7 +101,7 @@ def gate_report(
         len(bands),
         1,
         "bands",
-        "give images with common bands, or name the sensor with --sensor",
+        "give images with common bands, or name the sensor: --sensor, sensor: in the config",
     )
     return (
         replace(common, detail=", ".join(bands)),
@@ -222,7 +222,7 @@ def _registration(
 def _jump(blocks: Sequence[Block]) -> GateCheck:
     value = radiometric_jump(blocks)
     passed = value is None or abs(value) <= MAX_JUMP
-    remedy = "" if passed else "check offset and calibration of both dates (--sensor)"
+    remedy = "" if passed else "check offset and calibration of both dates (sensor:)"
     return GateCheck("radiometric offset", value, MAX_JUMP, "ratio", passed, remedy, advisory=True)
 
 

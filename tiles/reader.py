@@ -64,7 +64,7 @@ class PairReader:
                 "the two dates have no band in common",
                 f"{before.scenes[0].scene_id} ({', '.join(before.bands)}) and "
                 f"{after.scenes[0].scene_id} ({', '.join(after.bands)})",
-                "give images with common bands, or name the sensor with --sensor",
+                "give images with common bands, or name the sensor: --sensor, sensor: in the config",
             )
         self.before, self.after, self.grid, self.bands = before, after, grid, bands
         self.registration = registration

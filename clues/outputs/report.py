@@ -13,7 +13,7 @@ from clues.outputs.evidence import Pictures, font_path
 from clues.outputs.sheet import EvidenceSheet, Picture, evidence_sheets
 from clues.outputs.tables import ClueTables
 from configs.units import metres2, mu
-from configs.vocabulary import Outcome, change_type
+from configs.vocabulary import Outcome, change_type, role_name
 from tiles.files import atomic_path
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class QualityFacts:
     landcover : dict
         Per-class F1 of the land-cover model on blocked folds, empty without a model.
     rejects : sequence of dict
-        Rows of layers that were set aside: role, row, field, value, remedy.
+        Rows of layers with problems: role and `clues.quality.REPORT_COLUMNS`.
     exceptions : sequence of str
         Everything a reader must know before trusting the list.
     """
@@ -100,6 +100,7 @@ def write_report(
         map=_map(tables, overview),
         top=[_top(sheet, pictures) for sheet in _first_by_priority(tables)],
         quality=quality,
+        rejects=_named_rows(quality.rejects),
         colours=COLOURS,
     )
     with atomic_path(path) as part:
@@ -119,6 +120,14 @@ def _indicator_rows(indicators: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"zh": zh, "en": en, "value": f"{indicators[name]:.2f}"}
         for name, (zh, en) in INDICATORS.items()
+    ]
+
+
+def _named_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a report with the names of their layers."""
+    return [
+        row | {"role_zh": role_name(row["role"]), "role_en": role_name(row["role"], "en")}
+        for row in rows
     ]
 
 

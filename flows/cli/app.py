@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from configs.errors import ExitCode, TubanError
+from configs.mistakes import plain_message
 from flows.cli.options import report, set_talk, tell, wants_traceback
 from flows.environment import settle_environment
 from flows.progress import Mode
@@ -55,6 +56,9 @@ class _Root(TyperGroup):
                 raise
             report(error)
             raise typer.Exit(ExitCode.USER_ERROR) from None
+        except typer.BadParameter as error:
+            error.message = plain_message(error.message)
+            raise
 
 
 def _globals_first(args: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pyogrio
 import pypdfium2
@@ -16,6 +17,7 @@ from clues.outputs.exchange import write_geojson, write_geopackage
 from clues.outputs.ledger import LEDGER_COLUMNS, write_ledger
 from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
+from clues.quality import report_rows
 
 
 def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
@@ -116,6 +118,16 @@ def test_the_shipped_font_covers_the_texts_of_the_sheet(tables):
 
 
 def test_report_is_self_contained_and_sums_up(tables, tmp_path: Path, pictures):
+    words = {"kind": "date", "kind_zh": "日期", "column": "PZRQ"}
+    unreadable = report_rows(
+        "unreadable_value",
+        "JSYDSP.shp",
+        np.array([3]),
+        keys=np.array(["approval:A3"], dtype=object),
+        field="PZRQ",
+        values=["soon"],
+        facts=words,
+    )
     quality = QualityFacts(
         checks=[
             {
@@ -125,11 +137,12 @@ def test_report_is_self_contained_and_sums_up(tables, tmp_path: Path, pictures):
                 "unit": "px",
                 "passed": True,
                 "remedy": "",
+                "detail": "",
             }
         ],
         notes=["auto: k = 3.0"],
         landcover={"cropland": 0.93},
-        rejects=[{"role": "approval", "row": 3, "field": "PZRQ", "value": "x", "remedy": "fix"}],
+        rejects=[{"role": "approval"} | unreadable.to_dict("records")[0]],
         exceptions=["1 row of approval was set aside"],
     )
     overview = pictures(tuple(tables.patches.total_bounds))[1]
@@ -138,6 +151,8 @@ def test_report_is_self_contained_and_sums_up(tables, tmp_path: Path, pictures):
     assert "http" not in text.replace("http://www.w3.org", "")
     assert "共 3 个图斑(12000.00 m²,18.00 亩)" in text
     assert text.count('class="card"') == 2
+    assert "用地批文 land approval" in text
+    assert "<td>approval:A3</td><td>PZRQ</td><td>soon</td><td>无法识别为日期<br>" in text
     assert "&lt;no approval&gt;" in text
 
 
