@@ -17,7 +17,7 @@ from clues.layers import OneMap
 from clues.overlay import Pieces
 from configs.vetting import Check, VettingRules
 
-__all__ = ["Ground", "Measured", "counting", "measure", "plain_records"]
+__all__ = ["Ground", "Measured", "measure", "plain_records"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -106,6 +106,8 @@ class Measured:
         Pieces that speak against their parcel, or may.
     links : ndarray of int64
         Links to the features that the answer is drawn from.
+    clear : ndarray of bool
+        Of each of them, whether it is known to count, or what it says.
     """
 
     low: Ints
@@ -114,6 +116,7 @@ class Measured:
     cause: Objects
     against: Bools
     links: Ints
+    clear: Bools
 
 
 def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -124,7 +127,7 @@ def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def counting(check: Check, ground: Ground, document: Ints) -> tuple[Bools, Bools]:
+def _counting(check: Check, ground: Ground, document: Ints) -> tuple[Bools, Bools]:
     """Return which features count on the day for certain, and which may.
 
     A feature counts from its date on (``dated``) or within its term (``term``: a right whose
@@ -168,13 +171,19 @@ def _same(cause: str, ground: Ground) -> Objects:
     return np.full(len(ground.total), cause, dtype=object)
 
 
+def _all(rows: Ints) -> Bools:
+    return np.ones(len(rows), dtype=bool)
+
+
 def _covered(check: Check, ground: Ground) -> Measured:
     rows, sure, cause = _links(check, ground)
-    certain, possible = counting(check, ground, ground.links.document[rows])
+    certain, possible = _counting(check, ground, ground.links.document[rows])
     low = ground.sum_of(ground.on_pieces(rows[certain]))
     may = ground.on_pieces(rows[possible])
     high = ground.sum_of(may) if sure else ground.total
-    return Measured(low, high, sure, _same("date" if sure else cause, ground), may, rows[possible])
+    cause = "date" if sure else cause
+    kept, clear = rows[possible], certain[possible]
+    return Measured(low, high, sure, _same(cause, ground), may, kept, clear)
 
 
 def _outside(check: Check, ground: Ground) -> Measured:
@@ -182,7 +191,7 @@ def _outside(check: Check, ground: Ground) -> Measured:
     inside = ground.on_pieces(rows)
     outside = ground.total - ground.sum_of(inside)
     low = outside if sure else np.zeros_like(outside)
-    return Measured(low, outside, sure, _same(cause, ground), ~inside, rows)
+    return Measured(low, outside, sure, _same(cause, ground), ~inside, rows, _all(rows))
 
 
 def _zoned(check: Check, ground: Ground) -> Measured:
@@ -190,7 +199,8 @@ def _zoned(check: Check, ground: Ground) -> Measured:
     says = np.full(len(ground.pieces), PERMITS, dtype=np.int64)
     piece, document = ground.links.piece[rows], ground.links.document[rows]
     use = ground.parcels["use"].to_numpy(dtype=object)
-    np.minimum.at(says, piece, _permits(ground, document, use[ground.pieces.patch[piece]]))
+    told = _permits(ground, document, use[ground.pieces.patch[piece]])
+    np.minimum.at(says, piece, told)
     bare = ~ground.on_pieces(rows)
     says[bare] = FORBIDS if sure else UNTOLD
     low, high = ground.sum_of(says == FORBIDS), ground.sum_of(says < PERMITS)
@@ -198,7 +208,7 @@ def _zoned(check: Check, ground: Ground) -> Measured:
     cause = np.where(use == "unknown", "use", np.where(untold, "zone", absent))
     if absent == "layer":
         cause = _same(absent, ground)
-    return Measured(low, high, sure, cause.astype(object), says < PERMITS, rows)
+    return Measured(low, high, sure, cause.astype(object), says < PERMITS, rows, told != UNTOLD)
 
 
 def _permits(ground: Ground, document: Ints, use: Objects) -> Ints:
@@ -229,9 +239,9 @@ def _classed(check: Check, ground: Ground) -> Measured:
     low = ground.sum_of(own)
     both = own | untold
     kept = rows[both[ground.links.piece[rows]]]
-    return Measured(
-        low, ground.sum_of(both), sure, _same("class" if sure else cause, ground), both, kept
-    )
+    cause = "class" if sure else cause
+    high = ground.sum_of(both)
+    return Measured(low, high, sure, _same(cause, ground), both, kept, _all(kept))
 
 
 def _stated(check: Check, ground: Ground) -> Measured:
@@ -240,5 +250,5 @@ def _stated(check: Check, ground: Ground) -> Measured:
     differs = np.rint(np.abs(np.where(told, stated, 0.0) * 100 - ground.total)).astype(np.int64)
     low = np.where(told, differs, 0)
     high = np.where(told, differs, np.iinfo(np.int64).max)
-    none = np.zeros(len(ground.pieces), dtype=bool)
-    return Measured(low, high, True, _same("stated", ground), none, np.empty(0, dtype=np.int64))
+    none, nothing = np.zeros(len(ground.pieces), dtype=bool), np.empty(0, dtype=np.int64)
+    return Measured(low, high, True, _same("stated", ground), none, nothing, _all(nothing))

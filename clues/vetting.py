@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from clues.coverage import Documents
 from clues.ground import layer_source
 from clues.layers import OneMap, build_onemap, with_versions
-from clues.measures import Ground, Measured, counting, measure, plain_records
+from clues.measures import Ground, Measured, measure, plain_records
 from clues.overlay import grid_of, pieces
 from clues.papers import SHOWN_DATES, shown_dates
 from clues.slivers import merged
-from clues.vettingtext import Vetted, feature_text, written
+from clues.vettingtext import Vetted, written
 from configs.layers import LayersFile
 from configs.vetting import Check, VettingRules
 from configs.vocabulary import land_class
@@ -159,7 +159,8 @@ def _features(check: Check, found: Measured, ground: Ground) -> pd.DataFrame:
     weights = cut.area_dm2[piece]
     area = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(unique))
     parcel, document = unique[:, 0].astype(np.int64), unique[:, 1].astype(np.int64)
-    certain, _ = counting(check, ground, document)
+    certain = np.ones(len(unique), dtype=bool)
+    np.logical_and.at(certain, inverse.reshape(-1), found.clear)
     ids = ground.parcels["parcel_id"].to_numpy(dtype=object)
     dated = bool(SHOWN_DATES.get(str(check.role)))
     own: dict[str, Any] = {
@@ -216,7 +217,7 @@ def _rows(check: Check, found: Measured, ground: Ground, features: pd.DataFrame)
             int(found.low[i]),
             min(int(found.high[i]), int(ground.total[i])) if check.role else int(found.high[i]),
             float(limit[i]),
-            {language: [feature_text(f, language) for f in own] for language in ("zh", "en")},
+            own,
         )
         rows.append(_row(vetted, source, [f["key"] for f in own]))
     return pd.DataFrame(rows)

@@ -42,8 +42,8 @@ class Vetted:
         Why it could not be decided, "" where it was.
     low, high : int
         dm² that speak against the parcel.
-    features : dict of str to list of str
-        What `feature_text` says, by language.
+    features : list of dict
+        Rows of the feature table.
     """
 
     check: Check
@@ -55,7 +55,7 @@ class Vetted:
     low: int
     high: int
     limit: float
-    features: dict[str, list[str]]
+    features: list[dict[str, Any]]
 
 
 def written(vetted: Vetted, language: Language) -> tuple[str, str]:
@@ -87,7 +87,9 @@ def _words(vetted: Vetted, language: Language) -> dict[str, str]:
     rest = _span("area", max(total - vetted.high, 0), max(total - vetted.low, 0), language)
     shares = (vetted.low / total, vetted.high / total)
     rest_shares = (max(1 - shares[1], 0.0), max(1 - shares[0], 0.0))
-    listed = vetted.features[language]
+    listed = [feature_text(f, language) for f in vetted.features]
+    unclear = [t for t, f in zip(listed, vetted.features, strict=True) if not f["certain"]]
+    gap = ";" if language == "zh" else "; "
     return {
         "parcel": str(parcel["parcel_id"]),
         "check": check.name.zh if language == "zh" else check.name.en,
@@ -103,7 +105,8 @@ def _words(vetted: Vetted, language: Language) -> dict[str, str]:
         "stated": NOTHING[language]
         if stated is None
         else _area(int(np.rint(stated * 100)), language),
-        "features": ("、" if language == "zh" else ", ").join(listed) or NOTHING[language],
+        "features": gap.join(listed) or NOTHING[language],
+        "unclear": gap.join(unclear) or NOTHING[language],
     }
 
 
@@ -148,7 +151,8 @@ def feature_text(feature: dict[str, Any], language: Language) -> str:
     name = feature["name"] if isinstance(feature["name"], str) else ""
     parts = [kind, name, str(feature["number"])]
     label = " ".join(dict.fromkeys(p for p in parts if p))
-    dates = feature["dates"] or ("" if feature["certain"] else UNDATED[language])
+    undated = not feature["certain"] and feature["role"] != "plan"
+    dates = feature["dates"] or (UNDATED[language] if undated else "")
     notes = [n for n in (dates, _status(feature, language)) if n]
     area = _area(int(feature["area_dm2"]), language)
     if not zh:

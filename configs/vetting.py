@@ -25,7 +25,7 @@ stated area."""
 WORDS = frozenset(
     {
         *("parcel", "area", "use", "on", "check", "role"),
-        *("against", "share", "rest", "rest_share", "limit", "features", "stated"),
+        *("against", "share", "rest", "rest_share", "limit", "features", "unclear", "stated"),
     }
 )
 """What a sentence may name between braces."""

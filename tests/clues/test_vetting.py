@@ -202,7 +202,8 @@ def test_plan_zones(zones, use, outcome, cause, low, high):
     row = answer(vetting, "plan")
     assert (row["outcome"], row["cause"]) == (outcome, cause)
     assert (row["low_dm2"], row["high_dm2"]) == (low, high)
-    assert zones[0][0] in row["sentence_zh"]
+    assert (ODD if cause == "zone" else zones[0][0]) in row["sentence_zh"]
+    assert not (cause == "zone" and CENTRE in row["sentence_zh"] + row["question_en"])
     conflict = vetting.conflicts[vetting.conflicts["check"] == "plan"]
     assert conflict["area_dm2"].sum() == (0 if outcome == "pass" else high)
 
