@@ -18,9 +18,11 @@ from scipy.ndimage import label as label_components
 
 from detect.auto import fit_change, halo_px, score_block
 from detect.score import Scores
-from tiles.coregister import estimate_registration
+from tiles.block import Block
+from tiles.coregister import register_pair
 from tiles.grid import Extent, sample_cells
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
+from tiles.registration import Registration
 from tiles.sensors import open_epoch
 
 CITIES = (
@@ -75,8 +77,12 @@ def open_pair(name: str, data: Path) -> LabelledPair:
     own = pair_extent(before, before, grid)
     extent = pair_extent(before, after, grid)
     cells = sample_cells(extent, 0)
-    with PairReader(before, after, grid, bands=bands) as reader:
-        found = estimate_registration([reader.read(cell) for cell in cells])
+
+    def read(move: Registration | None) -> list[Block]:
+        with PairReader(before, after, grid, bands=bands, registration=move) as reader:
+            return [reader.read(cell) for cell in cells]
+
+    found = register_pair(read).applied
     reader = PairReader(before, after, grid, bands=bands, registration=found)
     sides = grid.pixel_metres(extent)
     pixel_m = float(np.sqrt(sides[0] * sides[1]))

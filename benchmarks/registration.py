@@ -22,7 +22,7 @@ from skimage.registration import phase_cross_correlation
 from tiles.block import Block
 from tiles.coregister import register_pair
 from tiles.grid import Extent
-from tiles.registration import Registration
+from tiles.registration import Model, Registration
 
 try:
     import cv2
@@ -121,8 +121,10 @@ def moved(image: Image, move: Registration | None) -> Image:
 
 
 def by_windows(before: Image, after: Image, turn: bool) -> Field:
-    """Estimate as a run does."""
-    found = register_pair(lambda move: blocks_of(before, moved(after, move))).estimate
+    """Estimate as a run does, told as ECC is whether to look for a shift or an affine."""
+    model: Model = "affine" if turn else "shift"
+    read = lambda move: blocks_of(before, moved(after, move))  # noqa: E731
+    found = register_pair(read, model=model).estimate
     at = points(before) + 0.5
     return found.displacement(at[:, 0], at[:, 1])
 

@@ -90,7 +90,7 @@ class TerrainSettings(StrictModel):
 class GateSettings(StrictModel):
     """Limits of the pair gate."""
 
-    max_residual_px: float = Field(1.0, gt=0, description="registration RMSE after correction")
+    max_residual_px: float = Field(0.5, gt=0, description="registration RMSE after correction")
     max_shift_px: float = Field(8.0, gt=0, description="largest shift that may be corrected")
     min_overlap_percent: float = Field(5.0, ge=0, le=100, description="usable share of the area")
     register_pair: bool = Field(True, description="correct the shift between the dates")

@@ -25,8 +25,8 @@ WINDOW_PX = 128
 STEP_PX = 64
 """Distance of neighbouring windows where there are few cells; `WINDOW_PX` where there are many."""
 
-MANY_CELLS = 9
-"""Cells from which on windows need not overlap."""
+MANY_WINDOWS = 36
+"""Windows from which on they need not overlap."""
 
 MIN_SIDE_PX = 64
 """A window with a shorter side tells nothing reliable."""
@@ -107,7 +107,10 @@ class _Matches(NamedTuple):
 
 
 def register_pair(
-    read: Callable[[Registration | None], Sequence[Block]], *, max_shift_px: float = 8.0
+    read: Callable[[Registration | None], Sequence[Block]],
+    *,
+    max_shift_px: float = 8.0,
+    model: Model | None = None,
 ) -> Registered:
     """Find the correction of a pair by trying it: it never leaves more wrong than there was.
 
@@ -117,15 +120,17 @@ def register_pair(
         Returns the sample cells, in canonical order, with a correction applied to AFTER.
     max_shift_px : float
         Largest displacement that may be corrected.
+    model : {"shift", "affine", "field"} or None
+        None chooses by evidence.
     """
-    found = estimate_registration(read(None), max_shift_px=max_shift_px)
+    found = estimate_registration(read(None), max_shift_px=max_shift_px, model=model)
     none = Registration(0.0, 0.0, found.windows, found.used, found.residual_px)
     best, left = none, found
     trial = found
     for _ in range(ROUNDS):
         if not found.used or found.largest_px < SNAP_PX or found.largest_px > max_shift_px:
             break
-        rest = estimate_registration(read(trial), max_shift_px=max_shift_px)
+        rest = estimate_registration(read(trial), max_shift_px=max_shift_px, model=model)
         if not _is_better(rest, left):
             break
         best, left = trial, rest
@@ -140,7 +145,9 @@ def _is_better(rest: Registration, left: Registration) -> bool:
     return rest.misfit_px < left.misfit_px and 10 * rest.used >= 9 * left.used > 0
 
 
-def estimate_registration(blocks: Sequence[Block], *, max_shift_px: float = 8.0) -> Registration:
+def estimate_registration(
+    blocks: Sequence[Block], *, max_shift_px: float = 8.0, model: Model | None = None
+) -> Registration:
     """Estimate the displacement that aligns AFTER with BEFORE.
 
     Per window the mean gradient magnitude of all bands is correlated between the dates, twice:
@@ -154,11 +161,12 @@ def estimate_registration(blocks: Sequence[Block], *, max_shift_px: float = 8.0)
     max_shift_px : float
         Largest shift that may be corrected; windows that tell more than four times as much are
         false matches. A larger answer is still returned, for the gate to refuse.
+    model : {"shift", "affine", "field"} or None
+        None chooses: a shift, unless the windows speak for more.
 
     Returns
     -------
     Registration
-        A shift, unless the windows speak for more.
 
     References
     ----------
@@ -171,7 +179,7 @@ def estimate_registration(blocks: Sequence[Block], *, max_shift_px: float = 8.0)
     if not len(matches.rows):
         return Registration(0.0, 0.0, tried, 0, 0.0)
     origin = _origin(blocks)
-    model = _chosen_model(matches, origin)
+    model = model or _chosen_model(matches, origin)
     coefficients = _fit(matches, origin, model)
     fitted = design(matches.rows, matches.cols, origin, model) @ coefficients
     distance = _length(matches.moves - fitted)
@@ -268,7 +276,8 @@ def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
     """Return what the windows tell, and how many there were."""
     found: list[tuple[float, float, float, float, int]] = []
     tried = 0
-    step = WINDOW_PX if len(blocks) >= MANY_CELLS else STEP_PX
+    side_by_side = sum(b.valid.size for b in blocks) // WINDOW_PX**2
+    step = WINDOW_PX if side_by_side >= MANY_WINDOWS else STEP_PX
     for number, block in enumerate(blocks):
         before, after = (_edges(image, block.valid) for image in (block.before, block.after))
         for rows, cols in _windows(block, step):
@@ -284,8 +293,8 @@ def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
                 found.append((row, col, dy, dx, number))
     table = np.array(found, np.float64).reshape(-1, 5)
     fold = table[:, 4].astype(np.int64)
-    if np.unique(fold).size < 4:
-        fold = np.arange(len(table)) % 4
+    if not len(table) or 3 * np.bincount(fold).max() > len(table):
+        fold = np.arange(len(table)) % 4  # a cell that holds too much cannot be left out
     return _Matches(table[:, 0], table[:, 1], table[:, 2:4], fold), tried
 
 

@@ -65,7 +65,7 @@ def gate_report(
     found: Registration,
     left: Registration,
     blocks: Sequence[Block] = (),
-    max_residual_px: float = 1.0,
+    max_residual_px: float = 0.5,
     max_shift_px: float = 8.0,
     min_overlap_percent: float = 5.0,
 ) -> tuple[GateCheck, ...]:
