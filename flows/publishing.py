@@ -194,6 +194,17 @@ def _tile_totals(context: "StageContext") -> dict[str, Any]:
     return {"valid_percent": round(100 * observed / plan.pixels, 2), "observed_pixels": observed}
 
 
+def _epochs(context: "StageContext") -> dict[str, list[str]] | None:
+    """Return first and last civil day of both epochs; None where the images tell no day."""
+    plan = context.plan
+    days = {
+        name: [epoch.civil_from, epoch.civil_to]
+        for name, epoch in (("before", plan.before), ("after", plan.after))
+    }
+    told = {name: [d.isoformat() for d in pair if d] for name, pair in days.items()}
+    return told if all(len(pair) == 2 for pair in told.values()) else None
+
+
 def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Write ``run.json`` and return its content.
 
@@ -215,6 +226,7 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
         "inputs": context.plan_key.parts,
         "layers": work.judged["layers"],
         "stages": values,
+        "epochs": _epochs(context),
         "observed": _tile_totals(context),
         "records": list(records.values()),
         "indicators": work.tables.indicators,

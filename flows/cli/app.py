@@ -23,6 +23,7 @@ MODULES = (
     "flows.cli.detect",
     "flows.cli.judge",
     "flows.cli.vet",
+    "flows.cli.watch",
     "flows.cli.explain",
     "flows.cli.layers",
     "flows.cli.catalog",

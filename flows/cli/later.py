@@ -20,7 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "watch": _Reserved("0.2", "Follow approvals after they were given: what was built, where.", {}),
     "prepare": _Reserved("0.3", "Orthorectify, pan-sharpen and mask deliveries.", {}),
     "monitor": _Reserved(
         "0.4",
