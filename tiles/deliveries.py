@@ -9,7 +9,7 @@ from tiles.bands import band_source, checked, own_mask, stack_bands
 from tiles.metadata import read_metadata
 from tiles.naming import acquired_from_name, band_name, is_ignored, metres, scene_name
 from tiles.offsets import require_offset
-from tiles.products import is_product_image, multispectral_images, product_scene, require_product
+from tiles.products import multispectral_images, product_scene, require_product
 from tiles.rasters import SUFFIXES, inspect_raster
 from tiles.scene import Scene
 from tiles.stac import read_item
@@ -70,6 +70,8 @@ def _scene(group: list[Path], sensor: str | None, time_zone: str) -> Scene:
         return read_item(path, sensor)
     if path.is_dir():
         return _scene_of_folder(path, sensor, time_zone)
+    if product := multispectral_images([path], sensor):
+        return product_scene(path, path.parent, product[0][1], time_zone, complete=False)
     if inspect_raster(path).count == 1 and band_name(path, sensor):
         return _scene_of_files(group, path.parent, sensor, time_zone)
     return _scene_of_stack(path, sensor, time_zone)
@@ -167,9 +169,7 @@ def _scene_of_stack(path: Path, sensor: str | None, time_zone: str) -> Scene:
     facts = inspect_raster(path)
     kind = sensor or detect_sensor(path.name) or GENERIC
     spec = sensor_spec(kind)
-    metadata = read_metadata(spec, [], scene=path.stem, stem=path.stem)
-    if is_product_image(path, sensor):
-        metadata = read_metadata(spec, [path.parent], scene=path.stem, stem=path.stem)
+    metadata = read_metadata(spec, [path.parent] if spec.delivery else [], stem=path.stem)
     return Scene(
         scene_id=path.stem,
         bands=checked(stack_bands(facts, spec, metadata)),

@@ -11,14 +11,22 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import shapes
-from rasterio.transform import RPCTransformer
+from rasterio.transform import RPCTransformer, from_gcps
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
 from configs.errors import RasterError
-from tiles.rasters import RasterFacts, gdal_env, inspect_raster, open_raster, read_failure
+from tiles.rasters import (
+    RasterFacts,
+    crs_name,
+    gdal_env,
+    inspect_raster,
+    open_raster,
+    read_failure,
+)
 from tiles.scene import BandSource, MaskSource, Scene
 from tiles.sources import is_unusable
+from tiles.warp import require_place
 
 __all__ = ["Seen", "outline", "seen"]
 
@@ -140,6 +148,20 @@ def _area(mask: NDArray[np.bool_], facts: RasterFacts, scene: Scene) -> Any:
     return _placed(union, facts, scene, LONLAT)
 
 
+def _moved(t: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    x, y = points[:, 0], points[:, 1]
+    return np.column_stack((t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f))
+
+
+def _by_control_points(facts: RasterFacts) -> tuple[Affine, str]:
+    """Return the mean transform of an image that is not geocoded: enough for an outline."""
+    if not facts.control_points:
+        require_place(facts)
+    with open_raster(facts.path) as ds:
+        points, crs = ds.gcps
+    return from_gcps(points), crs_name(crs)
+
+
 def _placed(shape: Any, facts: RasterFacts, scene: Scene, crs: str) -> Any:
     """Bring a shape from pixels (column, row) into a CRS."""
     step = max(facts.width, facts.height) / 8
@@ -154,20 +176,11 @@ def _placed(shape: Any, facts: RasterFacts, scene: Scene, crs: str) -> Any:
             )
         own = LONLAT
     elif facts.georeferenced:
-        t = facts.transform
-        placed = shapely.transform(
-            dense,
-            lambda p: np.column_stack(
-                (t.a * p[:, 0] + t.b * p[:, 1] + t.c, t.d * p[:, 0] + t.e * p[:, 1] + t.f)
-            ),
-        )
+        placed = shapely.transform(dense, lambda p: _moved(facts.transform, p))
         own = facts.crs or ""
     else:
-        raise RasterError(
-            "the raster has no georeferencing (no geotransform)",
-            str(facts.path),
-            "georeference it, for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
-        )
+        t, own = _by_control_points(facts)
+        placed = shapely.transform(dense, lambda p: _moved(t, p))
     if not own:
         raise RasterError(
             "the raster has no coordinate reference system",

@@ -59,7 +59,9 @@ def require_product(folder: Path, files: Sequence[Path], sensor: str | None) -> 
         )
 
 
-def product_scene(image: Path, folder: Path, sensor: str, time_zone: str) -> Scene:
+def product_scene(
+    image: Path, folder: Path, sensor: str, time_zone: str, *, complete: bool = True
+) -> Scene:
     """Make a scene of a product folder.
 
     Parameters
@@ -70,6 +72,8 @@ def product_scene(image: Path, folder: Path, sensor: str, time_zone: str) -> Sce
         Searched for the panchromatic image.
     sensor : str
     time_zone : str
+    complete : bool
+        Whether metadata and panchromatic image must be there.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def product_scene(image: Path, folder: Path, sensor: str, time_zone: str) -> Sce
     spec = sensor_spec(sensor)
     delivery = spec.delivery
     assert delivery is not None
-    named, metadata = _bands_of(image, delivery.image, spec, delivery)
+    named, metadata = _bands_of(image, delivery.image, spec, delivery, complete)
     match = re.search(delivery.image.file, image.name)
     product = match[1] if match and match.groups() else image.stem
     return Scene(
@@ -90,21 +94,23 @@ def product_scene(image: Path, folder: Path, sensor: str, time_zone: str) -> Sce
         acquired=metadata.acquired or acquired_from_name(image.name, time_zone),
         sensor=sensor,
         attribution=spec.attribution,
-        pan=_pan(folder, product, spec, delivery),
+        pan=_pan(folder, product, spec, delivery, complete),
         facts=metadata.facts,
     )
 
 
-def _pan(folder: Path, product: str, spec: SensorSpec, delivery: Delivery) -> BandSource | None:
+def _pan(
+    folder: Path, product: str, spec: SensorSpec, delivery: Delivery, complete: bool
+) -> BandSource | None:
     if delivery.pan is None:
         return None
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     matches = [(p, m) for p in files if (m := re.search(delivery.pan.file, p.name))]
     same = [p for p, m in matches if m[1] == product]
     if same:
-        named, _ = _bands_of(same[0], delivery.pan, spec, delivery)
+        named, _ = _bands_of(same[0], delivery.pan, spec, delivery, complete)
         return checked(named)["pan"]
-    if delivery.pan_required:
+    if delivery.pan_required and complete:
         raise RasterError(
             f"the panchromatic image of the delivery is missing ({spec.title})",
             str(folder),
@@ -115,10 +121,10 @@ def _pan(folder: Path, product: str, spec: SensorSpec, delivery: Delivery) -> Ba
 
 
 def _bands_of(
-    path: Path, image: DeliveredImage, spec: SensorSpec, delivery: Delivery
+    path: Path, image: DeliveredImage, spec: SensorSpec, delivery: Delivery, complete: bool
 ) -> tuple[dict[str, BandSource], Metadata]:
     facts = inspect_raster(path)
-    _require_companions(path, facts, delivery)
+    _require_companions(path, facts, delivery, complete)
     metadata = read_metadata(spec, [path.parent], scene=path.stem, stem=path.stem)
     _require_agreement(facts, image, metadata)
     named = {}
@@ -129,9 +135,13 @@ def _bands_of(
     return named, metadata
 
 
-def _require_companions(path: Path, facts: RasterFacts, delivery: Delivery) -> None:
+def _require_companions(path: Path, facts: RasterFacts, delivery: Delivery, complete: bool) -> None:
     beside = {p.name for p in path.parent.iterdir()}
-    if delivery.metadata and not any(path.stem + s in beside for s in delivery.metadata):
+    if (
+        complete
+        and delivery.metadata
+        and not any(path.stem + s in beside for s in delivery.metadata)
+    ):
         raise RasterError(
             f"the metadata file of the image is missing: {path.stem}{delivery.metadata[0]}",
             str(path),

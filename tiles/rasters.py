@@ -67,6 +67,8 @@ class RasterFacts:
         Band centres in micrometres.
     rpcs : RPC or None
         Rational polynomials, from the file or from ``.rpb`` or ``_RPC.TXT`` beside it.
+    control_points : int
+        Ground control points of an image that is not geocoded.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class RasterFacts:
     descriptions: tuple[str, ...]
     wavelengths_um: tuple[float | None, ...]
     rpcs: RPC | None = None
+    control_points: int = 0
 
     @property
     def is_raw(self) -> bool:
@@ -195,6 +198,7 @@ def inspect_raster(path: Path) -> RasterFacts:
             descriptions=tuple(d or "" for d in ds.descriptions),
             wavelengths_um=tuple(_wavelength(ds.tags(i + 1)) for i in range(ds.count)),
             rpcs=rpcs,
+            control_points=len(ds.gcps[0]),
         )
 
 

@@ -152,13 +152,20 @@ def require_place(facts: RasterFacts) -> None:
     ------
     RasterError
     """
-    if not facts.georeferenced and not facts.is_raw:
+    if facts.georeferenced or facts.is_raw:
+        return
+    if facts.control_points:
         raise RasterError(
-            "the raster has no georeferencing (no geotransform, no rational polynomials)",
+            f"the image is not geocoded: it has {facts.control_points} control points only",
             str(facts.path),
-            "put the .rpb or _RPC.TXT file of the delivery beside it, or georeference it, "
-            "for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
+            "correct it for terrain (for radar: range-Doppler with a DEM) and give the result",
         )
+    raise RasterError(
+        "the raster has no georeferencing (no geotransform, no rational polynomials)",
+        str(facts.path),
+        "put the .rpb or _RPC.TXT file of the delivery beside it, or georeference it, "
+        "for example gdal_translate -a_srs EPSG:… -a_ullr W N E S",
+    )
 
 
 def _layer(
