@@ -4,7 +4,7 @@ import string
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from configs.conditions import Condition
 from configs.loading import StrictModel
@@ -30,6 +30,18 @@ class Text(StrictModel):
 
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
+
+    @field_validator("zh", "en")
+    @classmethod
+    def _whole_braces(cls, value: str) -> str:
+        try:
+            parts = list(string.Formatter().parse(value))
+        except ValueError as error:
+            raise ValueError(f"the braces do not match: {value!r}") from error
+        for _, name, form, turned in parts:
+            if name is not None and (form or turned):
+                raise ValueError(f"write {{{name}}} alone between braces: it has its own form")
+        return value
 
     def names(self) -> Iterator[str]:
         """Yield the names between braces in both languages."""

@@ -1,6 +1,7 @@
 """Condition trees of rules: typed leaves under all/any/not, no expression strings."""
 
 import datetime as dt
+import math
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
@@ -76,6 +77,10 @@ class Parameter(StrictModel):
         }.get(self.unit, not isinstance(self.value, bool | tuple))
         if not fits:
             raise ValueError(f"the value {self.value!r} does not fit the unit {self.unit!r}")
+        if not isinstance(self.value, bool | tuple):
+            problem = _number_problem(self.value, self.kind)
+            if problem:
+                raise ValueError(f"the value {self.value!r} {problem}")
         return self
 
     @property
@@ -134,6 +139,55 @@ class Condition(StrictModel):
             yield from self.negated.walk((*at, "not"))
         if self.fact is not None or self.switch is not None:
             yield at, self
+
+    def never(self) -> Iterator[str]:
+        """Yield facts of which no value passes all the tests that have to hold together."""
+        spans: dict[str, tuple[float, float]] = {}
+        codes: dict[str, set[Scalar]] = {}
+        for leaf in self._together():
+            if leaf.op in ("=", "in") and isinstance(leaf.value, str | tuple):
+                wanted: set[Scalar] = (
+                    {*leaf.value} if isinstance(leaf.value, tuple) else {leaf.value}
+                )
+                codes[str(leaf.fact)] = codes.get(str(leaf.fact), wanted) & wanted
+            elif leaf.fact is not None and leaf.than is None:
+                low, high = leaf._span()
+                own = spans.get(leaf.fact, (-math.inf, math.inf))
+                spans[leaf.fact] = max(own[0], low), min(own[1], high)
+        yield from (name for name, (low, high) in spans.items() if low > high)
+        yield from (name for name, left in codes.items() if not left)
+
+    def _together(self) -> Iterator["Condition"]:
+        """Yield the tests that all have to hold."""
+        parts = self.all or (self.any if self.any and len(self.any) == 1 else ())
+        for part in parts or ():
+            yield from part._together()
+        if self.fact is not None:
+            yield self
+
+    def _span(self) -> tuple[float, float]:
+        """Return the least and the greatest number that passes the test; none is negative."""
+        number, least = self._number(), 0.0
+        if number is None:
+            return -math.inf, math.inf
+        if self.op == "<":
+            return least, math.nextafter(number, -math.inf)
+        if self.op == ">":
+            return math.nextafter(number, math.inf), math.inf
+        if self.op == "!=":
+            told = isinstance(self.value, bool)
+            return (1.0 - number, 1.0 - number) if told else (least, math.inf)
+        span = {"<=": (least, number), ">=": (number, math.inf)}
+        return span.get(self.op or "=", (number, number))
+
+    def _number(self) -> float | None:
+        """Return what is written to compare with; a parameter may be set otherwise."""
+        if self.op is None:
+            return 1.0
+        if isinstance(self.value, dt.date):
+            return float(self.value.toordinal())
+        numeric = isinstance(self.value, bool | int | float)
+        return to_base(self.value, self.unit or "share") if numeric else None  # type: ignore[arg-type]
 
     def problems(
         self, catalogue: Mapping[str, FactKind], parameters: Mapping[str, Parameter]
@@ -217,6 +271,9 @@ class Condition(StrictModel):
                 if entry.kind == "area"
                 else f"write a value of kind {entry.kind}",
             )
+        problem = _number_problem(self.value, entry.kind) if number else ""
+        if problem:
+            return f"fact {self.fact!r}: the value {self.value!r} {problem}", "mend the number"
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         wrong = [v for v in values if entry.codes and v not in entry.codes]
         if wrong:
@@ -224,3 +281,13 @@ class Condition(StrictModel):
                 str(wrong[0]), dict.fromkeys(entry.codes)
             )
         return None
+
+
+def _number_problem(value: object, kind: str) -> str:
+    """Return what is wrong with a number of a kind, "" if nothing."""
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        return "is no number"
+    if kind == "share" and not 0 <= number <= 1:
+        return "is no share between 0 and 1"
+    return "is negative" if number < 0 else ""

@@ -54,6 +54,18 @@ class _LineLoader(_SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _date(loader: Any, node: Any) -> Any:
+    try:
+        return _SafeLoader.construct_yaml_timestamp(loader, node)
+    except ValueError as error:
+        raise yaml.MarkedYAMLError(
+            problem=f"{node.value} is no date ({error})", problem_mark=node.start_mark
+        ) from error
+
+
+_LineLoader.add_constructor("tag:yaml.org,2002:timestamp", _date)
+
+
 def load_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     """Read a YAML file with safe tags only.
 
@@ -76,46 +88,82 @@ def load_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node, data = _parsed(text)
+        data, lines = _parsed(text)
     except FileNotFoundError as error:
         raise ConfigError(
             "the file does not exist", str(path), "check the path; `tuban init` writes a template"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ConfigError(
-            f"the file cannot be read ({error})", str(path), "save it as plain text in UTF-8"
+            f"the file is not UTF-8 text{_other_encoding(path)}",
+            f"{path}, line {line}",
+            "save it as UTF-8 in your editor",
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"the file cannot be read ({error.strerror})", str(path), "check path and rights"
         ) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
-            f"not valid YAML: {error.problem}", f"{path}, line {line}", "mend the syntax there"
+            f"not valid YAML: {error.problem}", f"{path}, line {line}", _syntax_remedy(error)
         ) from error
-    lines: dict[Location, int] = {}
-    if node is not None:
-        _collect_lines(node, (), lines)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise ConfigError(
+            f"not valid YAML: {error.reason}", f"{path}, line {line}", "remove that character"
+        ) from error
     return data, lines
 
 
-def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
-    """Return the node tree of a text and the plain values made of it."""
+def _other_encoding(path: Path) -> str:
+    raw = path.read_bytes()
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "; it looks like UTF-16"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    return "; it looks like GBK"
+
+
+def _syntax_remedy(error: yaml.MarkedYAMLError) -> str:
+    if "cannot start any token" in (error.problem or ""):
+        return "indent with blanks, not with tabs; put texts with special characters in quotes"
+    return "mend the syntax there"
+
+
+def _parsed(text: str) -> tuple[Any, dict[Location, int]]:
+    """Return the plain values of a text, and the line of every key path."""
     loader = _LineLoader(text)
+    lines: dict[Location, int] = {}
     try:
         node = loader.get_single_node()
-        return node, None if node is None else loader.construct_document(node)
+        if node is None:
+            return None, lines
+        _collect_lines(node, (), lines, ())
+        return loader.construct_document(node), lines
     finally:
         loader.dispose()
 
 
-def _collect_lines(node: yaml.Node, at: Location, lines: dict[Location, int]) -> None:
+def _collect_lines(
+    node: yaml.Node, at: Location, lines: dict[Location, int], above: tuple[int, ...]
+) -> None:
+    if id(node) in above:
+        raise yaml.MarkedYAMLError(
+            problem="an anchor (&) holds a reference to itself (*)", problem_mark=node.start_mark
+        )
     lines.setdefault(at, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name = (*at, str(key.value))
             lines[name] = key.start_mark.line + 1
-            _collect_lines(value, name, lines)
+            _collect_lines(value, name, lines, (*above, id(node)))
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
-            _collect_lines(value, (*at, i), lines)
+            _collect_lines(value, (*at, i), lines, (*above, id(node)))
 
 
 def load_model(model: type[M], path: Path) -> M:

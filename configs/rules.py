@@ -13,7 +13,9 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from configs.articles import Flag, Indicators, Leads, LineRules, Priority, Rule, Severity, Text
 from configs.conditions import FactKind, Parameter, to_base
 from configs.errors import ConfigError
-from configs.loading import StrictModel, load_model, load_preset, load_yaml
+from configs.loading import StrictModel, available, load_model, load_preset, load_yaml
+from configs.mistakes import choice, in_words
+from configs.rulecheck import rule_problems
 from configs.vocabulary import Line
 
 __all__ = ["GROUPS", "RuleSet", "load_rules"]
@@ -24,7 +26,6 @@ EVERY = "*"
 """Stands for every line of the rule set in `lines` of a rule or flag."""
 NEEDED = ("tau", "uncovered_cropland", "outside_tolerance")
 """Parameters by which patches are divided into parcels."""
-BUILT_IN_NAMES = frozenset({"parcel", "patch"})
 
 
 class _RuleFile(StrictModel):
@@ -34,9 +35,7 @@ class _RuleFile(StrictModel):
     name: str = Field(pattern=r"^[\w.-]+$")
     title: Text
     extends: str | tuple[str, ...] = Field((), description="base, or bases, the later on top")
-    settings: dict[str, bool | int | float | tuple[str, ...]] = Field(
-        {}, description="new values of the base's parameters"
-    )
+    settings: dict[str, Any] = Field({}, description="new values of the base's parameters")
     parameters: dict[str, Parameter] = Field({})
     lines: dict[str, LineRules] = Field({})
     rules: tuple[Rule, ...] = ()
@@ -74,16 +73,6 @@ class RuleSet(StrictModel):
         missing = [n for n in NEEDED if n not in self.parameters]
         if missing:
             raise ValueError(f"the parameter {missing[0]!r} is missing; parcels are cut by it")
-        for line, spec in self.lines.items():
-            labels = [r.label for r in self.rules if line in r.lines]
-            twice = sorted({n for n in labels if labels.count(n) > 1})
-            if twice:
-                raise ValueError(f"rule {twice[0]} stands twice on line {line}")
-            if spec.fallback not in {r.code for r in self.rules if line in r.lines}:
-                raise ValueError(f"fallback {spec.fallback!r} of line {line} is no rule of it")
-        unknown = sorted({n for r in self.rules for n in r.lines} - set(self.lines))
-        if unknown:
-            raise ValueError(f"line {unknown[0]!r} is used by a rule but not described in lines")
         for name, unit in self._lead_units().items():
             if name not in self.parameters or self.parameters[name].unit != unit:
                 raise ValueError(f"leads need the parameter {name!r} in the unit {unit}")
@@ -131,80 +120,22 @@ class RuleSet(StrictModel):
         ------
         ConfigError
             On an unknown fact or parameter, a comparison across kinds, an assumption about a
-            date, coverage or document, a text with an unknown name, or a missing question; with
-            file, line and remedy of the first five.
+            date, coverage or document, a text with an unknown name, a missing question, a rule
+            that can never be true; with file, line and remedy of the first five.
         """
-        found = [*self._condition_problems(catalogue), *self._text_problems(catalogue)]
+        found = list(rule_problems(self, catalogue))
         if found:
             what = "; ".join(f"{text} ({self._place(at)})" for at, text, _ in found[:5])
-            raise ConfigError(what, self._place(found[0][0]), found[0][2])
+            fix = "; ".join(dict.fromkeys(fix for _, _, fix in found[:5]))
+            raise ConfigError(what, self._place(found[0][0]), fix)
         return self
-
-    def _parts(self) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        for rule in self.rules:
-            yield ("rules", rule.label, rule.lines), rule
-        for flag in self.flags:
-            yield ("flags", flag.code, flag.lines), flag
-        for level in self.severity:
-            yield ("severity", level.level, ()), level
-
-    def _condition_problems(
-        self, catalogue: Mapping[str, FactKind]
-    ) -> Iterator[tuple[tuple[Any, ...], str, str]]:
-        for key, part in self._parts():
-            for at, what, fix in part.when.problems(catalogue, self.parameters):
-                yield (*key, "when", *at), f"{key[1]}: {what}", fix
-            if not isinstance(part, Rule) or part.group == "V":
-                continue
-            for at, leaf in part.when.walk():
-                if leaf.fact and leaf.if_unknown == "ask" and leaf.fact not in self.questions:
-                    fix = f"add {leaf.fact}: {{zh: …, en: …}} under questions"
-                    what = f"{key[1]}: no question for fact {leaf.fact!r}"
-                    yield (*key, "when", *at), what, fix
-        for name, line in self.lines.items():
-            if line.applies is not None:
-                for at, what, fix in line.applies.problems(catalogue, self.parameters):
-                    yield ("lines", name, "applies", *at), f"{name}: {what}", fix
-
-    def _text_problems(
-        self, catalogue: Mapping[str, FactKind]
-    ) -> Iterator[tuple[tuple[Any, ...], str, str]]:
-        known = set(catalogue) | set(self.parameters) | BUILT_IN_NAMES
-        texts: list[tuple[tuple[Any, ...], Text]] = [
-            ((*key, "sentence"), part.sentence)
-            for key, part in self._parts()
-            if not isinstance(part, Severity)
-        ]
-        texts += [
-            ((*key, "question"), part.question)
-            for key, part in self._parts()
-            if not isinstance(part, Severity) and part.question is not None
-        ]
-        texts += [
-            ((*key, "confirming"), part.confirming)
-            for key, part in self._parts()
-            if isinstance(part, Rule) and part.confirming is not None
-        ]
-        texts += [(("undecided",), self.undecided)]
-        texts += [(("questions", n), t) for n, t in self.questions.items()]
-        texts += [
-            (("lines", n, "fallback_sentence"), x.fallback_sentence) for n, x in self.lines.items()
-        ]
-        for at, text in texts:
-            for name in sorted(set(text.names()) - known):
-                yield (
-                    at,
-                    f"the text names {name!r}, which is no fact",
-                    "use a name of the catalogue",
-                )
-        for name in sorted(set(self.questions) - set(catalogue)):
-            yield ("questions", name), f"question about {name!r}, which is no fact", "remove it"
 
     def _place(self, at: tuple[Any, ...]) -> str:
         for n in range(len(at), 0, -1):
             if at[:n] in self._places:
                 return self._places[at[:n]]
-        return f"rule set {self.name}"
+        same = [place for key, place in self._places.items() if key[:2] == at[:2]]
+        return same[0] if same else f"rule set {self.name}"
 
 
 def load_rules(name: str, catalogue: Mapping[str, FactKind] | None = None) -> RuleSet:
@@ -237,10 +168,10 @@ def load_rules(name: str, catalogue: Mapping[str, FactKind] | None = None) -> Ru
         rules = RuleSet.model_validate(data)
     except ValidationError as error:
         problems = [
-            ".".join(str(p) for p in e["loc"]) + ": " * bool(e["loc"]) + e["msg"]
+            ".".join(str(p) for p in e["loc"]) + ": " * bool(e["loc"]) + in_words(e)
             for e in error.errors()[:5]
         ]
-        what = "; ".join(p.removeprefix("Value error, ") for p in problems)
+        what = "; ".join(problems)
         raise ConfigError(what, name, "complete the rule set, or extend `cn-land`") from error
     rules._places.update(places)
     return rules.check(catalogue) if catalogue is not None else rules
@@ -263,21 +194,63 @@ def _merged(name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], dict[tupl
         by_alias=True, exclude={"extends", "settings", "drop", "only"}, exclude_unset=True
     )
     places = dict(_places(file, path))
+    _require_single(file, places)
     bases = (file.extends,) if isinstance(file.extends, str) else file.extends
     if not bases:
         return own, places
-    data, base_places = _based(bases[0], path, (*seen, name))
-    for base in bases[1:]:
-        more, more_places = _based(base, path, (*seen, name))
-        data, base_places = _united(data, more), base_places | more_places
-    return _overlay(data, own, file, path), base_places | places
+    data: dict[str, Any] = {}
+    base_places: dict[tuple[Any, ...], str] = {}
+    for base in bases:
+        more, more_places = _based(base, path, (*seen, name), places[("extends",)])
+        data, base_places = (_united(data, more) if data else more), base_places | more_places
+    _require_known(file, data, places)
+    places |= {("parameters", n, "value"): places[("settings", n)] for n in file.settings}
+    return _overlay(data, own, file, places), base_places | places
 
 
 def _based(
-    base: str, path: Path, seen: tuple[str, ...]
+    base: str, path: Path, seen: tuple[str, ...], place: str
 ) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
     """Return a base; one given as a file lies beside the file that names it."""
-    return _merged(str(path.parent / base) if base.endswith((".yaml", ".yml")) else base, seen)
+    is_file = _path(base) is not None
+    name = str(path.parent / base) if is_file else base
+    if name in seen:
+        circle = " → ".join(Path(n).name for n in (*seen[seen.index(name) :], name))
+        raise ConfigError(f"the rule set extends itself: {circle}", place, "break the circle")
+    if not (Path(name).is_file() if is_file else base in available("rules")):
+        remedy = "check the path" if is_file else choice(base, available("rules"))
+        raise ConfigError(f"there is no rule set {base!r} to extend", place, remedy)
+    return _merged(name, seen)
+
+
+def _require_single(file: _RuleFile, places: dict[tuple[Any, ...], str]) -> None:
+    """Raise `ConfigError` where a file gives two rules one code on one line."""
+    seen: set[tuple[str, str]] = set()
+    for rule in file.rules:
+        twice = [line for line in rule.lines if (rule.label, line) in seen]
+        if twice:
+            what = f"rule {rule.label} stands twice on line {twice[0]}"
+            place = places[("rules", rule.label, rule.lines)]
+            raise ConfigError(what, place, "take one out, or tell them apart by `variant:`")
+        seen |= {(rule.label, line) for line in rule.lines}
+
+
+def _require_known(
+    file: _RuleFile, data: dict[str, Any], places: dict[tuple[Any, ...], str]
+) -> None:
+    """Raise `ConfigError` where a file names a parameter, rule or line that its base lacks."""
+    parts = [*data.get("rules", ()), *data.get("flags", ())]
+    codes = [n for part in parts for n in (part["code"], _key(part)[0])]
+    for key, names, known in (
+        ("settings", file.settings, [*data.get("parameters", {}), *file.parameters]),
+        ("drop", file.drop, codes),
+        ("only", file.only, [*data.get("lines", {}), *file.lines]),
+    ):
+        for i, name in enumerate(names):
+            if name not in known:
+                place = places.get((key, name)) or places.get((key, i)) or places[(key,)]
+                remedy = choice(name, sorted(set(known)))
+                raise ConfigError(f"{key} names {name!r}, which the base lacks", place, remedy)
 
 
 def _united(data: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -291,7 +264,7 @@ def _united(data: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _overlay(
-    base: dict[str, Any], own: dict[str, Any], file: _RuleFile, path: Path
+    base: dict[str, Any], own: dict[str, Any], file: _RuleFile, places: dict[tuple[Any, ...], str]
 ) -> dict[str, Any]:
     out = base | {k: v for k, v in own.items() if not isinstance(v, dict | tuple | list)}
     out["title"] = own["title"]
@@ -301,11 +274,16 @@ def _overlay(
     if "undecided" in own:
         out["undecided"] = own["undecided"]
     for name, value in file.settings.items():
-        if name not in out["parameters"]:
-            raise ConfigError(
-                f"settings name the unknown parameter {name!r}", str(path), "see the base's list"
-            )
-        out["parameters"] = out["parameters"] | {name: out["parameters"][name] | {"value": value}}
+        changed = out["parameters"][name] | {"value": value}
+        try:
+            found = Parameter.model_validate(changed)
+        except ValidationError as error:
+            first, unit = error.errors()[0], changed["unit"]
+            unfit = f"the value {value!r} does not fit the unit {unit!r}"
+            told = in_words(first) if first["type"] == "value_error" else unfit
+            what, fix = f"settings.{name}: {told}", f"write a value in the unit {unit}"
+            raise ConfigError(what, places[("settings", name)], fix) from error
+        out["parameters"] = out["parameters"] | {name: found.model_dump()}
     out["rules"] = _replaced(base.get("rules", ()), own.get("rules", ()), file.drop)
     out["flags"] = _replaced(base.get("flags", ()), own.get("flags", ()), file.drop)
     if "severity" in own:

@@ -136,8 +136,15 @@ def test_written_rule_set_reads_back_as_the_same(tmp_path):
             11,
             "'require_supply'",
         ),
-        ("{reserve_area}。", "{reserve_aria}。", "names 'reserve_aria'", 12, "catalogue"),
-        ("group: V", "group: L", "no question for fact 'reserve_area'", 11, "under questions"),
+        ("{reserve_area}。", "{reserve_aria}。", "names 'reserve_aria'", 12, "'reserve_area'"),
+        (
+            "group: V\n    outcome: suspected",
+            "group: O\n    outcome: other",
+            "no question for fact 'reserve_area'",
+            11,
+            "under questions",
+        ),
+        ("group: V", "group: L", "group L cannot end as suspected", 9, "legal, unresolved"),
     ],
 )
 def test_a_rule_that_does_not_fit_is_refused(tmp_path, old, new, what, line, fix):
@@ -178,7 +185,7 @@ def test_unknown_setting_base_and_circle_are_refused(tmp_path):
 
 def test_an_incomplete_rule_set_is_refused(tmp_path):
     error = refused(tmp_path, MINIMAL.replace("extends: cn-land\n", ""))
-    assert "parameters: Field required" in error.what
+    assert "parameters: is missing" in error.what
 
 
 def test_fallback_must_be_a_rule_of_its_line(tmp_path):
