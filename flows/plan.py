@@ -115,6 +115,8 @@ def make_plan(config: RunConfig) -> RunPlan:
     """
     before, after = (_epoch(config, e) for e in (config.before, config.after))
     grid = default_grid(before, after, config.grid.crs, config.grid.resolution)
+    if config.grid.origin is not None:
+        grid = replace(grid, x_origin=config.grid.origin[0], y_origin=config.grid.origin[1])
     bands = common_bands(before, after)
     extent = pair_extent(before, after, grid)
     aoi = None

@@ -21,6 +21,7 @@ MODULES = (
     "flows.cli.demo",
     "flows.cli.run",
     "flows.cli.detect",
+    "flows.cli.prepare",
     "flows.cli.judge",
     "flows.cli.vet",
     "flows.cli.watch",

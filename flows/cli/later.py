@@ -20,7 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "prepare": _Reserved("0.3", "Orthorectify, pan-sharpen and mask deliveries.", {}),
     "monitor": _Reserved(
         "0.4",
         "Change in a growing series of images.",
