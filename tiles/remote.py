@@ -88,6 +88,8 @@ def fetch_json(path: Path | str, body: Any = None) -> Any:
         if len(text) > LIMIT_BYTES:
             raise ValueError(f"more than {LIMIT_BYTES // 1_000_000} MB")
         return json.loads(text)
+    except RasterError:
+        raise
     except (OSError, ValueError) as error:
         raise RasterError(
             f"the catalogue does not answer as it should ({error})",
