@@ -137,6 +137,7 @@ def _line_facts() -> tuple[Fact, ...]:
     return (
         Fact("pbf_area", "area", "占永久基本农田面积", "basic farmland taken", ("basic_farmland",)),
         Fact("redline_area", "area", "占生态保护红线面积", "redline taken", ("redline",)),
+        Fact("redline_documents", "documents", "所占红线", "redlines taken", ("redline",)),
         Fact(
             "inside_boundary_area",
             "area",

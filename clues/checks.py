@@ -131,7 +131,7 @@ def check_layers(file: LayersFile, *, today: dt.date) -> LayersCheck:
             continue
         tables[role] = layer
         checked.append(_summary(layer, names))
-        frames.append(_check_layer(layer, today).assign(role=role))
+        frames.append(_check_layer(layer, today, file.oldest).assign(role=role))
     frames.extend(_check_between(tables))
     findings = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     findings = findings.reindex(columns=["role", *REPORT_COLUMNS])
@@ -157,7 +157,7 @@ def _summary(layer: LayerTable, names: tuple[str, ...]) -> CheckedLayer:
     )
 
 
-def _check_layer(layer: LayerTable, today: dt.date) -> pd.DataFrame:
+def _check_layer(layer: LayerTable, today: dt.date, oldest: dt.date) -> pd.DataFrame:
     """Return all findings within one role."""
     mapped = {name for part in layer.columns for name in part}
     read = layer.rejects[~layer.rejects["code"].isin(CHECKED_HERE)]
@@ -167,7 +167,7 @@ def _check_layer(layer: LayerTable, today: dt.date) -> pd.DataFrame:
     rows = rows.reset_index(drop=True)
     frames.append(check_missing(layer.role, rows, _reported(layer)))
     frames.extend(check_codes(layer.role, rows, mapped))
-    frames.extend(check_dates(layer.role, rows, today))
+    frames.extend(check_dates(layer.role, rows, today, oldest))
     if {"area_m2", "deducted_m2", "net_m2"} <= mapped:
         frames.append(check_sums(rows))
     if layer.role not in ANY_GEOMETRY and len(layer.table):

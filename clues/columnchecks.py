@@ -18,7 +18,6 @@ TOWN_CLASSES = ("05", "06", "07", "08", "09", "1004", "1005", "1201")
 """Classes of the Third Survey that need a town code."""
 
 DIVISION_DIGITS = (6, 9, 12)
-OLDEST = dt.date(1950, 1, 1)
 PAST_FIELDS = ("date", "applied", "filed")
 """Dates of things that have happened: they cannot lie in the future."""
 
@@ -107,8 +106,10 @@ def _is_division(number: str) -> bool:
     return number.isdigit() and len(number) in DIVISION_DIGITS
 
 
-def check_dates(role: str, table: pd.DataFrame, today: dt.date) -> list[pd.DataFrame]:
-    """Report dates that are reversed, in the future or before 1950."""
+def check_dates(
+    role: str, table: pd.DataFrame, today: dt.date, oldest: dt.date
+) -> list[pd.DataFrame]:
+    """Report dates that are reversed, in the future or before the `oldest` credible day."""
     fields: dict[str, FieldSpec] = role_fields(role)
     dated = [name for name, spec in fields.items() if spec.kind == "date"]
     frames = []
@@ -120,7 +121,7 @@ def check_dates(role: str, table: pd.DataFrame, today: dt.date) -> list[pd.DataF
             facts = [{"first": a.iloc[i], "last": b.iloc[i]} for i in at]
             frames.append(_report("dates_reversed", table, at, first, facts))
     for name in dated:
-        frames.append(_outside(table, name, "date_too_old", lambda d: d < OLDEST, "limit", OLDEST))
+        frames.append(_outside(table, name, "date_too_old", lambda d: d < oldest, "limit", oldest))
         if name in PAST_FIELDS:
             found = _outside(table, name, "date_in_future", lambda d: d > today, "today", today)
             frames.append(found)

@@ -25,7 +25,9 @@ Bools = NDArray[np.bool_]
 
 def date_days(dates: Any) -> Floats:
     """Return civil dates as proleptic day numbers, NaN where missing."""
-    return np.array([np.nan if _is_missing(d) else d.toordinal() for d in dates], dtype=np.float64)
+    return np.array(
+        [np.nan if d is None or d != d else d.toordinal() for d in dates], dtype=np.float64
+    )
 
 
 def _is_missing(value: Any) -> bool:
@@ -64,7 +66,7 @@ class Documents:
         Row in the table of the role.
     columns : dict of str to ndarray, shape (n,)
         date, applied, filed, valid_from, valid_to as day numbers; area_m2; the texts number,
-        kind, use, holder, mark, name; renewal.
+        kind, use, holder, mark, name, status; renewal.
     """
 
     role: NDArray[np.object_]
@@ -84,7 +86,7 @@ class Documents:
             name: np.full(n, np.nan)
             for name in ("date", "applied", "filed", "valid_from", "valid_to", "area_m2")
         }
-        texts = ("number", "kind", "use", "renewal", "holder", "mark", "name")
+        texts = ("number", "kind", "use", "renewal", "holder", "mark", "name", "status")
         columns |= {name: np.full(n, None) for name in texts}
         for name, layer in onemap.layers.items():
             rows = np.flatnonzero(role == name)

@@ -76,7 +76,13 @@ def load_patches(source: PatchSource, folder: Path, crs: str) -> tuple[Any, pd.D
     )
     where = str(path)
     table, report = read_fields(
-        layer, patch_fields(), source.fields, source.units, {}, name=path.name, where=where
+        layer,
+        patch_fields(),
+        source.fields,
+        source.units,
+        source.constants,
+        name=path.name,
+        where=where,
     )
     geometry, problems = clean_geometries(layer.geometry.to_crs(crs).to_numpy(), crs)
     gone = shapely.is_missing(geometry)

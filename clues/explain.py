@@ -19,7 +19,7 @@ from clues.ways import PURSUED, Step, Way, retraced
 from clues.wording import Language, cause_text, fact_text, leaf_text, parameter_text
 from configs.articles import Text
 from configs.rules import RuleSet
-from configs.vocabulary import Outcome, role_name
+from configs.speech import Speech
 
 __all__ = ["explanation", "questions", "reason", "reasons_and_questions"]
 
@@ -61,13 +61,23 @@ class _Telling:
             if name in ("parcel", "patch"):
                 parts.append(self.parcel if name == "parcel" else self.patch)
             elif name in self.rules.parameters:
-                parts.append(parameter_text(self.rules.parameters[name], self.language))
+                parts.append(self.parameter(name))
             elif name is not None:
                 parts.append(self.fact(name))
         return "".join(parts)
 
     def leaf(self, leaf: Any, **style: bool) -> str:
-        return leaf_text(leaf, self.rules.parameters, self.fact, self.language, **style)
+        return leaf_text(
+            leaf,
+            self.rules.parameters,
+            self.fact,
+            self.language,
+            speech=self.rules.spoken,
+            **style,
+        )
+
+    def parameter(self, name: str) -> str:
+        return parameter_text(self.rules.parameters[name], self.language, self.rules.spoken)
 
     def joined(self, sentences: Sequence[str]) -> str:
         return ("" if self.language == "zh" else " ").join(s for s in sentences if s)
@@ -152,7 +162,11 @@ class _Telling:
             for leaf, _, taken in step.leaves
             if taken == UNKNOWN
         ]
-        yield from (str(n) for n in dict.fromkeys(names))
+        asked = dict.fromkeys(str(n) for n in names)
+        for name in asked:  # how much lies outside follows from how much lies inside
+            if name.replace("_uncovered_cropland", "_share") in asked.keys() - {name}:
+                continue
+            yield name
 
     def weight(self, facts: dict[str, Any]) -> list[str]:
         """Return severity and priority with what they come from; nothing for what is closed."""
@@ -185,10 +199,10 @@ class _Telling:
 
 
 def _of_trace(trace: dict[str, Any], rules: RuleSet, language: Language) -> _Telling:
-    facts = trace["facts"]
+    facts, speech = trace["facts"], rules.spoken
 
     def why(name: str) -> str:
-        return _bracketed(name, facts[name].get("cause", ""), language)
+        return _bracketed(name, facts[name].get("cause", ""), language, speech)
 
     return _Telling(
         retraced(trace, rules),
@@ -197,16 +211,15 @@ def _of_trace(trace: dict[str, Any], rules: RuleSet, language: Language) -> _Tel
         language,
         trace["parcel"],
         trace["patch"],
-        lambda name: fact_text(name, facts[name], language),
+        lambda name: fact_text(name, facts[name], language, speech),
         why,
     )
 
 
-@cache
-def _bracketed(name: str, cause: str, language: Language) -> str:
+def _bracketed(name: str, cause: str, language: Language, speech: Speech) -> str:
     if not cause:
         return ""
-    text = cause_text(name, cause, language)
+    text = cause_text(name, cause, language, speech)
     return f"({text})" if language == "zh" else f" ({text})"
 
 
@@ -239,10 +252,15 @@ def reasons_and_questions(
     """Return `reason` and `questions` of every parcel; the words of each way are made once."""
     facts, rows_of = decisions.facts, [rows for _, rows in decisions.rows_of()]
     patterns = [_pattern(decisions, way, language) for way in decisions.ways]
-    words = _words(decisions, patterns, rows_of, language)
+    words, speech = _words(decisions, patterns, rows_of, language), decisions.rules.spoken
+
+    @cache
+    def bracketed(name: str, cause: str) -> str:
+        return _bracketed(name, cause, language, speech)
+
     tellers: dict[str, Callable[[str, int], str]] = {
         "f": lambda name, row: words[name][row],
-        "w": lambda name, row: _bracketed(name, facts[name].cause_of(row), language),
+        "w": lambda name, row: bracketed(name, facts[name].cause_of(row)),
         "p": lambda _, row: str(facts.parcels[row]),
         "q": lambda _, row: str(facts.patches[row]),
     }
@@ -294,13 +312,15 @@ def _words(
     words = {}
     for name, several in rows_naming.items():
         rows = np.concatenate(several)
-        texts = _fact_texts(decisions.facts[name], rows, language)
+        texts = _fact_texts(decisions.facts[name], rows, language, decisions.rules.spoken)
         words[name] = dict(zip(rows.tolist(), texts, strict=True))
     return words
 
 
-def _fact_texts(column: FactColumn, rows: NDArray[np.int64], language: Language) -> list[str]:
-    return column.told(rows, lambda entry: fact_text(column.fact.name, entry, language))
+def _fact_texts(
+    column: FactColumn, rows: NDArray[np.int64], language: Language, speech: Speech
+) -> list[str]:
+    return column.told(rows, lambda entry: fact_text(column.fact.name, entry, language, speech))
 
 
 def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
@@ -315,12 +335,12 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
         return lead_explanation(trace, language)
     telling = _of_trace(trace, rules, language)
     zh, way = language == "zh", telling.way
-    outcome = Outcome(way.outcome)
+    outcome = rules.spoken.outcome(way.outcome, language)
     line = telling.pick(rules.lines[trace["line"]].name)
     head = (
-        f"地块 {trace['parcel']} · 线别:{line} · 结论:{outcome.name_zh}"
+        f"地块 {trace['parcel']} · 线别:{line} · 结论:{outcome}"
         if zh
-        else f"Parcel {trace['parcel']} · line: {line} · outcome: {outcome.name_en}"
+        else f"Parcel {trace['parcel']} · line: {line} · outcome: {outcome}"
     )
     lines = [head, telling.reason(), "判定过程:" if zh else "Rules tried, in order:"]
     lines += [telling.step(step) for step in way.steps]
@@ -336,7 +356,7 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
     if asked:
         lines.append("待核实:" if zh else "To be asked:")
         lines += [f"  {i}. {text}" for i, text in enumerate(asked, start=1)]
-    names = _layers(trace, language)
+    names = _layers(trace, rules.spoken, language)
     version = f"{trace['rule_set']} {trace['digest']}"
     lines.append(
         f"规则集:{version};图层:{'、'.join(names) or '无'}"
@@ -346,7 +366,7 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
     return "\n".join(lines)
 
 
-def _layers(trace: dict[str, Any], language: Language) -> list[str]:
+def _layers(trace: dict[str, Any], speech: Speech, language: Language) -> list[str]:
     """Return the layers behind the facts of a trace, with their versions."""
     pairs = [s.split("@") for s in trace["layers"]]
-    return [f"{role_name(role, language)} {version}" for role, version in pairs]
+    return [f"{speech.role(role, language)} {version}" for role, version in pairs]

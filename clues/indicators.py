@@ -53,7 +53,7 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
     built = _built(patches)
     base = land[
         land["outcome"].isin(spec.base_outcomes).to_numpy()
-        & np.array([built[p] for p in land["patch_id"]], dtype=bool)
+        & np.array([built[p] for p in land["patch_id"].to_numpy(dtype=object)], dtype=bool)
     ]
     suspected = base[(base["outcome"] == Outcome.SUSPECTED).to_numpy()]
     column = "cropland_net_dm2" if spec.cropland == "net" else "cropland_dm2"
@@ -62,6 +62,7 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
     return {
         **_ratio(part, whole, open_part, rules),
         "counties": _by_county(patches, base, column, rules),
+        "line": spec.line,
         "rule_set": rules.name,
         "rule_set_digest": rules.digest,
         "patches": _patch_counts(patches),
@@ -79,7 +80,8 @@ def _by_county(patches: Any, base: Any, column: str, rules: RuleSet) -> list[dic
         zip(patches["patch_id"], zip(patches["county_code"], years, strict=True), strict=True)
     )
     found = []
-    groups = np.array([f"{place[p][0]}|{place[p][1] or ''}" for p in base["patch_id"]], dtype=str)
+    ids = base["patch_id"].to_numpy(dtype=object)
+    groups = np.array([f"{place[p][0]}|{place[p][1] or ''}" for p in ids], dtype=str)
     for name in sorted(set(groups.tolist())):
         own = base[groups == name]
         code, _, year = name.partition("|")

@@ -62,6 +62,8 @@ SHOWN_DATES: dict[str, tuple[str, ...]] = {
     "restoration": ("date",),
     "former_clue": ("date",),
 }
+UNDATED = ("redline", "reserve")
+"""Roles that are named by words instead of dates."""
 ROUNDING_DM2 = 100.0
 """Two ways to add up one area may differ by this much."""
 UNTOLD_USES = ("building", "hardened", "moved_earth", "work_camp", "unknown", "bare", "unchanged")
@@ -90,6 +92,7 @@ def paper_facts(
         (f"{name}_share", f"{name}_documents"): partial(view.patch_coverage, name, tests)
         for name, tests in PATCH_TESTS.items()
     }
+    makers["redline_documents",] = partial(view.lying_on, "redline")
     makers["use_compatible",] = partial(view.compatibility, use)
     makers["temporary_end", "reclaim_until"] = partial(view.ends, "temporary", "temporary_end")
     makers["mining_end",] = partial(view.ends, "mining", "mining_end")
@@ -159,19 +162,33 @@ class _View:
         documents = self.documents
         return lambda i: (documents.named(i), shown_dates(documents, i, dates))
 
+    def lying_on(self, role: str) -> list[FactColumn]:
+        """Return the features of a role on each parcel, whatever their dates."""
+        rows = self.documents.links_of(role, self.links)
+        keys = keys_by_parcel(self.documents, self.links, self.cut, rows)
+        source = layer_source(self.onemap, role)
+        return [FactColumn.documents(f"{role}_documents", keys, self._shown(None), source=source)]
+
     def uncovered(self, name: str) -> list[FactColumn]:
         role, own, cropland = TESTS[name][0], self.passed(name), self.cropland
         low = self.cut.by_parcel(np.where(self._on(own.possible), 0.0, cropland.low))
         high = self.cut.by_parcel(np.where(self._on(own.certain), 0.0, cropland.high))
         low = np.where(self._complete(role), low, 0.0)
+        undated = self._undated(own)
+        rest = CAUSE["class"] if "landuse" in self.onemap.layers else CAUSE["layer"]
         column = FactColumn.bounded(
             f"{name}_uncovered_cropland",
             low,
             high,
-            cause=CAUSE["class"] if "landuse" in self.onemap.layers else CAUSE["layer"],
+            cause=np.where(undated, CAUSE["date"], rest),
             source=layer_source(self.onemap, role, "landuse"),
         )
         return [column]
+
+    def _undated(self, own: Passed) -> NDArray[np.bool_]:
+        """Tell on which parcels lies a document whose date leaves open whether it passes."""
+        doubtful = self._on(own.possible) & ~self._on(own.certain)
+        return self.cut.by_parcel(np.where(doubtful, self.cut.area, 0.0)) > 0
 
     def patch_coverage(self, name: str, tests: tuple[str, ...]) -> list[FactColumn]:
         roles, parts = tuple(TESTS[t][0] for t in tests), [self.passed(t) for t in tests]
@@ -301,11 +318,17 @@ def document_date(documents: Documents, document: int, field: str | None = None)
 
 
 def shown_dates(documents: Documents, document: int, fields: tuple[str, ...] | None = None) -> str:
-    """Return the dates that name a document, in ISO form: its own, or those of its term."""
+    """Return the dates that name a document, in ISO form: its own, or those of its term.
+
+    What has no dates is named by its name, kind and status; a term without end stays open.
+    """
+    if documents.role[document] in UNDATED:
+        words = [documents.columns[name][document] for name in ("name", "kind", "status")]
+        return ", ".join(str(w) for w in words if w is not None and w == w)
     names = fields or SHOWN_DATES.get(str(documents.role[document]), ())
     days = [document_date(documents, document, n) for n in names]
-    texts = ["" if d is None else d.isoformat() for d in days]
-    return " – ".join(texts) if any(texts) else ""
+    texts = ["" if d is None or d == dt.date.max else d.isoformat() for d in days]
+    return " – ".join(texts).rstrip() if any(texts) else ""
 
 
 def _next_year(day: float) -> float:

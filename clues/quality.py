@@ -165,7 +165,7 @@ def clean_geometries(
     problems[~finite], clean[~finite] = "coordinates that are no numbers", None
     invalid = np.flatnonzero(~shapely.is_missing(clean) & ~shapely.is_valid(clean))
     problems[invalid] = shapely.is_valid_reason(clean[invalid])
-    clean[invalid] = shapely.make_valid(clean[invalid], method="structure", keep_collapsed=False)
+    clean[invalid] = [_repaired(shape) for shape in clean[invalid]]
     grid = DEGREE_GRID if pyproj.CRS(crs).is_geographic else METRE_GRID
     clean = shapely.normalize(shapely.set_precision(clean, grid))
     if polygons:
@@ -174,6 +174,23 @@ def clean_geometries(
     clean[empty] = None
     problems[shapely.is_missing(clean) & (problems == "")] = "no area on the map"
     return clean, problems
+
+
+def _repaired(shape: Any) -> Any:
+    """Return a valid geometry; what an odd number of turns of a ring surrounds is inside it.
+
+    Each ring is noded by itself, holes are taken out of their shell, then the parts are united:
+    both loops of an outline that crosses itself stay, and so do parts that overlap.
+    """
+    if shapely.get_type_id(shape) not in POLYGON_TYPES:
+        return shapely.make_valid(shape)
+    parts = []
+    for polygon in shapely.get_parts(shape):
+        rings = shapely.make_valid(shapely.polygons(shapely.get_rings(polygon)))
+        shell, *holes = polygon_parts(rings)
+        if shell is not None:
+            parts.append(shapely.difference(shell, shapely.union_all(holes)) if holes else shell)
+    return shapely.union_all(parts)
 
 
 def unique_keys(

@@ -6,6 +6,7 @@ mislabelled or hostile file (a VRT named ``.geojson``, a zip bomb) is refused be
 
 import codecs
 import logging
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,11 @@ def _read(path: str, suffix: str, layer: str | None, encoding: str | None, where
         )
     if suffix == ".shp" and encoding is None and not path.startswith("/vsizip/"):
         encoding = _shapefile_encoding(Path(path))
-    table = pyogrio.read_dataframe(path, layer=layer or names[0], encoding=encoding)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        table = pyogrio.read_dataframe(path, layer=layer or names[0], encoding=encoding)
+    for text in dict.fromkeys(str(w.message) for w in said):
+        log.warning("%s: %s", where, text)
     if not isinstance(table, geopandas.GeoDataFrame):
         table = geopandas.GeoDataFrame(table, geometry=[None] * len(table))
     return table

@@ -148,10 +148,16 @@ def ways_of(
     groups = [rules.group(line, g) for g in GROUPS]
     flags = [(f, recalled.truth(f.when)) for f in rules.flags if line in f.lines]
     levels = [(s, recalled.truth(s.when) == TRUE) for s in levels_of_line(rules, line)]
+    place, made = _places(rules, line), {}
+    told = [column.tobytes() for column in np.ascontiguousarray(truths.T)]
     found = []
     for column in range(truths.shape[1]):
         answer = _decide(groups, results, rules.lines[line].fallback, column)
-        steps = tuple(_step(recalled, rule, column) for rule in answer.tried)
+        keys = [(rule.label, told[column][place[rule.label]]) for rule in answer.tried]
+        for rule, key in zip(answer.tried, keys, strict=True):
+            if key not in made:
+                made[key] = _step(recalled, rule, column)
+        steps = tuple(made[key] for key in keys)
         raised = tuple(f for f, truth in flags if truth[column] == TRUE)
         unseen = tuple(f for f, truth in flags if truth[column] == UNKNOWN)
         pursued = answer.outcome in PURSUED
@@ -174,6 +180,15 @@ def ways_of(
             )
         )
     return tuple(found)
+
+
+def _places(rules: RuleSet, line: str) -> dict[str, slice]:
+    """Return where the tests of each rule of a line stand among `leaves_of_line`."""
+    place, at = {}, 0
+    for rule in (r for r in rules.rules if line in r.lines):
+        place[rule.label] = slice(at, at + sum(1 for _ in rule.when.walk()))
+        at = place[rule.label].stop
+    return place
 
 
 @dataclass(frozen=True)
@@ -242,7 +257,7 @@ def _names(
     leaves = [leaf for leaf, _, _ in shown if leaf.fact]
     names = {n for leaf in leaves for n in (leaf.fact, leaf.than) if n}
     if answer.outcome in PURSUED:
-        names |= set(rules.priority.mu_weights)
+        names |= {name for name, _, _ in rules.priority.weights}
     texts = [
         text
         for rule in answer.deciders

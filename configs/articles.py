@@ -104,11 +104,18 @@ class Severity(StrictModel):
 
 
 class Priority(StrictModel):
-    """Priority = outcome factor × Σ weight × area in mu, rounded half up to a whole number."""
+    """Priority = outcome factor × Σ weight × area, rounded half up to a whole number."""
 
-    mu_weights: dict[str, float] = Field(description="area fact → points per mu")
+    mu_weights: dict[str, float] = Field({}, description="area fact → points per mu")
+    ha_weights: dict[str, float] | None = Field(None, description="area fact → points per ha")
     outcome_factors: dict[str, float]
     level_points: int = Field(0, ge=0, description="points per level of severity")
+
+    @property
+    def weights(self) -> tuple[tuple[str, str, float], ...]:
+        """Area fact, unit and points per unit."""
+        in_ha = [(name, "ha", weight) for name, weight in (self.ha_weights or {}).items()]
+        return (*((name, "mu", weight) for name, weight in self.mu_weights.items()), *in_ha)
 
 
 class Indicators(StrictModel):

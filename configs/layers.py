@@ -85,7 +85,7 @@ class _FieldsFile(StrictModel):
 class County(StrictModel):
     """The administrative area the layers belong to."""
 
-    code: str = Field(pattern=r"^\d{6}$")
+    code: str = Field("", pattern=r"^[A-Za-z0-9]{0,6}$", description="stands in clue numbers")
     name: str = ""
 
 
@@ -211,6 +211,9 @@ class _DrawnSource(StrictModel):
     encoding: str | None = None
     fields: dict[str, Aliases] = Field({})
     units: dict[str, AreaUnit] = Field({})
+    constants: dict[str, str | int | float | bool] = Field(
+        {}, description="internal field: one value for all patches"
+    )
     uses: dict[str, str] = Field({}, description="value of the source's use field: use code")
     scheme: str = "sandiao"
     crs: str | None = None
@@ -224,7 +227,7 @@ class _DrawnSource(StrictModel):
     @model_validator(mode="after")
     def _known_words(self) -> "_DrawnSource":
         name, known = self.known()
-        for part in ("fields", "units"):
+        for part in ("fields", "units", "constants"):
             for field in getattr(self, part):
                 if field not in known:
                     raise ValueError(
@@ -232,9 +235,7 @@ class _DrawnSource(StrictModel):
                     )
         for word, code in self.uses.items():
             if code not in uses():
-                raise ValueError(
-                    f"uses.{word}: there is no use {code!r}; {choice(code, uses())}"
-                )
+                raise ValueError(f"uses.{word}: there is no use {code!r}; {choice(code, uses())}")
         return self
 
 
@@ -261,6 +262,9 @@ class LayersFile(StrictModel):
     version: Literal[1] = 1
     crs_note: str | None = None
     county: County | None = None
+    oldest: dt.date = Field(
+        dt.date(1950, 1, 1), description="`tuban layers check` reports dates before it"
+    )
     catalogue: Path | None = Field(None, description="store folder of `tuban layers import`")
     patches: PatchSource | None = None
     parcels: ParcelSource | None = None

@@ -16,6 +16,7 @@ from configs.errors import ConfigError
 from configs.loading import StrictModel, available, load_model, load_preset, load_yaml
 from configs.mistakes import choice, in_words
 from configs.rulecheck import rule_problems
+from configs.speech import PLAIN, Speech
 from configs.vocabulary import Line
 
 __all__ = ["GROUPS", "RuleSet", "load_rules"]
@@ -47,6 +48,7 @@ class _RuleFile(StrictModel):
     severity: tuple[Severity, ...] = ()
     priority: Priority | None = None
     indicators: Indicators | None = None
+    speech: Speech | None = None
     leads: Leads | None = None
 
 
@@ -65,6 +67,7 @@ class RuleSet(StrictModel):
     severity: tuple[Severity, ...] = ()
     priority: Priority
     indicators: Indicators
+    speech: Speech | None = Field(None, description="words and units of another region")
     leads: Leads | None = Field(None, description="leads of people are not used if absent")
     _places: dict[tuple[Any, ...], str] = PrivateAttr(default_factory=dict)
 
@@ -105,6 +108,11 @@ class RuleSet(StrictModel):
             if line in rule.lines and label in (rule.label, rule.code):
                 return rule
         raise KeyError(label)
+
+    @property
+    def spoken(self) -> Speech:
+        """How the rule set speaks, the usual way if it says nothing."""
+        return self.speech or PLAIN
 
     def number(self, parameter: str) -> float:
         """Return a parameter in the base unit of its kind (areas in dm²)."""
@@ -268,7 +276,7 @@ def _overlay(
 ) -> dict[str, Any]:
     out = base | {k: v for k, v in own.items() if not isinstance(v, dict | tuple | list)}
     out["title"] = own["title"]
-    for key in ("parameters", "lines", "questions", "priority", "indicators", "leads"):
+    for key in ("parameters", "lines", "questions", "priority", "indicators", "speech", "leads"):
         if own.get(key) is not None:
             out[key] = base.get(key, {}) | own[key]
     if "undecided" in own:

@@ -6,7 +6,18 @@ the unrounded value, never from a rounded one.
 
 from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["hectares", "metres2", "mu", "percent"]
+from configs.layers import SQUARE_METRES
+
+__all__ = ["UNIT_NAMES", "area_in", "hectares", "metres2", "mu", "percent"]
+
+UNIT_NAMES: dict[str, tuple[str, str]] = {
+    "m2": ("平方米", "m²"),
+    "mu": ("亩", "mu"),
+    "ha": ("公顷", "ha"),
+    "km2": ("平方公里", "km²"),
+    "acre": ("英亩", "acres"),
+}
+"""Chinese and English name of a unit of area."""
 
 CENT = Decimal("0.01")
 DM2_PER_M2 = Decimal(100)
@@ -37,6 +48,18 @@ def mu(area_dm2: int) -> Decimal:
     Decimal('0.23')
     """
     return _rounded(Decimal(int(area_dm2)) * 3 / 200000)
+
+
+def area_in(area_dm2: int, unit: str) -> Decimal:
+    """Return an area in m2, mu, ha, km2 or acre with two decimals.
+
+    Examples
+    --------
+    >>> area_in(4046856, "acre")
+    Decimal('10.00')
+    """
+    numerator, denominator = SQUARE_METRES[unit]
+    return _rounded(Decimal(int(area_dm2)) * denominator / (DM2_PER_M2 * numerator))
 
 
 def hectares(area_dm2: int) -> Decimal:

@@ -173,6 +173,7 @@ def _title(
         quarter or (day.month + 2) // 3,
         name,
         {"tuban": version("tuban"), "rules": f"{rules.name} {rules.digest}", "layers": layers},
+        speech=rules.spoken,
     )
 
 

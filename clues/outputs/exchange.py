@@ -10,7 +10,8 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.outputs.tables import ClueTables
-from configs.units import metres2, mu
+from configs.speech import Speech
+from configs.units import area_in, metres2, mu
 from tiles.files import atomic_path
 from tiles.geodesy import to_cgcs2000
 
@@ -47,6 +48,31 @@ FINDING_TEXTS = (
     "questions_zh",
     "questions_en",
 )
+LEAD_TEXTS = (
+    "lead_id",
+    "number",
+    "channel",
+    "received",
+    "text",
+    "relation",
+    "distance_m",
+    "reason_zh",
+    "reason_en",
+)
+LEAD_NAMES_ZH = {
+    "number": "来件编号",
+    "channel": "来件渠道",
+    "received": "来件日期",
+    "text": "反映内容",
+    "relation": "处理方式",
+    "patch_id": "图斑编号",
+    "distance_m": "距离米",
+    "reason_zh": "处理理由",
+}
+LAYER_NAMES = {
+    "zh": ("线索", "地块", "未列线索图斑"),
+    "en": ("clues", "parcels", "dismissed"),
+}
 NAMES_ZH = {
     "clue_no": "线索编号",
     "patch_id": "图斑编号",
@@ -75,7 +101,8 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     """Write the clues with their findings as GeoJSON in longitude, latitude.
 
     Coordinates are CGCS2000 (EPSG:4490, taken as WGS 84 by RFC 7946) rounded to nine decimals;
-    areas are m² and mu with two decimals. The bytes depend on the clues alone.
+    areas are m² and the unit of the rule set with two decimals. The bytes depend on the
+    clues alone.
 
     Parameters
     ----------
@@ -83,8 +110,8 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     path : Path
         Written atomically.
     """
-    clues = tables.clues
-    findings = tables.findings_by_patch()
+    clues, unit = tables.clues, tables.title.speech.area_unit
+    findings, leads = tables.findings_by_patch(), tables.leads_by_patch()
     outlines = lonlat_outlines(clues)
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write('{"type": "FeatureCollection", "features": [')
@@ -92,7 +119,8 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
             feature = {
                 "type": "Feature",
                 "id": record["clue_no"] or record["patch_id"],
-                "properties": _properties(record, findings.get(record["patch_id"], [])),
+                "properties": _properties(record, findings.get(record["patch_id"], []), unit)
+                | _leads(record, leads),
                 "geometry": shapely.geometry.mapping(outlines[i]),
             }
             handle.write(",\n" if i else "\n")
@@ -107,40 +135,55 @@ def write_geopackage(tables: ClueTables, path: Path) -> None:
     ----------
     tables : ClueTables
     path : Path
-        Written atomically; layers ``线索``, ``地块``, ``未列线索图斑`` in the CRS of the run.
+        Written atomically; layers ``线索``, ``地块``, ``未列线索图斑`` (in English ``clues``,
+        ``parcels``, ``dismissed``) in the CRS of the run, and
+        ``其他来源线索`` as reported, if there are leads.
     """
     findings = tables.findings.sort_values(["patch_id", "line", "parcel_no"])
     order = {p: i for i, p in enumerate(tables.patches["patch_id"])}
     findings = findings.iloc[np.argsort(findings["patch_id"].map(order), kind="stable")]
     dismissed = tables.patches[tables.patches["disposition"] != "clue"]
-    layers = {
-        "线索": _display(tables.clues),
-        "地块": _display(findings),
-        "未列线索图斑": _display(dismissed),
-    }
+    speech = tables.title.speech
+    names = LAYER_NAMES[speech.language]
+    shown = (tables.clues, findings, dismissed)
+    layers = {n: _display(t, speech) for n, t in zip(names, shown, strict=True)}
+    if tables.leads is not None and len(tables.leads):
+        texts = tables.leads.assign(received=tables.leads["received"].map(_plain))
+        layers["其他来源线索"] = texts[[*LEAD_NAMES_ZH, "geometry"]].rename(columns=LEAD_NAMES_ZH)
     with atomic_path(path) as part:
         for name, table in layers.items():
             table.to_file(part, layer=name, driver="GPKG", engine="pyogrio")
 
 
-def _display(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+def _display(table: "gpd.GeoDataFrame", speech: Speech) -> "gpd.GeoDataFrame":
     table = table.copy()
     table["area_m2"] = [float(metres2(a)) for a in table["area_dm2"]]
     table["area_mu"] = [float(mu(a)) for a in table["area_dm2"]]
-    wanted = [name for name in NAMES_ZH if name in table.columns]
+    names, unit = NAMES_ZH, speech.area_unit
+    if speech.language == "en":
+        table[f"area_{unit}"] = [float(area_in(a, unit)) for a in table["area_dm2"]]
+        names = {_english(n, unit): _english(n, unit) for n in NAMES_ZH}
+    wanted = [name for name in names if name in table.columns]
     table = table[[*wanted, "geometry"]]
     for name in DATES:
         if name in table.columns:
             table[name] = [None if v is None or v != v else v.isoformat() for v in table[name]]
-    return table.rename(columns=NAMES_ZH)
+    return table.rename(columns=names)
 
 
-def _properties(record: dict[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
+def _english(name: str, unit: str) -> str:
+    """Return the column that stands for one of `NAMES_ZH` in English."""
+    return f"area_{unit}" if name == "area_mu" else name.replace("_zh", "_en")
+
+
+def _properties(
+    record: dict[str, Any], findings: list[dict[str, Any]], unit: str
+) -> dict[str, Any]:
     properties: dict[str, Any] = {"clue_no": record["clue_no"], "patch_id": record["patch_id"]}
     properties |= {name: _plain(record[name]) for name in (*PATCH_TEXTS, *DATES)}
     properties |= {
         "area_m2": metres2(record["area_dm2"]),
-        "area_mu": mu(record["area_dm2"]),
+        f"area_{unit}": area_in(record["area_dm2"], unit),
         "confidence": int(record["confidence"]),
         "priority": int(record["priority"]),
     }
@@ -150,6 +193,17 @@ def _properties(record: dict[str, Any], findings: list[dict[str, Any]]) -> dict[
         for f in findings
     ]
     return properties
+
+
+def _leads(record: dict[str, Any], leads: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return where a clue comes from; nothing where there are no leads at all."""
+    if not leads:
+        return {}
+    own = leads.get(record["patch_id"], [])
+    return {
+        "origin": record.get("origin", "image"),
+        "leads": [{name: _plain(lead[name]) for name in LEAD_TEXTS} for lead in own],
+    }
 
 
 def lonlat_outlines(table: "gpd.GeoDataFrame") -> NDArray[Any]:

@@ -5,14 +5,17 @@ column and code means. Every text is written as text: a cell that begins with ``
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from clues.outputs.columns import Column, Form, Row, day_text, document_texts, english_form
 from clues.outputs.tables import ClueTables
+from configs.channels import channel_name
+from configs.speech import PLAIN
 from configs.units import metres2, mu
-from configs.vocabulary import Outcome, change_type, change_types, role_name
+from configs.vocabulary import Outcome, change_type, change_types
 from tiles.files import atomic_path
 
 __all__ = ["INSPECTOR_CHOICES", "LEDGER_COLUMNS", "MACHINE_COLUMNS", "Column", "write_ledger"]
@@ -27,57 +30,25 @@ INSPECTOR_CHOICES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One clue with what belongs to it."""
-
-    number: int
-    patch: dict[str, Any]
-    findings: list[dict[str, Any]]
-    coverage: list[dict[str, Any]]
-
-    def area(self, name: str) -> int:
-        """Return the dm² of an area column, summed over the parcels of the land line."""
-        return sum(int(f[name]) for f in self.findings if f["line"] == "land")
-
-    def joined(self, name: str, separator: str = "\n") -> str:
-        """Return the non-empty texts of a findings column, in order, each once."""
-        texts = [str(f[name]) for f in self.findings if f[name]]
-        return separator.join(dict.fromkeys(texts))
-
-
-@dataclass(frozen=True)
-class Column:
-    """One ledger column: title, width in characters, meaning, and how its value is made."""
-
-    title: str
-    width: int
-    meaning: str
-    value: Callable[[Row], Any]
-    kind: str = "text"
-
-
-def _documents(row: Row) -> str:
-    parts = []
-    for c in row.coverage:
-        day = c["date"].isoformat() if hasattr(c["date"], "isoformat") else "日期不详"
-        number = c["number"] or c["key"]
-        parts.append(
-            f"{role_name(c['role'])}{number}({day})覆盖{Decimal(str(c['share'])) * 100:.2f}%"
-        )
-    return "\n".join(dict.fromkeys(parts))
-
-
 def _outside(row: Row) -> Decimal:
     return mu(row.area("outside_boundary_dm2"))
 
 
+def _sources(row: Row) -> str:
+    """Name what points at the clue: imagery, and each lead with its day and distance."""
+    parts = ["卫片"] if row.patch.get("origin", "image") == "image" else []
+    return "\n".join(parts + [_lead_name(lead) for lead in row.leads])
+
+
+def _lead_name(lead: dict[str, Any]) -> str:
+    far = lead["distance_m"]
+    place = "" if far != far else f"距{far:.2f} m"
+    name = channel_name(lead["channel"]).zh
+    return f"{name}{lead['number'] or ''}({day_text(lead['received']) or '日期不详'}){place}"
+
+
 def _type_name(row: Row) -> str:
     return change_type(row.patch["change_type"]).name_zh
-
-
-def _day(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") and value == value else ""
 
 
 LEDGER_COLUMNS: tuple[Column, ...] = (
@@ -86,8 +57,8 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     Column("线索编号", 19, "县代码+年+季+六位流水号,不重复使用", lambda r: r.patch["clue_no"]),
     Column("图斑编号", 16, "由格网、时相和起始像元生成", lambda r: r.patch["patch_id"]),
     Column("变化类型", 12, "影像判定的变化类型", _type_name),
-    Column("前时相", 11, "变化前影像日期(末日)", lambda r: _day(r.patch["before_to"])),
-    Column("后时相", 11, "变化后影像日期(末日)", lambda r: _day(r.patch["after_to"])),
+    Column("前时相", 11, "变化前影像日期(末日)", lambda r: day_text(r.patch["before_to"])),
+    Column("后时相", 11, "变化后影像日期(末日)", lambda r: day_text(r.patch["after_to"])),
     Column("面积（平方米）", 13, "椭球面积", lambda r: metres2(r.patch["area_dm2"]), "area"),
     Column("面积（亩）", 10, "1亩=2000/3平方米", lambda r: mu(r.patch["area_dm2"]), "area"),
     Column("耕地（亩）", 10, "占耕地毛面积", lambda r: mu(r.area("cropland_dm2")), "area"),
@@ -96,8 +67,9 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     Column(
         "判定建议", 12, "机器判定建议,不是违法认定", lambda r: Outcome(r.patch["outcome"]).name_zh
     ),
+    Column("线索来源", 24, "卫片,或举报、信访等来件(日期)及距离", _sources),
     Column("规则", 10, "决定性规则代码", lambda r: r.joined("rule", "、")),
-    Column("批准文件及覆盖", 30, "文号(日期)覆盖比例", _documents),
+    Column("批准文件及覆盖", 30, "文号(日期)覆盖比例", partial(document_texts, speech=PLAIN)),
     Column("理由", 60, "逐地块的判定理由", lambda r: r.joined("reason_zh")),
     Column("待核问题", 36, "须内业或外业回答的问题", lambda r: r.joined("questions_zh")),
     Column("优先级", 8, "数值越大越先查", lambda r: int(r.patch["priority"]), "whole"),
@@ -135,6 +107,41 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
 )
 
 
+RELATIONS = {"attached": "并入线索", "reopened": "重新核实", "opened": "单独列为线索"}
+
+
+def _told(name: str) -> Callable[[Row], str]:
+    return lambda row: str(row.leads[0][name] or "")
+
+
+LEAD_COLUMNS: tuple[Column, ...] = (
+    Column("来件编号", 18, "举报、信访等来件的编号", _told("number")),
+    Column("来件渠道", 14, "举报、信访等", lambda r: channel_name(r.leads[0]["channel"]).zh),
+    Column("来件日期", 11, "收到日期", lambda r: day_text(r.leads[0]["received"])),
+    Column("反映内容", 50, "来件原文", _told("text")),
+    Column("处理方式", 14, "并入、重新核实或单列", lambda r: RELATIONS[r.leads[0]["relation"]]),
+    Column("线索编号", 19, "同表一", lambda r: r.patch["clue_no"]),
+    Column("图斑编号", 16, "同表一", lambda r: r.patch["patch_id"]),
+    Column("处理理由", 60, "距离、时限和结论", _told("reason_zh")),
+    Column("英文处理理由", 60, "the same in English", _told("reason_en")),
+)
+
+
+CHINESE_FORM = Form(
+    "卫片执法线索台账",
+    LEDGER_COLUMNS,
+    MACHINE_COLUMNS,
+    ("线索台账", "机器字段", "字典"),
+    "合计",
+    "&C第 &P 页 共 &N 页",
+    ("字段或代码", "含义"),
+    "版本",
+    INSPECTOR_CHOICES,
+    "同表一",
+    lambda kind: str(kind.name_zh),
+)
+
+
 def write_ledger(tables: ClueTables, path: Path) -> None:
     """Write the ledger workbook.
 
@@ -147,19 +154,23 @@ def write_ledger(tables: ClueTables, path: Path) -> None:
     """
     import xlsxwriter
 
-    findings, coverage = tables.findings_by_patch(), tables.coverage_by_patch()
+    parts = (tables.findings_by_patch(), tables.coverage_by_patch(), tables.leads_by_patch())
     records = tables.clues.drop(columns="geometry").to_dict("records")
-    rows = [
-        Row(i + 1, r, findings.get(r["patch_id"], []), coverage.get(r["patch_id"], []))
-        for i, r in enumerate(records)
-    ]
+    line, rows = tables.leading_line, []
+    for i, record in enumerate(records, start=1):
+        own = [part.get(record["patch_id"], []) for part in parts]
+        rows.append(Row(i, record, own[0], own[1], own[2], line))
+    speech = tables.title.speech
+    form = CHINESE_FORM if speech.language == "zh" else english_form(speech)
     with atomic_path(path) as part:
         options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": False}
         with xlsxwriter.Workbook(str(part), options) as book:
             formats = _formats(book)
-            _write_list(book, formats, tables, rows)
-            _write_machine(book, formats, rows)
-            _write_dictionary(book, formats, tables)
+            _write_list(book, formats, form, tables, rows)
+            _write_machine(book, formats, form, rows)
+            if tables.leads is not None and len(tables.leads):
+                _write_leads(book, formats, rows)
+            _write_dictionary(book, formats, form, tables)
 
 
 def _formats(book: Any) -> dict[str, Any]:
@@ -183,21 +194,24 @@ def _formats(book: Any) -> dict[str, Any]:
     }
 
 
-def _write_list(book: Any, formats: dict[str, Any], tables: ClueTables, rows: list[Row]) -> None:
-    sheet = book.add_worksheet("线索台账")
-    columns, title = LEDGER_COLUMNS, tables.title
-    sheet.merge_range(0, 0, 0, len(columns) - 1, f"{title.stem} 卫片执法线索台账", formats["title"])
+def _write_list(
+    book: Any, formats: dict[str, Any], form: Form, tables: ClueTables, rows: list[Row]
+) -> None:
+    sheet = book.add_worksheet(form.sheets[0])
+    columns, title = form.columns, tables.title
+    heading = f"{title.stem} {form.title}"
+    sheet.merge_range(0, 0, 0, len(columns) - 1, heading, formats["title"])
     sheet.set_row(0, 30)
     _write_rows(sheet, formats, columns, rows, first=1)
     last = len(rows) + 2
-    sheet.write_string(last, 0, "合计", formats["total"])
+    sheet.write_string(last, 0, form.total, formats["total"])
     for c, column in enumerate(columns[1:], start=1):
         if column.kind == "area":
             total = sum((Decimal(column.value(r)) for r in rows), Decimal(0))
             sheet.write_number(last, c, float(total), formats["total_area"])
         else:
             sheet.write_blank(last, c, None, formats["total"])
-    for name, choices in INSPECTOR_CHOICES.items():
+    for name, choices in form.choices.items():
         c = [column.title for column in columns].index(name)
         if rows:
             sheet.data_validation(2, c, last - 1, c, {"validate": "list", "source": choices})
@@ -207,22 +221,31 @@ def _write_list(book: Any, formats: dict[str, Any], tables: ClueTables, rows: li
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0, 1)
-    sheet.set_footer("&L" + _safe_footer(title.attribution) + "&C第 &P 页 共 &N 页")
+    sheet.set_footer("&L" + _safe_footer(title.attribution) + form.page)
 
 
-def _write_machine(book: Any, formats: dict[str, Any], rows: list[Row]) -> None:
-    sheet = book.add_worksheet("机器字段")
-    _write_rows(sheet, formats, MACHINE_COLUMNS, rows, first=0)
+def _write_machine(book: Any, formats: dict[str, Any], form: Form, rows: list[Row]) -> None:
+    sheet = book.add_worksheet(form.sheets[1])
+    _write_rows(sheet, formats, form.machine, rows, first=0)
     sheet.freeze_panes(1, 1)
 
 
-def _write_dictionary(book: Any, formats: dict[str, Any], tables: ClueTables) -> None:
-    sheet = book.add_worksheet("字典")
-    lines: list[Sequence[str]] = [("字段或代码", "含义")]
-    lines += [(c.title, c.meaning) for c in LEDGER_COLUMNS]
-    lines += [(c.title, c.meaning) for c in MACHINE_COLUMNS if c.meaning != "同表一"]
-    lines += [(t.code, t.name_zh) for t in change_types()]
-    lines += [(f"版本 {key}", value) for key, value in tables.title.versions.items()]
+def _write_leads(book: Any, formats: dict[str, Any], rows: list[Row]) -> None:
+    sheet = book.add_worksheet("其他来源线索")
+    single = [Row(i, r.patch, [], [], [lead]) for i, r in enumerate(rows, 1) for lead in r.leads]
+    _write_rows(sheet, formats, LEAD_COLUMNS, single, first=0)
+    sheet.freeze_panes(1, 1)
+
+
+def _write_dictionary(book: Any, formats: dict[str, Any], form: Form, tables: ClueTables) -> None:
+    sheet = book.add_worksheet(form.sheets[2])
+    lines: list[Sequence[str]] = [form.head]
+    lines += [(c.title, c.meaning) for c in form.columns]
+    lines += [(c.title, c.meaning) for c in form.machine if c.meaning != form.repeated]
+    if tables.leads is not None and len(tables.leads):
+        lines += [(c.title, c.meaning) for c in LEAD_COLUMNS if c.meaning != "同表一"]
+    lines += [(t.code, form.kind(t)) for t in change_types()]
+    lines += [(f"{form.version} {key}", value) for key, value in tables.title.versions.items()]
     for r, pair in enumerate(lines):
         for c, text in enumerate(pair):
             sheet.write_string(r, c, text, formats["head" if r == 0 else "text"])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configs.speech import PLAIN, Speech
+
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
@@ -22,6 +24,8 @@ class RunTitle:
         Rule set, layers, config, states, model: printed on every product.
     attribution : str
         Credit lines of the imagery.
+    speech : Speech
+        Language, unit and names of the rule set.
     """
 
     county_code: str
@@ -31,11 +35,12 @@ class RunTitle:
     run_name: str
     versions: dict[str, str]
     attribution: str = ""
+    speech: Speech = PLAIN
 
     @property
     def stem(self) -> str:
         """Beginning of file names, such as ``130427磁县_2026Q3``."""
-        return f"{self.county_code}{self.county_name}_{self.year}Q{self.quarter}"
+        return f"{self.county_code}{self.county_name}_{self.year}Q{self.quarter}".strip("_")
 
     @property
     def batch(self) -> str:
@@ -83,6 +88,11 @@ class ClueTables:
             title,
             gpd.read_parquet(folder / "leads.parquet"),
         )
+
+    @property
+    def leading_line(self) -> str:
+        """The line whose areas stand in the ledger: that of the indicators."""
+        return str(self.indicators.get("line", "land"))
 
     @property
     def clues(self) -> "gpd.GeoDataFrame":

@@ -17,14 +17,18 @@ def explain(
         str, typer.Argument(metavar="CLUE_OR_PATCH_ID", help="Clue number, patch or parcel id.")
     ],
     run: Annotated[Path, typer.Option("--run", help="Folder of a judged run.")],
-    lang: Annotated[Literal["zh", "en"], typer.Option("--lang", help="Language.")] = "zh",
+    lang: Annotated[
+        Literal["zh", "en"] | None,
+        typer.Option("--lang", help="Language.", show_default="that of the rule set"),
+    ] = None,
 ) -> None:
     """Print every rule that was tried on a patch, in order, and why it held or fell."""
     from clues.explain import explanation
 
     traces = _traces(name, run)
     rules = _rules(run, traces[0]["rule_set"])
-    typer.echo("\n\n".join(explanation(trace, rules, lang) for trace in traces))
+    language = lang or rules.spoken.language
+    typer.echo("\n\n".join(explanation(trace, rules, language) for trace in traces))
 
 
 def _traces(name: str, run: Path) -> list[dict[str, Any]]:

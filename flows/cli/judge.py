@@ -42,8 +42,9 @@ def judge(
     indicators = run.summary["indicators"]
     for name, count in run.summary["tallies"].items():
         typer.echo(f"{name}\t{count}")
-    typer.echo(f"ratio_percent\t{indicators['ratio_percent']:.2f}")
-    typer.echo(f"ratio_alert\t{'yes' if indicators['ratio_alert'] else 'no'}")
+    if any(layer["role"] == "landuse" for layer in run.summary["layers"]):
+        typer.echo(f"ratio_percent\t{indicators['ratio_percent']:.2f}")
+        typer.echo(f"ratio_alert\t{'yes' if indicators['ratio_alert'] else 'no'}")
     tell(f"ledger: {out / 'clues.xlsx'}; why: tuban explain PATCH --run {out}")
     if run.rejects:
         tell(f"{len(run.rejects)} layer rows have problems; they are listed in {out / 'run.json'}")
