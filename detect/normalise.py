@@ -13,9 +13,8 @@ from scipy.special import chdtrc
 
 from detect.kernels.pixels import rescale
 from detect.magnitudes import RESOLVED, TINY
-from detect.projections import MadState, fit_irmad
+from detect.projections import fit_irmad
 from detect.sample import (
-    CellPixels,
     affine_map,
     column_medians,
     draw_pixels,
@@ -68,35 +67,12 @@ class Radiometry:
     way: str = "trimmed"
 
 
-def fit_radiometry(
-    cells: Sequence[Block], strata: Sequence[NDArray[np.integer]] | None = None
-) -> Radiometry:
-    """Fit the radiometry of the after date on sample cells, in any order.
-
-    Parameters
-    ----------
-    cells : sequence of Block
-    strata : sequence of ndarray of int, shape (y, x), or None
-        Kind of land per cell over its extent, in the order of `cells`. Each kind then looks for
-        its own invariant pixels, so that one that follows the season does not speak for all.
-    """
-    pixels = draw_pixels(cells, limit=SAMPLE_PIXELS)
-    if strata is None:
-        return fit_radiometry_samples(*gather(pixels))
-    of_cell = {cell.core: kinds for cell, kinds in zip(cells, strata, strict=True)}
-    kinds = np.concatenate([_kinds(p, of_cell[p.block.core]) for p in pixels])
-    return fit_radiometry_samples(*gather(pixels), kinds)
+def fit_radiometry(cells: Sequence[Block]) -> Radiometry:
+    """Fit the radiometry of the after date on sample cells, in any order."""
+    return fit_radiometry_samples(*gather(draw_pixels(cells, limit=SAMPLE_PIXELS)))
 
 
-def _kinds(pixels: CellPixels, kinds: NDArray[np.integer]) -> NDArray[np.int64]:
-    return np.asarray(kinds[pixels.rows, pixels.cols], np.int64)
-
-
-def fit_radiometry_samples(
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
-    kinds: NDArray[np.int64] | None = None,
-) -> Radiometry:
+def fit_radiometry_samples(before: NDArray[np.float64], after: NDArray[np.float64]) -> Radiometry:
     """Fit an orthogonal regression per band on invariant pixels, the same for all bands.
 
     Both dates are put on robust scores, so that neither counts as free of error.
@@ -105,8 +81,6 @@ def fit_radiometry_samples(
     ----------
     before, after : ndarray of float64, shape (pixel, band)
         In canonical order.
-    kinds : ndarray of int64, shape (pixel,), or None
-        Stratum of each pixel.
 
     References
     ----------
@@ -125,7 +99,7 @@ def fit_radiometry_samples(
         (values - centre) / np.where(spread > 0, spread, 1.0)
         for values, centre, spread in zip((before, after), centres, spreads, strict=True)
     ]
-    kept = _invariant(scores, np.zeros(count, np.int64) if kinds is None else kinds)
+    kept = _invariant(*scores)
     way = "irmad"
     if kept.sum() < max(INVARIANT_SHARE * count, FEWEST_PIXELS):
         kept, way = _trimmed(scores, varies), "trimmed"
@@ -136,26 +110,15 @@ def fit_radiometry_samples(
     return Radiometry(gain, offset, correlation, int(kept.sum()), way)
 
 
-def _invariant(scores: list[NDArray[np.float64]], kinds: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return the pixels that IR-MAD, fitted to each kind of land, takes for unchanged."""
-    kept = np.zeros(kinds.size, np.bool_)
-    for kind in np.unique(kinds):
-        here = kinds == kind
-        before, after = scores[0][here], scores[1][here]
-        state = fit_irmad(before, after) if here.sum() >= FEWEST_PIXELS else None
-        if state is not None:
-            kept[here] = _no_change(before, after, state) >= INVARIANT
-    return kept
-
-
-def _no_change(
-    before: NDArray[np.float64], after: NDArray[np.float64], state: MadState
-) -> NDArray[np.float64]:
-    """Return the probability that a difference as large comes about without change."""
+def _invariant(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the pixels that IR-MAD takes for unchanged: such a difference comes without change."""
+    state = fit_irmad(before, after)
+    if state is None:
+        return np.zeros(before.shape[0], np.bool_)
     weights = np.hstack([state.project_before, -state.project_after])
     variates = affine_map(np.hstack([before, after]), weights, state.offset)
     statistic = np.sum(variates**2, axis=1)
-    return np.asarray(chdtrc(state.offset.size, statistic), np.float64)
+    return np.asarray(chdtrc(state.offset.size, statistic) >= INVARIANT, np.bool_)
 
 
 def _trimmed(scores: list[NDArray[np.float64]], varies: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -159,7 +159,7 @@ def test_a_pair_that_cannot_be_aligned_is_refused(turned_pair: tuple[Path, Path]
         target.write(raw)
     _, checks = gate_pair(GateJob(plan_of(before, after), GateSettings(), 0))
     with pytest.raises(
-        PairRefused, match=r"(residual shift|agreeing windows) is \d.*terrain model"
+        PairRefused, match=r"(?s)(residual shift|agreeing windows) is \d.*terrain model"
     ):
         require_gate(checks)
 
