@@ -168,7 +168,7 @@ def _figures(canvas: Any, sheet: EvidenceSheet, y: float) -> float:
         rows.append(["图斑范围内没有任何文件 no document touches the patch", "", "", "", ""])
     width = PAGE_WIDTH - 2 * MARGIN
     table = Table(
-        rows, colWidths=[width - 290, 90, 70, 70, 60], rowHeights=11, style=_table_style(True)
+        rows, colWidths=[width - 320, 90, 100, 70, 60], rowHeights=11, style=_table_style(True)
     )
     _, height = table.wrapOn(canvas, width, PAGE_HEIGHT)
     table.drawOn(canvas, MARGIN, y - height)

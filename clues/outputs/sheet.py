@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.outputs.tables import ClueTables, RunTitle
+from clues.papers import SHOWN_DATES
 from configs.units import metres2, mu
 from configs.vocabulary import Outcome, change_type, role_name
 from tiles.geodesy import to_cgcs2000
@@ -61,7 +62,8 @@ class EvidenceSheet:
     facts : tuple of (zh, en, value)
         Head of the sheet.
     areas : tuple of (zh, en, m², mu)
-    documents : tuple of (number, role, date, m², share %)
+    documents : tuple of (number and part, role, dates, m², share %)
+        Of documents alone; areas inside control lines stand under `areas`.
     reasons : tuple of (parcel, zh, en)
     outline : Polygon or MultiPolygon
         In the CRS of the run.
@@ -131,16 +133,7 @@ def _sheet(
     for name, (zh, en) in AREA_LABELS.items():
         total = sum(int(f[name]) for f in land)
         areas.append((zh, en, metres2(total), mu(total)))
-    documents = [
-        (
-            str(c["number"] or c["key"]),
-            role_name(c["role"]),
-            c["date"].isoformat() if hasattr(c["date"], "isoformat") else "—",
-            metres2(c["area_dm2"]),
-            Decimal(str(round(100 * float(c["share"]), 2))),
-        )
-        for c in coverage
-    ]
+    documents = [_document(c) for c in coverage if c["role"] in SHOWN_DATES]
     outline, parcels, ring = shapes
     questions = [(f["questions_zh"], f["questions_en"]) for f in findings if f["questions_zh"]]
     return EvidenceSheet(
@@ -155,6 +148,21 @@ def _sheet(
         outline=outline,
         parcels=parcels,
         ring=ring,
+    )
+
+
+def _document(covered: dict[str, Any]) -> tuple[str, str, str, Decimal, Decimal]:
+    """Return a row of the document table; parts of a patch are told apart by their number."""
+    name = str(covered["number"] or covered["key"])
+    part = str(covered["parcel_id"]).removeprefix(str(covered["patch_id"]))
+    days = [covered["date"], covered.get("valid_to")]
+    texts = [d.isoformat() for d in days if hasattr(d, "isoformat") and d == d]
+    return (
+        f"{name} ({covered['parcel_id']})" if part else name,
+        role_name(covered["role"]),
+        " – ".join(texts) or "—",
+        metres2(covered["area_dm2"]),
+        Decimal(str(round(100 * float(covered["share"]), 2))),
     )
 
 
