@@ -2,6 +2,7 @@ import doctest
 
 import geopandas
 import numpy as np
+import pytest
 import shapely
 
 import clues.overlay
@@ -125,3 +126,22 @@ def test_seeded_defects_are_all_found_and_none_invented(tmp_path):
     assert len(overlaps) == 1
     assert overlaps[0][2].endswith("by 1000.00 m²")
     assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("outline", "area"),
+    [
+        ("POLYGON((0 0,10 10,10 0,0 10,0 0))", 50),  # crosses itself: both loops stay
+        ("MULTIPOLYGON(((0 0,10 0,10 10,0 10,0 0)),((5 5,15 5,15 15,5 15,5 5)))", 175),
+        ("POLYGON((0 0,10 0,10 10,0 10,0 0),(2 2,8 8,8 2,2 8,2 2))", 82),  # so does a hole
+        ("POLYGON((0 0,10 0,10 10,20 20,10 10,0 10,0 0))", 100),  # a spike goes
+        ("POLYGON((0 0,10 0,10 10,0 10,0 0),(5 5,15 5,15 8,5 8,5 5))", 85),
+    ],
+)
+def test_a_repaired_outline_keeps_what_its_rings_surround(outline: str, area: float):
+    clean, problems = clean_geometries(
+        np.array([shapely.from_wkt(outline)], dtype=object), "EPSG:4526"
+    )
+    assert shapely.area(clean[0]) == pytest.approx(area)
+    assert clean[0].is_valid
+    assert problems[0]
