@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -153,7 +154,7 @@ class FactColumn:
         cls, name: str, keys: KeyLists, show: Callable[[int], tuple[str, str]], *, source: str
     ) -> "FactColumn":
         """Return the documents of each parcel; `show` gives (number, dates) of one."""
-        lists = DocumentLists(keys, show)
+        lists = DocumentLists(keys, cache(show))
         n = len(lists)
         zeros, told = np.zeros(n), np.ones(n, dtype=bool)
         return cls(catalogue()[name], zeros, zeros, lists, told, np.zeros(n, np.int8), source, keys)

@@ -70,17 +70,8 @@ FINDING_TEXTS = (
     "documents",
     "trace",
 )
-COVERAGE_COLUMNS = (
-    "patch_id",
-    "line",
-    "parcel_id",
-    "role",
-    "key",
-    "number",
-    "date",
-    "valid_to",
-    "area_dm2",
-    "share",
+COVERAGE_COLUMNS = tuple(
+    "patch_id line parcel_id role key number date valid_to area_dm2 share".split()
 )
 
 
@@ -110,7 +101,13 @@ class Judgement:
 
 
 def judge_patches(
-    patches: Any, onemap: OneMap, rules: RuleSet, *, batch: int = 5000, workers: int = 1
+    patches: Any,
+    onemap: OneMap,
+    rules: RuleSet,
+    *,
+    among: Any = None,
+    batch: int = 5000,
+    workers: int = 1,
 ) -> Judgement:
     """Judge all patches on all lines of a rule set.
 
@@ -120,6 +117,8 @@ def judge_patches(
         Patch table in the CRS of `onemap`.
     onemap : OneMap
     rules : RuleSet
+    among : GeoDataFrame, optional
+        All patches of the run, if only some are judged: farm facilities use up a filing together.
     batch : int
         Patches worked on at a time; the answer does not depend on it.
     workers : int
@@ -145,7 +144,8 @@ def judge_patches(
     findings: list[pd.DataFrame] = []
     coverage: list[pd.DataFrame] = []
     documents, seen = Documents.of(onemap), with_doubts(patches, rules)
-    work = _Work(seen, onemap, rules, documents, filed_use(seen, onemap, documents))
+    everyone = seen if among is None else with_doubts(among, rules)
+    work = _Work(seen, onemap, rules, documents, filed_use(everyone, onemap, documents))
     starts = range(0, len(patches), batch)
     for found in _batches(work, [slice(i, i + batch) for i in starts], workers):
         findings += found["findings"]
@@ -225,8 +225,8 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 def _sorted(table: Any, order: dict[Any, int], rules: RuleSet) -> Any:
     """Order by patch, line, then as made (parcel number, key)."""
     lines = {line: i for i, line in enumerate(rules.lines)}
-    patch = np.array([order[p] for p in table["patch_id"]], dtype=np.int64)
-    line = np.array([lines[n] for n in table["line"]], dtype=np.int64)
+    patch = np.array([order[p] for p in table["patch_id"].to_numpy(dtype=object)], dtype=np.int64)
+    line = np.array([lines[n] for n in table["line"].to_numpy(dtype=object)], dtype=np.int64)
     ranks = np.lexsort((np.arange(len(table)), line, patch))
     return table.iloc[ranks].reset_index(drop=True)
 
@@ -382,9 +382,8 @@ def _least_fit(patches: Any, rules: RuleSet) -> Any:
 def headlines(patches: Any, findings: Any) -> Any:
     """Return the patches with disposition, outcome, rule and priority of their worst finding."""
     rank = {o.value: i for i, o in enumerate(HEADLINE)}
-    worst = findings.assign(
-        _rank=[rank[o] for o in findings["outcome"]], _made=np.arange(len(findings))
-    ).sort_values(
+    ranks = [rank[o] for o in findings["outcome"].to_numpy(dtype=object)]
+    worst = findings.assign(_rank=ranks, _made=np.arange(len(findings))).sort_values(
         ["_rank", "severity", "priority", "area_dm2", "_made"],
         ascending=[True, False, False, False, True],
     )
