@@ -1,0 +1,121 @@
+"""The statistics on xarray: any chunks, nothing computed early, the answer of the tiles."""
+
+import dask
+import numpy as np
+import pytest
+import xarray
+
+from configs.errors import InputError
+from detect.auto import fit_change
+from detect.dataarrays import fit_arrays, index_arrays, score_arrays
+from detect.score import score_block
+from tests.detect.invented import SIX, block_of, changed_pair
+
+CHUNKS = [(6, 300, 280), (6, 97, 130), (2, 64, 64), (6, 33, 280), (1, 300, 41)]
+
+
+def images(missing=True):
+    before, after, _ = changed_pair((300, 280))
+    pair = [d.astype(np.float32) for d in (np.clip(before, 0.02, 1), np.clip(after, 0.02, 1))]
+    if missing:
+        pair[0][:, 40:60, 100:140] = np.nan
+        pair[1][3, 200, :] = np.nan
+    return [
+        xarray.DataArray(
+            values,
+            dims=("band", "y", "x"),
+            coords={
+                "y": 5000.0 - 10 * np.arange(300),
+                "x": 300.0 + 10 * np.arange(280),
+                "wavelength": ("band", list(SIX)),
+            },
+        )
+        for values in pair
+    ]
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return images()
+
+
+@pytest.fixture(scope="module", params=["auto", "irmad", "index:NDVI"])
+def fitted(request, pair):
+    return fit_arrays(*pair, method=request.param)
+
+
+def cut(pair, chunks):
+    """Return the pair on Dask; what its bands are stays in memory."""
+    sizes = dict(zip(("band", "y", "x"), chunks, strict=True))
+    return [i.chunk(sizes).assign_coords(wavelength=("band", list(SIX))) for i in pair]
+
+
+def refuse(*_args, **_options):
+    raise AssertionError("computed while building")
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_scores_do_not_depend_on_chunks_and_are_lazy(pair, fitted, chunks):
+    whole = score_arrays(*pair, fitted)
+    lazily = cut(pair, chunks)
+    with dask.config.set(scheduler=refuse):
+        lazy = score_arrays(*lazily, fitted)
+    assert lazy.chunks is not None
+    assert lazy.dtype == whole.dtype == np.uint16
+    np.testing.assert_array_equal(lazy.compute(), whole)
+    assert lazy.coords["x"].equals(whole.coords["x"])
+
+
+def test_scores_are_those_of_the_tiles(pair, fitted):
+    valid = np.isfinite(pair[0]).all("band") & np.isfinite(pair[1]).all("band")
+    block = block_of(*(p.to_numpy() for p in pair), valid.to_numpy(), halo=fitted.halo)
+    np.testing.assert_array_equal(score_block(block, fitted).score, score_arrays(*pair, fitted))
+    same = fit_change(
+        [block],
+        method=fitted.method,
+        sensitivity="medium",
+        target="any",
+        pixel_m=10.0,
+        wavelengths=SIX,
+    )
+    assert same.method == fitted.method
+
+
+@pytest.mark.parametrize("chunks", CHUNKS[1:])
+def test_a_fit_does_not_depend_on_chunks(pair, chunks):
+    lazily = cut(pair, chunks)
+    one, two = fit_arrays(*pair, method="irmad"), fit_arrays(*lazily, method="irmad")
+    assert one.notes == two.notes
+    assert one.mad_unit == two.mad_unit
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_indices_do_not_depend_on_chunks_and_are_lazy(pair, chunks):
+    names, dates = ("NDVI", "NDBI", "EVI"), ("before", "change")
+    whole = index_arrays(*pair, names, dates=dates)
+    lazily = cut(pair, chunks)
+    with dask.config.set(scheduler=refuse):
+        lazy = index_arrays(*lazily, names, dates=dates)
+    assert lazy.dtype == np.float32
+    np.testing.assert_array_equal(lazy.compute(), whole)
+    assert list(whole["plane"].to_numpy())[:2] == ["NDVI before", "NDVI change"]
+    valid = np.isfinite(pair[0]).all("band") & np.isfinite(pair[1]).all("band")
+    assert (np.isnan(whole[0]) == ~valid).all()
+    red, nir = pair[0][2], pair[0][3]
+    want = ((nir - red) / (nir + red)).where(valid)
+    np.testing.assert_allclose(whole.sel(plane="NDVI before"), want, rtol=1e-4, atol=1e-6)
+
+
+def test_pairs_that_do_not_match_say_what_to_do(pair):
+    before, after = pair
+    with pytest.raises(InputError, match="has the dims") as caught:
+        fit_arrays(before.transpose("y", "x", "band"), after)
+    assert "transpose" in caught.value.fix
+    with pytest.raises(InputError, match="have the shapes"):
+        score_arrays(before, after[:, 1:], fit_arrays(before, after, method="irmad"))
+    with pytest.raises(InputError, match="other x coordinates"):
+        index_arrays(before, after.assign_coords(x=after["x"] + 5), ["NDVI"])
+    with pytest.raises(InputError, match="ground size"):
+        fit_arrays(before.drop_vars("x"), after.drop_vars("x"))
+    with pytest.raises(InputError, match="needs a red band"):
+        index_arrays(before.drop_vars("wavelength"), after, ["NDVI"])
