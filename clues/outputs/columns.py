@@ -50,7 +50,7 @@ class Row:
     def joined(self, name: str, separator: str = "\n") -> str:
         """Return the non-empty texts of a column of findings and leads, in order, each once."""
         texts = [str(f[name]) for f in self.findings if f[name]]
-        told = LEAD_TEXTS.get(name)
+        told = LEAD_TEXTS.get(name, "")
         for lead in self.leads if told else ():
             if lead[told] and not any(lead[told] in text for text in texts):
                 texts.append(str(lead[told]))

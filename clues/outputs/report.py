@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import shapely
 from clues.outputs.evidence import Pictures, font_path
 from clues.outputs.sheet import EvidenceSheet, Picture, evidence_sheets
 from clues.outputs.tables import ClueTables
+from configs.channels import channel_name
 from configs.units import metres2, mu
 from configs.vocabulary import Outcome, change_type, role_name
 from tiles.files import atomic_path
@@ -89,11 +90,12 @@ def write_report(
     )
     text = environment.get_template("report.html.j2").render(
         title=tables.title,
-        outcomes=_by_outcome(tables.patches),
-        types=_by_type(tables.clues),
+        outcomes=_by_outcome(_observed(tables.patches)),
+        leads=_lead_rows(tables),
+        types=_by_type(_observed(tables.clues)),
         rules=_by_rule(tables.findings),
-        total=_figures(tables.patches["area_dm2"]),
-        clue_total=_figures(tables.clues["area_dm2"]),
+        total=_figures(_observed(tables.patches)["area_dm2"]),
+        clue_total=_figures(_observed(tables.clues)["area_dm2"]),
         indicators=_indicator_rows(tables.indicators),
         alert=bool(tables.indicators["ratio_alert"]),
         font=base64.b64encode(font_path().read_bytes()).decode(),
@@ -136,6 +138,23 @@ def _figures(areas: Any) -> dict[str, Any]:
     return {"count": len(areas), "m2": metres2(total), "mu": mu(total)}
 
 
+def _observed(patches: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Return the patches without the places that only leads name."""
+    if "origin" not in patches:
+        return patches
+    return patches[(patches["origin"] == "image").to_numpy()]
+
+
+def _lead_rows(tables: ClueTables) -> list[dict[str, Any]]:
+    """Return each lead with the clue it supports or opened."""
+    numbers = dict(zip(tables.patches["patch_id"], tables.patches["clue_no"], strict=True))
+    return [
+        lead | {"clue_no": numbers[patch], "name": channel_name(lead["channel"])}
+        for patch, leads in sorted(tables.leads_by_patch().items())
+        for lead in leads
+    ]
+
+
 def _by_outcome(patches: "gpd.GeoDataFrame") -> list[dict[str, Any]]:
     rows = []
     for outcome in Outcome:
@@ -164,12 +183,11 @@ def _by_rule(findings: "gpd.GeoDataFrame") -> list[dict[str, Any]]:
 def _first_by_priority(tables: ClueTables) -> list[EvidenceSheet]:
     order = tables.clues.sort_values(["priority", "clue_no"], ascending=[False, True])
     wanted = list(order["patch_id"][:TOP_CLUES])
-    chosen = ClueTables(
-        tables.patches[tables.patches["patch_id"].isin(wanted)],
-        tables.findings[tables.findings["patch_id"].isin(wanted)],
-        tables.coverage[tables.coverage["patch_id"].isin(wanted)],
-        tables.indicators,
-        tables.title,
+    chosen = replace(
+        tables,
+        patches=tables.patches[tables.patches["patch_id"].isin(wanted)],
+        findings=tables.findings[tables.findings["patch_id"].isin(wanted)],
+        coverage=tables.coverage[tables.coverage["patch_id"].isin(wanted)],
     )
     sheets = {sheet.patch_id: sheet for sheet in evidence_sheets(chosen)}
     return [sheets[patch_id] for patch_id in wanted]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from clues.outputs.tables import ClueTables, RunTitle
 from clues.papers import SHOWN_DATES
+from configs.channels import channel_name
 from configs.units import metres2, mu
 from configs.vocabulary import Outcome, change_type, role_name
 from tiles.geodesy import to_cgcs2000
@@ -96,6 +97,7 @@ class EvidenceSheet:
 def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
     """Return the sheets of all clues in ledger order."""
     findings, coverage = tables.findings_by_patch(), tables.coverage_by_patch()
+    leads = tables.leads_by_patch()
     parcels: dict[str, list[tuple[str, str, Any]]] = {}
     land = tables.findings[tables.findings["line"] == "land"]
     for patch, parcel, outcome, shape in zip(
@@ -115,6 +117,7 @@ def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
                 {str(k): v for k, v in record.items()},
                 findings.get(key, []),
                 coverage.get(key, []),
+                leads.get(key, []),
                 (shape, tuple(parcels.get(key, [])), _ring(shape, crs)),
             )
         )
@@ -126,6 +129,7 @@ def _sheet(
     patch: dict[str, Any],
     findings: list[dict[str, Any]],
     coverage: list[dict[str, Any]],
+    leads: list[dict[str, Any]],
     shapes: tuple[Any, tuple[tuple[str, str, Any], ...], tuple[tuple[float, float], ...]],
 ) -> EvidenceSheet:
     land = [f for f in findings if f["line"] == "land"]
@@ -136,14 +140,20 @@ def _sheet(
     documents = [_document(c) for c in coverage if c["role"] in SHOWN_DATES]
     outline, parcels, ring = shapes
     questions = [(f["questions_zh"], f["questions_en"]) for f in findings if f["questions_zh"]]
+    reasons = [(f["parcel_id"], f["reason_zh"], f["reason_en"]) for f in findings]
+    for lead in leads:
+        if not any(lead["reason_zh"] in zh for _, zh, _ in reasons):
+            reasons.append((str(lead["lead_id"]), lead["reason_zh"], lead["reason_en"]))
+            if lead["question_zh"]:
+                questions.append((lead["question_zh"], lead["question_en"]))
     return EvidenceSheet(
         clue_no=str(patch["clue_no"]),
         patch_id=str(patch["patch_id"]),
         title=title,
-        facts=_facts(title, patch),
+        facts=(*_facts(title, patch), *_source_facts(patch, leads)),
         areas=tuple(areas),
         documents=tuple(dict.fromkeys(documents)),
-        reasons=tuple((f["parcel_id"], f["reason_zh"], f["reason_en"]) for f in findings),
+        reasons=tuple(reasons),
         questions=tuple(dict.fromkeys(questions)),
         outline=outline,
         parcels=parcels,
@@ -181,6 +191,18 @@ def _facts(title: RunTitle, patch: dict[str, Any]) -> tuple[tuple[str, str, str]
         ("图幅号", "Sheet", str(patch["sheet"])),
         ("判定建议", "Suggestion", f"{outcome.name_zh} {outcome.name_en}"),
     )
+
+
+def _source_facts(
+    patch: dict[str, Any], leads: list[dict[str, Any]]
+) -> tuple[tuple[str, str, str], ...]:
+    """Return where a clue comes from, if leads point at it."""
+    if not leads:
+        return ()
+    image = ["卫片 imagery"] if patch.get("origin", "image") == "image" else []
+    names = [channel_name(x["channel"]) for x in leads]
+    counted = dict.fromkeys(f"{n.zh} {n.en}" for n in names)
+    return (("线索来源", "Sources", "、".join([*image, *counted])),)
 
 
 def _span(first: Any, last: Any) -> str:
