@@ -159,8 +159,8 @@ def test_the_ledger_is_one_an_inspector_there_can_read(done: Done):
     assert {c["Place"] for c in clues} == {"San José"}
     split = next(c for c in clues if c["Patch"] == "row105")
     assert split["Documents and lines"].split("\n") == [
-        "annexation 5414 (1956-12-20 – 1979-07-01) covers 100.00 %",
-        "annexation 5414 (1956-12-20 –) covers 100.00 %",
+        "annexation 5414 [row105_1] (1956-12-20 – 1979-07-01) covers 100.00 %",
+        "annexation 5414 [row105_2] (1956-12-20 –) covers 100.00 %",
     ]
     text = "\n".join(str(v) for sheet in book for row in sheet.values for v in row)
     assert not any("\u4e00" <= c <= "\u9fff" for c in text)
