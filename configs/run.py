@@ -15,6 +15,7 @@ from configs.mistakes import choice
 
 __all__ = [
     "AreaSettings",
+    "CloudSettings",
     "DetectionSettings",
     "EpochSettings",
     "GateSettings",
@@ -87,6 +88,15 @@ class TerrainSettings(StrictModel):
         return self
 
 
+class CloudSettings(StrictModel):
+    """Clouds and shadows that no quality raster of the delivery tells."""
+
+    search: Literal["auto", "always", "never"] = Field(
+        "auto", description="auto: at dates of which a scene has no quality raster"
+    )
+    margin_m: float = Field(60.0, ge=0, description="metres added around clouds and shadows")
+
+
 class GateSettings(StrictModel):
     """Limits of the pair gate."""
 
@@ -145,6 +155,7 @@ class RunConfig(StrictModel):
     sensor: str | None = Field(None, description="configs/sensors name; found by itself if absent")
     grid: GridSettings = GridSettings()
     terrain: TerrainSettings = TerrainSettings()
+    clouds: CloudSettings = CloudSettings()
     gate: GateSettings = GateSettings()
     detection: DetectionSettings = DetectionSettings()
     landcover: LandcoverSettings = LandcoverSettings()

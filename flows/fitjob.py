@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.run import DetectionSettings, GateSettings, LandcoverSettings
+from configs.run import CloudSettings, DetectionSettings, GateSettings, LandcoverSettings
 from configs.vocabulary import COVERS
 from detect.auto import fit_change
 from detect.normalise import Radiometry, apply_radiometry, fit_radiometry
@@ -21,6 +21,7 @@ from models.landcover import LandcoverState
 from models.samples import SampleTable, cap_samples, draw_samples, join_dates
 from models.training import fit_landcover
 from tiles.block import Block
+from tiles.cloudmap import CloudMap, find_clouds
 from tiles.coregister import register_pair
 from tiles.gate import GateCheck, gate_report
 from tiles.grid import Extent, sample_cells
@@ -29,10 +30,24 @@ from tiles.lineage import geometry_checks
 from tiles.pairgrid import overlap_percent, resolution_ratio
 from tiles.registration import Registration
 
-__all__ = ["FitJob", "GateJob", "LabelShapes", "fit_pair", "gate_pair"]
+__all__ = ["Alignment", "FitJob", "GateJob", "LabelShapes", "fit_pair", "gate_pair"]
 
 GATE_CELLS = 16
 """Cells whose windows are matched, all over the area: enough for a hundred windows."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the pair is laid over each other, and what of it cannot be seen.
+
+    Attributes
+    ----------
+    registration : Registration or None
+    clouds : CloudMap or None
+    """
+
+    registration: Registration | None
+    clouds: CloudMap | None = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +60,16 @@ class GateJob:
     gate : GateSettings
     seed : int
         Of the sample cells.
+    clouds : CloudSettings
     """
 
     plan: RunPlan
     gate: GateSettings
     seed: int
+    clouds: CloudSettings
 
 
-def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
+def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
     """Register the pair on sample cells and measure what the gate asks.
 
     Parameters
@@ -61,8 +78,8 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
 
     Returns
     -------
-    Registration
-        The correction to apply; none if the gate does not register.
+    Alignment
+        The correction to apply, none if the gate does not register; clouds found.
     tuple of GateCheck
         Each with its number, limit and remedy.
 
@@ -76,9 +93,10 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
     found = applied = left = Registration(0.0, 0.0, 0, 0, 0.0)
     if gate.register_pair:
         found, applied, left = register_pair(
-            lambda move: _read(plan, cells, move), max_shift_px=gate.max_shift_px
+            lambda move: _read(plan, cells, Alignment(move)), max_shift_px=gate.max_shift_px
         )
-    blocks = _read(plan, cells, applied)
+    aligned = Alignment(applied, _clouds(job, applied))
+    blocks = _read(plan, cells, aligned)
     checks = gate_report(
         plan.before,
         plan.after,
@@ -93,16 +111,35 @@ def gate_pair(job: GateJob) -> tuple[Registration, tuple[GateCheck, ...]]:
         max_shift_px=gate.max_shift_px,
         min_overlap_percent=gate.min_overlap_percent,
     )
-    return applied, (
+    return aligned, (
         *checks,
         *geometry_checks(plan.before, plan.after, plan.bands, plan.grid),
     )
 
 
-def _read(
-    plan: RunPlan, cells: Sequence[Extent], move: Registration | None = None, halo: int = 0
-) -> list[Block]:
-    with plan.reader(move) as reader:
+def _clouds(job: GateJob, applied: Registration) -> CloudMap | None:
+    """Look for clouds at the dates of which a scene has no quality raster."""
+    plan, wanted = job.plan, job.clouds.search
+    epochs = (plan.before, plan.after)
+    blind = [any(s.mask is None for s in epoch.scenes) for epoch in epochs]
+    dates = [wanted == "always" or (wanted == "auto" and b) for b in blind]
+    with plan.reader(applied) as reader:
+        return find_clouds(
+            reader.read_dates,
+            plan.extent,
+            plan.bands,
+            pixel_m=plan.pixel_m,
+            margin_m=job.clouds.margin_m,
+            dates=(dates[0], dates[1]),
+            sun_azimuth=(
+                epochs[0].scenes[0].facts.sun_azimuth,
+                epochs[1].scenes[0].facts.sun_azimuth,
+            ),
+        )
+
+
+def _read(plan: RunPlan, cells: Sequence[Extent], aligned: Alignment, halo: int = 0) -> list[Block]:
+    with plan.reader(aligned.registration, aligned.clouds) as reader:
         return [reader.read(cell, halo) for cell in cells]
 
 
@@ -140,6 +177,7 @@ class FitJob:
     seed : int
     shapes : LabelShapes or None
         None where there is no land-use map: the forest then knows nothing.
+    clouds : CloudMap or None
     """
 
     plan: RunPlan
@@ -148,6 +186,7 @@ class FitJob:
     landcover: LandcoverSettings
     seed: int
     shapes: LabelShapes | None = None
+    clouds: CloudMap | None = None
 
     @property
     def halo(self) -> int:
@@ -180,7 +219,7 @@ def fit_pair(job: FitJob) -> States:
         If a cell cannot be read.
     """
     plan, detection = job.plan, job.detection
-    blocks = _read(plan, job.cells(), job.registration, job.halo)
+    blocks = _read(plan, job.cells(), Alignment(job.registration, job.clouds), job.halo)
     radiometry = fit_radiometry(blocks)
     change = fit_change(
         blocks,

@@ -13,6 +13,7 @@ from configs.vocabulary import COVERS
 from flows.fitjob import FitJob, GateJob, LabelShapes, fit_pair, gate_pair
 from flows.tilejob import STATE_CLASSES, States
 from flows.workers import work_once
+from tiles.cloudmap import CloudMap, write_cloud_map
 from tiles.files import atomic_path
 from tiles.gate import GateCheck, require_gate
 from tiles.registration import Registration
@@ -21,7 +22,7 @@ from tiles.state import load_states, save_states
 if TYPE_CHECKING:
     from flows.stages import StageContext
 
-__all__ = ["STATE_FOLDER", "fit_states", "open_gate", "registration_of"]
+__all__ = ["STATE_FOLDER", "clouds_of", "fit_states", "open_gate", "registration_of"]
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,13 @@ def registration_of(context: "StageContext") -> Registration:
     """Return the registration that the gate stage left."""
     states = load_states(context.run.path(GATE_FOLDER), {"registration": Registration})
     found: Registration = states["registration"]
+    return found
+
+
+def clouds_of(context: "StageContext") -> CloudMap | None:
+    """Return the clouds that the gate stage found, None where it did not look for any."""
+    states = load_states(context.run.path(GATE_FOLDER), {"clouds": CloudMap})
+    found: CloudMap | None = states.get("clouds")
     return found
 
 
@@ -49,18 +57,24 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     PairRefused
         Naming each check that failed, its number, limit and remedy.
     """
-    job = GateJob(context.plan, context.config.gate, context.config.seed)
-    found, checks = work_once(
+    job = GateJob(context.plan, context.config.gate, context.config.seed, context.config.clouds)
+    aligned, checks = work_once(
         gate_pair, job, scheduler=context.options.scheduler, memory=context.options.memory
     )
+    found, clouds = aligned.registration, aligned.clouds
+    assert found is not None
     quality = context.run.path("quality", "gate.json")
     with atomic_path(quality) as part:
         values = {"checks": [asdict(c) for c in checks], "registration": asdict(found)}
         part.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
     require_gate(checks)
-    save_states(context.run.path(GATE_FOLDER), {"registration": found})
     folder = context.run.path(GATE_FOLDER)
-    return [quality, folder / "state.json", folder / "state.npz"], _gate_values(checks, found)
+    save_states(folder, {"registration": found} | ({"clouds": clouds} if clouds else {}))
+    files = [quality, folder / "state.json", folder / "state.npz"]
+    if clouds is not None:
+        files.append(context.run.path("quality", "clouds.tif"))
+        write_cloud_map(files[-1], clouds, context.plan.grid)
+    return files, _gate_values(checks, found)
 
 
 def _gate_values(checks: Sequence[GateCheck], found: Registration) -> dict[str, Any]:
@@ -97,6 +111,7 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
 def _fitted(context: "StageContext", registration: Registration) -> States:
     config, options = context.config, context.options
     job = FitJob(context.plan, registration, config.detection, config.landcover, config.seed)
+    job = replace(job, clouds=clouds_of(context))
     if config.landcover.enabled and config.layers is not None:
         job = replace(job, shapes=_label_shapes(config.layers, job))
     states = work_once(fit_pair, job, scheduler=options.scheduler, memory=options.memory)

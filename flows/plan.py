@@ -18,6 +18,7 @@ from tiles.scene import Epoch, Terrain
 from tiles.sensors import open_epoch
 
 if TYPE_CHECKING:
+    from tiles.cloudmap import CloudMap
     from tiles.registration import Registration
 
 __all__ = ["RunPlan", "area_of_interest", "make_plan"]
@@ -77,10 +78,17 @@ class RunPlan:
         scenes = (*self.before.scenes, *self.after.scenes)
         return sorted({s.attribution for s in scenes if s.attribution})
 
-    def reader(self, registration: "Registration | None" = None) -> PairReader:
+    def reader(
+        self, registration: "Registration | None" = None, clouds: "CloudMap | None" = None
+    ) -> PairReader:
         """Return a reader of the pair."""
         return PairReader(
-            self.before, self.after, self.grid, bands=self.bands, registration=registration
+            self.before,
+            self.after,
+            self.grid,
+            bands=self.bands,
+            registration=registration,
+            clouds=clouds,
         )
 
     def tiles(self, size: int) -> list[Tile]:

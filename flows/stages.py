@@ -87,7 +87,7 @@ class StageContext:
         return stage_key(
             "gate",
             rooms=["flows.fitjob"],
-            config=self._config("gate", "seed"),
+            config=self._config("gate", "clouds", "seed"),
             inputs={"plan": self.plan_key},
         )
 

@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import RunError
-from flows.fitting import STATE_FOLDER, registration_of
+from flows.fitting import STATE_FOLDER, clouds_of, registration_of
 from flows.progress import Progress
 from flows.tilejob import States, TileJob, TileSummary, run_tile
 from flows.workers import TileResult, map_tiles
@@ -23,7 +23,7 @@ def tile_job(context: "StageContext") -> TileJob:
     plan, detection = context.plan, context.config.detection
     states = context.run.path(STATE_FOLDER)
     return TileJob(
-        reader=plan.reader(registration_of(context)),
+        reader=plan.reader(registration_of(context), clouds_of(context)),
         states=states,
         states_hash=States.load(states).hash,
         folder=context.run.path(TILE_FOLDER, str(context.options.tile)),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from configs.errors import RasterError
 from tiles.block import Block
+from tiles.cloudmap import CloudMap
 from tiles.grid import AnalysisGrid, Extent
 from tiles.pairgrid import common_bands, default_grid, pair_extent, wavelengths
 from tiles.rasters import gdal_env
@@ -40,6 +41,8 @@ class PairReader:
         Bands of the blocks, in this order; see `common_bands`.
     registration : Registration or None
         Applied to the after date.
+    clouds : CloudMap or None
+        What it hides is not valid in a block; pictures show it.
     cache_mb : float
         Memory for warped cells, per process and reader, MB.
 
@@ -57,6 +60,7 @@ class PairReader:
         *,
         bands: tuple[str, ...],
         registration: Registration | None = None,
+        clouds: CloudMap | None = None,
         cache_mb: float = 160.0,
     ) -> None:
         if not bands:
@@ -64,10 +68,11 @@ class PairReader:
                 "the two dates have no band in common",
                 f"{before.scenes[0].scene_id} ({', '.join(before.bands)}) and "
                 f"{after.scenes[0].scene_id} ({', '.join(after.bands)})",
-                "give images with common bands, or name the sensor: --sensor, sensor: in the config",
+                "give images with common bands, or name the sensor: --sensor, or sensor: in the "
+                "config",
             )
         self.before, self.after, self.grid, self.bands = before, after, grid, bands
-        self.registration = registration
+        self.registration, self.clouds = registration, clouds
         self.cache_mb = cache_mb
         self._start()
 
@@ -114,6 +119,8 @@ class PairReader:
         dates = self.read_dates(extent)
         (before, before_valid, before_source), (after, after_valid, after_source) = dates
         valid = before_valid & after_valid
+        if self.clouds is not None:
+            valid &= self.clouds.usable(extent)
         before *= valid
         after *= valid
         return Block(

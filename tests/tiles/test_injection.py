@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from benchmarks.registration import ESTIMATORS, Case, blocks_of, read_scene, run_scene, turned
 from configs.errors import PairRefused
-from configs.run import GateSettings
+from configs.run import CloudSettings, GateSettings
 from flows.fitjob import GateJob, gate_pair
 from flows.plan import RunPlan
 from tiles.block import Block
@@ -123,7 +123,8 @@ def turned_pair(data_dir: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def test_a_turn_is_undone_by_the_reader(turned_pair: tuple[Path, Path]) -> None:
     plan = plan_of(*turned_pair)
-    applied, checks = gate_pair(GateJob(plan, GateSettings(), 0))
+    aligned, checks = gate_pair(GateJob(plan, GateSettings(), 0, CloudSettings()))
+    applied = aligned.registration
     assert applied.model == "affine"
     assert next(c for c in checks if c.name == "residual shift").value < 0.1
     with plan.reader(applied) as reader:
@@ -157,7 +158,7 @@ def test_a_pair_that_cannot_be_aligned_is_refused(turned_pair: tuple[Path, Path]
     raw = np.stack([ndimage.map_coordinates(b, at, order=3, mode="nearest") for b in values])
     with rasterio.open(after, "w", **profile) as target:
         target.write(raw)
-    _, checks = gate_pair(GateJob(plan_of(before, after), GateSettings(), 0))
+    _, checks = gate_pair(GateJob(plan_of(before, after), GateSettings(), 0, CloudSettings()))
     with pytest.raises(
         PairRefused, match=r"(?s)(residual shift|agreeing windows) is \d.*terrain model"
     ):
