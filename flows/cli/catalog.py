@@ -152,7 +152,7 @@ def pair(
         typer.echo(f"\t{one.reason('zh')}\n\t{one.reason('en')}")
         for role, side in (("before", one.before), ("after", one.after)):
             items = ", ".join(str(e.path) for e in side.entries)
-            typer.echo(f"\t{role}: {{scenes: [{items}]}}")
+            typer.echo(f"{role}: {{scenes: [{items}]}}")
     if not found:
         tell("no two dates of these periods show the same ground without cloud")
         raise typer.Exit(ExitCode.EXCEPTIONS)

@@ -12,7 +12,7 @@ from tests.tiles.rawimage import Camera, write_raw
 
 Values = NDArray[np.float32]
 CRS = "EPSG:32650"
-WEST, NORTH = 500000.0, 4000020.0
+WEST, NORTH = 500000.0, 4002560.0
 S2_INDEX = {"B02": 1, "B03": 2, "B04": 3, "B08": 7, "B11": 11, "B12": 12}
 
 
