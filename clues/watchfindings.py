@@ -53,6 +53,7 @@ CAUSES = {
     "assumed": ("(未给出可观测范围,按全部可观测处理)", " (all taken as observed: it is not told)"),
 }
 PATCH_LIMIT = 10
+LANGUAGES: tuple[Language, Language] = ("zh", "en")
 
 
 @dataclass(frozen=True)
@@ -281,12 +282,10 @@ class _Asker:
         """Return a row of the findings, with a sentence in each language and its sources."""
         document = self.records[row]
         text: Text = getattr(self.rules.findings[kind], answer.answer)
-        sentences = {
-            f"sentence_{x}": (text.zh if x == "zh" else text.en).format(
-                **self._values(row, answer, x)
-            )
-            for x in ("zh", "en")
-        }
+        sentences = {}
+        for x in LANGUAGES:
+            words = (text.zh if x == "zh" else text.en).format(**self._values(row, answer, x))
+            sentences[f"sentence_{x}"] = words[:1].upper() + words[1:]
         patches = [self.built.patches.iloc[p] for p in answer.patches[:PATCH_LIMIT]]
         names = [f"{self.built.periods[int(p['period'])].name}:{p['patch_id']}" for p in patches]
         more = [f"+{len(answer.patches) - PATCH_LIMIT}"] * (len(answer.patches) > PATCH_LIMIT)

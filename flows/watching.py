@@ -208,15 +208,17 @@ def _write(
 
 def _notes(
     found: "Watch", rules: "WatchRules", layers: list[dict[str, Any]]
-) -> list[tuple[str, str, str]]:
+) -> list[tuple[str, str, str, str]]:
     """Return what the answers hold for: rules, layers, periods and how they were observed."""
-    notes = [("规则集", "rule set", f"{rules.name} (tuban {version('tuban')})")]
+    name = f"{rules.name} (tuban {version('tuban')})"
+    notes = [("规则集", "rule set", name, name)]
     for layer in layers:
-        notes.append(("图层", "layer", f"{layer['name']} {layer['version']}: {layer['features']}"))
+        file, count = f"{layer['name']} {layer['version']}", layer["features"]
+        notes.append(("图层", "layer", f"{file}:{count} 个要素", f"{file}: {count} features"))
     for period in found.built.periods:
-        told = "未给出可观测范围 what could be observed is not told"
+        told = ("未给出可观测范围", "what could be observed is not told")
         if period.observed is not None:
-            told = "可观测范围取自 observed as told by change.tif"
-        span = f"{period.first or '—'} – {period.last or '—'}"
-        notes.append(("时段", "period", f"{period.name}: {span}; {told}"))
+            told = (f"可观测范围取自 {CHANGE_NAME}", f"observed as told by {CHANGE_NAME}")
+        span = f"{period.name}: {period.first or '—'} – {period.last or '—'}; "
+        notes.append(("时段", "period", span + told[0], span + told[1]))
     return notes

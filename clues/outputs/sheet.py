@@ -199,9 +199,8 @@ def _source_facts(
     """Return where a clue comes from, if leads point at it."""
     if not leads:
         return ()
-    image = ["卫片 imagery"] if patch.get("origin", "image") == "image" else []
-    names = [channel_name(x["channel"]) for x in leads]
-    counted = dict.fromkeys(f"{n.zh} {n.en}" for n in names)
+    image = ["卫片"] if patch.get("origin", "image") == "image" else []
+    counted = dict.fromkeys(channel_name(x["channel"]).zh for x in leads)
     return (("线索来源", "Sources", "、".join([*image, *counted])),)
 
 

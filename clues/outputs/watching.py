@@ -29,7 +29,7 @@ __all__ = [
     "write_watch_workbook",
 ]
 
-Notes = Sequence[tuple[str, str, str]]
+Notes = Sequence[tuple[str, str, str, str]]
 Row = list[Any]
 LANGUAGES: tuple[Language, Language] = ("zh", "en")
 
@@ -176,7 +176,7 @@ def write_watch_workbook(
     ----------
     lost : sequence of [role, number, date]
         Documents without a place: they cannot be watched.
-    notes : sequence of (zh, en, value)
+    notes : sequence of (zh, en, value in zh, value in en)
         What the answers hold for.
     """
     import xlsxwriter
@@ -192,7 +192,8 @@ def write_watch_workbook(
             heads = [HEADS[language][i] for i in (0, 1, 3)]
             listed = [[role_name(r, language), *rest] for r, *rest in lost]
             _sheet(book, formats, names[2], heads, listed)
-            told = [[zh if language == "zh" else en, value] for zh, en, value in notes]
+            place = LANGUAGES.index(language)
+            told = [[note[place], note[place + 2]] for note in notes]
             _sheet(
                 book,
                 formats,

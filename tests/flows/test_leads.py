@@ -106,7 +106,7 @@ def test_sheet_and_report_show_leads(judged, tmp_path: Path):
     tables.patches["clue_no"] = [by_patch[p] for p in tables.patches["patch_id"]]
     sheets = {s.patch_id: s for s in evidence_sheets(tables)}
     assert sheets["P3"].facts[-1][:2] == ("线索来源", "Sources")
-    assert "12336举报 12336 hotline" in sheets["P3"].facts[-1][2]
+    assert "12336举报" in sheets["P3"].facts[-1][2]
     assert sum("12336-0007" in zh for _, zh, _ in sheets["P3"].reasons) == 1
     assert any("无日期" in zh or "12336-0008" in zh for zh, _ in sheets["P6"].questions)
     bounds = tuple(tables.patches.total_bounds)
