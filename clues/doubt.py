@@ -20,7 +20,7 @@ def with_doubts(patches: Any, rules: RuleSet) -> Any:
     Parameters
     ----------
     patches : GeoDataFrame
-        `confidence` in percent, −1 where the use does not come from imagery.
+        `confidence` in percent, −1 (or no column) where the use does not come from imagery.
     rules : RuleSet
 
     Returns
@@ -29,10 +29,12 @@ def with_doubts(patches: Any, rules: RuleSet) -> Any:
         With the column `DOUBTED`.
     """
     limit = 100 * rules.number(LIMIT) if LIMIT in rules.parameters else 0.0
-    confidence = patches["confidence"].to_numpy(dtype=np.float64)
+    told = patches["confidence"] if "confidence" in patches else np.full(len(patches), -1.0)
+    confidence = np.asarray(told, dtype=np.float64)
     use = patches["use"].fillna("unknown").to_numpy(dtype=object)
     weak = (confidence >= 0) & (confidence < limit) & (use != "unknown")
     judged = patches.copy()
+    judged["confidence"] = confidence
     judged[DOUBTED] = np.where(weak, use, "")
     judged["use"] = np.where(weak, "unknown", use)
     return judged
