@@ -44,7 +44,8 @@ def discover(root: Path, skip: Path | None = None) -> Iterator[Delivered]:
 
     A product folder (``*.SAFE``, or named as a sensor names its products) is one scene. Elsewhere
     a STAC item, a multispectral image of a known product, the band files of one name, and every
-    raster of three bands or more are one scene each. Nothing is opened but headers.
+    raster of three bands or more, or of two of a known sensor, are one scene each.
+    Nothing is opened but headers.
 
     Parameters
     ----------
@@ -115,7 +116,10 @@ def _is_stack(file: Path) -> bool:
         return False
     try:
         facts = inspect_raster(file)
-        is_preview = facts.driver in PICTURES and not facts.georeferenced
-        return facts.count >= LEAST_BANDS and not is_preview
+        if facts.driver in PICTURES and not facts.georeferenced:
+            return False
+        kind = detect_sensor(file.name)
+        known = kind is not None and sensor_spec(kind).stack(facts.count) is not None
+        return facts.count >= (LEAST_BANDS - 1 if known else LEAST_BANDS)
     except RasterError:
         return True  # a damaged image is told when the scene is opened

@@ -189,8 +189,8 @@ def _wrong_order(path: Path, told: Sequence[str], image: DeliveredImage) -> Rast
     return RasterError(
         f"the bands are in the order {', '.join(told)}, a delivery has {', '.join(image.bands)}",
         str(path),
-        "give the supplier's own file; for a reordered one name the bands in the file and "
-        "use --sensor generic",
+        "give the supplier's own file; for a reordered one name its bands by role (red, green …) "
+        "in the file and use --sensor generic",
     )
 
 

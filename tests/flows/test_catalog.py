@@ -120,6 +120,23 @@ def test_baselines_03_and_04_give_the_result_of_04_and_04(tmp_path: Path):
     assert np.array_equal(maps[0], maps[1])
 
 
+def test_radar_that_is_geocoded_runs(tmp_path: Path):
+    speckle = np.random.default_rng(3).gamma(16.0, 1 / 16.0, (2, 2, 128, 128))
+    pair = (speckle * np.array([200.0, 60.0])[:, None, None]).round()
+    pair[1, :, 40:60, 50:80] *= 6
+    for year, amplitudes in zip((2023, 2025), pair, strict=True):
+        times = f"{year}0305T102030_{year}0305T102055"
+        name = f"S1A_IW_GRDH_1SDV_{times}_058000_072B5C_1234_TC.tif"
+        write(tmp_path / "in" / name, amplitudes.astype(np.uint16), 10.0)
+    tuban("catalog", "build", tmp_path / "in", "-o", tmp_path / "catalog")
+    first, second = items(tmp_path / "catalog")
+    tuban("detect", first, second, "-o", tmp_path / "change.tif", "--method", "cva")
+    with rasterio.open(tmp_path / "change.tif") as ds:
+        changed = ds.read(1) == 2
+    assert changed[42:58, 52:78].mean() > 0.9
+    assert changed.sum() < 2 * 20 * 30
+
+
 @pytest.mark.parametrize(
     ("family", "found", "bands"),
     [
