@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from configs.layers import LayersFile
     from configs.rules import RuleSet
 
-__all__ = ["DeliveredRun", "delivered_patches", "judge_delivered"]
+__all__ = ["DeliveredRun", "delivered_patches", "judge_delivered", "keep_judgement"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def judge_delivered(
         If a file breaks its contract; nothing is written then.
     """
     from clues.judgement import judge_patches
-    from clues.layers import build_onemap
+    from clues.layers import build_onemap, layers_fingerprint
 
     file, rule_set, folder = _layers_file(layers), rules_of(rules), out.resolve()
     table, report, crs = delivered_patches(file, patches)
@@ -72,10 +72,46 @@ def judge_delivered(
     if file.county is not None and file.county.name:
         table["county_name"] = file.county.name
     judgement = judge_patches(table, onemap, rule_set, workers=os.cpu_count() or 1)
+    rejects = problem_rows(report, "patches") + reject_rows(onemap)
+    parts = (fingerprint(patches), layers_fingerprint(layers), rule_set.digest)
+    told = {
+        "command": "judge",
+        "inputs": {"patches": str(patches), "layers": str(layers)},
+        "rejects": rejects,
+    }
+    summary = keep_judgement(
+        folder, judgement, rule_set, file, onemap, parts=parts, quarter=quarter, told=told
+    )
+    return DeliveredRun(summary, rejects)
+
+
+def keep_judgement(
+    folder: Path,
+    judgement: "Judgement",
+    rules: "RuleSet",
+    file: "LayersFile",
+    onemap: "OneMap",
+    *,
+    parts: tuple[str, ...],
+    quarter: int | None,
+    told: dict[str, Any],
+) -> dict[str, Any]:
+    """Write a judgement of delivered patches for people and programs; return ``run.json``.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when missing; its store keeps the clue numbers it holds already.
+    parts : tuple of str
+        Hashes of the inputs; together they name the judgement.
+    told : dict
+        What ``run.json`` says besides.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_tables(judgement, rule_set, folder)
-    title = _title(judgement, file, onemap, rule_set, folder.name, quarter)
-    key = _run_key(patches, layers, rule_set)
+    write_tables(judgement, rules, folder)
+    title = _title(judgement, file, onemap, rules, folder.name, quarter)
+    key = hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+    crs = judgement.patches.crs.to_string()
     tables = register_run(
         folder,
         ClueTables(
@@ -88,28 +124,24 @@ def judge_delivered(
         ),
         key=key,
         crs=crs,
-        rule_set=rule_set.name,
-        rule_set_version=rule_set.digest,
+        rule_set=rules.name,
+        rule_set_version=rules.digest,
         layers=layer_records(onemap),
         config={},
     )
     _publish(folder, tables)
-    rejects = problem_rows(report, "patches") + reject_rows(onemap)
     summary = {
         "name": folder.name,
         "key": key,
-        "command": "judge",
-        "inputs": {"patches": str(patches), "layers": str(layers)},
         "crs": crs,
         "versions": title.versions,
         "layers": layer_records(onemap),
         "tallies": tallies(judgement),
         "clues": sorted(tables.clues["clue_no"]),
         "indicators": judgement.indicators,
-        "rejects": rejects,
-    }
+    } | told
     _write_json(folder / "run.json", summary)
-    return DeliveredRun(summary, rejects)
+    return summary
 
 
 def _layers_file(path: Path) -> "LayersFile":
@@ -146,13 +178,6 @@ def _write_json(path: Path, value: Any) -> None:
     with atomic_path(path) as part:
         text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
         part.write_text(text + "\n", encoding="utf-8")
-
-
-def _run_key(patches: Path, layers: Path, rules: "RuleSet") -> str:
-    from clues.layers import layers_fingerprint
-
-    parts = (fingerprint(patches), layers_fingerprint(layers), rules.digest)
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
 def _title(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from configs.rules import RuleSet
 
-__all__ = ["RuleDifference", "diff_rules"]
+__all__ = ["RuleDifference", "diff_rules", "judged_run"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def diff_rules(patches: Path, layers: Path, rules: str | None, other: str) -> Ru
 
     file, second = LayersFile.load(layers), rules_of(other)
     if patches.is_dir():
-        table, first = _run(patches, rules)
+        table, first = judged_run(patches, rules)
         crs = table.crs.to_string()
     else:
         (table, _, crs), first = delivered_patches(file, patches), rules_of(rules or "cn-land")
@@ -71,7 +71,7 @@ def diff_rules(patches: Path, layers: Path, rules: str | None, other: str) -> Ru
     return RuleDifference(names[0], names[1], changes, tally(changes), count, ratios)
 
 
-def _run(folder: Path, rules: str | None) -> tuple[Any, "RuleSet"]:
+def judged_run(folder: Path, rules: str | None) -> tuple[Any, "RuleSet"]:
     """Return the patches of a judged run as they were before, and its rule set."""
     import geopandas as gpd
 

@@ -1,12 +1,15 @@
 """``tuban judge``: delivered patches against the One-Map."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from configs.errors import ExitCode
 from flows.cli.options import tell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["judge", "register"]
 
@@ -26,16 +29,30 @@ def judge(
         str | None,
         typer.Option("--diff", metavar="RULES", help="Only tell what these rules would change."),
     ] = None,
+    was: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LAYERS.yaml",
+            help="Of a judged run: the layers it was judged by, if they have moved.",
+        ),
+    ] = None,
     quarter: Annotated[
         int | None, typer.Option(min=1, max=4, help="Quarter printed in clue numbers.")
     ] = None,
 ) -> None:
-    """Judge existing patches: which are clues, which are dismissed, and why."""
+    """Judge existing patches: which are clues, which are dismissed, and why.
+
+    A judged run is judged again where the layers have changed since, or all of it by other
+    --rules; clue numbers stay, both judgements are kept.
+    """
     if diff is not None:
         _tell_difference(patches, layers, rules, diff)
         return
     if out is None:
         raise typer.BadParameter("name a folder for what is written", param_hint="--out")
+    if patches.is_dir() and (patches / "findings.parquet").is_file():
+        _tell_again(patches, layers, out, rules, was, quarter)
+        return
     from flows.delivered import judge_delivered
 
     run = judge_delivered(patches, layers, out, rules=rules or "cn-land", quarter=quarter)
@@ -51,6 +68,23 @@ def judge(
         raise typer.Exit(ExitCode.EXCEPTIONS)
 
 
+def _tell_again(
+    run: Path, layers: Path, out: Path, rules: str | None, was: Path | None, quarter: int | None
+) -> None:
+    from flows.again import judge_again
+
+    again = judge_again(run, layers, out, rules=rules, was=was, quarter=quarter)
+    typer.echo(f"judged_again\t{again.touched}\t{again.patches}")
+    _tell_changes(again.changes)
+    tell(f"ledger: {out / 'clues.xlsx'}; the earlier judgement stays in {run}")
+
+
+def _tell_changes(changes: "pd.DataFrame") -> None:
+    for row in changes.to_dict("records"):
+        answers = "\t".join(row[k] or "-" for k in ("before", "after"))
+        typer.echo(f"{row['line']}\t{row['parcel_id']}\t{answers}")
+
+
 def _tell_difference(patches: Path, layers: Path, rules: str | None, diff: str) -> None:
     from configs.units import mu
     from flows.rejudging import diff_rules
@@ -61,9 +95,7 @@ def _tell_difference(patches: Path, layers: Path, rules: str | None, diff: str) 
     for row in found.tally.to_dict("records"):
         answers = "\t".join(row[k] or "-" for k in ("before", "after"))
         typer.echo(f"{row['line']}\t{answers}\t{row['count']}\t{mu(row['area_dm2'])} mu")
-    for row in found.changes.to_dict("records"):
-        answers = "\t".join(row[k] or "-" for k in ("before", "after"))
-        typer.echo(f"{row['line']}\t{row['parcel_id']}\t{answers}")
+    _tell_changes(found.changes)
     parcels = len(set(zip(found.changes["line"], found.changes["parcel_id"], strict=True)))
     tell(f"{parcels} parcels change; {found.findings} findings by {found.other}")
 

@@ -1,0 +1,158 @@
+"""Judging a judged run again: where its layers have changed since, or all of it by other rules."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import InputError
+from flows.delivered import keep_judgement
+from flows.judging import TABLES, reject_rows, rules_of
+from flows.registering import STORE_NAME
+from flows.rejudging import judged_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clues.judgement import Judgement
+    from clues.layers import OneMap
+
+__all__ = ["Again", "judge_again"]
+
+
+@dataclass(frozen=True)
+class Again:
+    """What `judge_again` did.
+
+    Attributes
+    ----------
+    patches, touched : int
+        Patches of the run, and those that were judged again.
+    changes : DataFrame
+        See `clues.rejudge.differences`.
+    """
+
+    patches: int
+    touched: int
+    changes: "pd.DataFrame"
+
+
+def judge_again(
+    run: Path,
+    layers: Path,
+    out: Path,
+    *,
+    rules: str | None = None,
+    was: Path | None = None,
+    quarter: int | None = None,
+) -> Again:
+    """Judge a judged run again, without imagery, into another folder.
+
+    By the rules of the run only the patches are judged that a change of the layers touches; by
+    other rules all are. Clues keep their numbers; the store of the new folder holds both
+    judgements, and the folder of the run is not altered.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a judged run.
+    layers : Path
+        ``LAYERS.yaml`` as it is now.
+    out : Path
+    rules : str, optional
+        Shipped name or YAML path; the rule set of the run if not given.
+    was : Path, optional
+        ``LAYERS.yaml`` of the run, if the one it names has changed.
+    quarter : int, optional
+        Printed in the numbers of clues that are new.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no judged run, is its own target, or its layers are not those at hand.
+    """
+    from clues.judgement import judge_patches
+    from clues.layers import build_onemap
+    from clues.rejudge import differences, rejudge
+    from configs.layers import LayersFile
+
+    table, rule_set = judged_run(run, rules)
+    folder, file = out.resolve(), LayersFile.load(layers)
+    if folder == run.resolve():
+        raise InputError(
+            "a judgement is never written over", str(out), "name another folder with --out"
+        )
+    crs = table.crs.to_string()
+    onemap = build_onemap(file, crs=crs)
+    before, summary = _kept(run), _summary(run)
+    if rules is None:
+        old = build_onemap(LayersFile.load(was or Path(_layers_named(run, summary))), crs=crs)
+        _require_same(old, summary, run)
+        found = rejudge(before, old, onemap, rule_set)
+        judgement, changes, touched = found.judgement, found.changes, int(found.touched.sum())
+    else:
+        rule_set = rules_of(rules)
+        judgement = judge_patches(table, onemap, rule_set)
+        changes, touched = differences(before.findings, judgement.findings), len(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (run / STORE_NAME).is_file() and not (folder / STORE_NAME).exists():
+        shutil.copyfile(run / STORE_NAME, folder / STORE_NAME)
+    versions = sorted(f"{role}@{layer.version}" for role, layer in onemap.layers.items())
+    told = {
+        "command": "judge again",
+        "inputs": {"run": str(run), "layers": str(layers)},
+        "parent": summary.get("key") or summary.get("name"),
+        "judged_again": touched,
+        "changes": changes[["line", "parcel_id", "before", "after"]].to_dict("records"),
+        "rejects": reject_rows(onemap),
+    }
+    parts = (str(told["parent"]), *versions, rule_set.digest)
+    keep_judgement(
+        folder, judgement, rule_set, file, onemap, parts=parts, quarter=quarter, told=told
+    )
+    return Again(len(table), touched, changes)
+
+
+def _kept(run: Path) -> "Judgement":
+    """Return the judgement that a run left in its folder."""
+    import geopandas as gpd
+    import pandas as pd
+
+    from clues.judgement import Judgement
+
+    paths = [run / name for name in TABLES]
+    patches = gpd.read_parquet(paths[0]).drop(columns="clue_no", errors="ignore")
+    numbers = json.loads((run / "indicators.json").read_text(encoding="utf-8"))
+    coverage = pd.read_parquet(paths[2])
+    return Judgement(
+        patches, gpd.read_parquet(paths[1]), coverage, numbers, gpd.read_parquet(paths[3])
+    )
+
+
+def _summary(run: Path) -> dict[str, Any]:
+    path = run / "run.json"
+    if not path.is_file():
+        raise InputError("the run is not finished", str(run), "finish it, then judge it again")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _layers_named(run: Path, summary: dict[str, Any]) -> str:
+    name = summary.get("inputs", {}).get("layers") or summary.get("config", {}).get("layers")
+    if not name:
+        raise InputError("the run does not name its layers", str(run), "name them with --was")
+    return str(name)
+
+
+def _require_same(old: "OneMap", summary: dict[str, Any], run: Path) -> None:
+    """Raise `InputError` unless the layers at hand are those the run was judged by."""
+    at_hand = {role: layer.version for role, layer in old.layers.items()}
+    judged = {layer["role"]: layer["version"] for layer in summary["layers"]}
+    other = sorted(r for r in at_hand | judged if at_hand.get(r) != judged.get(r))
+    if other:
+        raise InputError(
+            f"the layers of the run have changed since: {', '.join(other)}",
+            str(run),
+            "name a LAYERS.yaml of the earlier ones with --was (catalogue: with as_of or @VERSION)",
+        )
