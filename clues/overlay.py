@@ -111,6 +111,7 @@ def pieces(
     order = _canonical_order(geometry, owner, inner)
     geometry, owner = geometry[order], owner[order]
     face, covered_by = _face_features(owner, inner[order], onemap, patch, feature, whole)
+    shapely.destroy_prepared(np.concatenate([outline, _geometry(onemap)[feature]]))
     totals = patches["area_dm2"].to_numpy(dtype=np.int64)
     rough = shapely.area(geometry) * (totals / 100 / shapely.area(outline))[owner]
     host = join_slivers(geometry, owner, rough, min_area_m2=min_area_m2, min_width_m=min_width_m)
