@@ -152,7 +152,8 @@ def _place(ds: Any, extent: Extent, part: Extent, file: Path) -> None:
 
 def _factors(extent: Extent) -> list[int]:
     """Return the reductions of the overviews, down to one block."""
-    side, factors = max(extent.shape), []
+    side = max(extent.shape)
+    factors: list[int] = []
     while side > BLOCK * 2 ** len(factors):
         factors.append(2 ** (len(factors) + 1))
     return factors
