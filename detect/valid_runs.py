@@ -11,7 +11,7 @@ from detect.kernels.runs import count_runs, extract_runs
 from tiles.files import atomic_path
 from tiles.grid import Extent
 
-__all__ = ["Runs", "load_valid_runs", "mask_runs", "save_valid_runs"]
+__all__ = ["Runs", "hidden_boxes", "load_valid_runs", "mask_runs", "save_valid_runs"]
 
 Runs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Row, first column, last column (inclusive), sorted by (row, first)."""
@@ -48,3 +48,39 @@ def load_valid_runs(paths: Iterable[Path]) -> Runs:
     row, first, last = (np.concatenate([p[i] for p in parts]) for i in range(3))
     order = np.lexsort((first, row))
     return row[order], first[order], last[order]
+
+
+def hidden_boxes(valid: Runs, extent: Extent) -> NDArray[np.int64]:
+    """Return boxes that cover the pixels of an extent that no run covers, each pixel once.
+
+    Parameters
+    ----------
+    valid : Runs
+        Sorted by (row, first); inside the extent, not overlapping.
+    extent : Extent
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 4)
+        First row and column, and the row and column behind the last.
+    """
+    rows = np.arange(extent.row0, extent.row1)
+    # A gap lies between the border and a run, and behind every run up to the next or the border.
+    row = np.concatenate([rows, valid[0]])
+    start = np.concatenate([np.full(rows.size, extent.col0), valid[2] + 1])
+    order = np.lexsort((start, row))
+    row, start = row[order], start[order]
+    run_starts = np.concatenate([valid[1], np.full(rows.size, extent.col1)])
+    run_rows = np.concatenate([valid[0], rows])
+    nexts = run_starts[np.lexsort((run_starts, run_rows))]
+    gap = nexts > start
+    row, start, nexts = row[gap], start[gap], nexts[gap]
+    order = np.lexsort((row, nexts, start))
+    row, start, nexts = row[order], start[order], nexts[order]
+    new = np.ones(row.size, np.bool_)
+    same = (start[1:] == start[:-1]) & (nexts[1:] == nexts[:-1]) & (row[1:] == row[:-1] + 1)
+    new[1:] = ~same
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], row.size) - 1 if row.size else first
+    boxes = np.column_stack([row[first], start[first], row[last] + 1, nexts[first]])
+    return boxes[np.lexsort((boxes[:, 1], boxes[:, 0]))].astype(np.int64)

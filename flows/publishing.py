@@ -18,6 +18,7 @@ from flows.fitting import STATE_FOLDER, registration_of
 from flows.progress import Progress
 from flows.registering import STORE_NAME, register_run
 from flows.tilejob import States
+from flows.unseen import publish_unseen
 from tiles.chips import ChipCutter
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def publish(context: "StageContext") -> dict[str, Any]:
         "clues.gpkg": lambda path: write_geopackage(tables, path),
         "clues.xlsx": lambda path: write_ledger(tables, path),
         "report.html": lambda path: _report(work, path),
+        "quality/unseen.gpkg": lambda path: publish_unseen(context, path),
     }
     for name, write in writers.items():
         path = context.run.path(name)
