@@ -70,8 +70,9 @@ FINDING_TEXTS = (
     "documents",
     "trace",
 )
-COVERAGE_COLUMNS = tuple(
-    "patch_id line parcel_id role key number date valid_to area_dm2 share".split()
+COVERAGE_COLUMNS = (
+    *("patch_id", "line", "parcel_id", "role", "key"),
+    *("number", "date", "valid_to", "area_dm2", "share"),
 )
 
 

@@ -29,6 +29,7 @@ MODULES = (
     "flows.cli.layers",
     "flows.cli.catalog",
     "flows.cli.indices",
+    "flows.cli.assess",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",

@@ -25,7 +25,6 @@ RESERVED = {
         "Change in a growing series of images.",
         {"fit": "Learn the history.", "update": "Judge a new image against it."},
     ),
-    "assess": _Reserved("0.4", "Accuracy of a change map against a sample.", {}),
     "model": _Reserved(
         "0.5",
         "Trained models.",

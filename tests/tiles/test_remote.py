@@ -168,7 +168,9 @@ def test_only_hosts_that_are_named_are_asked(
     (tmp_path / "away.json").write_text(away)
     with pytest.raises(RasterError, match=r"169\.254\.169\.254 is not allowed"):
         open_epoch([tmp_path / "away.json"])
-    with pytest.raises(RasterError, match=r"localhost\.localdomain:1 is not allowed[\s\S]*where: http://localhost"):
+    with pytest.raises(
+        RasterError, match=r"localhost\.localdomain:1 is not allowed[\s\S]*where: http://localhost"
+    ):
         open_epoch([Path(f"{served}/away/item.json")])
     (tmp_path / "vrt.tif").write_text(
         '<VRTDataset rasterXSize="5" rasterYSize="4"><VRTRasterBand dataType="Byte" band="1">'
