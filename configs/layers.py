@@ -260,7 +260,6 @@ class LayersFile(StrictModel):
     """The One-Map of a county: layers by role, and delivered patches if there are any."""
 
     version: Literal[1] = 1
-    crs_note: str | None = None
     county: County | None = None
     oldest: dt.date = Field(
         dt.date(1950, 1, 1), description="`tuban layers check` reports dates before it"

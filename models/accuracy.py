@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["confusion", "f1_scores", "kappa", "macro_f1", "overall_accuracy"]
+__all__ = ["confusion", "f1_scores", "kappa", "macro_f1"]
 
 Counts = NDArray[np.int64]
 
@@ -39,12 +39,6 @@ def macro_f1(counts: Counts) -> float | None:
     """Return the mean F1 of the classes that the truth holds; None if it holds none."""
     scores = [score for score in f1_scores(counts) if score is not None]
     return sum(scores) / len(scores) if scores else None
-
-
-def overall_accuracy(counts: Counts) -> float | None:
-    """Return the share that was classified right, 0–1; None without any case."""
-    total = int(counts.sum())
-    return float(np.trace(counts)) / total if total else None
 
 
 def kappa(counts: Counts) -> float | None:

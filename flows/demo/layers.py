@@ -28,7 +28,7 @@ FORMATS = {
 
 LAYERS_HEAD = """# One-Map of the demo county: synthetic, in the schemas and formats of deliveries.
 version: 1
-crs_note: EPSG:4526 (CGCS2000, zone 38); the redline is in EPSG:4490
+# EPSG:4526 (CGCS2000, zone 38); the redline is in EPSG:4490
 county: {{code: "{code}", name: {name}}}
 layers:
 """
