@@ -133,18 +133,31 @@ def dilated(mask: Mask, metres: float, pixel_m: float) -> Mask:
 
 def _white(image: Mapping[str, Plane], other: Mapping[str, Plane], valid: Mask) -> Mask:
     """Return clouds and what looks like them: bright cores with the haze that hangs on to them."""
-    blue, red, nir = (image[name] for name in NEEDED)
+    gain, blue = _matched(image["blue"], other["blue"], valid)
+    red = _matched(image["red"], other["red"], valid)[1]
     rise = blue - other["blue"]
-    rise = rise - np.median(rise[valid]) if valid.any() else rise
     level = np.maximum(blue, 1e-6)
-    plain = valid & (nir < 2.2 * level)
+    plain = valid & (gain * image["nir"] < 2.2 * level)
     if "swir1" in image:
-        plain &= image["swir1"] > SNOW_RATIO * blue
+        plain &= gain * image["swir1"] > SNOW_RATIO * blue
     edge = plain & (blue > EDGE_BLUE) & (rise > EDGE_RISE) & (red < EDGE_SLOPE * level)
     core = edge & (blue > CORE_BLUE) & (rise > CORE_RISE) & (red < CORE_SLOPE * level)
     # A core is at least two pixels wide: a mixed border of something bright is not.
     core = ndimage.binary_opening(core, np.ones((2, 2)))
     return np.asarray(ndimage.binary_propagation(core, mask=edge), np.bool_)
+
+
+def _matched(plane: Plane, other: Plane, valid: Mask) -> tuple[float, Plane]:
+    """Return a band in the light of the other date, where it is brighter by haze or by gain."""
+    if not valid.any():
+        return 1.0, plane
+    (low, middle), (other_low, other_middle) = (
+        np.percentile(p[valid], (10, 50)) for p in (plane, other)
+    )
+    spread, other_spread = float(middle - low), float(other_middle - other_low)
+    gain = float(np.clip(other_spread / spread, 0.75, 1.0)) if spread > 0 else 1.0
+    matched = other_middle + gain * (plane - middle)
+    return gain, np.minimum(matched, plane).astype(np.float32)
 
 
 def _dark(nir: Plane, before: Plane, valid: Mask) -> Mask:
