@@ -14,15 +14,13 @@ __all__ = ["indicators"]
 
 USED = (
     "patch_id",
-    "line",
-    "outcome",
-    "rule",
-    "flags",
     "area_dm2",
     "cropland_dm2",
     "cropland_net_dm2",
     "pbf_dm2",
 )
+FEW_VALUES = ("line", "outcome", "rule", "flags")
+"""Columns of texts that recur: cheap to choose rows of as categories."""
 
 
 def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
@@ -48,7 +46,10 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
         findings by deciding rule; ``flags``.
     """
     spec = rules.indicators
-    findings = pd.DataFrame({name: findings[name].to_numpy() for name in USED})
+    columns: dict[str, Any] = {name: findings[name].to_numpy() for name in USED}
+    texts = {name: findings[name].to_numpy(dtype=object) for name in FEW_VALUES}
+    columns |= {name: pd.Categorical(values) for name, values in texts.items()}
+    findings = pd.DataFrame(columns)
     land = findings[(findings["line"] == spec.line).to_numpy()]
     built = _built(patches)
     base = land[

@@ -151,10 +151,9 @@ def judge_patches(
     for found in _batches(work, [slice(i, i + batch) for i in starts], workers):
         findings += found["findings"]
         coverage += found["coverage"]
-    stacked = _stacked(findings or [_no_findings()])
-    table = gpd.GeoDataFrame(stacked, geometry="geometry", crs=patches.crs)
     order = {p: i for i, p in enumerate(patches["patch_id"])}
-    table = _sorted(table, order, rules)
+    stacked = _sorted(_stacked(findings or [_no_findings()]), order, rules)
+    table = gpd.GeoDataFrame(stacked, geometry="geometry", crs=patches.crs)
     covered = _stacked(coverage).reindex(columns=list(COVERAGE_COLUMNS))
     covered = _sorted(covered, order, rules)
     led = join_leads(headlines(patches, table), table, onemap, rules)
@@ -225,11 +224,11 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _sorted(table: Any, order: dict[Any, int], rules: RuleSet) -> Any:
     """Order by patch, line, then as made (parcel number, key)."""
-    lines = {line: i for i, line in enumerate(rules.lines)}
+    lines, made = list(rules.lines), np.arange(len(table))
     patch = np.array([order[p] for p in table["patch_id"].to_numpy(dtype=object)], dtype=np.int64)
-    line = np.array([lines[n] for n in table["line"].to_numpy(dtype=object)], dtype=np.int64)
-    ranks = np.lexsort((np.arange(len(table)), line, patch))
-    return table.iloc[ranks].reset_index(drop=True)
+    line = np.array([lines.index(n) for n in table["line"].to_numpy(dtype=object)], dtype=np.int64)
+    ranks = np.lexsort((made, line, patch))
+    return table if np.array_equal(ranks, made) else table.iloc[ranks].reset_index(drop=True)
 
 
 class _Batch:
@@ -384,12 +383,14 @@ def headlines(patches: Any, findings: Any) -> Any:
     """Return the patches with disposition, outcome, rule and priority of their worst finding."""
     rank = {o.value: i for i, o in enumerate(HEADLINE)}
     ranks = [rank[o] for o in findings["outcome"].to_numpy(dtype=object)]
-    worst = findings.assign(_rank=ranks, _made=np.arange(len(findings))).sort_values(
+    used = ["patch_id", "outcome", "rule", "severity", "priority", "area_dm2"]
+    told = pd.DataFrame(findings[used])
+    worst = told.assign(_rank=ranks, _made=np.arange(len(findings))).sort_values(
         ["_rank", "severity", "priority", "area_dm2", "_made"],
         ascending=[True, False, False, False, True],
     )
     first = worst.drop_duplicates("patch_id").set_index("patch_id")
-    priority = findings.groupby("patch_id")["priority"].max()
+    priority = told.groupby("patch_id")["priority"].max()
     ids = patches["patch_id"]
     judged = patches.copy()
     judged["outcome"] = ids.map(first["outcome"]).fillna(Outcome.UNRESOLVED.value).to_numpy()
