@@ -46,7 +46,7 @@ def _patch_facts() -> tuple[Fact, ...]:
         Fact("after", "date", "后时相", "later date"),
         Fact("use", "code", "现状用途", "use now", codes=tuple(uses())),
         Fact("built", "bool", "现状已建设", "something is built now", assumable=True),
-        Fact("permanent", "bool", "永久性建(构)筑物", "permanent structure"),
+        Fact("permanent", "bool", "永久性建（构）筑物", "permanent structure"),
         Fact("agricultural_use", "bool", "现状为农用", "agricultural use now", assumable=True),
         Fact("facility_use", "bool", "现状为农业设施", "farm facility now"),
         Fact("linear", "bool", "线状地物", "linear feature", assumable=True),
@@ -219,20 +219,20 @@ def _near_facts() -> tuple[Fact, ...]:
 
 
 PARCEL_TESTS: tuple[tuple[str, str, str, str], ...] = (
-    ("approval_before", "批文(前时相之前)", "approvals before the earlier date", "approval"),
-    ("approval_by_after", "批文(后时相之前)", "approvals by the later date", "approval"),
-    ("application", "用地申请(后时相之前)", "applications by the later date", "approval"),
-    ("supply_before", "供地(前时相之前)", "supply before the earlier date", "supply"),
-    ("supply_by_after", "供地(后时相之前)", "supply by the later date", "supply"),
+    ("approval_before", "批文（前时相之前）", "approvals before the earlier date", "approval"),
+    ("approval_by_after", "批文（后时相之前）", "approvals by the later date", "approval"),
+    ("application", "用地申请（后时相之前）", "applications by the later date", "approval"),
+    ("supply_before", "供地（前时相之前）", "supply before the earlier date", "supply"),
+    ("supply_by_after", "供地（后时相之前）", "supply by the later date", "supply"),
     (
         "registration_before",
-        "登记(前时相之前)",
+        "登记（前时相之前）",
         "registration before the earlier date",
         "registration",
     ),
     (
         "unbuilt_before",
-        "批准未建设土地(前时相之前)",
+        "批准未建设土地（前时相之前）",
         "land approved but unbuilt before the earlier date",
         "approved_unbuilt",
     ),
@@ -240,7 +240,12 @@ PARCEL_TESTS: tuple[tuple[str, str, str, str], ...] = (
     ("temporary_in_force", "有效的临时用地许可", "temporary permits in force", "temporary"),
     ("facility_filed", "设施农用地备案", "facility filings", "facility"),
     ("project", "项目用地手续", "project papers", "project"),
-    ("project_before", "项目手续(前时相之前)", "project papers before the earlier date", "project"),
+    (
+        "project_before",
+        "项目手续（前时相之前）",
+        "project papers before the earlier date",
+        "project",
+    ),
     ("reserve", "储备土地", "reserve land", "reserve"),
     ("restoration", "补充耕地", "land claimed as new cropland", "restoration"),
     ("mining_valid", "有效采矿权", "mining rights in force", "mining_right"),
@@ -250,7 +255,7 @@ PARCEL_TESTS: tuple[tuple[str, str, str, str], ...] = (
 """Coverage of the parcel by documents: name, zh, en, role."""
 
 PATCH_TESTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("patch_approval", "批文(后时相之前)", "approvals by the later date", ("approval",)),
+    ("patch_approval", "批文（后时相之前）", "approvals by the later date", ("approval",)),
     (
         "patch_permit",
         "批文或临时用地许可",

@@ -323,11 +323,13 @@ def _not_checked(tables: dict[str, LayerTable]) -> tuple[tuple[str, str], ...]:
     notes = []
     if "supply" in tables and "approval" not in tables:
         notes.append(
-            ("供地是否超出批准范围:无批文图层", "supply outside approval: no approval layer")
+            ("供地是否超出批准范围：无批文图层", "supply outside approval: no approval layer")
         )
     if "landuse" not in tables:
-        notes.append(("图斑缝隙:无土地利用现状图层", "gaps: no land-use layer"))
+        notes.append(("图斑缝隙：无土地利用现状图层", "gaps: no land-use layer"))
     for role, layer in sorted(tables.items()):
         if role in DOCUMENT_ROLES and any(spec.complete is False for spec in layer.specs):
-            notes.append((f"{role}:图层未声明完整,缺件无从检查", f"{role}: not declared complete"))
+            notes.append(
+                (f"{role}：图层未声明完整，缺件无从检查", f"{role}: not declared complete")
+            )
     return tuple(notes)

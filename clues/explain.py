@@ -16,7 +16,7 @@ from clues.kleene import FALSE, TRUE, UNKNOWN
 from clues.leadtexts import LEAD_LINE, lead_explanation
 from clues.priority import priority_text
 from clues.ways import PURSUED, Step, Way, retraced
-from clues.wording import Language, cause_text, fact_text, leaf_text, parameter_text
+from clues.wording import Language, bracketed, cause_text, fact_text, leaf_text, parameter_text
 from configs.articles import Text
 from configs.rules import RuleSet
 from configs.speech import Speech
@@ -117,7 +117,7 @@ class _Telling:
         if not found:
             return ""
         if self.language == "zh":
-            return f"另据:{';'.join(found)}。"
+            return f"另据：{'；'.join(found)}。"
         return f"Also: {'; '.join(found)}."
 
     def assumptions(self) -> str:
@@ -134,7 +134,7 @@ class _Telling:
             return ""
         found = list(dict.fromkeys(found))
         if self.language == "zh":
-            return f"无资料,推定{';'.join(found)}。"
+            return f"无资料，推定{'；'.join(found)}。"
         return f"Assumed, as no data says otherwise: {'; '.join(found)}."
 
     def possible(self) -> str:
@@ -143,7 +143,7 @@ class _Telling:
         if not names:
             return ""
         if self.language == "zh":
-            return f"资料不足,尚不能排除:{'、'.join(names)}。"
+            return f"资料不足，尚不能排除：{'、'.join(names)}。"
         return f"Not ruled out for lack of data: {', '.join(names)}."
 
     def questions(self) -> list[str]:
@@ -177,7 +177,7 @@ class _Telling:
             tests = [self.leaf(leaf) for leaf, _, _ in self.way.severity_leaves]
             name, tests = self.pick(level.name), list(dict.fromkeys(tests))
             lines.append(
-                f"严重程度:{level.level} 级 {name}({';'.join(tests)})"
+                f"严重程度：{level.level} 级 {name}（{'；'.join(tests)}）"
                 if self.language == "zh"
                 else f"Severity: level {level.level}, {name} ({'; '.join(tests)})"
             )
@@ -187,14 +187,14 @@ class _Telling:
 
     def step(self, step: Step) -> str:
         zh = self.language == "zh"
-        assumed = "(推定)" if zh else " (assumed)"
+        assumed = "（推定）" if zh else " (assumed)"
         tests = [
             self.leaf(x) + (assumed if bare != taken else "") for x, bare, taken in step.leaves
         ]
         tests, result = list(dict.fromkeys(tests)), RESULTS[step.result][not zh]
         name = self.pick(step.rule.name)
         if zh:
-            return f"  {step.rule.code} {name}:{result}。{';'.join(tests)}。"
+            return f"  {step.rule.code} {name}：{result}。{'；'.join(tests)}。"
         return f"  {step.rule.code} {name}: {result}. {'; '.join(tests)}."
 
 
@@ -219,8 +219,7 @@ def _of_trace(trace: dict[str, Any], rules: RuleSet, language: Language) -> _Tel
 def _bracketed(name: str, cause: str, language: Language, speech: Speech) -> str:
     if not cause:
         return ""
-    text = cause_text(name, cause, language, speech)
-    return f"({text})" if language == "zh" else f" ({text})"
+    return bracketed(cause_text(name, cause, language, speech), language)
 
 
 def reason(trace: dict[str, Any], rules: RuleSet, language: Language) -> str:
@@ -338,28 +337,28 @@ def explanation(trace: dict[str, Any], rules: RuleSet, language: Language) -> st
     outcome = rules.spoken.outcome(way.outcome, language)
     line = telling.pick(rules.lines[trace["line"]].name)
     head = (
-        f"地块 {trace['parcel']} · 线别:{line} · 结论:{outcome}"
+        f"地块 {trace['parcel']} · 线别：{line} · 结论：{outcome}"
         if zh
         else f"Parcel {trace['parcel']} · line: {line} · outcome: {outcome}"
     )
-    lines = [head, telling.reason(), "判定过程:" if zh else "Rules tried, in order:"]
+    lines = [head, telling.reason(), "判定过程：" if zh else "Rules tried, in order:"]
     lines += [telling.step(step) for step in way.steps]
     if way.by_fallback:
         code = way.rule
         lines.append(
-            f"  以上各条均不成立,按 {code} 处理。"
+            f"  以上各条均不成立，按 {code} 处理。"
             if zh
             else f"  No rule above holds: the line ends with {code}."
         )
     lines += telling.weight(trace["facts"])
     asked = list(dict.fromkeys(telling.questions()))
     if asked:
-        lines.append("待核实:" if zh else "To be asked:")
+        lines.append("待核实：" if zh else "To be asked:")
         lines += [f"  {i}. {text}" for i, text in enumerate(asked, start=1)]
     names = _layers(trace, rules.spoken, language)
     version = f"{trace['rule_set']} {trace['digest']}"
     lines.append(
-        f"规则集:{version};图层:{'、'.join(names) or '无'}"
+        f"规则集：{version}；图层：{'、'.join(names) or '无'}"
         if zh
         else f"Rule set: {version}; layers: {', '.join(names) or 'none'}"
     )

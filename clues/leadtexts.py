@@ -150,7 +150,7 @@ def _near(row: dict[str, Any], patches: Any, words: Told, language: Language) ->
     name, distance = patch["patch_id"], f"{row['near_m']:.2f} m"
     if language == "zh":
         return (
-            f"最近图斑 {name} 距 {distance},但线索日期早于前时相 {first} 超过 {days[0]} 天"
+            f"最近图斑 {name} 距 {distance}，但线索日期早于前时相 {first} 超过 {days[0]} 天"
             f"或晚于后时相 {last} 超过 {days[1]} 天"
         )
     return (
@@ -231,8 +231,8 @@ def lead_explanation(trace: dict[str, Any], language: Language) -> str:
     layer = trace["layers"][0].partition("@")[2]
     if zh:
         return (
-            f"{trace['parcel']} · 线别:其他来源线索 · 结论:{outcome.name_zh}({trace['rule']})\n"
-            f"{reason}\n优先级:{weight}\n待核实:{asked}\n规则集:{version};图层:线索 {layer}"
+            f"{trace['parcel']} · 线别：其他来源线索 · 结论：{outcome.name_zh}（{trace['rule']}）\n"
+            f"{reason}\n优先级：{weight}\n待核实：{asked}\n规则集：{version}；图层：线索 {layer}"
         )
     return (
         f"{trace['parcel']} · line: leads · outcome: {outcome.name_en} ({trace['rule']})\n"

@@ -46,7 +46,7 @@ def priority_text(
     factor = spec.outcome_factors.get(outcome, 0.0)
     total = int(np.floor(factor * points + 0.5))
     text = f"{count_text(factor)} × ({' + '.join(parts)})"
-    return f"优先级:{total} = {text}" if zh else f"Priority: {total} = {text}"
+    return f"优先级：{total} = {text}" if zh else f"Priority: {total} = {text}"
 
 
 def _dm2(unit: str) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clues.wording import Language, fact_text
+from clues.wording import Language, bracketed, fact_text
 from configs.articles import Text
 from configs.vetting import Check, VettingRules
 from configs.vocabulary import land_class, role_name, uses
@@ -89,7 +89,7 @@ def _words(vetted: Vetted, language: Language) -> dict[str, str]:
     rest_shares = (max(1 - shares[1], 0.0), max(1 - shares[0], 0.0))
     listed = [feature_text(f, language) for f in vetted.features]
     unclear = [t for t, f in zip(listed, vetted.features, strict=True) if not f["certain"]]
-    gap = ";" if language == "zh" else "; "
+    gap = "；" if language == "zh" else "; "
     return {
         "parcel": str(parcel["parcel_id"]),
         "check": check.name.zh if language == "zh" else check.name.en,
@@ -141,7 +141,7 @@ def use_text(parcel: dict[str, Any], language: Language) -> str:
     use = uses()[str(parcel["use"])]
     name = use.name_zh if language == "zh" else use.name_en
     word = parcel["use_text"]
-    return f"{name}({word})" if use.code == "unknown" and word else name
+    return f"{name}{bracketed(word, language)}" if use.code == "unknown" and word else name
 
 
 def feature_text(feature: dict[str, Any], language: Language) -> str:
@@ -155,11 +155,10 @@ def feature_text(feature: dict[str, Any], language: Language) -> str:
     dates = feature["dates"] or (UNDATED[language] if undated else "")
     notes = [n for n in (dates, _status(feature, language)) if n]
     area = _area(int(feature["area_dm2"]), language)
+    told = bracketed(("；" if zh else "; ").join(notes), language) if notes else ""
     if not zh:
-        told = f" ({'; '.join(notes)})" if notes else ""
         return f"{label}{told} on {area}, {100 * feature['share']:.2f} %"
-    told = f"({';'.join(notes)})" if notes else ""
-    return f"{label}{told} {area},占 {100 * feature['share']:.2f} %"
+    return f"{label}{told} {area}，占 {100 * feature['share']:.2f} %"
 
 
 def _status(feature: dict[str, Any], language: Language) -> str:

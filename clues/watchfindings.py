@@ -37,8 +37,8 @@ CAUSES = {
     "no_date": ("日期缺失", "its day is missing"),
     "between": ("日期介于建设图斑的前后两期影像之间", "its day lies between the two images"),
     "use": ("部分图斑用途不明", "the use of some patches is not known"),
-    "unseen": ("未观测:{names}", "not observed: {names}"),
-    "untold": ("未给出可观测范围:{names}", "what could be observed is not told: {names}"),
+    "unseen": ("未观测：{names}", "not observed: {names}"),
+    "untold": ("未给出可观测范围：{names}", "what could be observed is not told: {names}"),
     "gap": (
         "影像时段不连续或未覆盖该日期起的全部时间",
         "the images do not follow on each other from that day on",
@@ -50,7 +50,10 @@ CAUSES = {
     "open_end": ("无到期日", "it tells no end"),
     "renewed": ("延续申请已受理", "its renewal was accepted"),
     "nothing": ("观测期内未见新建", "nothing was built as far as was watched"),
-    "assumed": ("(未给出可观测范围,按全部可观测处理)", " (all taken as observed: it is not told)"),
+    "assumed": (
+        "（未给出可观测范围，按全部可观测处理）",
+        " (all taken as observed: it is not told)",
+    ),
 }
 PATCH_LIMIT = 10
 LANGUAGES: tuple[Language, Language] = ("zh", "en")
@@ -355,7 +358,7 @@ def _day(day: Any, language: Language) -> str:
 
 def _area(dm2: int, language: Language) -> str:
     return (
-        f"{metres2(dm2)} m²({mu(dm2)} 亩)"
+        f"{metres2(dm2)} m²（{mu(dm2)} 亩）"
         if language == "zh"
         else f"{metres2(dm2)} m² ({mu(dm2)} mu)"
     )

@@ -72,7 +72,7 @@ def suspect_fields(columns: Iterable[str]) -> Suspicion | None:
         return None
     names = ", ".join(found)
     return Suspicion(
-        f"字段 {names} 为互联网地图导出数据所特有,其坐标通常为 GCJ-02",
+        f"字段 {names} 为互联网地图导出数据所特有，其坐标通常为 GCJ-02",
         f"the fields {names} are those of web-map exports, whose coordinates usually are GCJ-02",
     )
 
@@ -107,7 +107,7 @@ def suspect_shift(outline: Points, reference: NDArray[np.object_]) -> Suspicion 
         return None
     count = int(near.sum())
     return Suspicion(
-        f"{count} 个界址点与土地利用现状外界相距 {was:.0f} m(中位数),"
+        f"{count} 个界址点与土地利用现状外界相距 {was:.0f} m（中位数），"
         f"按 GCJ-02 反算后仅 {rest:.0f} m",
         f"{count} vertices lie {was:.0f} m (median) off the outline of the land-use layer, "
         f"and {rest:.0f} m with the GCJ-02 shift undone",

@@ -14,6 +14,7 @@ from configs.vocabulary import roles, uses
 __all__ = [
     "Language",
     "area_text",
+    "bracketed",
     "cause_text",
     "count_text",
     "fact_label",
@@ -54,8 +55,8 @@ DATE_OPERATORS: dict[str, tuple[str, str]] = {
     ">=": ("不早于", "not before"),
 }
 CAUSE_TEXTS: dict[str, tuple[str, str]] = {
-    "layer": ("未提供图层:{roles}", "no layer given: {roles}"),
-    "incomplete": ("图层未声明完整:{roles}", "the layer is not stated to be complete: {roles}"),
+    "layer": ("未提供图层：{roles}", "no layer given: {roles}"),
+    "incomplete": ("图层未声明完整：{roles}", "the layer is not stated to be complete: {roles}"),
     "date": ("日期缺失或介于两期影像之间", "the date is missing or lies between the images"),
     "class": ("原地类不明", "the former land class is not known"),
     "use": ("现状用途不明", "the use now is not known"),
@@ -68,12 +69,18 @@ def _word(name: str, language: Language) -> str:
     return WORDS[name][language == "en"]
 
 
+def bracketed(text: str, language: Language) -> str:
+    """Return a text in the brackets of a language."""
+    return f"（{text}）" if language == "zh" else f" ({text})"
+
+
 def _measure(kind: str, value: Any, language: Language, speech: Speech) -> str:
     """Write one known value of an ordered kind (areas in dm²)."""
     if kind == "area":
-        text, gap = f"{metres2(round(value))} m²", "" if language == "zh" else " "
-        unit = speech.area_unit
-        return text if unit == "m2" else f"{text}{gap}({area_text(value, unit, language)})"
+        text, unit = f"{metres2(round(value))} m²", speech.area_unit
+        return (
+            text if unit == "m2" else text + bracketed(area_text(value, unit, language), language)
+        )
     if kind == "share":
         return f"{100 * value:.2f} %"
     if kind == "length":
@@ -117,8 +124,7 @@ def fact_text(name: str, entry: dict[str, Any], language: Language, speech: Spee
 def _documents(documents: Any, language: Language) -> str:
     if not documents:
         return _word("none", language)
-    gap = "" if language == "zh" else " "
-    parts = [f"{number}{gap}({dates})" if dates else str(number) for number, dates in documents]
+    parts = [f"{n}{bracketed(dates, language)}" if dates else str(n) for n, dates in documents]
     return ("、" if language == "zh" else ", ").join(parts)
 
 
@@ -185,16 +191,16 @@ def leaf_text(
     if leaf.switch is not None:
         parameter = parameters[leaf.switch]
         value = parameter_text(parameter, language, speech)
-        return f"{parameter.zh}:{value}" if zh else f"{parameter.en}: {value}"
+        return f"{parameter.zh}：{value}" if zh else f"{parameter.en}: {value}"
     fact = catalogue()[str(leaf.fact)]
     label = fact_label(fact.name, language, speech)
-    comma, colon = (",", ":") if zh else ("; ", ": ")
+    comma, colon = ("，", "：") if zh else ("; ", ": ")
     asked = _asked(fact, leaf, parameters, tell, language, speech)
     if not with_value:
         return f"{label}{colon}{asked}"
     if short and fact.kind == "bool":
         return f"{label}{colon}{tell(fact.name)}"
-    asks = "条件:" if zh else "asked: "
+    asks = "条件：" if zh else "asked: "
     return f"{label}{colon}{tell(fact.name)}{comma}{asks}{asked}"
 
 

@@ -52,7 +52,7 @@ def require_cover(before: Epoch, after: Epoch, area: Any, crs: str) -> None:
 def scene_set_aside(one: SetAside) -> str:
     """Return the row of the report for a scene that is set aside."""
     name = Path(one.scene.split(",")[0]).name
-    return f"影像不能使用,已搁置:{name} scene set aside: {name} ({one.reason})"
+    return f"影像不能使用，已搁置：{name} scene set aside: {name} ({one.reason})"
 
 
 def remote_files(name: str, epoch: Epoch) -> dict[str, str]:

@@ -120,7 +120,7 @@ class Publication:
         if valid < VALID_PERCENT_ALERT:
             found.append(f"仅 {valid} % 的面积两期均可观测 only {valid} % could be observed")
         if not self.states.landcover.is_known:
-            found.append("没有地类模型,变化类型未知 no land-cover model: change types are unknown")
+            found.append("没有地类模型，变化类型未知 no land-cover model: change types are unknown")
         return found
 
 

@@ -140,6 +140,10 @@ def work_once(
     return value
 
 
+class _ResultLost(Exception):
+    """A worker died with a result that nobody had fetched."""
+
+
 @dataclass
 class _Try(Generic[T]):
     tile: T
@@ -197,17 +201,11 @@ class _Dispatch(Generic[T, R]):
 
     def _judge(self, future: Any, attempt: _Try[T]) -> TileResult[R] | None:
         """Return the result; None if the tile is tried again."""
-        if future.status == "finished":
+        value, error = self._outcome(future, attempt)
+        if value is not None:
             self.done += 1
-            value, pid, host, seconds = future.result()
-            return TileResult(value, None, attempt.attempts, pid, host, seconds)
-        if future.status != "error":
-            raise RunError(
-                f"tile {attempt.name} was {future.status}: the scheduler went away",
-                "Dask scheduler",
-                "run the same command again: it goes on where it stopped",
-            )
-        error = future.exception()
+            return TileResult(value[0], None, attempt.attempts, *value[1:])
+        assert error is not None
         queue = self._queue_for(error)
         if queue is None:
             raise error
@@ -228,10 +226,31 @@ class _Dispatch(Generic[T, R]):
             ) from error
         return TileResult(None, why, attempt.attempts, 0, "", 0.0)
 
+    def _outcome(
+        self, future: Any, attempt: _Try[T]
+    ) -> tuple[tuple[R, int, str, float] | None, BaseException | None]:
+        """Return what `_work` returned, or the error; a result lost with its worker is one."""
+        from distributed import KilledWorker
+
+        if future.status == "error":
+            return None, future.exception()
+        if future.status == "finished":
+            try:
+                return future.result(), None
+            except KilledWorker as error:
+                return None, error
+        if self.client.status != "running":
+            raise RunError(
+                f"tile {attempt.name} was {future.status}: the scheduler went away",
+                "Dask scheduler",
+                "run the same command again: it goes on where it stopped",
+            )
+        return None, _ResultLost()
+
     def _queue_for(self, error: BaseException) -> deque[_Try[T]] | None:
         from distributed import KilledWorker
 
-        if isinstance(error, KilledWorker | MemoryError):
+        if isinstance(error, KilledWorker | MemoryError | _ResultLost):
             return self.alone
         if isinstance(error, RasterError):
             return self.again
@@ -251,6 +270,8 @@ def _why(error: BaseException) -> str:
 
     if isinstance(error, KilledWorker):
         return "its worker process died"
+    if isinstance(error, _ResultLost):
+        return "its result was lost with a worker"
     if isinstance(error, MemoryError):
         return "not enough memory"
     return error.what if isinstance(error, TubanError) else f"{type(error).__name__}: {error}"

@@ -119,7 +119,7 @@ class PairProposal:
                 zh.append(text.format(value))
                 en.append(english.format(value))
         if self.before.sensor != self.after.sensor:
-            zh.append(f"传感器不同({self.before.sensor}、{self.after.sensor})")
+            zh.append(f"传感器不同（{self.before.sensor}、{self.after.sensor}）")
             en.append(f"different sensors ({self.before.sensor}, {self.after.sensor})")
         return ",".join(zh) if language == "zh" else ", ".join(en)
 

@@ -28,8 +28,9 @@ __all__ = [
     "wavelengths",
 ]
 
-ALIKE = 1.01
-"""Dates whose pixel sides differ by less have one resolution."""
+ALIKE = 1.25
+"""Dates whose pixel sides differ by less have one resolution, that of the earlier one: nothing is
+lost by pixels a little too fine, and the grid of earlier periods stays."""
 
 
 def common_bands(before: Epoch, after: Epoch) -> tuple[str, ...]:

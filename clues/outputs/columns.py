@@ -113,7 +113,7 @@ def document_texts(row: Row, speech: Speech) -> str:
         if c["parcel_id"] != row.patch["patch_id"]:
             number = f"{number} [{c['parcel_id']}]"
         if zh:
-            parts.append(f"{name}{number}{f'({day})' * dated}覆盖{share:.2f}%")
+            parts.append(f"{name}{number}{f'（{day}）' * dated}覆盖{share:.2f}%")
         else:
             if len(SHOWN_DATES.get(c["role"], ())) > 1:
                 end = day_text(c["valid_to"])

@@ -44,7 +44,7 @@ def _lead_name(lead: dict[str, Any]) -> str:
     far = lead["distance_m"]
     place = "" if far != far else f"距{far:.2f} m"
     name = channel_name(lead["channel"]).zh
-    return f"{name}{lead['number'] or ''}({day_text(lead['received']) or '日期不详'}){place}"
+    return f"{name}{lead['number'] or ''}（{day_text(lead['received']) or '日期不详'}）{place}"
 
 
 def _type_name(row: Row) -> str:
@@ -54,22 +54,22 @@ def _type_name(row: Row) -> str:
 LEDGER_COLUMNS: tuple[Column, ...] = (
     Column("序号", 6, "本表行号", lambda r: r.number, "whole"),
     Column("县名称", 12, "县级行政区名称", lambda r: r.patch["county_name"]),
-    Column("线索编号", 19, "县代码+年+季+六位流水号,不重复使用", lambda r: r.patch["clue_no"]),
+    Column("线索编号", 19, "县代码+年+季+六位流水号，不重复使用", lambda r: r.patch["clue_no"]),
     Column("图斑编号", 16, "由格网、时相和起始像元生成", lambda r: r.patch["patch_id"]),
     Column("变化类型", 12, "影像判定的变化类型", _type_name),
-    Column("前时相", 11, "变化前影像日期(末日)", lambda r: day_text(r.patch["before_to"])),
-    Column("后时相", 11, "变化后影像日期(末日)", lambda r: day_text(r.patch["after_to"])),
+    Column("前时相", 11, "变化前影像日期（末日）", lambda r: day_text(r.patch["before_to"])),
+    Column("后时相", 11, "变化后影像日期（末日）", lambda r: day_text(r.patch["after_to"])),
     Column("面积（平方米）", 13, "椭球面积", lambda r: metres2(r.patch["area_dm2"]), "area"),
     Column("面积（亩）", 10, "1亩=2000/3平方米", lambda r: mu(r.patch["area_dm2"]), "area"),
     Column("耕地（亩）", 10, "占耕地毛面积", lambda r: mu(r.area("cropland_dm2")), "area"),
     Column("永久基本农田（亩）", 12, "占永久基本农田", lambda r: mu(r.area("pbf_dm2")), "area"),
     Column("生态红线（亩）", 12, "占生态保护红线", lambda r: mu(r.area("redline_dm2")), "area"),
     Column(
-        "判定建议", 12, "机器判定建议,不是违法认定", lambda r: Outcome(r.patch["outcome"]).name_zh
+        "判定建议", 12, "机器判定建议，不是违法认定", lambda r: Outcome(r.patch["outcome"]).name_zh
     ),
-    Column("线索来源", 24, "卫片,或举报、信访等来件(日期)及距离", _sources),
+    Column("线索来源", 24, "卫片，或举报、信访等来件（日期）及距离", _sources),
     Column("规则", 10, "决定性规则代码", lambda r: r.joined("rule", "、")),
-    Column("批准文件及覆盖", 30, "文号(日期)覆盖比例", partial(document_texts, speech=PLAIN)),
+    Column("批准文件及覆盖", 30, "文号（日期）覆盖比例", partial(document_texts, speech=PLAIN)),
     Column("理由", 60, "逐地块的判定理由", lambda r: r.joined("reason_zh")),
     Column("待核问题", 36, "须内业或外业回答的问题", lambda r: r.joined("questions_zh")),
     Column("优先级", 8, "数值越大越先查", lambda r: int(r.patch["priority"]), "whole"),
@@ -86,8 +86,8 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("线索编号", 19, "同表一", lambda r: r.patch["clue_no"]),
     Column("图斑编号", 16, "同表一", lambda r: r.patch["patch_id"]),
     Column("来源编号", 14, "导入图斑的原编号", lambda r: r.patch["source_id"] or ""),
-    Column("经度", 12, "中心点,CGCS2000,度", lambda r: round(float(r.patch["lon"]), 6), "degree"),
-    Column("纬度", 12, "中心点,CGCS2000,度", lambda r: round(float(r.patch["lat"]), 6), "degree"),
+    Column("经度", 12, "中心点，CGCS2000，度", lambda r: round(float(r.patch["lon"]), 6), "degree"),
+    Column("纬度", 12, "中心点，CGCS2000，度", lambda r: round(float(r.patch["lat"]), 6), "degree"),
     Column("图幅号", 14, "1:10000图幅号", lambda r: r.patch["sheet"]),
     Column("像元数", 10, "图斑像元个数", lambda r: int(r.patch["n_pixels"]), "whole"),
     Column("变化代码", 16, "变化类型代码", lambda r: r.patch["change_type"]),

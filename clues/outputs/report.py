@@ -110,11 +110,11 @@ def write_report(
 
 
 INDICATORS = {
-    "ratio_percent": ("违法占用耕地比例(疑似)%", "suspected cropland share, %"),
+    "ratio_percent": ("违法占用耕地比例（疑似）%", "suspected cropland share, %"),
     "ratio_limit_percent": ("预警线 %", "alert from, %"),
     "ratio_percent_if_open_are_suspected": ("若存疑均属违法 %", "if all open were suspected, %"),
-    "ratio_suspected_cropland_mu": ("疑似违法占耕地(亩)", "suspected cropland, mu"),
-    "ratio_new_construction_cropland_mu": ("新增建设占耕地(亩)", "cropland newly built on, mu"),
+    "ratio_suspected_cropland_mu": ("疑似违法占耕地（亩）", "suspected cropland, mu"),
+    "ratio_new_construction_cropland_mu": ("新增建设占耕地（亩）", "cropland newly built on, mu"),
 }
 
 

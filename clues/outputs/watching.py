@@ -233,7 +233,7 @@ def _questions(found: Watch, rules: WatchRules, language: Language) -> dict[tupl
     titles = {}
     for kind, months in asked:
         name = getattr(rules.findings[kind].name, language)
-        unit = f"({months}个月)" if language == "zh" else f" ({months} months)"
+        unit = f"（{months}个月）" if language == "zh" else f" ({months} months)"
         titles[kind, months] = name + unit * bool(months)
     return titles
 

@@ -118,7 +118,7 @@ def test_land_use_defects_are_found_all_and_only(tmp_path):
         ]
     )
     gap = result.findings[result.findings["code"] == "gap"].iloc[0]
-    assert gap["problem_zh"].startswith("相邻处有 2.00 m² 的缝隙,位于 114.0")
+    assert gap["problem_zh"].startswith("相邻处有 2.00 m² 的缝隙，位于 114.0")
     assert gap["row"] == 6
     assert "114.00" in gap["problem"]
 
@@ -190,8 +190,8 @@ def test_document_defects_are_found_all_and_only(tmp_path):
         ]
     )
     half = result.findings[result.findings["key"] == "supply:G3"].iloc[0]
-    assert half["problem_zh"] == "5000.00 m²(50.00 %)不在任何批文范围内"
-    assert result.not_checked == (("图斑缝隙:无土地利用现状图层", "gaps: no land-use layer"),)
+    assert half["problem_zh"] == "5000.00 m²（50.00 %）不在任何批文范围内"
+    assert result.not_checked == (("图斑缝隙：无土地利用现状图层", "gaps: no land-use layer"),)
 
 
 def test_a_whole_layer_in_another_unit_is_one_finding(tmp_path):
@@ -200,7 +200,7 @@ def test_a_whole_layer_in_another_unit_is_one_finding(tmp_path):
     result = check({"role": "approval", "source": write(tmp_path / "a.gpkg", rows, APPROVAL)})
     assert found(result) == [("unit_suspected", "")]
     row = result.findings.iloc[0]
-    assert "5 行的填写面积是椭球面积的 15 倍:按公顷读取,疑为亩" in row["problem_zh"]
+    assert "5 行的填写面积是椭球面积的 15 倍：按公顷读取，疑为亩" in row["problem_zh"]
     assert row["remedy"].endswith("`units: {area_m2: mu}` in the layers file")
     mended = {"role": "approval", "source": tmp_path / "a.gpkg", "units": {"area_m2": "mu"}}
     assert found(check(mended)) == [("area_differs", "approval:A5")]

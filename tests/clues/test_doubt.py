@@ -37,7 +37,7 @@ def test_the_limit_itself_still_decides(county):
     assert (row["outcome"], row["rule"]) == ("unresolved", "U")
     assert "现状为疑似住宅" in row["reason_zh"]
     assert "used for perhaps dwelling" in row["reason_en"]
-    assert "现状是什么用途?(影像判定可信度不足)" in row["questions_zh"]
+    assert "现状是什么用途？（影像判定可信度不足）" in row["questions_zh"]
     assert "(imagery tells it with too little confidence)" in row["questions_en"]
 
 
@@ -56,7 +56,7 @@ def test_a_weak_pseudo_change_is_not_dismissed(county):
     sure, weak = judged(county, 93, **told), judged(county, 39, **told)
     row = sure.loc["P3"]
     assert row["rules"] == "N2,N3"
-    assert "伪变化(如种植轮换):是,可信度 93.00 %,未经实地核实" in row["reason_zh"]
+    assert "伪变化（如种植轮换）：是，可信度 93.00 %，未经实地核实" in row["reason_zh"]
     assert "confidence 93.00 %, not checked in the field" in row["reason_en"]
     assert set(weak.loc[["P3", "P4_1", "P7"], "outcome"]) == {"unresolved"}
 

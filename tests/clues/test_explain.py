@@ -66,8 +66,8 @@ def test_severity_and_priority_stand_in_the_explanation():
     case = named("nothing at all") | {"set": {}}
     trace = judged(case, pbf_area="3334 m2", cropland_area="3000 m2").trace(0)
     zh, en = (explanation(trace, rule_set(case), x) for x in ("zh", "en"))
-    assert "严重程度:4 级 达到移送标准(占永久基本农田面积:3334.00 m²(5.00 亩)" in zh
-    assert "优先级:4550 = 1 × (1000 × 4 + 100 × 占永久基本农田面积 5.00 亩" in zh
+    assert "严重程度：4 级 达到移送标准（占永久基本农田面积：3334.00 m²（5.00 亩）" in zh
+    assert "优先级：4550 = 1 × (1000 × 4 + 100 × 占永久基本农田面积 5.00 亩" in zh
     assert "Severity: level 4, at the transfer threshold (basic farmland taken: 3334.00 m²" in en
 
 
@@ -80,8 +80,8 @@ def test_the_sentence_of_an_approval():
     )
     rules = shipped("cn-land")
     assert reason(decision.trace(0), rules, "zh").startswith(
-        "地块 P1 面积 3600.00 m²(5.40 亩),批文 A2(2025-01-10)覆盖 100.00 %,"
-        "早于前时相 2025-03-05。供地 G2(2025-02-01)覆盖 100.00 %,早于前时相 2025-03-05。"
+        "地块 P1 面积 3600.00 m²（5.40 亩），批文 A2（2025-01-10）覆盖 100.00 %，"
+        "早于前时相 2025-03-05。供地 G2（2025-02-01）覆盖 100.00 %，早于前时相 2025-03-05。"
     )
     assert reason(decision.trace(0), rules, "en").startswith(
         "Parcel P1 covers 3600.00 m² (5.40 mu); approval A2 (2025-01-10) covers 100.00 %, "
@@ -90,7 +90,7 @@ def test_the_sentence_of_an_approval():
 
 
 def test_mu_are_rounded_half_up_from_the_unrounded_area():
-    assert fact_text("area", {"value": 15000}, "zh") == "150.00 m²(0.23 亩)"
+    assert fact_text("area", {"value": 15000}, "zh") == "150.00 m²（0.23 亩）"
     assert fact_text("area", {"value": 15000}, "en") == "150.00 m² (0.23 mu)"
 
 
@@ -108,7 +108,7 @@ def test_mu_are_rounded_half_up_from_the_unrounded_area():
         (
             "approval_before_documents",
             {"value": [["冀政 1 号", "2025-01-10"], ["B", ""]]},
-            "冀政 1 号(2025-01-10)、B",
+            "冀政 1 号（2025-01-10）、B",
             "冀政 1 号 (2025-01-10), B",
         ),
     ],
@@ -122,7 +122,9 @@ def test_wording_of_facts(name, entry, zh, en):
 def test_assumptions_are_said():
     trace = judged(named("no road network given is assumed outside")).trace(0)
     rules = shipped("cn-land")
-    assert "无资料,推定与路网重叠占比:小于 50.00 %;服务农业生产:是。" in reason(trace, rules, "zh")
+    assert "无资料，推定与路网重叠占比：小于 50.00 %；服务农业生产：是。" in reason(
+        trace, rules, "zh"
+    )
     assert "Assumed, as no data says otherwise" in reason(trace, rules, "en")
 
 
@@ -134,7 +136,7 @@ def test_no_assumption_is_said_of_what_did_not_decide():
 def test_an_open_finding_asks_what_is_missing_and_why():
     trace = judged(named("approval dated between the images cannot be told")).trace(0)
     asked = questions(trace, shipped("cn-land"), "zh")
-    assert asked[0].startswith("是否有动工之前的用地批文?")
+    assert asked[0].startswith("是否有动工之前的用地批文？")
     assert "日期缺失或介于两期影像之间" in asked[0]
     assert "L1 合法·农转用批文" in reason(trace, shipped("cn-land"), "zh")
 
@@ -156,7 +158,7 @@ def test_full_explanation_goes_through_the_rules_in_order():
 def test_the_fallback_says_that_nothing_held():
     case = named("6 m² outside are tolerated by V9")
     text = explanation(judged(case).trace(0), shipped("cn-land"), "zh")
-    assert "以上各条均不成立,按 V1 处理。" in text
+    assert "以上各条均不成立，按 V1 处理。" in text
 
 
 def test_another_rule_set_is_refused():

@@ -168,7 +168,7 @@ def test_coverage_names_each_document(county):
 def test_the_reason_of_the_approved_part(county):
     row = parcel_table(county)["P2_1"]
     assert row.reason_zh.startswith(
-        "地块 P2_1 面积 3600.00 m²(5.40 亩),批文 A2(2025-01-10)覆盖 100.00 %,"
+        "地块 P2_1 面积 3600.00 m²（5.40 亩），批文 A2（2025-01-10）覆盖 100.00 %，"
         "早于前时相 2025-03-05。"
     )
 
@@ -254,7 +254,7 @@ def test_an_incomplete_layer_leaves_the_question(oracle_dir, tmp_path):
     found = parcel_table(judged(path))
     assert found["P1"].outcome == "legal"
     assert (found["P3"].outcome, found["P3"].also_possible) == ("unresolved", "L1,L3")
-    assert "图层未声明完整:用地批文" in found["P3"].questions_zh
+    assert "图层未声明完整：用地批文" in found["P3"].questions_zh
 
 
 def test_a_layer_complete_until_a_day_before_the_image_leaves_the_question(oracle_dir, tmp_path):
@@ -300,7 +300,7 @@ def test_judge_and_explain_on_the_command_line(oracle_dir, tmp_path):
     assert numbers["P3"].startswith("99990125Q2")
     told = CliRunner().invoke(commands(), ["explain", numbers["P3"], "--run", str(out)])
     assert told.exit_code == 0
-    assert "V1 未报即用(未批先建):成立" in told.stdout
+    assert "V1 未报即用（未批先建）：成立" in told.stdout
     told = CliRunner().invoke(commands(), ["explain", "P2_2", "--run", str(out), "--lang", "en"])
     assert "V4 more land used than approved: holds" in told.stdout
     lost = CliRunner().invoke(commands(), ["explain", "P99", "--run", str(out)])

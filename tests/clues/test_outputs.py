@@ -33,7 +33,7 @@ def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
         column = heads.index(name)
         total = sum(Decimal(str(r[column])) for r in rows)
         assert Decimal(str(sheet.cell(5, column + 1).value)) == total
-    assert "临字〔2023〕1号(2023-05-01)覆盖53.19%" in rows[1][heads.index("批准文件及覆盖")]
+    assert "临字〔2023〕1号（2023-05-01）覆盖53.19%" in rows[1][heads.index("批准文件及覆盖")]
 
 
 def test_ledger_is_safe_against_formulas(tables, tmp_path: Path):
@@ -149,7 +149,7 @@ def test_report_is_self_contained_and_sums_up(tables, tmp_path: Path, pictures):
     write_report(tables, tmp_path / "report.html", quality, pictures, overview)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "http" not in text.replace("http://www.w3.org", "")
-    assert "共 3 个图斑(12000.00 m²,18.00 亩)" in text
+    assert "共 3 个图斑（12000.00 m²，18.00 亩）" in text
     assert text.count('class="card"') == 2
     assert "用地批文 land approval" in text
     assert "<td>approval:A3</td><td>PZRQ</td><td>soon</td><td>无法识别为日期<br>" in text

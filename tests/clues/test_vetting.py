@@ -112,7 +112,7 @@ def test_what_is_covered_decides_at_its_limit(code, width, above):
     assert row["source"] == f"{role}@0"
     assert row["cause"] == ""
     if role == "reserve" and above:
-        assert "储备地块:CB1(在库) 100.10 m²" in row["sentence_zh"]
+        assert "储备地块：CB1（在库） 100.10 m²" in row["sentence_zh"]
     assert bool(row["question_zh"]) == bool(row["question_en"]) == (row["outcome"] == "ask")
     for language in ("zh", "en"):
         assert ("100.10 m²" if above else "100.00 m²") in row[f"sentence_{language}"]
@@ -140,7 +140,7 @@ def test_an_incomplete_layer_can_make_it_fail():
     pbf = layer("basic_farmland", [("1", part(25), {})], complete=False)
     row = answered(OneMap(CRS, {"basic_farmland": pbf}, LayersFile()), "basic_farmland")
     assert (row["outcome"], row["low_dm2"], row["high_dm2"]) == ("fail", 250_000, 1_000_000)
-    assert "2500.00 m²(3.75 亩) – 10000.00 m²(15.00 亩)" in row["sentence_zh"]
+    assert "2500.00 m²（3.75 亩） – 10000.00 m²（15.00 亩）" in row["sentence_zh"]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_two_approvals_on_one_place_do_not_count_twice():
     row = answer(vetting, "approved")
     assert row["low_dm2"] == row["high_dm2"] == 1_000_000
     assert vetting.features["area_dm2"].tolist() == [600_000, 630_000]
-    assert "A(2024-11-20) 6000.00 m²(9.00 亩),占 60.00 %" in row["sentence_zh"]
+    assert "A（2024-11-20） 6000.00 m²（9.00 亩），占 60.00 %" in row["sentence_zh"]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_an_approval_counts_from_its_day(date, outcome, cause):
     assert (row["outcome"], row["cause"]) == (outcome, cause)
     if date is None:
         assert (row["low_dm2"], row["high_dm2"]) == (0, 200_000)
-        assert "A(日期缺失)" in row["question_zh"]
+        assert "A（日期缺失）" in row["question_zh"]
         assert "A (no date)" in row["question_en"]
 
 
@@ -377,7 +377,7 @@ def test_a_mining_right_counts_within_its_term(changes, outcome, cause):
     row = answered(onemap_of({"mining_right": [("C1", part(20), fields)]}), "minerals")
     assert (row["outcome"], row["cause"]) == (outcome, cause)
     if changes.get("kind"):
-        assert "探矿权 C1(2020-01-01 – 2025-06-12)" in row["sentence_zh"]
+        assert "探矿权 C1（2020-01-01 – 2025-06-12）" in row["sentence_zh"]
         assert "exploration right C1 (2020-01-01 – 2025-06-12)" in row["sentence_en"]
 
 
@@ -455,7 +455,7 @@ def test_written_rules_read_back_as_the_same(tmp_path):
         ("role: basic_farmland", "role: basic_farmlan", "no role 'basic_farmlan'"),
         ("groups: [forest]", "groups: [forests]", "no group 'forests'"),
         ("ask_for_uses: [road, rural_road]", "ask_for_uses: [rode]", "no use 'rode'"),
-        ("占永久基本农田 {against},不", "占永久基本农田 {againts},不", "a text names 'againts'"),
+        ("占永久基本农田 {against}，不", "占永久基本农田 {againts}，不", "a text names 'againts'"),
         ("dates: term", "dates: terms", "checks.9.dates"),
         ("limit: {value: 0.01, unit: mu}", "limit: {value: 0.01, unit: acre}", "limit.unit"),
         ("code: hazard", "code: plan", "the check plan stands twice"),

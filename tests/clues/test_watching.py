@@ -140,7 +140,7 @@ def test_what_could_not_be_observed_is_never_idle():
         assert answer(found, "idle", 12) == "unknown"
     assert answer(watched([period(0), period(1, observed=0.95)]), "idle", 12) == "found"
     cloudy = watched([period(0), period(1, observed=0.0)])
-    assert "未观测:p1 0.00 %" in sentence(cloudy, "idle", 12)
+    assert "未观测：p1 0.00 %" in sentence(cloudy, "idle", 12)
     assert "not observed: p1 0.00 %" in sentence(cloudy, "idle", 12, "en")
 
 
@@ -225,7 +225,7 @@ def test_every_sentence_tells_its_numbers_in_one_language():
         assert "approval" not in row.sentence_zh
         assert not [c for c in row.sentence_en if "\u4e00" <= c <= "\u9fff"]
         assert "approval:A1 memory@0" in row.sources
-    assert "2500.00 m²(3.75 亩)" in sentence(found, "outside")
+    assert "2500.00 m²（3.75 亩）" in sentence(found, "outside")
 
 
 def test_areas_are_the_same_in_degrees():

@@ -91,7 +91,7 @@ def test_one_changed_threshold_without_imagery(run, tmp_path):
     assert "judged_again\t9\t9" in kept.stdout
     mine.unlink()
     explained = CliRunner().invoke(build_app(), ["explain", "P2", "--run", str(out)])
-    assert "规则集:mine" in explained.stdout.replace("\uff1a", ":")
+    assert "规则集：mine" in explained.stdout
 
 
 def test_facilities_use_up_a_filing_together(oracle_dir, tmp_path):

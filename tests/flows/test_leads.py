@@ -80,7 +80,7 @@ def test_ledger_and_map_layer_tell_where_a_clue_comes_from(judged):
     ledger = {r[heads.index("图斑编号")]: dict(zip(heads, r, strict=True)) for r in rows[1:-1]}
     source = ledger["P3"]["线索来源"]
     assert source.startswith("卫片\n")
-    assert "12336举报12336-0007(2025-06-20)距15.00 m" in source
+    assert "12336举报12336-0007（2025-06-20）距15.00 m" in source
     assert ledger["P3"]["理由"].count("12336-0007") == 1
     assert ledger["P6"]["理由"].count("12336-0008") == 1
     own = next(r for r in ledger.values() if str(r["线索来源"]).startswith("网络举报"))
@@ -138,7 +138,7 @@ def test_explain_and_diff_know_leads(judged, oracle_dir):
     runner = CliRunner()
     told = runner.invoke(build_app(), ["explain", "P6", "--run", str(out)])
     assert told.exit_code == 0, told.output
-    assert "线别:其他来源线索" in told.stdout
+    assert "线别：其他来源线索" in told.stdout
     layers = out.parent / "LAYERS.yaml"
     same = runner.invoke(build_app(), ["judge", str(out), str(layers), "--diff", "cn-land"])
     assert same.exit_code == 0, same.output

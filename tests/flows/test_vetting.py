@@ -135,7 +135,7 @@ def test_the_workbook_says_it_in_both_languages(run, county):
     assert rows[1][8:10] == ("不通过", "重复批地、重复供地")
     assert rows[2][1] == "=1+1"
     assert book["审查结论"].cell(3, 2).data_type == "s"
-    assert rows[4][3] == "未知(火星基地)"
+    assert rows[4][3] == "未知（火星基地）"
     assert rows[-1][6] == pytest.approx(sum(r[6] for r in rows[1:-1]))
     classes = list(book["地类占用"].iter_rows(values_only=True))
     for column in (4, 5, 8):

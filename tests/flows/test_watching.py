@@ -109,7 +109,7 @@ def test_workbook_page_and_map_say_the_same(tmp_path: Path, runs):
     rows = list(book["批后监管"].iter_rows(values_only=True))
     first = dict(zip(rows[0], rows[1], strict=True))
     assert (first["文号"], first["2024 新建占比%"], first["已建占比%"]) == ("A1", 10.0, 50.0)
-    assert (first["超范围建设"], first["批后未动工(12个月)"]) == ("疑似", "未发现")
+    assert (first["超范围建设"], first["批后未动工（12个月）"]) == ("疑似", "未发现")
     assert [r[1] for r in book["未落图文件"].iter_rows(min_row=2, values_only=True)] == ["A3"]
     for name in book.sheetnames[:4]:
         texts = [c.value for row in book[name].iter_rows() for c in row if isinstance(c.value, str)]
