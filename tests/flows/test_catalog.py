@@ -76,7 +76,7 @@ def test_deliveries_run_to_clues_and_a_torn_scene_is_a_row_of_the_report(county:
     assert all(patches.intersects(place).any() for place in places)
     assert set(patches["before_from"].astype(str)) == {"2021-04-18"}
     report = (folder / "report.html").read_text(encoding="utf-8")
-    assert "影像不能使用,已搁置:torn_20220906.tif" in report
+    assert "影像不能使用，已搁置：torn_20220906.tif" in report
     assert "modified Copernicus" in report
     aside = json.loads((folder / "run.json").read_text(encoding="utf-8"))["exceptions"]
     assert "truncated" in aside[0]
