@@ -12,6 +12,8 @@ from detect.projections import fit_irmad, irmad_statistic
 from tests.detect.invented import SIX, block_of, cells_of, landscape
 from tiles.block import Block
 
+pytestmark = pytest.mark.slow
+
 SIZE = 420
 PIXEL_M = 10.0
 GAINS, OFFSETS = (0.5, 2.0), (-0.1, 0.1)

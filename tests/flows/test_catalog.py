@@ -97,6 +97,7 @@ def test_a_scene_is_not_set_aside_where_the_rest_does_not_cover(county: Path):
     assert "the other scenes of this date cover 52.1 % of the area" in text
 
 
+@pytest.mark.slow
 def test_baselines_03_and_04_give_the_result_of_04_and_04(tmp_path: Path):
     maps = []
     for name, baseline in (("old", "0301"), ("new", "0400")):

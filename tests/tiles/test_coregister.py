@@ -156,6 +156,7 @@ def bent_blocks(texture: Texture, terms: tuple[tuple[float, float], ...]) -> lis
     return blocks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("terms", "model"),
     [
