@@ -1,7 +1,7 @@
 """How facts, thresholds and tests are written for people, in Chinese and English."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from clues.catalogue import CODE_NAMES, Fact, catalogue
 from clues.facts import plain_value
@@ -9,7 +9,7 @@ from clues.kleene import threshold
 from configs.conditions import Condition, Parameter, to_base
 from configs.speech import PLAIN, Speech
 from configs.units import UNIT_NAMES, area_in, metres2
-from configs.vocabulary import roles, uses
+from configs.vocabulary import Language, roles, uses
 
 __all__ = [
     "Language",
@@ -22,8 +22,6 @@ __all__ = [
     "leaf_text",
     "parameter_text",
 ]
-
-Language = Literal["zh", "en"]
 
 FOREVER = "9999-12-31"
 """Day that stands for a term without end."""

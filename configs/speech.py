@@ -1,17 +1,13 @@
 """How a rule set speaks where its region has other words: language, unit of area, names."""
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from configs.articles import Text
 from configs.layers import AreaUnit
 from configs.loading import StrictModel
-from configs.vocabulary import Outcome, role_name, roles
+from configs.vocabulary import Language, Outcome, role_name, roles
 
 __all__ = ["PLAIN", "Speech"]
-
-Language = Literal["zh", "en"]
 
 
 class Speech(StrictModel):

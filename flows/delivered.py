@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from configs.layers import LayersFile
     from configs.rules import RuleSet
 
-__all__ = ["DeliveredRun", "delivered_patches", "judge_delivered", "keep_judgement"]
+__all__ = [
+    "DeliveredRun",
+    "delivered_patches",
+    "judge_delivered",
+    "judged_patches",
+    "keep_judgement",
+]
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,21 @@ def delivered_patches(file: "LayersFile", patches: Path) -> tuple[Any, "pd.DataF
             "there is no patch with a usable outline", str(patches), "check the patch layer"
         )
     return table, report, crs
+
+
+def judged_patches(folder: Path) -> Any:
+    """Return the patches of a judged run that imagery found, with what was judged of them."""
+    import geopandas as gpd
+
+    path = folder / "patches.parquet"
+    if not path.is_file():
+        raise InputError(
+            "the folder holds no judged run", str(folder), "name the folder that judge or run wrote"
+        )
+    table = gpd.read_parquet(path)
+    if "origin" not in table:
+        return table
+    return table[(table["origin"] == "image").to_numpy()].reset_index(drop=True)
 
 
 def _write_json(path: Path, value: Any) -> None:

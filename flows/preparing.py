@@ -16,7 +16,7 @@ from flows.preparejob import DATES, PrepareJob, SceneTask, TileTask, join_scene,
 from flows.progress import Progress
 from flows.runner import open_run
 from flows.stages import RunOptions, StageContext, run_stage
-from flows.workers import map_tiles
+from flows.workers import map_tiles, require_all_worked
 from tiles.files import atomic_path, require_free
 from tiles.grid import CELL
 from tiles.rasters import CACHE_MB
@@ -205,13 +205,7 @@ def _tiles(
                 retries=result.attempts - 1,
                 failed=int(result.value is None),
             )
-    if failed:
-        raise RunError(
-            f"{len(failed)} of {len(tasks)} tiles could not be prepared: {', '.join(failed[:5])}",
-            str(run.folder),
-            "see the log for each tile's reason; mend it and run the same command again: "
-            "finished tiles are kept",
-        )
+    require_all_worked(failed, len(tasks), run.folder)
     return len(missing)
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import InputError
 from flows.judging import rules_of
 
 if TYPE_CHECKING:
@@ -73,16 +72,9 @@ def diff_rules(patches: Path, layers: Path, rules: str | None, other: str) -> Ru
 
 def judged_run(folder: Path, rules: str | None) -> tuple[Any, "RuleSet"]:
     """Return the patches of a judged run as they were before, and its rule set."""
-    import geopandas as gpd
+    from flows.delivered import judged_patches
 
-    path = folder / "patches.parquet"
-    if not path.is_file():
-        raise InputError(
-            "the folder holds no judged run", str(folder), "name the folder that judge or run wrote"
-        )
-    table = gpd.read_parquet(path)
-    if "origin" in table:
-        table = table[(table["origin"] == "image").to_numpy()].reset_index(drop=True)
+    table = judged_patches(folder)
     judged = ["outcome", "rule", "priority", "disposition", "clue_no", "origin"]
     kept = folder / "rules.json"
     name = rules or (str(kept) if kept.is_file() else "cn-land")

@@ -3,11 +3,10 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import RunError
 from flows.fitting import STATE_FOLDER, clouds_of, registration_of
 from flows.progress import Progress
 from flows.tilejob import States, TileJob, TileSummary, run_tile
-from flows.workers import TileResult, map_tiles
+from flows.workers import TileResult, map_tiles, require_all_worked
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -69,13 +68,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
                 retries=result.attempts - 1,
                 failed=int(result.value is None),
             )
-    if failed:
-        raise RunError(
-            f"{len(failed)} of {len(tiles)} tiles could not be worked: {', '.join(failed[:5])}",
-            str(run.folder),
-            "see the log for each tile's reason; mend it and run the same command again: "
-            "finished tiles are kept",
-        )
+    require_all_worked(failed, len(tiles), run.folder)
     return _totals(context, tiles) | {
         "reused": len(tiles) - len(missing),
         "made": len(missing),

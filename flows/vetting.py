@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from configs.vocabulary import Language
 from flows.judging import layer_records, reject_rows
 from tiles.files import atomic_path
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from configs.vetting import VettingRules
 
 __all__ = ["VettingRun", "vet"]
-
-Language = Literal["zh", "en"]
 
 
 @dataclass(frozen=True)

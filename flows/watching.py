@@ -116,21 +116,11 @@ def _names(runs: Sequence[Path]) -> list[str]:
 
 def _patches(path: Path, file: LayersFile) -> Any:
     """Return the patches of a run folder, or of a patch layer."""
-    import geopandas as gpd
-
-    from flows.delivered import delivered_patches
+    from flows.delivered import delivered_patches, judged_patches
 
     if not path.is_dir() or path.suffix.lower() == ".gdb":
         return delivered_patches(file, path)[0]
-    table = path / "patches.parquet"
-    if not table.is_file():
-        raise InputError(
-            "the folder holds no judged run", str(path), "name the folder that judge or run wrote"
-        )
-    patches = gpd.read_parquet(table)
-    if "origin" in patches:
-        patches = patches[(patches["origin"] == "image").to_numpy()].reset_index(drop=True)
-    return patches
+    return judged_patches(path)
 
 
 def _period(name: str, path: Path, patches: Any, documents: Any) -> "Period":

@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from configs.errors import InputError, RasterError, RunError, TubanError
 from flows.cluster import open_client
 
-__all__ = ["TileResult", "map_tiles", "work_once"]
+__all__ = ["TileResult", "map_tiles", "require_all_worked", "work_once"]
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,17 @@ def work_once(
                 "then run the same command again",
             ) from error
     return value
+
+
+def require_all_worked(failed: Sequence[str], count: int, folder: Path) -> None:
+    """Raise `RunError` with the names of the tiles that were given up, if there are any."""
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {count} tiles could not be worked: {', '.join(failed[:5])}",
+            str(folder),
+            "see the log for each tile's reason; mend it and run the same command again: "
+            "finished tiles are kept",
+        )
 
 
 class _ResultLost(Exception):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from clues.outputs.evidence import Pictures, font_path
+from clues.outputs.evidence import Pictures
+from clues.outputs.page import write_page
 from clues.outputs.sheet import EvidenceSheet, Picture, evidence_sheets
 from clues.outputs.tables import ClueTables
 from configs.channels import channel_name
 from configs.units import metres2, mu
 from configs.vocabulary import Outcome, change_type, role_name
-from tiles.files import atomic_path
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -79,16 +79,9 @@ def write_report(
     overview : Picture
         The whole area after the change, as the map's background.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clues.outputs"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("report.html.j2").render(
+    write_page(
+        path,
+        "report.html.j2",
         title=tables.title,
         outcomes=_by_outcome(_observed(tables.patches)),
         leads=_lead_rows(tables),
@@ -98,15 +91,12 @@ def write_report(
         clue_total=_figures(_observed(tables.clues)["area_dm2"]),
         indicators=_indicator_rows(tables.indicators),
         alert=bool(tables.indicators["ratio_alert"]),
-        font=base64.b64encode(font_path().read_bytes()).decode(),
         map=_map(tables, overview),
         top=[_top(sheet, pictures) for sheet in _first_by_priority(tables)],
         quality=quality,
         rejects=_named_rows(quality.rejects),
         colours=COLOURS,
     )
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 INDICATORS = {

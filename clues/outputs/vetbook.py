@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from clues.outputs.vetting import summary
 from clues.overlay import apportion
 from clues.vettingtext import ANSWER_NAMES, KIND_NAMES, limit_text, source_texts, use_text
 from configs.units import metres2, mu, percent
-from configs.vocabulary import role_name
+from configs.vocabulary import Language, role_name
 from tiles.files import atomic_path
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["class_rows", "write_vetting_workbook"]
 
-Language = Literal["zh", "en"]
 Row = list[Any]
 
 HEAD, YELLOW, FONT = "#4472C4", "#FFF2CC", "微软雅黑"

@@ -1,24 +1,21 @@
 """The page of a vetting: one sheet per parcel, to read on screen or print."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from clues.measures import plain_records
-from clues.outputs.evidence import font_path
+from clues.outputs.page import write_page
 from clues.outputs.vetbook import class_rows
 from clues.outputs.vetting import summary
 from clues.vettingtext import ANSWER_NAMES, source_texts
 from configs.units import metres2, mu
-from tiles.files import atomic_path
+from configs.vocabulary import Language
 
 if TYPE_CHECKING:
     from clues.vetting import Vetting
 
 __all__ = ["write_vetting_page"]
-
-Language = Literal["zh", "en"]
 
 
 def write_vetting_page(
@@ -39,25 +36,15 @@ def write_vetting_page(
         ``vet.html``; written atomically, opens without network.
     languages : sequence of {"zh", "en"}
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clues.outputs"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("vet.html.j2").render(
-        font=base64.b64encode(font_path().read_bytes()).decode(),
+    write_page(
+        path,
+        "vet.html.j2",
         rules=vetting.rules,
         notes=notes,
         languages=languages,
         names=ANSWER_NAMES,
         sheets=_sheets(vetting, languages),
     )
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def _sheets(vetting: "Vetting", languages: Sequence[Language]) -> list[dict[str, Any]]:

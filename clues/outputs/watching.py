@@ -1,6 +1,5 @@
 """What watching found out, for people and programs: workbook, GeoJSON, GeoPackage, JSON, page."""
 
-import base64
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from clues.outputs.evidence import font_path
 from clues.outputs.exchange import lonlat_outlines
+from clues.outputs.page import write_page
 from clues.watchfindings import Watch
 from clues.wording import Language
 from configs.units import metres2, mu, percent
@@ -299,23 +298,15 @@ def _sheet(
 
 def write_watch_page(found: Watch, rules: WatchRules, notes: Notes, path: Path) -> None:
     """Write the page: documents with something found first, each with its timeline."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clues.outputs"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     records = watch_records(found)
     rank = {"found": 0, "unknown": 1, "clear": 2}
     for record in records:
         record["worst"] = min((rank[f["answer"]] for f in record["findings"]), default=2)
         record["chart"] = _chart(record["periods"])
     records.sort(key=lambda r: r["worst"])
-    text = environment.get_template("watch.html.j2").render(
-        font=base64.b64encode(font_path().read_bytes()).decode(),
+    write_page(
+        path,
+        "watch.html.j2",
         rules=rules,
         notes=notes,
         tallies=_tallies(found, rules),
@@ -326,8 +317,6 @@ def write_watch_page(found: Watch, rules: WatchRules, notes: Notes, path: Path) 
         width=CHART_WIDTH,
         height=CHART_HEIGHT,
     )
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def _tallies(found: Watch, rules: WatchRules) -> list[dict[str, Any]]:

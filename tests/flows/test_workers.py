@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from configs.errors import ConfigError, InputError, ResourceError, RunError
 from flows import workers
-from flows.cluster import worker_memory
+from flows.cluster import open_client, worker_memory
 from flows.environment import prefect_environment
 from flows.workers import map_tiles
 from tests.flows import tile_functions as jobs
@@ -138,6 +139,20 @@ def test_processes_are_at_least_two_and_not_the_driver():
     assert os.getpid() not in pids
     found = values(jobs.environment, [0], scheduler="processes", workers=1)
     assert found[0].value == ("1", "64")
+
+
+def test_a_result_lost_with_its_worker_is_worked_again_alone():
+    """A future that the scheduler let go is no answer and no end of the run."""
+    with open_client("threads", 1, None) as (client, _):
+        dispatch = workers._Dispatch(client, jobs.square, deque(), 1, retries=1)
+        future = client.submit(jobs.square, 3)
+        client.cancel(future, force=True)
+        attempt = workers._Try(3, attempts=1)
+        assert dispatch._judge(future, attempt) is None
+        assert list(dispatch.alone) == [attempt]
+        attempt.attempts = 2
+        dispatch.done = 1
+        assert dispatch._judge(future, attempt).failure == "its result was lost with a worker"
 
 
 @pytest.mark.slow
