@@ -1,6 +1,7 @@
 """The only pixel reader: both dates of any extent of the grid as one `Block`."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,16 @@ from tiles.scene import Epoch
 from tiles.sharpened import SharpReader, scene_reader
 from tiles.sources import CellCache, SceneReader
 
-__all__ = ["PairReader", "common_bands", "default_grid", "pair_extent", "wavelengths"]
+__all__ = [
+    "AnyReader",
+    "DateArrays",
+    "PairReader",
+    "common_bands",
+    "default_grid",
+    "lay_over",
+    "pair_extent",
+    "wavelengths",
+]
 
 NO_SCENE = np.uint8(255)
 
@@ -143,7 +153,7 @@ class PairReader:
         """
         before_side, after_side = self._sides()
         with gdal_env():
-            return self._mosaic(before_side, extent), self._mosaic(after_side, extent)
+            return lay_over(before_side, extent), lay_over(after_side, extent)
 
     def read_scene(
         self, date: int, number: int, extent: Extent
@@ -183,16 +193,24 @@ class PairReader:
                 self._readers = (before, after)
             return self._readers
 
-    def _mosaic(self, readers: list[AnyReader], extent: Extent) -> DateArrays:
-        """Lay the scenes over each other: the first one with a valid pixel wins."""
-        values, valid = readers[0].read(extent)
-        source = np.where(valid, np.uint8(0), NO_SCENE)
-        for number, reader in enumerate(readers[1:], start=1):
-            if valid.all():
-                break
-            part, ok = reader.read(extent)
-            new = ok & ~valid
-            np.copyto(values, part, where=new)
-            source[new] = number
-            valid |= new
-        return values, valid, source
+
+def lay_over(readers: Sequence[AnyReader], extent: Extent) -> DateArrays:
+    """Lay the scenes of a date over each other: the first one with a valid pixel wins.
+
+    Parameters
+    ----------
+    readers : sequence of SceneReader or SharpReader
+        At least one, in order of preference.
+    extent : Extent
+    """
+    values, valid = readers[0].read(extent)
+    source = np.where(valid, np.uint8(0), NO_SCENE)
+    for number, reader in enumerate(readers[1:], start=1):
+        if valid.all():
+            break
+        part, ok = reader.read(extent)
+        new = ok & ~valid
+        np.copyto(values, part, where=new)
+        source[new] = number
+        valid |= new
+    return values, valid, source
