@@ -1,0 +1,150 @@
+"""One new date against the model of every pixel: EWMA, CUSUM, MOSUM.
+
+All three follow the standardised residual, clipped so that one cloud cannot confirm a change. They
+differ in the statistic and its limit; what a signal means is the same for all. What changes is
+written to new arrays: a state is never altered.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["CUSUM", "EWMA", "MOSUM", "start_rows", "update_rows"]
+
+EWMA, CUSUM, MOSUM = range(3)
+
+LARGEST = 3.0e38
+"""Largest magnitude told: float32 ends a little above."""
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def start_rows(
+    method: int,
+    design: NDArray[np.float64],  # (date, coefficient)
+    values: NDArray[np.float32],  # (date, y, x)
+    used: NDArray[np.bool_],  # (date, y, x)
+    coefficients: NDArray[np.float32],  # (coefficient, y, x)
+    sigma: NDArray[np.float32],  # (y, x), 0 where there is no model
+    count: NDArray[np.int32],  # (y, x), observations of the history
+    memory: float,  # weight of the newest (EWMA), window per history (MOSUM)
+    clip: float,  # standardised residuals are held within ± clip
+    process: NDArray[np.float64],  # (y, x), written
+    window: NDArray[np.float64],  # (y, x, slot), written: the last residuals, oldest first (MOSUM)
+) -> None:
+    """Write the process at the end of the history; that of CUSUM is zero."""
+    dates, height, width = values.shape
+    process[:] = 0.0
+    window[:] = 0.0
+    if method == CUSUM:
+        return
+    left = np.zeros(width, np.int64)
+    for y in range(height):
+        for x in range(width):
+            left[x] = _slots(count[y, x], memory) if method == MOSUM else 0
+        for turn in range(dates):
+            t = turn if method == EWMA else dates - 1 - turn
+            for x in range(width):
+                if not used[t, y, x] or sigma[y, x] <= 0:
+                    continue
+                if method == MOSUM and left[x] == 0:
+                    continue
+                expected = _expected(design[t], coefficients, y, x)
+                scaled = (values[t, y, x] - expected) / sigma[y, x]
+                scaled = min(max(scaled, -clip), clip)
+                if method == EWMA:
+                    process[y, x] += memory * (scaled - process[y, x])
+                else:
+                    left[x] -= 1
+                    window[y, x, left[x]] = scaled
+                    process[y, x] += scaled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def update_rows(
+    method: int,
+    day: int,
+    regressors: NDArray[np.float64],  # (coefficient,)
+    values: NDArray[np.float32],  # (y, x)
+    valid: NDArray[np.bool_],  # (y, x)
+    coefficients: NDArray[np.float32],  # (coefficient, y, x)
+    sigma: NDArray[np.float32],  # (y, x), 0 where there is no model
+    count: NDArray[np.int32],  # (y, x), observations of the history
+    parameters: tuple[float, float, float, int],  # memory, limit, clip, confirmations
+    process: NDArray[np.float64],  # (y, x), changed
+    seen: NDArray[np.int32],  # (y, x), changed: observations after the history
+    window: NDArray[np.float64],  # (y, x, slot), changed (MOSUM)
+    run: NDArray[np.int16],  # (y, x), changed: signals in a row, negative for a loss
+    first_seen: NDArray[np.int32],  # (y, x), changed: day of the first signal of the run
+    confirmed: NDArray[np.int32],  # (y, x), changed: day of confirmation
+    magnitude: NDArray[np.float32],  # (y, x), changed: mean residual of the run
+) -> None:
+    """Take one date in; a pixel whose change is confirmed stays as it is.
+
+    Memory is the weight of the newest observation (EWMA) or the window per history (MOSUM); the
+    limit is that of the process (EWMA) or a critical value (CUSUM, MOSUM).
+    """
+    memory, limit, clip, confirm = parameters
+    height, width = values.shape
+    for y in range(height):
+        for x in range(width):
+            if not valid[y, x] or sigma[y, x] <= 0 or confirmed[y, x] != 0:
+                continue
+            residual = values[y, x] - _expected(regressors, coefficients, y, x)
+            if not math.isfinite(residual):
+                continue
+            scaled = min(max(residual / sigma[y, x], -clip), clip)
+            if method == EWMA:
+                process[y, x] += memory * (scaled - process[y, x])
+            elif method == CUSUM:
+                process[y, x] += scaled
+            else:
+                slot = seen[y, x] % _slots(count[y, x], memory)
+                process[y, x] += scaled - window[y, x, slot]
+                window[y, x, slot] = scaled
+            seen[y, x] += 1
+            level = abs(process[y, x]) - _limit(method, limit, count[y, x], seen[y, x])
+            side = 1 if process[y, x] > 0 else -1
+            if level <= 0 or side * residual <= 0:
+                if run[y, x] != 0:
+                    run[y, x], first_seen[y, x], magnitude[y, x] = 0, 0, 0.0
+                continue
+            if side * run[y, x] <= 0:
+                run[y, x], first_seen[y, x], magnitude[y, x] = 0, day, 0.0
+            length = abs(run[y, x]) + 1
+            step = (residual - magnitude[y, x]) / length
+            magnitude[y, x] = min(max(magnitude[y, x] + step, -LARGEST), LARGEST)
+            run[y, x] = side * length
+            if length >= confirm:
+                confirmed[y, x] = day
+
+
+@njit(nogil=True, cache=True)
+def _expected(
+    regressors: NDArray[np.float64], coefficients: NDArray[np.float32], y: int, x: int
+) -> float:
+    """Return what the model expects of a pixel."""
+    total = 0.0
+    for i in range(regressors.size):
+        total += regressors[i] * coefficients[i, y, x]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _slots(count: int, memory: float) -> int:
+    """Return the observations that a moving sum holds."""
+    return max(int(memory * count), 1)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _limit(method: int, limit: float, count: int, seen: int) -> float:
+    """Return what the process may reach: of the published boundary, in standard deviations."""
+    if method == EWMA:
+        return limit
+    time = (count + seen) / count
+    if method == CUSUM:
+        return math.sqrt(
+            count * time * (time - 1.0) * (limit * limit + math.log(time / (time - 1.0)))
+        )
+    return limit * math.sqrt(2.0 * count * max(math.log(time), 1.0))
