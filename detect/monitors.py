@@ -48,7 +48,7 @@ def fit_monitor(
     screen = 0.0 if settings.history == "all" else settings.clip
     fit_rows(design, values, used, screen, settings.least_sigma, coefficients, sigma, count)
     memory, _ = _parameters(method, settings)
-    window = np.empty((height, width, 0))
+    window = np.empty((height, width, 0), np.float32)
     process = np.empty((height, width))
     start_rows(
         METHODS[method],

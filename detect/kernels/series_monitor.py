@@ -31,12 +31,12 @@ def start_rows(
     memory: float,  # weight of the newest (EWMA), window per history (MOSUM)
     clip: float,  # standardised residuals are held within ± clip
     process: NDArray[np.float64],  # (y, x), written
-    window: NDArray[np.float64],  # (y, x, slot), written: the last residuals, oldest first (MOSUM)
+    window: NDArray[np.float32],  # (y, x, slot), written: the last residuals, oldest first (MOSUM)
 ) -> None:
     """Write the process at the end of the history; that of CUSUM is zero."""
     dates, height, width = values.shape
     process[:] = 0.0
-    window[:] = 0.0
+    window[:] = np.float32(0)
     if method == CUSUM:
         return
     left = np.zeros(width, np.int64)
@@ -57,8 +57,7 @@ def start_rows(
                     process[y, x] += memory * (scaled - process[y, x])
                 else:
                     left[x] -= 1
-                    window[y, x, left[x]] = scaled
-                    process[y, x] += scaled
+                    process[y, x] += _exchange(window, y, x, left[x], scaled)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -74,7 +73,7 @@ def update_rows(
     parameters: tuple[float, float, float, int],  # memory, limit, clip, confirmations
     process: NDArray[np.float64],  # (y, x), changed
     seen: NDArray[np.int32],  # (y, x), changed: observations after the history
-    window: NDArray[np.float64],  # (y, x, slot), changed (MOSUM)
+    window: NDArray[np.float32],  # (y, x, slot), changed (MOSUM)
     run: NDArray[np.int16],  # (y, x), changed: signals in a row, negative for a loss
     first_seen: NDArray[np.int32],  # (y, x), changed: day of the first signal of the run
     confirmed: NDArray[np.int32],  # (y, x), changed: day of confirmation
@@ -95,14 +94,13 @@ def update_rows(
             if not math.isfinite(residual):
                 continue
             scaled = min(max(residual / sigma[y, x], -clip), clip)
-            if method == EWMA:
-                process[y, x] += memory * (scaled - process[y, x])
+            if method == MOSUM:
+                slot = seen[y, x] % _slots(count[y, x], memory)
+                process[y, x] += _exchange(window, y, x, slot, scaled)
             elif method == CUSUM:
                 process[y, x] += scaled
             else:
-                slot = seen[y, x] % _slots(count[y, x], memory)
-                process[y, x] += scaled - window[y, x, slot]
-                window[y, x, slot] = scaled
+                process[y, x] += memory * (scaled - process[y, x])
             seen[y, x] += 1
             level = abs(process[y, x]) - _limit(method, limit, count[y, x], seen[y, x])
             side = 1 if process[y, x] > 0 else -1
@@ -129,6 +127,14 @@ def _expected(
     for i in range(regressors.size):
         total += regressors[i] * coefficients[i, y, x]
     return total
+
+
+@njit(nogil=True, cache=True)
+def _exchange(window: NDArray[np.float32], y: int, x: int, slot: int, scaled: float) -> float:
+    """Put the newest residual in the place of the oldest; return the difference."""
+    oldest = np.float64(window[y, x, slot])
+    window[y, x, slot] = scaled
+    return np.float64(window[y, x, slot]) - oldest
 
 
 @njit(nogil=True, cache=True)
