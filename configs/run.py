@@ -89,12 +89,18 @@ class TerrainSettings(StrictModel):
 
 
 class CloudSettings(StrictModel):
-    """Clouds and shadows that no quality raster of the delivery tells."""
+    """Clouds and shadows: how they are found, and how far around them nothing is compared."""
 
     search: Literal["auto", "always", "never"] = Field(
         "auto", description="auto: at dates of which a scene has no quality raster"
     )
-    margin_m: float = Field(60.0, ge=0, description="metres added around clouds and shadows")
+    margin_m: float = Field(60.0, ge=0, description="metres added around what the search finds")
+    mask_margin_m: float | None = Field(
+        None,
+        ge=0,
+        description="metres added around clouds, shadows and snow of delivered and own masks; "
+        "by default what the sensor says, and none around a mask of your own",
+    )
 
 
 class GateSettings(StrictModel):

@@ -72,6 +72,7 @@ class QualityBand(StrictModel):
         Literal["nodata", "saturated", "cloud", "cirrus", "shadow", "snow", "dilated"],
         tuple[int, ...],
     ] = Field(description="values or bit numbers by meaning; all of them are unusable")
+    margin_m: float = Field(0.0, ge=0, description="metres added around cloud, shadow and snow")
 
     @property
     def unusable(self) -> tuple[int, ...]:

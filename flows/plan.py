@@ -14,7 +14,7 @@ from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
 from tiles.mosaic import mosaicked
 from tiles.pairgrid import require_heights
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
-from tiles.scene import Epoch, Terrain
+from tiles.scene import Epoch, Scene, Terrain
 from tiles.sensors import open_epoch
 
 if TYPE_CHECKING:
@@ -160,8 +160,16 @@ def _epoch(config: RunConfig, wanted: EpochSettings) -> Epoch:
         changes["attribution"] = wanted.attribution
     if not config.grid.pansharpen:
         changes["pan"] = None
-    scenes = tuple(replace(s, **changes) for s in epoch.scenes)
+    scenes = tuple(_margin(replace(s, **changes), config) for s in epoch.scenes)
     return mosaicked(replace(epoch, scenes=scenes), wanted.order)
+
+
+def _margin(scene: Scene, config: RunConfig) -> Scene:
+    """Return the scene with the margin of its mask that the config asks for."""
+    margin = config.clouds.mask_margin_m
+    if scene.mask is None or margin is None:
+        return scene
+    return replace(scene, mask=replace(scene.mask, margin_m=margin))
 
 
 def area_of_interest(path: Path, crs: str) -> Any:

@@ -109,5 +109,11 @@ def own_mask(folder: Path, scene_id: str, spec: SensorSpec) -> MaskSource | None
             if p.is_file() and p.suffix.lower() in SUFFIXES and token.search(p.stem)
         )
         if found:
-            return MaskSource(found[0], quality.kind, quality.unusable, meanings=quality.meanings)
+            return MaskSource(
+                found[0],
+                quality.kind,
+                quality.unusable,
+                meanings=quality.meanings,
+                margin_m=quality.margin_m,
+            )
     return None

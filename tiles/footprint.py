@@ -16,6 +16,7 @@ from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
 from configs.errors import RasterError
+from tiles.masks import is_unusable
 from tiles.rasters import (
     RasterFacts,
     crs_name,
@@ -25,7 +26,6 @@ from tiles.rasters import (
     read_failure,
 )
 from tiles.scene import BandSource, MaskSource, Scene
-from tiles.sources import is_unusable
 from tiles.warp import require_place
 
 __all__ = ["Seen", "outline", "seen"]

@@ -11,7 +11,7 @@ from tiles.ortho import orientation
 from tiles.pansharpen import Sharpening
 from tiles.rasters import inspect_raster
 from tiles.registration import Registration
-from tiles.scene import Epoch, Scene
+from tiles.scene import Epoch, MaskSource, Scene
 from tiles.sharpened import is_sharpened, sharpening_of
 from tiles.warp import scene_layers
 
@@ -37,6 +37,8 @@ class Lineage:
     heights : str
         Where the heights of a raw image come from; empty for an image on the map.
     sharpening : Sharpening or None
+    masked : str
+        What its quality raster hides; empty where it has none.
     """
 
     scene_id: str
@@ -44,6 +46,7 @@ class Lineage:
     ways: dict[str, Way]
     heights: str
     sharpening: Sharpening | None
+    masked: str = ""
 
     def sentences(self) -> list[str]:
         """Return the steps in words, in the order in which they are taken."""
@@ -60,6 +63,8 @@ class Lineage:
                 f"pan-sharpened by weighted Brovey ({weights}; {self.sharpening.source}), "
                 f"ERGAS {self.sharpening.ergas:.2f}"
             )
+        if self.masked:
+            found.append(self.masked)
         return found
 
 
@@ -96,7 +101,13 @@ def scene_lineage(
         ways={band: ways[band] for band in bands},
         heights=orientation(facts, scene.terrain).note if facts.is_raw else "",
         sharpening=sharpening_of(scene, grid) if sharp else None,
+        masked=_masked(scene.mask) if scene.mask else "",
     )
+
+
+def _masked(mask: MaskSource) -> str:
+    grown = f", grown by {mask.margin_m:g} m" if mask.margin_m else ""
+    return f"masked by {mask.path.name}{grown}"
 
 
 def geometry_checks(

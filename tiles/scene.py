@@ -10,6 +10,9 @@ from configs.errors import InputError
 
 __all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "SceneFacts", "SetAside", "Terrain"]
 
+GROWING = ("cloud", "cirrus", "shadow", "snow", "dilated")
+"""Meanings whose edges are uncertain; the edge of the data is not."""
+
 
 @dataclass(frozen=True)
 class BandSource:
@@ -34,6 +37,8 @@ class MaskSource:
         ``bits``: unusable where any of these bit numbers is set.
     meanings : tuple of (str, tuple of int)
         What the values or bits mean: nodata, saturated, cloud, cirrus, shadow, snow, dilated.
+    margin_m : float
+        Metres on the ground by which clouds, shadows and snow are grown.
     """
 
     path: Path
@@ -41,6 +46,14 @@ class MaskSource:
     unusable: tuple[int, ...]
     index: int = 1
     meanings: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    margin_m: float = 0.0
+
+    @property
+    def growing(self) -> tuple[int, ...]:
+        """Values or bits that grow; all where nothing tells what they mean."""
+        if not self.meanings:
+            return self.unusable
+        return tuple(sorted({v for name, vs in self.meanings if name in GROWING for v in vs}))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ tiles ask for it.
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,15 @@ from rasterio.warp import Resampling
 from rasterio.windows import Window
 
 from tiles.grid import AnalysisGrid, Extent
+from tiles.masks import grown_cell, mask_codes
 from tiles.rasters import open_raster, read_failure
 from tiles.registration import Registration
 from tiles.scene import BandSource, MaskSource, Scene
 from tiles.warp import Layer, cell_transform, mask_layer, scene_layers, source_window, support, warp
 
-__all__ = ["CellCache", "SceneReader", "is_unusable"]
+__all__ = ["CellCache", "SceneReader"]
 
-Cell = tuple[NDArray[np.float32], NDArray[np.bool_]]
+Cell = tuple[NDArray[np.float32], NDArray[Any]]
 
 
 class CellCache:
@@ -197,35 +200,45 @@ class SceneReader:
     def _usable(self, layer: Layer, extent: Extent) -> NDArray[np.bool_]:
         mask = self.scene.mask
         assert mask is not None
+        codes_of = partial(self._mask_cell, layer, mask)
         out = np.zeros(extent.shape, np.bool_)
         for cell in extent.cells():
             part = cell.intersect(extent)
-            key = (self._name, "mask", cell)
-            found = self._cache.get(key)
-            if found is None:
-                usable = self._mask_cell(layer, mask, cell)
-                self._cache.put(key, np.empty((0, 0, 0), np.float32), usable)
-            else:
-                usable = found[1]
+            usable = self._kept(
+                (self._name, "usable", cell),
+                partial(grown_cell, codes_of, cell, self.grid, mask.margin_m),
+            )
             out[part.slices_in(extent)] = usable[part.slices_in(cell)]
         return out
 
-    def _mask_cell(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.bool_]:
+    def _kept(self, key: object, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return a plane of the cache, made if it is not there."""
+        found = self._cache.get(key)
+        if found is not None:
+            return found[1]
+        plane = make()
+        self._cache.put(key, np.empty((0, 0, 0), np.float32), plane)
+        return plane
+
+    def _mask_cell(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.uint8]:
+        make = partial(self._warped_codes, layer, mask, cell)
+        return self._kept((self._name, "mask", cell), make)
+
+    def _warped_codes(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.uint8]:
         target = cell_transform(self.grid, cell, layer.move)
         out = np.zeros(cell.shape, np.uint8)
         found = source_window(layer, target, self.grid.crs, cell)
         if found is None:
-            return out.astype(np.bool_)
+            return out
         rows, cols = found
         r0, r1 = max(rows[0], 0), min(rows[1], layer.height)
         c0, c1 = max(cols[0], 0), min(cols[1], layer.width)
         window = Window(c0, r0, c1 - c0, r1 - r0)
         with read_failure(mask.path, (mask.index,), window):
             stored = self._dataset(mask.path).read(mask.index, window=window)
-        usable = (~is_unusable(stored, mask)).astype(np.uint8)
         placement = layer.placement(r0, c0)
-        warp(usable, out, placement, target, self.grid.crs, Resampling.nearest)
-        return out.astype(np.bool_)
+        warp(mask_codes(stored, mask), out, placement, target, self.grid.crs, Resampling.nearest)
+        return out
 
 
 def _by_file(bands: tuple[BandSource, ...]) -> list[tuple[Path, list[int]]]:
@@ -247,13 +260,3 @@ def _fits(value: float, dtype: Any) -> bool:
         return True
     info = np.iinfo(dtype)
     return value == int(value) and info.min <= value <= info.max
-
-
-def is_unusable(stored: NDArray[np.generic], mask: MaskSource) -> NDArray[np.bool_]:
-    """Return where a quality raster holds a value, or a bit, that makes a pixel unusable."""
-    if mask.kind == "values":
-        return np.isin(stored, mask.unusable)
-    width = stored.dtype.itemsize * 8
-    bits = sum(1 << b for b in mask.unusable if b < width)
-    unsigned = stored.view(f"u{stored.dtype.itemsize}")
-    return np.asarray((unsigned & unsigned.dtype.type(bits)) != 0)

@@ -177,12 +177,19 @@ def _mask(item: Any, path: Path, spec: SensorSpec) -> MaskSource | None:
             meanings = tuple((n, tuple(v)) for n, v in told.get("meanings", {}).items())
             values = tuple(int(v) for v in told["unusable"])
             kind: Literal["values", "bits"] = "values" if told["kind"] == "values" else "bits"
-            return MaskSource(file, kind, values, int(told.get("band", 1)), meanings)
+            margin = float(told.get("margin_m", 0))
+            return MaskSource(file, kind, values, int(told.get("band", 1)), meanings, margin)
     keys = {key.upper(): key for key in sorted(item.assets)}
     for quality in spec.quality:
         if key := keys.get(quality.token):
             file = _place(path, key, item.assets[key].href)
-            return MaskSource(file, quality.kind, quality.unusable, meanings=quality.meanings)
+            return MaskSource(
+                file,
+                quality.kind,
+                quality.unusable,
+                meanings=quality.meanings,
+                margin_m=quality.margin_m,
+            )
     return None
 
 

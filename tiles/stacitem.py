@@ -173,6 +173,7 @@ def _mask(mask: MaskSource, home: Path) -> dict[str, Any]:
             "kind": mask.kind,
             "unusable": list(mask.unusable),
             "band": mask.index,
+            "margin_m": mask.margin_m,
             "meanings": {name: list(values) for name, values in mask.meanings},
         },
     }

@@ -236,7 +236,8 @@ def test_quality_bits(make_tif: MakeTif, tmp_path: Path) -> None:
     epoch = open_epoch([tmp_path / "s"])
     reader, extent = reader_of((epoch, epoch))
     block = reader.read(extent)
-    assert np.argwhere(~block.valid).tolist() == [[3, 4]]
+    # The cloud, and one pixel of 30 m around it.
+    assert np.argwhere(~block.valid).tolist() == [[2, 4], [3, 3], [3, 4], [3, 5], [4, 4]]
     assert block.before[0, 0, 0] == pytest.approx(9000 * 0.0000275 - 0.2)
 
 
