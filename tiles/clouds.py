@@ -2,11 +2,12 @@
 
 A cloud is white, bright in the blue, and was not there at the other date. So is a new roof: what
 is small must therefore throw a shadow, at the distance and direction that the clouds of the
-scene have in common. Works on the overview of `tiles.cloudmap`.
+scene have in common; that there is such a distance, one small object alone cannot tell. Works on
+the overview of `tiles.cloudmap`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,10 @@ DARK_RATIO = 0.72
 
 LARGE_M2 = 400_000.0
 """From this area on no roof is as large and a cloud needs no shadow."""
+
+LONE_M2 = 50_000.0
+"""Larger than nearly all halls: what one white object alone must be for its shadow to prove it,
+since somewhere among thousands of displacements a small one meets something dark by chance."""
 
 SMALL_M2 = 5_000.0
 """Below this area nothing is taken for a cloud."""
@@ -109,16 +114,20 @@ def find_obscured(
         return codes
     area = np.bincount(labels.ravel())[1:] * pixel_m**2
     offset = _common_offset(white, dark, pixel_m, sun_azimuth)
+    boxes = ndimage.find_objects(labels)
+    falls = {}
+    for number in np.flatnonzero(area >= SMALL_M2):
+        box = boxes[number]
+        rows, cols = np.nonzero(labels[box] == number + 1)
+        falls[number] = _fall(rows + box[0].start, cols + box[1].start, dark, offset)
+    matched = [area[n] for n, fall in falls.items() if fall.match >= MATCH]
+    proven = len(matched) > 1 or max(matched, default=0.0) >= LONE_M2
     cloud, shadow = np.zeros_like(white), np.zeros_like(white)
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        if area[number - 1] < SMALL_M2:
-            continue
-        rows, cols = np.nonzero(labels[box] == number)
-        rows, cols = rows + box[0].start, cols + box[1].start
-        fallen, match = _fallen(rows, cols, dark, offset)
-        if area[number - 1] >= LARGE_M2 or match >= MATCH:
-            cloud[rows, cols] = True
-            shadow |= fallen
+    for number, fall in falls.items():
+        unrefuted = fall.is_outside and area[number] >= LONE_M2
+        if area[number] >= LARGE_M2 or (proven and (fall.match >= MATCH or unrefuted)):
+            cloud[boxes[number]] |= labels[boxes[number]] == number + 1
+            shadow[fall.rows, fall.cols] = proven
     codes[dilated(shadow, margin_m, pixel_m)] = SHADOW
     codes[dilated(cloud, margin_m, pixel_m)] = CLOUD
     return codes
@@ -193,25 +202,32 @@ def _common_offset(
     return _Offset(float(rows.ravel()[best]), float(cols.ravel()[best]), match)
 
 
-def _fallen(
-    rows: NDArray[np.int64], cols: NDArray[np.int64], dark: Mask, offset: _Offset | None
-) -> tuple[Mask, float]:
-    """Return where the shadow of an object falls, and how much of it lies on dark ground.
+@dataclass(frozen=True)
+class _Fall:
+    """Where the shadow of an object falls, how much of that is dark, and whether it is unseen."""
 
-    The height is the one, of a few, at which most of it does.
-    """
-    best, match = np.zeros_like(dark), 0.0
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    match: float
+    is_outside: bool
+
+
+def _fall(
+    rows: NDArray[np.int64], cols: NDArray[np.int64], dark: Mask, offset: _Offset | None
+) -> _Fall:
+    """Return the shadow at the height, of a few, at which most of it lies on dark ground."""
+    best = _Fall(rows[:0], cols[:0], 0.0, is_outside=offset is not None)
     if offset is None:
-        return best, match
+        return best
     for factor in SPREAD:
         r = rows + round(offset.rows * factor)
         c = cols + round(offset.cols * factor)
         inside = (r >= 0) & (c >= 0) & (r < dark.shape[0]) & (c < dark.shape[1])
         if inside.sum() < 0.5 * rows.size:
             continue
-        found = float(dark[r[inside], c[inside]].mean())
-        if found > match:
-            match = found
-            best = np.zeros_like(dark)
-            best[r[inside], c[inside]] = True
-    return best, match
+        r, c = r[inside], c[inside]
+        match = float(dark[r, c].mean())
+        best = replace(best, is_outside=False)
+        if match > best.match:
+            best = _Fall(r, c, match, is_outside=False)
+    return best

@@ -81,6 +81,22 @@ def test_new_roofs_are_no_clouds() -> None:
     assert (codes(image, clear) == CLEAR).all()
 
 
+def test_one_roof_and_one_dark_place_are_no_cloud_and_shadow() -> None:
+    """Among thousands of displacements a single small object always meets something dark."""
+    clear, image = ground(2), ground(3)
+    for name, white in zip(NAMES, WHITE, strict=True):
+        image[name][90:95, 140:145] = white
+    image["nir"][60:70, 95:105] = 0.04
+    assert (codes(image, clear) == CLEAR).all()
+
+
+def test_a_cloud_at_the_border_needs_no_shadow_where_others_have_theirs() -> None:
+    clear, image = ground(2), clouded(ground(3), [*CLOUDS, disc(9, 100, 7)])
+    assert (codes(image, clear) == CLOUD)[disc(9, 100, 7) > 0.5].all()
+    alone = clouded(ground(3), [disc(9, 100, 7)])
+    assert (codes(alone, clear) == CLEAR).all()
+
+
 def test_the_shadow_must_fall_away_from_the_sun() -> None:
     clear, image = ground(2), clouded(ground(3), CLOUDS[:1] + CLOUDS[2:])
     away = codes(image, clear, sun_azimuth=35.0)
