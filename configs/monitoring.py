@@ -1,6 +1,8 @@
 """The monitor config: a growing series of images, how it is fitted, and what is reported of it."""
 
 import datetime as dt
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +12,15 @@ from configs.layers import ParcelSource
 from configs.loading import StrictModel, load_model
 from configs.run import REMOTE, AreaSettings, GridSettings
 
-__all__ = ["CatalogQuery", "HistorySettings", "MonitorConfig", "ParcelRules", "SeriesMethod"]
+__all__ = [
+    "CatalogQuery",
+    "HistorySettings",
+    "MonitorConfig",
+    "ParcelRules",
+    "PatchRules",
+    "SeriesMethod",
+    "SeriesRules",
+]
 
 SeriesMethod = Literal["ewma", "cusum", "mosum", "ccdc"]
 
@@ -38,6 +48,31 @@ class HistorySettings(StrictModel):
         if self.begin is not None and self.begin >= self.end:
             raise ValueError("history.begin lies after history.end: swap the two dates")
         return self
+
+
+class SeriesRules(StrictModel):
+    """How a series is followed; what is absent is as published for the method."""
+
+    history: Literal["auto", "all", "robust", "stable"] = Field(
+        "auto", description="which observations make the model"
+    )
+    memory: float = Field(0.3, gt=0, le=1, description="EWMA: weight of the newest observation")
+    limit: float = Field(3.0, gt=0, description="EWMA: limit in standard deviations")
+    alpha: float = Field(0.05, gt=0, lt=1, description="chance of a false signal")
+    window: float = Field(0.25, gt=0, le=1, description="MOSUM: part of the history that is summed")
+    confirm: int = Field(
+        0, ge=0, le=1000, description="signals in a row that confirm; 0: 3, with CCDC 6"
+    )
+    clip: float = Field(5.0, gt=0, description="residuals are held within so many deviations")
+    least_sigma: float = Field(0.0, ge=0, description="least standard deviation, in index units")
+
+
+class PatchRules(StrictModel):
+    """Which confirmed pixels are drawn as patches; the rasters hold all of them."""
+
+    least_change: float = Field(0.1, ge=0, description="in units of the index or band")
+    direction: Literal["loss", "gain", "both"] = "both"
+    floor_px: int = Field(4, ge=1, description="smaller patches are counted, not drawn")
 
 
 class ParcelRules(StrictModel):
@@ -73,7 +108,8 @@ class MonitorConfig(StrictModel):
     bands: tuple[str, ...] = Field((), description="bands by role instead of an index")
     method: SeriesMethod = "ewma"
     history: HistorySettings
-    floor_px: int = Field(4, ge=1, description="smaller patches are counted, not drawn")
+    series: SeriesRules = SeriesRules()
+    patches: PatchRules = PatchRules()
     parcels: Path | None = Field(None, description="layer of parcels that are reported one by one")
     parcel_rules: ParcelRules = ParcelRules()
 
@@ -93,7 +129,16 @@ class MonitorConfig(StrictModel):
             raise ValueError("name either an index or bands, not both")
         if self.parcels is not None and self.index is None:
             raise ValueError("parcels are reported by an index: name one instead of bands")
+        if len(self.bands) > 1 and self.method != "ccdc":
+            raise ValueError(f"{self.method} follows one band or index; several: method: ccdc")
         return self
+
+    @property
+    def key8(self) -> str:
+        """Eight digits of what decides a state: all but the images, which grow in number."""
+        later = {"scenes", "folder", "catalog", "parcels", "parcel_rules", "patches"}
+        data = self.model_dump(mode="json", exclude=later)
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:8]
 
     @classmethod
     def load(cls, path: Path) -> "MonitorConfig":

@@ -2,10 +2,11 @@
 
 import datetime as dt
 import hashlib
-import logging
+import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from tiles.grid import AnalysisGrid, Extent
 from tiles.mosaic import mosaicked
 from tiles.pairgrid import scene_extent
 from tiles.rasters import gdal_env
-from tiles.reader import lay_over
+from tiles.reader import AnyReader, lay_over
 from tiles.remote import is_remote, remote_fingerprint
 from tiles.scene import Epoch, Scene, SetAside
 from tiles.sharpened import scene_reader
@@ -25,10 +26,8 @@ from tiles.sources import CellCache
 
 __all__ = ["StackDate", "StackReader", "StackScene", "open_stack", "stack_extent"]
 
-log = logging.getLogger(__name__)
-
-CACHE_MB = 64.0
-"""Memory for the warped cells of one date, MB."""
+CACHE_MB = 32.0
+"""Memory for warped cells per thread, MB."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,6 @@ def open_stack(
             )
         except RasterError as error:
             bad.append(error)
-            log.warning("a scene is set aside: %s", error)
             continue
         day = scene.civil_date(time_zone)
         if day is None:
@@ -157,7 +155,7 @@ class StackReader:
     """Reads one date after another on the grid; it can be pickled.
 
     Files are opened for one read and closed after it, so that a stack of any length needs a few
-    open files only.
+    open files only; how each is to be read is worked out once per thread.
 
     Attributes
     ----------
@@ -170,6 +168,7 @@ class StackReader:
     epochs: tuple[Epoch, ...]
     grid: AnalysisGrid
     bands: tuple[str, ...]
+    token: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         for epoch in self.epochs:
@@ -179,6 +178,8 @@ class StackReader:
                     epoch.scenes[0].scene_id,
                     "leave it out, or name the sensor (sensor: in the config)",
                 )
+        told = repr((self.epochs, self.grid, self.bands))
+        object.__setattr__(self, "token", hashlib.sha256(told.encode()).hexdigest())
 
     def read(self, number: int, extent: Extent) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Read one date.
@@ -200,19 +201,36 @@ class StackReader:
         RasterError
             Naming file, band and window, if pixels cannot be read.
         """
-        cache = CellCache(CACHE_MB)
         with gdal_env():
-            readers = [
-                scene_reader(scene, self.bands, self.grid, None, cache, str(k))
-                for k, scene in enumerate(self.epochs[number].scenes)
-                if not scene_extent(scene, self.grid).intersect(extent).is_empty
-            ]
+            readers = [r for box, r in self._readers(number) if not box.intersect(extent).is_empty]
             try:
-                if not readers:
-                    shape = (len(self.bands), *extent.shape)
-                    return np.zeros(shape, np.float32), np.zeros(extent.shape, np.bool_)
-                values, valid, _ = lay_over(readers, extent)
+                if readers:
+                    values, valid, _ = lay_over(readers, extent)
+                    return values, valid
             finally:
                 for reader in readers:
                     reader.close()
-        return values, valid
+        shape = (len(self.bands), *extent.shape)
+        return np.zeros(shape, np.float32), np.zeros(extent.shape, np.bool_)
+
+    def _readers(self, number: int) -> list[tuple[Extent, AnyReader]]:
+        """Return the readers of a date with what each covers, made once per thread."""
+        held: dict[object, Any] = _threads.__dict__.setdefault("held", {})
+        if held.get("token") != self.token:
+            held.clear()
+            held |= {"token": self.token, "cache": CellCache(CACHE_MB)}
+        if number not in held:
+            held[number] = [
+                (
+                    scene_extent(scene, self.grid),
+                    scene_reader(
+                        scene, self.bands, self.grid, None, held["cache"], f"{number} {k}"
+                    ),
+                )
+                for k, scene in enumerate(self.epochs[number].scenes)
+            ]
+        readers: list[tuple[Extent, AnyReader]] = held[number]
+        return readers
+
+
+_threads = threading.local()

@@ -25,6 +25,7 @@ MODULES = (
     "flows.cli.judge",
     "flows.cli.vet",
     "flows.cli.watch",
+    "flows.cli.monitor",
     "flows.cli.explain",
     "flows.cli.layers",
     "flows.cli.catalog",

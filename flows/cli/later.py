@@ -20,11 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "monitor": _Reserved(
-        "0.4",
-        "Change in a growing series of images.",
-        {"fit": "Learn the history.", "update": "Judge a new image against it."},
-    ),
     "model": _Reserved(
         "0.5",
         "Trained models.",
