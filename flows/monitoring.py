@@ -13,7 +13,8 @@ from configs.loading import validated
 from configs.monitoring import MonitorConfig
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
-from flows.monitorjob import MonitorJob, MonitorPlan, finish_version, work_tile
+from flows.monitorfound import finish_version
+from flows.monitorjob import MonitorJob, MonitorPlan, work_tile
 from flows.monitorplan import config_groups, history_of, make_monitor_plan, sampled_unit
 from flows.progress import Progress
 from flows.stages import RunOptions
