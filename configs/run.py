@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
 from configs.mistakes import choice
+from configs.vocabulary import change_types
 
 __all__ = [
     "AreaSettings",
@@ -122,6 +123,23 @@ class DetectionSettings(StrictModel):
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
     connectivity: Literal[4, 8] = 8
+    smooth_outlines: bool = Field(
+        True, description="smooth the steps of slanted edges; pixels and areas stay"
+    )
+    least_area_m2: dict[str, float] = Field(
+        {}, description="smallest patch by change type, instead of the vocabulary's"
+    )
+
+    @field_validator("least_area_m2")
+    @classmethod
+    def _known_types(cls, value: dict[str, float]) -> dict[str, float]:
+        codes = tuple(c.code for c in change_types())
+        for code, area in value.items():
+            if code not in codes:
+                raise ValueError(f"there is no change type {code!r}; {choice(code, codes)}")
+            if not 0 <= area < float("inf"):
+                raise ValueError(f"the least area of {code} must be 0 or more square metres")
+        return dict(sorted(value.items()))
 
     @field_validator("method")
     @classmethod
@@ -166,6 +184,9 @@ class RunConfig(StrictModel):
     detection: DetectionSettings = DetectionSettings()
     landcover: LandcoverSettings = LandcoverSettings()
     layers: Path | None = Field(None, description="LAYERS.yaml: One-Map layers by role")
+    catalog: Path | None = Field(
+        None, description="imagery catalogue: tells when unseen ground is seen next"
+    )
     rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
     outputs: OutputSettings = OutputSettings()
     seed: int = Field(0, ge=0)
@@ -191,7 +212,7 @@ class RunConfig(StrictModel):
                 return tuple(fix(v) for v in value)
             return value
 
-        changes: dict[str, Any] = {"layers": fix(self.layers)}
+        changes: dict[str, Any] = {"layers": fix(self.layers), "catalog": fix(self.catalog)}
         for name, fields in (
             ("area", ["aoi"]),
             ("terrain", ["dem"]),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tiles.cloudmap import CloudMap
     from tiles.registration import Registration
 
-__all__ = ["RunPlan", "area_of_interest", "make_plan"]
+__all__ = ["RunPlan", "area_of_interest", "make_plan", "with_settings"]
 
 SCORE_BYTES_PER_PIXEL = 0.35
 """Measured size of a run folder per pixel: tile products, change.tif, tables."""
@@ -155,21 +155,21 @@ def _epoch(config: RunConfig, wanted: EpochSettings) -> Epoch:
         mask=wanted.mask,
         time_zone=config.area.time_zone,
     )
-    changes: dict[str, Any] = {"terrain": Terrain(**dict(config.terrain))}
+    scenes = tuple(with_settings(s, config) for s in epoch.scenes)
     if wanted.attribution is not None:
-        changes["attribution"] = wanted.attribution
-    if not config.grid.pansharpen:
-        changes["pan"] = None
-    scenes = tuple(_margin(replace(s, **changes), config) for s in epoch.scenes)
+        scenes = tuple(replace(s, attribution=wanted.attribution) for s in scenes)
     return mosaicked(replace(epoch, scenes=scenes), wanted.order)
 
 
-def _margin(scene: Scene, config: RunConfig) -> Scene:
-    """Return the scene with the margin of its mask that the config asks for."""
+def with_settings(scene: Scene, config: RunConfig) -> Scene:
+    """Return an opened scene with what the config says about all scenes."""
+    changes: dict[str, Any] = {"terrain": Terrain(**dict(config.terrain))}
+    if not config.grid.pansharpen:
+        changes["pan"] = None
     margin = config.clouds.mask_margin_m
-    if scene.mask is None or margin is None:
-        return scene
-    return replace(scene, mask=replace(scene.mask, margin_m=margin))
+    if scene.mask is not None and margin is not None:
+        changes["mask"] = replace(scene.mask, margin_m=margin)
+    return replace(scene, **changes)
 
 
 def area_of_interest(path: Path, crs: str) -> Any:

@@ -18,7 +18,7 @@ from flows.fitting import STATE_FOLDER, registration_of
 from flows.progress import Progress
 from flows.registering import STORE_NAME, register_run
 from flows.tilejob import States
-from flows.unseen import publish_unseen
+from flows.unseen import Unseen
 from tiles.chips import ChipCutter
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ __all__ = ["publish", "summarise"]
 OVERVIEW_PX = 760
 CHIP_PX = 256
 VALID_PERCENT_ALERT = 90.0
+OBSERVED_NAME = "quality/observed.csv"
+UNSEEN_NAME = "quality/unseen.gpkg"
+NAMED = 5
+"""Divisions that an exception names at most."""
 
 
 class Publication:
@@ -91,6 +95,23 @@ class Publication:
             config=self.context.config.model_dump(mode="json"),
         )
 
+    @cached_property
+    def observed(self) -> list[dict[str, Any]]:
+        """How much of the county, and then of each division, was observed at both dates."""
+        path = self.context.run.path(OBSERVED_NAME)
+        key = self.context.unseen_key
+
+        def make() -> Any:
+            return [path], {"areas": self.unseen.publish_shares(path)}
+
+        values = self.context.once("outputs", OBSERVED_NAME, key, make)
+        return list(values["areas"])
+
+    @cached_property
+    def unseen(self) -> Unseen:
+        """The ground that was not observed."""
+        return Unseen(self.context)
+
     def cutter(self) -> ChipCutter:
         """Return the cutter of before and after pictures."""
         plan = self.context.plan
@@ -106,7 +127,9 @@ class Publication:
             if score is not None
         }
         notes = [*self.states.change.notes, *landcover.notes]
-        return QualityFacts(gate["checks"], notes, f1, self.judged["rejects"], self.exceptions())
+        return QualityFacts(
+            gate["checks"], notes, f1, self.judged["rejects"], self.exceptions(), self.observed
+        )
 
     def exceptions(self) -> list[str]:
         """Return what a reader must know before trusting the list."""
@@ -116,9 +139,7 @@ class Publication:
         if self.judged["rejects"]:
             rows = len(self.judged["rejects"])
             found.append(f"图层有 {rows} 条记录有问题 {rows} layer rows have problems")
-        valid = _tile_totals(self.context)["valid_percent"]
-        if valid < VALID_PERCENT_ALERT:
-            found.append(f"仅 {valid} % 的面积两期均可观测 only {valid} % could be observed")
+        found += _too_little_seen(self.observed)
         if not self.states.landcover.is_known:
             found.append("没有地类模型，变化类型未知 no land-cover model: change types are unknown")
         return found
@@ -139,23 +160,24 @@ def publish(context: "StageContext") -> dict[str, Any]:
         "clues.gpkg": lambda path: write_geopackage(tables, path),
         "clues.xlsx": lambda path: write_ledger(tables, path),
         "report.html": lambda path: _report(work, path),
-        "quality/unseen.gpkg": lambda path: publish_unseen(context, path),
+        UNSEEN_NAME: work.unseen.publish_parts,
     }
     for name, write in writers.items():
         path = context.run.path(name)
+        key = context.unseen_key if name == UNSEEN_NAME else context.outputs_key
 
         def make(write: Callable[[Path], None] = write, path: Path = path) -> Any:
             write(path)
             return [path], {}
 
-        context.once("outputs", name, context.outputs_key, make)
+        context.once("outputs", name, key, make)
     sheets = _sheets(work)
     return {
         "clues": len(tables.clues),
         "dismissed": len(tables.patches) - len(tables.clues),
         "sheets": sheets,
         "exceptions": work.exceptions(),
-        "files": [*writers, "evidence/", "change.tif", STORE_NAME],
+        "files": [*writers, OBSERVED_NAME, "evidence/", "change.tif", STORE_NAME],
         "batch": title.batch,
     }
 
@@ -189,11 +211,32 @@ def _sheets(work: Publication) -> int:
     return len(sheets)
 
 
-def _tile_totals(context: "StageContext") -> dict[str, Any]:
-    values = context.run.products("join")[0].values
-    plan = context.plan
-    observed = int(values["observed_pixels"])
-    return {"valid_percent": round(100 * observed / plan.pixels, 2), "observed_pixels": observed}
+def _too_little_seen(areas: list[dict[str, Any]]) -> list[str]:
+    """Return the exceptions of a county and of divisions of which too little was observed."""
+    county, *divisions = areas
+    found = []
+    percent = county["observed_percent"]
+    if percent < VALID_PERCENT_ALERT:
+        found.append(f"仅 {percent} % 的面积两期均可观测 only {percent} % could be observed")
+    low = [d for d in divisions if d["observed_percent"] < VALID_PERCENT_ALERT]
+    if low:
+        worst = sorted(low, key=lambda d: (d["observed_percent"], d["code"], d["name"]))[:NAMED]
+        names = "、".join(f"{d['name'] or d['code']} {d['observed_percent']} %" for d in worst)
+        found.append(
+            f"{len(low)} 个行政区可观测不足 {VALID_PERCENT_ALERT:.0f} %：{names} "
+            f"{len(low)} divisions were observed to less than {VALID_PERCENT_ALERT:.0f} %"
+        )
+    return found
+
+
+def _seen(work: Publication) -> dict[str, Any]:
+    """Return what was observed: of the county, in pixels, and of each division."""
+    values = work.context.run.products("join")[0].values
+    return {
+        "valid_percent": work.observed[0]["observed_percent"],
+        "observed_pixels": int(values["observed_pixels"]),
+        "areas": work.observed,
+    }
 
 
 def _epochs(context: "StageContext") -> dict[str, list[str]] | None:
@@ -229,7 +272,7 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
         "layers": work.judged["layers"],
         "stages": values,
         "epochs": _epochs(context),
-        "observed": _tile_totals(context),
+        "observed": _seen(work),
         "records": list(records.values()),
         "indicators": work.tables.indicators,
         "exceptions": work.exceptions(),

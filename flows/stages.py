@@ -151,6 +151,22 @@ class StageContext:
         )
 
     @cached_property
+    def unseen_key(self) -> StageKey:
+        """Outputs, and the catalogue that tells when hidden ground is seen next."""
+        from tiles.catalog import catalog_fingerprint
+
+        catalog = self.config.catalog
+        return stage_key(
+            "outputs",
+            rooms=["flows.nextscenes", "flows.unseen"],
+            config=self._config("terrain", "clouds"),
+            inputs={
+                "outputs": self.outputs_key,
+                "catalog": catalog_fingerprint(catalog) if catalog else "",
+            },
+        )
+
+    @cached_property
     def layers_fingerprint(self) -> str:
         """Fingerprint of the layers file and of every file it names; "" without layers."""
         if self.config.layers is None:

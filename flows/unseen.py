@@ -1,43 +1,104 @@
-"""The unseen ground of a run: from the runs of observed pixels to ``quality/unseen.gpkg``."""
+"""What a run could not see: ``quality/unseen.gpkg`` and ``quality/observed.csv``."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from clues.unseen import unseen_parts, write_unseen
-from detect.valid_runs import hidden_boxes, load_valid_runs
+from clues.observed import observed_areas, write_observed
+from clues.unseen import NextScene, unseen_parts, write_unseen
+from detect.valid_runs import Runs, hidden_boxes, load_valid_runs
+from flows.plan import with_settings
 from flows.tiling import TILE_FOLDER
+from tiles.catalog import load_catalog
 
 if TYPE_CHECKING:
+    from clues.layers import OneMap
     from flows.stages import StageContext
 
-__all__ = ["publish_unseen"]
+__all__ = ["Unseen"]
 
 
-def publish_unseen(context: "StageContext", path: Path) -> None:
-    """Write what was not observed at both dates, as a whole and per cropland and red line."""
-    from clues.layers import read_onemap
+@dataclass
+class Unseen:
+    """The unseen ground of a run, worked out once for all that is written about it.
 
-    plan, layers = context.plan, context.config.layers
-    onemap = read_onemap(layers, crs=plan.grid.crs) if layers is not None else None
-    parts = unseen_parts(_hidden(context), onemap, plan.grid.crs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_unseen(parts, path)
+    Attributes
+    ----------
+    context : StageContext
+    """
 
+    context: "StageContext"
 
-def _hidden(context: "StageContext") -> NDArray[np.object_]:
-    """Return the polygons of the pixels that were not observed, inside the area of interest."""
-    plan, size = context.plan, context.options.tile
-    folder = context.run.path(TILE_FOLDER, str(size))
-    valid = load_valid_runs(folder / f"{tile.name}.valid.npz" for tile in plan.tiles(size))
-    boxes = hidden_boxes(valid, plan.extent)
-    west, north = plan.grid.xy(boxes[:, 0], boxes[:, 1])
-    east, south = plan.grid.xy(boxes[:, 2], boxes[:, 3])
-    whole = shapely.union_all(shapely.box(west, south, east, north))
-    if plan.aoi is not None:
-        whole = shapely.intersection(whole, shapely.from_wkb(plan.aoi))
-    parts = shapely.get_parts(shapely.normalize(whole))
-    return np.asarray(parts[shapely.get_type_id(parts) == 3], object)
+    def publish_parts(self, path: Path) -> None:
+        """Write what was not observed at both dates, as a whole and per cropland and red line.
+
+        Each part comes with the next usable scene where the config names a catalogue.
+        """
+        parts = unseen_parts(self._hidden, self._onemap, self.context.plan.grid.crs)
+        write_unseen(parts, path, self._next_scenes(parts.geometry.to_numpy()))
+
+    def publish_shares(self, path: Path) -> list[dict[str, Any]]:
+        """Write how much of the county and of each division was observed; return the rows."""
+        plan, area = self.context.plan, self.context.config.area
+        rows = observed_areas(
+            self._hidden,
+            shapely.box(*plan.grid.bounds(plan.extent)),
+            aoi=shapely.from_wkb(plan.aoi) if plan.aoi is not None else None,
+            onemap=self._onemap,
+            county=(area.county_code, area.county_name),
+            crs=plan.grid.crs,
+        )
+        write_observed(rows, path)
+        return [row.to_dict() for row in rows]
+
+    @cached_property
+    def _onemap(self) -> "OneMap | None":
+        from clues.layers import read_onemap
+
+        layers = self.context.config.layers
+        return read_onemap(layers, crs=self.context.plan.grid.crs) if layers else None
+
+    @cached_property
+    def _observed(self) -> Runs:
+        """Runs of the pixels that were observed."""
+        size = self.context.options.tile
+        folder = self.context.run.path(TILE_FOLDER, str(size))
+        tiles = self.context.plan.tiles(size)
+        return load_valid_runs(folder / f"{tile.name}.valid.npz" for tile in tiles)
+
+    @cached_property
+    def _hidden(self) -> NDArray[np.object_]:
+        """Polygons that were not observed: inside the area of interest, else inside the images."""
+        plan = self.context.plan
+        boxes = hidden_boxes(self._observed, plan.extent)
+        west, north = plan.grid.xy(boxes[:, 0], boxes[:, 1])
+        east, south = plan.grid.xy(boxes[:, 2], boxes[:, 3])
+        whole = shapely.union_all(shapely.box(west, south, east, north))
+        if plan.aoi is not None:
+            area = shapely.from_wkb(plan.aoi)
+            imaged = shapely.box(*plan.grid.bounds(plan.extent))
+            beyond = shapely.difference(area, imaged)
+            whole = shapely.union(shapely.intersection(whole, area), beyond)
+        parts = shapely.get_parts(shapely.normalize(whole))
+        return np.asarray(parts[shapely.get_type_id(parts) == 3], object)
+
+    def _next_scenes(self, parts: NDArray[np.object_]) -> "Sequence[NextScene | None] | None":
+        from flows.nextscenes import Search, next_scenes
+
+        plan, config = self.context.plan, self.context.config
+        if config.catalog is None or plan.after.civil_to is None:
+            return None
+        search = Search(
+            plan.grid,
+            self._observed,
+            plan.after.civil_to,
+            config.area.time_zone,
+            partial(with_settings, config=config),
+        )
+        return next_scenes(load_catalog(config.catalog), parts, search)

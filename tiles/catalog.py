@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,14 @@ from tiles.files import atomic_path
 from tiles.footprint import seen
 from tiles.stacitem import scene_item
 
-__all__ = ["Built", "Entry", "build_catalog", "load_catalog", "search_entries"]
+__all__ = [
+    "Built",
+    "Entry",
+    "build_catalog",
+    "catalog_fingerprint",
+    "load_catalog",
+    "search_entries",
+]
 
 PROBLEM_COLUMNS = ("delivery", "problem", "fix")
 
@@ -234,6 +242,12 @@ def load_catalog(folder: Path) -> list[Entry]:
             "there is no catalogue", str(folder), "make one with tuban catalog build FOLDER -o OUT"
         )
     return list(_items(file))
+
+
+def catalog_fingerprint(folder: Path) -> str:
+    """Return a hash of what a catalogue says: of its items, in the order of its links."""
+    told = json.dumps([entry.item for entry in load_catalog(folder)], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 def _items(file: Path) -> Iterator[Entry]:

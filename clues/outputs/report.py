@@ -50,6 +50,8 @@ class QualityFacts:
         Rows of layers with problems: role and `clues.quality.REPORT_COLUMNS`.
     exceptions : sequence of str
         Everything a reader must know before trusting the list.
+    observed : sequence of dict
+        The county and its divisions: code, name, area_dm2, observed_dm2, observed_percent.
     """
 
     checks: Sequence[dict[str, Any]] = ()
@@ -57,6 +59,7 @@ class QualityFacts:
     landcover: dict[str, float] = field(default_factory=dict)
     rejects: Sequence[dict[str, Any]] = ()
     exceptions: Sequence[str] = ()
+    observed: Sequence[dict[str, Any]] = ()
 
 
 def write_report(
