@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from clues.outputs.book import open_book, write_sheet
 from clues.outputs.exchange import lonlat_outlines
 from clues.outputs.page import write_page
 from clues.watchfindings import Watch
@@ -56,7 +57,6 @@ FINDING_HEADS = {
     "zh": ["图层", "文号", "问题", "月数", "结论", "面积（平方米）", "说明", "来源"],
     "en": ["layer", "number", "question", "months", "answer", "area, m²", "sentence", "sources"],
 }
-HEAD, FONT = "#4472C4", "微软雅黑"
 PAGE_LIMIT = 200
 CHART_WIDTH, CHART_HEIGHT = 360, 90
 
@@ -178,24 +178,20 @@ def write_watch_workbook(
     notes : sequence of (zh, en, value in zh, value in en)
         What the answers hold for.
     """
-    import xlsxwriter
-
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
+    colours = {n[x]: COLOURS[a] for a, n in ANSWER_NAMES.items() for x in LANGUAGES}
     records = watch_records(found)
-    with atomic_path(path) as part, xlsxwriter.Workbook(str(part), options) as book:
-        formats = _formats(book)
+    with open_book(path, colours) as book:
         for language in LANGUAGES:
             names = SHEETS[language]
-            _sheet(book, formats, names[0], *_document_rows(records, found, rules, language))
-            _sheet(book, formats, names[1], *_finding_rows(found, rules, language))
+            write_sheet(book, names[0], *_document_rows(records, found, rules, language))
+            write_sheet(book, names[1], *_finding_rows(found, rules, language))
             heads = [HEADS[language][i] for i in (0, 1, 3)]
             listed = [[role_name(r, language), *rest] for r, *rest in lost]
-            _sheet(book, formats, names[2], heads, listed)
+            write_sheet(book, names[2], heads, listed)
             place = LANGUAGES.index(language)
             told = [[note[place], note[place + 2]] for note in notes]
-            _sheet(
+            write_sheet(
                 book,
-                formats,
                 names[3],
                 list(("项目", "内容") if language == "zh" else ("item", "content")),
                 told,
@@ -256,44 +252,6 @@ def _finding_rows(
         for f in table.sort_values("_rank", kind="stable").to_dict("records")
     ]
     return FINDING_HEADS[language], rows
-
-
-def _formats(book: Any) -> dict[str, Any]:
-    base = {"font_name": FONT, "font_size": 10, "border": 1, "valign": "top", "text_wrap": True}
-    made = {
-        "head": book.add_format(base | {"bold": True, "font_color": "white", "bg_color": HEAD}),
-        "text": book.add_format(base),
-        "number": book.add_format(base | {"num_format": "#,##0.00"}),
-    }
-    for answer, names in ANSWER_NAMES.items():
-        for name in names.values():
-            made[name] = book.add_format(base | {"bg_color": COLOURS[answer]})
-    return made
-
-
-def _sheet(
-    book: Any, formats: dict[str, Any], name: str, heads: list[str], rows: list[Row]
-) -> None:
-    sheet = book.add_worksheet(name)
-    sheet.freeze_panes(1, 2)
-    wide = {"说明", "sentence", "内容", "content", "来源", "sources"}
-    for c, head in enumerate(heads):
-        sheet.set_column(c, c, 60 if head in wide else 16)
-        sheet.write_string(0, c, head, formats["head"])
-    for r, row in enumerate(rows, start=1):
-        for c, value in enumerate(row):
-            if isinstance(value, Decimal):
-                sheet.write_number(r, c, float(value), formats["number"])
-            elif isinstance(value, int):
-                sheet.write_number(r, c, value, formats["text"])
-            else:
-                text = "" if value is None or value != value else str(value)
-                sheet.write_string(r, c, text, formats.get(text, formats["text"]))
-    if rows:
-        sheet.autofilter(0, 0, len(rows), len(heads) - 1)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
 
 
 def write_watch_page(found: Watch, rules: WatchRules, notes: Notes, path: Path) -> None:
