@@ -17,6 +17,7 @@ from clues.quality import (
     report_rows,
     unique_keys,
 )
+from clues.shape import mean_widths, perimeters
 from clues.sources import open_source
 from configs.errors import LayerError
 from configs.layers import PatchSource, patch_fields
@@ -173,7 +174,11 @@ def _with_places(patches: Any, crs: str) -> Any:
     patches["county_code"] = patches["county_code"].map(lambda c: c or "").astype(object)
     patches["county_name"] = patches["county_name"].map(lambda c: c or "").astype(object)
     patches["n_pixels"], patches["confidence"] = np.int64(0), np.int64(-1)
-    patches["magnitude"] = np.nan
+    area_m2 = patches["area_dm2"].to_numpy() / DM2_PER_M2
+    patches["width_m"] = mean_widths(perimeters(geometry, crs), area_m2)
+    unknown = ("magnitude", "magnitude_p90", "ndvi_change", "ndbi_change", "ndwi_change")
+    for name in unknown:
+        patches[name] = np.nan
     patches["from_cover"] = patches["to_cover"] = None
     order = ["county_code", "anchor_row", "anchor_col", "patch_id"]
     return patches.sort_values(order, ignore_index=True)[[*PATCH_COLUMNS, "geometry"]]
@@ -188,6 +193,7 @@ PATCH_COLUMNS = [
     "anchor_col",
     "n_pixels",
     "area_dm2",
+    "width_m",
     "before_from",
     "before_to",
     "after_from",
@@ -197,6 +203,10 @@ PATCH_COLUMNS = [
     "use",
     "confidence",
     "magnitude",
+    "magnitude_p90",
+    "ndvi_change",
+    "ndbi_change",
+    "ndwi_change",
     "from_cover",
     "to_cover",
     "lon",

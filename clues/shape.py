@@ -6,9 +6,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from configs.transitions import transitions
 from tiles.geodesy import to_cgcs2000
 
-__all__ = ["ground_lengths", "length_and_width", "perimeters"]
+__all__ = ["ground_lengths", "length_and_width", "mean_widths", "perimeters"]
 
 SEMI_MAJOR = 6378137.0
 ECCENTRICITY_2 = 0.006694380022900686
@@ -75,3 +76,13 @@ def length_and_width(
     half = perimeter / 2
     root = np.sqrt(np.maximum(half * half - 4 * area, 0.0))
     return (half + root) / 2, (half - root) / 2
+
+
+def mean_widths(perimeter: NDArray[np.float64], area: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean width of elongated shapes to 0.1 m, NaN for the others.
+
+    What is elongated tells the transition table (``linear.elongation_min``).
+    """
+    length, width = length_and_width(perimeter, area)
+    long = length >= transitions().linear.elongation_min * width
+    return np.where(long, np.round(width, 1), np.nan)

@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Literal
 
+from pydantic import Field
+
 from configs.loading import StrictModel, load_preset
 
 __all__ = [
@@ -84,7 +86,10 @@ class LandClass:
 
 @dataclass(frozen=True)
 class ChangeType:
-    """One kind of change; `number` is its value in the change raster."""
+    """One kind of change; `number` is its value in the change raster.
+
+    Patches smaller than ``least_m2`` square metres are left out of the list of changes.
+    """
 
     number: int
     code: str
@@ -92,6 +97,7 @@ class ChangeType:
     name_en: str
     tblx: str
     use: str
+    least_m2: float
     is_construction: bool
     is_pseudo: bool
 
@@ -180,6 +186,7 @@ class _ChangeRow(_Names):
     code: str
     tblx: str
     use: str
+    least_m2: float = Field(ge=0)
     is_construction: bool
     is_pseudo: bool
 
@@ -252,7 +259,10 @@ def change_types() -> tuple[ChangeType, ...]:
     """Return the change types in the order of their raster values."""
     rows = _change_file().change_types
     return tuple(
-        ChangeType(r.number, r.code, r.zh, r.en, r.tblx, r.use, r.is_construction, r.is_pseudo)
+        ChangeType(
+            *(r.number, r.code, r.zh, r.en, r.tblx, r.use),
+            *(r.least_m2, r.is_construction, r.is_pseudo),
+        )
         for r in sorted(rows, key=lambda r: r.number)
     )
 

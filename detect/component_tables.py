@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from tiles.grid import splitmix64
 
-__all__ = ["MEMBER_SEED", "Members", "Statistics"]
+__all__ = ["MEMBER_SEED", "NO_VALUE", "Members", "Statistics"]
 
 MEMBER_SEED = 64
 """Seed of the hash that chooses the member pixels of a component."""
+
+NO_VALUE = np.iinfo(np.int32).min
+"""Stands where a member has no value."""
 
 FAR = np.iinfo(np.int64).max
 
@@ -85,6 +88,8 @@ class Members(_Columns):
     hash : ndarray of uint64, shape (n,)
     votes : ndarray of int32, shape (n, 2, classes)
         Votes of the trees for both dates; no classes until `TileRuns.with_votes`.
+    values : ndarray of int32, shape (n, k)
+        Score, then what `TileRuns.with_values` adds, `NO_VALUE` where there is none.
     """
 
     comp: NDArray[np.int64]
@@ -92,15 +97,22 @@ class Members(_Columns):
     col: NDArray[np.int64]
     hash: NDArray[np.uint64]
     votes: NDArray[np.int32]
+    values: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.comp)
 
     @classmethod
-    def of(cls, comp: NDArray[np.int64], row: NDArray[np.int64], col: NDArray[np.int64]) -> Self:
+    def of(
+        cls,
+        comp: NDArray[np.int64],
+        row: NDArray[np.int64],
+        col: NDArray[np.int64],
+        values: NDArray[np.int32],
+    ) -> Self:
         """Return members without votes."""
         votes = np.empty((len(comp), 2, 0), np.int32)
-        return cls(comp, row, col, splitmix64(row, col, MEMBER_SEED), votes)
+        return cls(comp, row, col, splitmix64(row, col, MEMBER_SEED), votes, values)
 
     def smallest(self, limit: int) -> Self:
         """Return the `limit` members with the smallest hash of each component, sorted."""
@@ -108,3 +120,20 @@ class Members(_Columns):
         comp = self.comp[order]
         rank = np.arange(len(comp)) - np.searchsorted(comp, comp)
         return self.take(order[rank < limit])
+
+    def percentile(self, count: int, percent: int) -> NDArray[np.int64]:
+        """Return the percentile (nearest rank) of the scores of components 0 … count − 1."""
+        order = np.lexsort((self.values[:, 0], self.comp))
+        n = np.bincount(self.comp, minlength=count)
+        rank = np.maximum(-(-n * percent // 100), 1) - 1
+        picked = np.concatenate([[0], np.cumsum(n)[:-1]]) + rank
+        return np.asarray(self.values[order[picked], 0], np.int64)
+
+    def means(self, count: int) -> NDArray[np.float64]:
+        """Return the means of the values after the score (components, k), NaN where none is."""
+        told = self.values[:, 1:]
+        known = told != NO_VALUE
+        total, n = np.zeros((2, count, told.shape[1]), np.int64)
+        np.add.at(total, self.comp, np.where(known, told, 0))
+        np.add.at(n, self.comp, known)
+        return np.where(n > 0, total / np.maximum(n, 1), np.nan)

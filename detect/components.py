@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ __all__ = [
 FAR = 1 << 62
 """A column beyond every grid."""
 
+PERCENT = 90
+"""Percentile of the scores that tells how strong a change is where it is strongest."""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -53,6 +57,10 @@ class Components:
     votes : ndarray of int64, shape (components, 2, classes)
         Sum over the member pixels: those with the smallest hash of the whole component.
     n_members : ndarray of int64, shape (components,)
+    high_score : ndarray of int64, shape (components,)
+        90th percentile of the scores of the member pixels.
+    values : ndarray of float64, shape (components, k)
+        Means of the members' other values, NaN where none is.
     noise_pixels, noise_components : int
         What was dropped by tiles and join together.
     """
@@ -68,11 +76,25 @@ class Components:
     anchor_col: NDArray[np.int64]
     votes: NDArray[np.int64]
     n_members: NDArray[np.int64]
+    high_score: NDArray[np.int64]
+    values: NDArray[np.float64]
     noise_pixels: int
     noise_components: int
 
     def __len__(self) -> int:
         return len(self.stats)
+
+    def take(self, keep: NDArray[np.bool_]) -> "Components":
+        """Return the components of a mask, in their order."""
+        number, mine = np.cumsum(keep) - 1, keep[self.comp]
+        runs = {n: getattr(self, n)[mine] for n in ("row", "first", "last")}
+        own = (
+            *("stats", "filled", "anchor_row", "anchor_col"),
+            *("votes", "n_members", "high_score", "values"),
+        )
+        rest: dict[str, Any] = {n: getattr(self, n) for n in own}
+        kept = {n: a.take(keep) if n == "stats" else a[keep] for n, a in rest.items()}
+        return dataclasses.replace(self, comp=number[self.comp[mine]], **runs, **kept)
 
 
 def join(
@@ -219,6 +241,8 @@ class _Joiner:
             first[begin[order]],
             done.votes[order],
             done.n_members[order],
+            done.high_score[order],
+            done.values[order],
             self.noise_pixels,
             self.noise_components,
         )
@@ -253,11 +277,11 @@ class _Joiner:
             for tile, offset in zip(band, offsets[:-1], strict=True)
         ]
         filled = [p for p in parts if len(p)]
-        if len({p.votes.shape[2] for p in filled}) > 1:
+        if len({(p.votes.shape[2], p.values.shape[1]) for p in filled}) > 1:
             raise InputError(
-                "some tiles carry votes and others do not, or for other classes",
+                "some tiles carry votes or values and others do not, or others",
                 f"band at row {band[0].core.row0}",
-                "attach the votes of one land-cover state to every tile, or to none",
+                "attach the votes of one land-cover state and the same values to every tile",
             )
         members = Members.concatenate(filled or parts[:1])
         members = dataclasses.replace(members, comp=label[members.comp])
@@ -286,7 +310,8 @@ class _Joiner:
         votes = np.zeros((int(closed.sum()), *members.votes.shape[1:]), np.int64)
         np.add.at(votes, mine.comp, mine.votes)
         n_members = np.bincount(mine.comp, minlength=len(votes)).astype(np.int64)
-        self.done.append(_Done(name[closed], stats.take(closed), votes, n_members))
+        high, values = mine.percentile(len(votes), PERCENT), mine.means(len(votes))
+        self.done.append(_Done(name[closed], stats.take(closed), votes, n_members, high, values))
 
 
 @dataclass(frozen=True)
@@ -297,19 +322,19 @@ class _Done:
     stats: Statistics
     votes: NDArray[np.int64]
     n_members: NDArray[np.int64]
+    high_score: NDArray[np.int64]
+    values: NDArray[np.float64]
 
     @staticmethod
     def concatenate(parts: list["_Done"]) -> "_Done":
         filled = [p for p in parts if len(p.name)]
         if not filled:
             nothing = np.empty(0, np.int64)
-            return _Done(nothing, Statistics.empty(), np.empty((0, 2, 0), np.int64), nothing)
-        return _Done(
-            np.concatenate([p.name for p in filled]),
-            Statistics.concatenate([p.stats for p in filled]),
-            np.concatenate([p.votes for p in filled]),
-            np.concatenate([p.n_members for p in filled]),
-        )
+            votes, values = np.empty((0, 2, 0), np.int64), np.empty((0, 0))
+            return _Done(nothing, Statistics.empty(), votes, nothing, nothing, values)
+        plain = ("name", "votes", "n_members", "high_score", "values")
+        columns = {n: np.concatenate([getattr(p, n) for p in filled]) for n in plain}
+        return _Done(stats=Statistics.concatenate([p.stats for p in filled]), **columns)
 
 
 def _renumber(members: Members, keep: NDArray[np.bool_], number: NDArray[np.int64]) -> Members:

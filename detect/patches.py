@@ -3,7 +3,7 @@
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,10 +11,11 @@ import shapely
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from configs.transitions import transitions
 from configs.vocabulary import change_type
 from detect.components import Components
-from detect.kernels.runs import link_runs, number_roots
-from detect.kernels.trace import trace_rings
+from detect.member_values import INDICES, STEPS
+from detect.outlines import outlines
 from tiles.geodesy import DM2_PER_M2, ellipsoidal_area, sheet_number, to_cgcs2000
 from tiles.grid import AnalysisGrid
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CivilDates",
     "PaintRuns",
-    "outlines",
+    "large_enough",
+    "mean_widths",
     "paint_runs",
     "paint_values",
     "patch_ids",
@@ -37,9 +39,6 @@ __all__ = [
 CivilDates = tuple[dt.date | None, dt.date | None]
 """First and last civil date of an epoch; None where unknown."""
 
-BATCH_RUNS = 500_000
-"""Runs traced at once (about 100 MB on the way), unless one component has more."""
-
 SEMI_MAJOR_M, E2 = 6378137.0, 0.006694380022900788  # CGCS2000 ellipsoid
 
 
@@ -50,66 +49,6 @@ class PaintRuns(NamedTuple):
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     value: NDArray[np.uint8]
-
-
-def outlines(components: Components, grid: AnalysisGrid) -> NDArray[np.object_]:
-    """Return the outline of each component.
-
-    Parameters
-    ----------
-    components : Components
-    grid : AnalysisGrid
-        Grid of the pixels.
-
-    Returns
-    -------
-    ndarray of shapely Polygon or MultiPolygon, shape (components,)
-        Valid, in the grid's CRS, shells counter-clockwise, rings from their north-west vertex,
-        without vertices inside straight edges. A component whose parts touch only at corners is
-        a MultiPolygon of them.
-    """
-    parts: list[NDArray[np.object_]] = []
-    owners: list[NDArray[np.int64]] = []
-    for runs, run_start, owner in _piece_batches(components):
-        rings = trace_rings(runs[0], runs[1], runs[2], run_start)
-        x, y = grid.xy(rings.row, rings.col)
-        offsets = (rings.ring_start, rings.piece_start)
-        parts.append(
-            shapely.from_ragged_array(
-                shapely.GeometryType.POLYGON, np.column_stack([x, y]), offsets
-            )
-        )
-        owners.append(owner)
-    result = np.empty(len(components), object)
-    if parts:
-        part, owner = np.concatenate(parts), np.concatenate(owners)
-        several = np.bincount(owner, minlength=len(components)) > 1
-        single = ~several[owner]
-        result[owner[single]] = part[single]
-        if several.any():
-            number = np.cumsum(several) - 1
-            result[several] = shapely.multipolygons(part[~single], indices=number[owner[~single]])
-    return result
-
-
-def _piece_batches(
-    components: Components,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield runs (3, n) sorted by piece, the first run of each piece, the component of each."""
-    row, first, last, comp = components.row, components.first, components.last, components.comp
-    piece, parent = np.empty(len(row), np.int64), np.arange(len(row))
-    link_runs(row, first, last, np.arange(len(row)), 0, parent)
-    number_roots(parent, piece)
-    order = np.lexsort((piece, comp))
-    piece, comp = piece[order], comp[order]
-    run_start = np.flatnonzero(np.diff(piece, prepend=-1, append=-1))
-    owner = comp[run_start[:-1]]
-    batch = run_start[:-1] // BATCH_RUNS
-    edges = np.flatnonzero(np.diff(batch, prepend=-1, append=-1))
-    for lo, hi in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        pick = order[run_start[lo] : run_start[hi]]
-        starts = run_start[lo : hi + 1] - run_start[lo]
-        yield np.array([row[pick], first[pick], last[pick]]), starts, owner[lo:hi]
 
 
 def patch_ids(
@@ -139,6 +78,7 @@ def patch_table(
     classes: "pd.DataFrame | None" = None,
     county_code: str | None = None,
     county_name: str | None = None,
+    smooth: bool = False,
 ) -> "gpd.GeoDataFrame":
     """Return the patches of an area, one per component and in their order.
 
@@ -154,13 +94,20 @@ def patch_table(
         `with_classes`.
     county_code, county_name : str, optional
         Written to every row.
+    smooth : bool
+        Whether outlines are smoothed by half a pixel at most, see `detect.outlines`.
 
     Returns
     -------
     GeoDataFrame
-        ``area_dm2`` is the ellipsoidal area in 0.01 m², rounded half up; ``n_pixels`` counts
-        filled holes, ``magnitude`` is the mean score of the other pixels; ``lon``, ``lat`` is a
-        point inside on CGCS2000 and ``sheet`` its 1:10 000 sheet.
+        ``area_dm2`` is the ellipsoidal area of ``geometry`` in 0.01 m², rounded half up: what
+        anyone measures on the outline that is handed over. Smoothing keeps the area of the
+        pixels, whose number ``n_pixels`` counts with filled holes. ``width_m`` is the mean width
+        of elongated patches, see `mean_widths`. ``magnitude`` is the mean score of the pixels
+        that are no filled holes, ``magnitude_p90`` the 90th percentile of the member pixels' (all
+        of a small patch, a fixed sample of a large one), ``ndvi_change`` and the like the means
+        of theirs, NaN where not known. ``lon``, ``lat`` is a point inside on CGCS2000 and
+        ``sheet`` its 1:10 000 sheet.
 
     Raises
     ------
@@ -170,7 +117,7 @@ def patch_table(
     """
     import geopandas as gpd
 
-    geometry = outlines(components, grid)
+    geometry = outlines(components, grid, smooth=smooth)
     n, unknown = len(geometry), change_type("unknown")
     anchors = zip(components.anchor_row.tolist(), components.anchor_col.tolist(), strict=True)
     lonlat = _inner_points(geometry, grid)
@@ -185,6 +132,7 @@ def patch_table(
         "anchor_col": components.anchor_col,
         "n_pixels": components.stats.pixels,
         "area_dm2": area_dm2.astype(np.int64),
+        "width_m": np.full(n, np.nan),
         **{
             f"{name}_{end}": _texts([day] * n)
             for name, days in (("before", before), ("after", after))
@@ -195,6 +143,8 @@ def patch_table(
         "use": _texts([unknown.use] * n),
         "confidence": np.full(n, -1, np.int16),
         "magnitude": components.stats.score_sum / scored,
+        "magnitude_p90": components.high_score,
+        **_index_changes(components),
         "from_cover": _texts([""] * n),
         "to_cover": _texts([""] * n),
         "lon": lonlat[:, 0],
@@ -202,7 +152,16 @@ def patch_table(
         "sheet": _texts([sheet_number(x, y) for x, y in lonlat.tolist()]),
     }
     table = gpd.GeoDataFrame(columns, geometry=geometry, crs=grid.crs)
+    table["width_m"] = mean_widths(shape_facts(table))
     return table if classes is None else with_classes(table, classes)
+
+
+def _index_changes(components: Components) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of index changes; NaN where the tiles told none."""
+    told = components.values / STEPS
+    if told.shape[1] != len(INDICES):
+        told = np.full((len(components), len(INDICES)), np.nan)
+    return {f"{name.lower()}_change": told[:, i] for i, name in enumerate(INDICES)}
 
 
 def _inner_points(geometry: NDArray[np.object_], grid: AnalysisGrid) -> NDArray[np.float64]:
@@ -254,13 +213,32 @@ def with_classes(table: "gpd.GeoDataFrame", classes: "pd.DataFrame") -> "gpd.Geo
     return table.assign(**columns)
 
 
+def large_enough(
+    table: "gpd.GeoDataFrame", least_m2: Mapping[str, float] | None = None
+) -> NDArray[np.bool_]:
+    """Tell which patches reach the least area of their change type.
+
+    Parameters
+    ----------
+    table : GeoDataFrame
+        From `patch_table`, with change types.
+    least_m2 : mapping of str to float, optional
+        Square metres by code of a change type, in place of the vocabulary's.
+    """
+    given = dict(least_m2 or {})
+    least = [given.get(code, change_type(code).least_m2) for code in table["change_type"]]
+    large = table["area_dm2"].to_numpy() >= np.array(least, np.float64) * DM2_PER_M2
+    return np.asarray(large, np.bool_)
+
+
 def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
     """Return the size and form of patches, which tell roads from plots.
 
     Width and length are those of the rectangle with the patch's area and half its perimeter as
     length + width, so that bends do not matter. For a long strip the width is close to
-    2 × area / perimeter. The outline of pixels is longer than the edge it stands for; each corner
-    is cut from edge middle to edge middle, which is exact along rows, columns and diagonals.
+    2 × area / perimeter. The outline of pixels is longer than the edge it stands for; each right
+    angle is cut half a pixel before and after the corner, which is exact along rows, columns and
+    diagonals. Smoothed outlines have few of them left.
 
     Parameters
     ----------
@@ -280,9 +258,8 @@ def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
     pixels = table["n_pixels"].to_numpy()
     geometry = table.geometry.to_numpy()
     perimeter = _ground_lengths(geometry, str(table.crs))
-    rings = shapely.get_num_coordinates(geometry) - _count_rings(geometry)
     side = np.sqrt(area / np.where(pixels > 0, pixels, 1)) * (pixels > 0)
-    perimeter -= (1 - np.sqrt(0.5)) * side * rings
+    perimeter -= (1 - np.sqrt(0.5)) * side * _right_angles(geometry)
     half = np.maximum(perimeter / 2, 2 * np.sqrt(area))
     length = (half + np.sqrt(np.maximum(half**2 - 4 * area, 0))) / 2
     width = np.minimum(area / length, length)
@@ -296,10 +273,37 @@ def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
     return pd.DataFrame(columns, index=table.index)
 
 
-def _count_rings(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
+def mean_widths(shapes: "pd.DataFrame") -> NDArray[np.float64]:
+    """Return the mean width in metres, to 0.1 m, of elongated patches; NaN for the others.
+
+    What is elongated tells the transition table (``linear.elongation_min``).
+
+    Parameters
+    ----------
+    shapes : DataFrame
+        From `shape_facts`.
+    """
+    long = shapes["elongation"].to_numpy() >= transitions().linear.elongation_min
+    return np.where(long, np.round(shapes["width_m"].to_numpy(), 1), np.nan)
+
+
+def _right_angles(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Count the corners of outlines at which two sides are at right angles on the grid."""
     parts, owner = shapely.get_parts(geometry, return_index=True)
+    rings, part_of = shapely.get_rings(parts, return_index=True)
+    points, ring_of = shapely.get_coordinates(rings, return_index=True)
+    side, of = np.diff(points, axis=0), ring_of[:-1]
+    inner = ring_of[1:] == of
+    side, of = side[inner], of[inner]
+    follows = np.arange(1, len(of) + 1)
+    first = np.flatnonzero(np.diff(of, prepend=-1))
+    if len(first):
+        follows[np.append(first[1:], len(of)) - 1] = first
+    other = side[follows]
+    cosine = np.abs((side * other).sum(axis=1))
+    square = cosine <= 1e-6 * np.hypot(*side.T) * np.hypot(*other.T)
     count = np.zeros(len(geometry), np.int64)
-    np.add.at(count, owner, 1 + shapely.get_num_interior_rings(parts))
+    np.add.at(count, owner[part_of[of[square]]], 1)
     return count
 
 

@@ -41,6 +41,9 @@ DAMAGE = (
 HEADER = ("connectivity", "floor_px", "min_strong", "limit", "noise_pixels", "noise_components")
 
 
+MEMBER_COLUMNS = (("member_comp", np.int64), ("values", np.int32))
+
+
 class ScoreArrays(Protocol):
     """Scores of a tile's core, all of shape (y, x)."""
 
@@ -109,6 +112,17 @@ class TileRuns:
         members = dataclasses.replace(self.members, votes=votes.astype(np.int32))
         return dataclasses.replace(self, members=members)
 
+    def with_values(self, values: NDArray[np.int32]) -> "TileRuns":
+        """Return the tile with values (members, k) beside the score, in the order of `members`."""
+        if values.ndim != 2 or len(values) != len(self.members):
+            raise InputError(
+                f"values have shape {values.shape}, members are {len(self.members)}",
+                "TileRuns.with_values",
+                "give one row per member, in the order of `members`",
+            )
+        told = np.hstack([self.members.values, values.astype(np.int32)])
+        return dataclasses.replace(self, members=dataclasses.replace(self.members, values=told))
+
     def save(self, path: Path) -> None:
         """Write a compressed npz at once or not at all; equal tiles give equal bytes."""
         base_row, base_col = self.core.row0, self.core.col0
@@ -124,6 +138,7 @@ class TileRuns:
             "member_row": self.members.row - base_row,
             "member_col": self.members.col - base_col,
             "votes": self.members.votes,
+            "values": self.members.values,
         }
         stored |= {f"stats_{name}": a for name, a in self.stats.arrays().items()}
         with atomic_path(path) as part, part.open("wb") as handle:
@@ -155,7 +170,8 @@ class TileRuns:
             last = first + stored["length"]
             names = [f.name for f in dataclasses.fields(Statistics)]
             stats = Statistics(**{n: stored[f"stats_{n}"].astype(np.int64) for n in names})
-            members = Members.of(stored["member_comp"].astype(np.int64), member_row, member_col)
+            member_comp, values = (stored[n].astype(t) for n, t in MEMBER_COLUMNS)
+            members = Members.of(member_comp, member_row, member_col, values)
             votes, comp = stored["votes"].astype(np.int32), stored["comp"].astype(np.int32)
         except DAMAGE as error:
             raise InputError(
@@ -250,7 +266,7 @@ def label_tile(
         comp=comp.astype(np.int32),
         stats=stats,
         seam=seam[keep].astype(np.uint8),
-        members=_choose_members(row, first, last, comp, stats.pixels, members),
+        members=_choose_members(scores, core, (row, first, last, comp), stats.pixels, members),
         noise_pixels=int(noise.sum()),
         noise_components=len(noise),
     )
@@ -285,10 +301,9 @@ def _touches_seam(stats: Statistics, core: Extent, area: Extent) -> NDArray[np.b
 
 
 def _choose_members(
-    row: NDArray[np.int64],
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
-    comp: NDArray[np.int64],
+    scores: ScoreArrays,
+    core: Extent,
+    runs: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     pixels: NDArray[np.int64],
     limit: int,
 ) -> Members:
@@ -296,5 +311,7 @@ def _choose_members(
     slots = np.concatenate([[0], np.cumsum(taken)]).astype(np.int64)
     m_row, m_col = np.empty(slots[-1], np.int64), np.empty(slots[-1], np.int64)
     m_hash = np.empty(slots[-1], np.uint64)
-    bottom_members(row, first, last, comp, slots, MEMBER_SEED, m_row, m_col, m_hash)
-    return Members.of(np.repeat(np.arange(len(pixels)), taken), m_row, m_col).smallest(limit)
+    bottom_members(*runs, slots, MEMBER_SEED, m_row, m_col, m_hash)
+    score = scores.score[m_row - core.row0, m_col - core.col0].astype(np.int32)[:, None]
+    comp = np.repeat(np.arange(len(pixels)), taken)
+    return Members.of(comp, m_row, m_col, score).smallest(limit)

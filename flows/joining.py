@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detect.components import Components, join
-from detect.patches import paint_runs, paint_values, patch_table, shape_facts, with_classes
+from detect.patches import (
+    large_enough,
+    paint_runs,
+    paint_values,
+    patch_table,
+    shape_facts,
+    with_classes,
+)
 from detect.tile_runs import TileRuns
 from detect.valid_runs import Runs, load_valid_runs
 from flows.fitting import STATE_FOLDER
@@ -42,6 +49,9 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     )
     states = States.load(context.run.path(STATE_FOLDER))
     patches = _patches(context, components, states)
+    large = large_enough(patches, detection.least_area_m2)
+    small = patches.loc[~large].groupby("change_type")["n_pixels"].agg(["size", "sum"])
+    components, patches = components.take(large), patches[large].reset_index(drop=True)
     table = context.run.path("work", "patches.parquet")
     with atomic_path(table) as part:
         patches.to_parquet(part, index=False)
@@ -53,6 +63,10 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         "observed_pixels": int((valid[2] - valid[1] + 1).sum()),
         "noise_pixels": components.noise_pixels,
         "noise_components": components.noise_components,
+        "too_small": {
+            str(code): {"patches": int(count), "pixels": int(pixels)}
+            for code, count, pixels in small.itertuples()
+        },
     }
     return [table, raster], values
 
@@ -66,6 +80,7 @@ def _patches(context: "StageContext", components: Components, states: States) ->
         after=(plan.after.civil_from, plan.after.civil_to),
         county_code=area.county_code,
         county_name=area.county_name,
+        smooth=context.config.detection.smooth_outlines,
     )
     if not states.landcover.is_known or not len(patches):
         return patches

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from configs.errors import RunError
 from detect.auto import ChangeState, halo_px, score_block
+from detect.member_values import index_changes
 from detect.normalise import Radiometry, apply_radiometry
 from detect.tile_runs import Connectivity, label_tile
 from detect.valid_runs import save_valid_runs
@@ -19,7 +20,7 @@ from models.landcover import LandcoverState, vote_pair
 from tiles.block import Block
 from tiles.grid import Extent, Tile
 from tiles.labels import burn_labels
-from tiles.reader import PairReader
+from tiles.reader import PairReader, wavelengths
 from tiles.registration import Registration
 from tiles.state import load_states, state_hash
 
@@ -148,8 +149,11 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
     )
     rows, cols = runs.members.row - block.extent.row0, runs.members.col - block.extent.col0
     votes = vote_pair(states.landcover, block.before, normalised.after, block.valid, rows, cols)
+    changes = index_changes(
+        block, normalised.after, rows, cols, wavelengths(job.reader.before, job.reader.bands)
+    )
     path, valid_path = job.paths(tile)
-    runs.with_votes(votes).save(path)
+    runs.with_votes(votes).with_values(changes).save(path)
     valid = block.valid[block.core_slices]
     save_valid_runs(valid_path, valid, tile.extent)
     return TileSummary(tile.name, valid.size, int(valid.sum()), len(runs.stats), runs.noise_pixels)

@@ -139,7 +139,9 @@ class AnalysisGrid:
         )
 
     def xy(
-        self, rows: NDArray[np.int64], cols: NDArray[np.int64]
+        self,
+        rows: NDArray[np.int64] | NDArray[np.float64],
+        cols: NDArray[np.int64] | NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return x, y of the north-west corners of global pixels (pass r + 0.5 for centres)."""
         return (

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from configs.errors import InputError
-from detect.component_tables import MEMBER_SEED
+from detect.component_tables import MEMBER_SEED, NO_VALUE
 from detect.components import join, label_tile
 from tiles.grid import Extent, plan_tiles, splitmix64
 
@@ -31,7 +31,8 @@ def label_area(weak, strong, score, tiles, area, connectivity, **settings):
             arrays, extent, area, connectivity=connectivity, members=LIMIT, **settings
         )
         row, col = tile.members.row - area.row0, tile.members.col - area.col0
-        yield tile.with_votes(
+        told = np.where((row + col) % 3 > 0, row, NO_VALUE)[:, None]
+        yield tile.with_values(told).with_votes(
             np.stack([np.stack([row, col], 1), np.stack([col, row * 0 + 1], 1)], 1)
         )
 
@@ -80,7 +81,10 @@ def reference(weak, strong, score, area, connectivity, *, min_strong, floor_px, 
         chosen = np.lexsort((cols, rows, hashes))[:LIMIT]
         votes = [[rows[chosen].sum(), cols[chosen].sum()], [cols[chosen].sum(), len(chosen)]]
         sums = (filled == number).sum(), hard[number - 1], score[mine].sum(dtype=np.int64)
-        facts.append((*(int(v) for v in sums), votes))
+        high = np.sort(score[rows[chosen], cols[chosen]])[-(-9 * len(chosen) // 10) - 1]
+        told = rows[chosen][(rows + cols)[chosen] % 3 > 0]
+        mean = told.sum() / len(told) if len(told) else np.nan
+        facts.append((*(int(v) for v in sums), votes, int(high), mean))
     rank = np.zeros(n + 1, int)
     rank[numbers[alive]] = np.arange(alive.sum()) + 1  # scipy numbers by first pixel
     return rank[filled], facts, int(pixels[~alive].sum())
@@ -116,9 +120,22 @@ def assert_is_reference(weak, connectivity, rng, *, tile_settings=None, **rules)
         assert stats.strong.tolist() == [f[1] for f in facts]
         assert stats.score_sum.tolist() == [f[2] for f in facts]
         assert found.votes.tolist() == [f[3] for f in facts] or not facts
+        assert found.high_score.tolist() == [f[4] for f in facts]
+        np.testing.assert_array_equal(found.values.ravel(), [f[5] for f in facts])
+        assert_takes(found, rng)
         assert found.noise_pixels == noise
         seen = seen or found
         assert_equal_components(found, seen)
+
+
+def assert_takes(found, rng):
+    keep = rng.random(len(found)) < 0.5
+    kept, number = found.take(keep), np.cumsum(keep) - 1
+    mine = keep[found.comp]
+    assert kept.comp.tolist() == number[found.comp[mine]].tolist()
+    assert kept.first.tolist() == found.first[mine].tolist()
+    assert kept.stats.pixels.tolist() == found.stats.pixels[keep].tolist()
+    assert kept.anchor_row.tolist() == found.anchor_row[keep].tolist()
 
 
 def assert_equal_components(a, b):
@@ -280,5 +297,5 @@ def test_tiles_out_of_order_or_of_other_settings_are_refused():
     with pytest.raises(InputError, match="floor 4"):
         join(tiles, floor_px=2)
     other = tiles[1].with_votes(np.zeros((len(tiles[1].members), 2, 5), np.int32))
-    with pytest.raises(InputError, match="other classes"):
+    with pytest.raises(InputError, match="or others"):
         join([tiles[0], other])

@@ -18,6 +18,8 @@ from configs.errors import InputError
 from configs.vocabulary import change_types
 from detect.components import join, label_tile
 from detect.patches import (
+    large_enough,
+    mean_widths,
     paint_runs,
     paint_values,
     patch_ids,
@@ -34,8 +36,9 @@ AFTER = (dt.date(2025, 9, 1), dt.date(2025, 9, 1))
 ROW0, COL0 = -406_000, 3_850_000
 COLUMNS = [
     *("patch_id", "source_id", "county_code", "county_name", "anchor_row", "anchor_col"),
-    *("n_pixels", "area_dm2", "before_from", "before_to", "after_from", "after_to"),
-    *("change_type", "tblx", "use", "confidence", "magnitude", "from_cover", "to_cover"),
+    *("n_pixels", "area_dm2", "width_m", "before_from", "before_to", "after_from", "after_to"),
+    *("change_type", "tblx", "use", "confidence", "magnitude", "magnitude_p90"),
+    *("ndvi_change", "ndbi_change", "ndwi_change", "from_cover", "to_cover"),
     *("lon", "lat", "sheet", "geometry"),
 ]
 
@@ -47,12 +50,14 @@ def components_of(mask, score=None, *, size=None, row0=ROW0, col0=COL0, **rules)
     for extent in [t.extent for t in plan_tiles(area, size)] if size else [area]:
         cut = extent.slices_in(area)
         scores = SimpleNamespace(weak=mask[cut], strong=mask[cut], score=score[cut])
-        tiles.append(label_tile(scores, extent, area, floor_px=1))
+        link = {"connectivity": rules.get("connectivity", 8)}
+        tiles.append(label_tile(scores, extent, area, floor_px=1, **link))
     return join(tiles, **{"floor_px": 1, **rules})
 
 
-def table_of(mask, score=None, grid=GRID, **options):
-    return patch_table(components_of(mask, score, **options), grid, before=BEFORE, after=AFTER)
+def table_of(mask, score=None, grid=GRID, *, smooth=False, **options):
+    found = components_of(mask, score, **options)
+    return patch_table(found, grid, before=BEFORE, after=AFTER, smooth=smooth)
 
 
 def test_the_table_says_what_the_pixels_say():
@@ -67,6 +72,11 @@ def test_the_table_says_what_the_pixels_say():
     numbers = np.arange(1, n + 1)
     assert table.n_pixels.tolist() == np.bincount(label.ravel())[1:].tolist()
     np.testing.assert_allclose(table.magnitude, ndimage.mean(score, label, numbers))
+    own = [np.sort(score[label == number]) for number in numbers]
+    small = [i for i, values in enumerate(own) if len(values) <= 64]
+    high = [own[i][-(-9 * len(own[i]) // 10) - 1] for i in small]
+    assert table.magnitude_p90[small].tolist() == high
+    assert table[["ndvi_change", "ndbi_change", "ndwi_change"]].isna().all(axis=None)
     assert (table.geometry.area == table.n_pixels * 100.0).all()
     order = np.lexsort((table.anchor_col, table.anchor_row))
     assert (order == np.arange(n)).all()
@@ -191,7 +201,7 @@ def test_painted_pixels_are_the_patches_pixels():
     ):
         image[r, a : b + 1] = v
     numbers = table.change_type.map({t.code: t.number for t in change_types()})
-    for number in range(2, 15):
+    for number in range(2, 16):
         assert (image == number).sum() == table.n_pixels[numbers == number].sum()
     with pytest.raises(InputError, match="from 0 to 255"):
         paint_runs(found, np.full(len(found), 300))
@@ -244,3 +254,36 @@ def test_perimeter_of_outlines_that_are_not_pixels_is_not_shortened():
     table = table_of(np.ones((30, 20), bool)).assign(n_pixels=0)
     exact = np.sqrt(table.area_dm2[0] / 100 / (300 * 200)) * 1000
     assert shape_facts(table).perimeter_m[0] == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_elongated_patches_have_a_mean_width(smooth):
+    rows, cols = np.indices((104, 104))
+    diagonal = (np.abs(rows - 2 * cols) <= 4) & (rows > 1) & (rows < 102)
+    table = table_of(diagonal, smooth=smooth)
+    across = 9 / np.sqrt(5) * 10
+    assert table.width_m[0] == pytest.approx(across, rel=0.02 if smooth else 0.08)
+    assert table.width_m[0] == mean_widths(shape_facts(table))[0]
+    assert np.isnan(table_of(np.ones((5, 7), bool), smooth=smooth).width_m[0])
+
+
+def test_smoothing_changes_the_outline_but_neither_pixels_nor_area():
+    rng = np.random.default_rng(6)
+    mask = ndimage.gaussian_filter(rng.standard_normal((80, 90)), 2) > 0.05
+    rough, fine = table_of(mask), table_of(mask, smooth=True)
+    assert (np.abs(rough.area_dm2 - fine.area_dm2) <= 1 + rough.area_dm2 * 1e-7).all()
+    assert abs(rough.area_dm2.sum() - fine.area_dm2.sum()) <= len(rough)
+    same = ["patch_id", "anchor_row", "anchor_col", "n_pixels", "magnitude"]
+    assert rough[same].equals(fine[same])
+    assert (fine.geometry.length <= rough.geometry.length + 1e-6).all()
+
+
+def test_least_areas_depend_on_the_change_type():
+    mask = np.zeros((4, 12), bool)
+    mask[1, 1] = mask[1, 4] = mask[1, 7] = True  # 100 m² each
+    types = ["new_building", "pond", "unknown"]
+    table = table_of(mask).assign(change_type=types, area_dm2=[9_999, 9_999, 5_000])
+    assert large_enough(table).tolist() == [True, False, True]
+    own = {"new_building": 100, "pond": 99.99, "unknown": 50.01}
+    assert large_enough(table, own).tolist() == [False, True, False]
+    assert large_enough(table[:0]).tolist() == []

@@ -118,6 +118,7 @@ def test_a_saved_tile_comes_back(tmp_path_factory, mask, connectivity, offset):
     scores.score = scores.score.astype(np.uint16)
     tile = label_tile(scores, core, core.expand(1), connectivity=connectivity, members=3)
     tile = tile.with_votes(rng.integers(0, 70_000, (len(tile.members), 2, 3)))
+    tile = tile.with_values(rng.integers(-30_000, 30_000, (len(tile.members), 2), np.int32))
     tile.save(folder / "a.npz")
     tile.save(folder / "b.npz")
     assert (folder / "a.npz").read_bytes() == (folder / "b.npz").read_bytes()
@@ -174,3 +175,5 @@ def test_wrong_arguments_are_named():
     tile = label_tile(scores_of(np.ones((3, 3), bool)), core, core)
     with pytest.raises(InputError, match="members are 9"):
         tile.with_votes(np.zeros((4, 2, 1), np.int32))
+    with pytest.raises(InputError, match="members are 9"):
+        tile.with_values(np.zeros((4, 2), np.int32))

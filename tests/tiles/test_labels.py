@@ -19,7 +19,7 @@ def reference(
 ) -> NDArray[np.int16]:
     """Test every pixel centre against every polygon."""
     rows, cols = np.mgrid[extent.row0 : extent.row1, extent.col0 : extent.col1]
-    x, y = GRID.xy(rows + 0.5, cols + 0.5)  # type: ignore[arg-type]
+    x, y = GRID.xy(rows + 0.5, cols + 0.5)
     out = np.zeros(extent.shape, np.int16)
     for label, shape in sorted(zip(labels, shapes, strict=True), key=lambda p: -p[0]):
         out[shapely.contains_xy(shape, x, y)] = label
