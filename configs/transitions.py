@@ -45,6 +45,7 @@ class Transitions(StrictModel):
     version: Literal[1]
     linear: LinearShape
     same_cover_percent: int = Field(ge=0, le=100)
+    same_cover_sure_percent: int = Field(ge=0, le=100)
     rules: tuple[TransitionRule, ...]
 
     @model_validator(mode="after")

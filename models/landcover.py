@@ -18,7 +18,7 @@ from models.forest import Forest, votes
 
 __all__ = ["LandcoverState", "classify", "vote_pair"]
 
-UNKNOWN = "unknown"
+UNKNOWN, SAME_COVER = "unknown", "same_cover"
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,9 @@ def classify(
     Both dates are judged together. A pair of covers weighs the product of its votes; equal covers
     weigh less, because change was found; the weights of all pairs that mean the same change type
     are added, the heaviest type wins, and its heaviest pair gives from and to. A component whose
-    covers stay equal is thus decided by the next best votes, unless these are weak. All integers;
-    ties go to the type first in the table and to the smaller covers.
+    covers stay equal is thus decided by the next best votes, unless these are weak; that they stay
+    equal is only said when it is sure, otherwise the type is unknown. All integers; ties go to the
+    type first in the table and to the smaller covers.
 
     Parameters
     ----------
@@ -161,15 +162,16 @@ def classify(
     best, total = mass.argmax(axis=0), weight.sum(axis=(1, 2))
     pair = np.where(kinds == best[:, None, None], weight, -1).reshape(n, k * k).argmax(axis=1)
     seen = total > 0
+    confidence = mass[best, np.arange(n)] * 100 // np.maximum(total, 1)
+    change = np.array(names, object)[best]
+    unsure = (change == SAME_COVER) & (confidence < table.same_cover_sure_percent)
     covers = np.array([*classes, ""], object)
     return pd.DataFrame(
         {
             "from_cover": covers[np.where(seen, pair // k, k)],
             "to_cover": covers[np.where(seen, pair % k, k)],
-            "change_type": np.where(seen, np.array(names, object)[best], UNKNOWN),
-            "confidence": np.where(
-                seen, mass[best, np.arange(n)] * 100 // np.maximum(total, 1), -1
-            ).astype(np.int16),
+            "change_type": np.where(seen & ~unsure, change, UNKNOWN),
+            "confidence": np.where(seen, confidence, -1).astype(np.int16),
         }
     )
 

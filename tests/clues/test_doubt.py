@@ -56,7 +56,7 @@ def test_a_weak_pseudo_change_is_not_dismissed(county):
     sure, weak = judged(county, 93, **told), judged(county, 39, **told)
     row = sure.loc["P3"]
     assert row["rules"] == "N2,N3"
-    assert "伪变化（如种植轮换）：是，可信度 93.00 %，未经实地核实" in row["reason_zh"]
+    assert "或前后地类相同）：是，可信度 93.00 %，未经实地核实" in row["reason_zh"]
     assert "confidence 93.00 %, not checked in the field" in row["reason_en"]
     assert set(weak.loc[["P3", "P4_1", "P7"], "outcome"]) == {"unresolved"}
 

@@ -44,18 +44,20 @@ def test_what_a_change_is_called(from_cover, to_cover, linear, change):
     assert transitions().change(from_cover, to_cover, linear=linear) == change
 
 
-def test_only_equal_covers_stay_unknown():
-    for a in COVERS:
-        for b in COVERS:
-            unknown = transitions().change(a, b) == "unknown"
-            assert unknown == (a == b != "cropland")
+def test_equal_covers_are_no_change_but_for_pits():
+    named = {c: transitions().change(c, c) for c in COVERS}
+    assert named.pop("cropland") == "crop_rotation"
+    assert named.pop("pit") == "unknown"
+    assert set(named.values()) == {"same_cover"}
+    pairs = [(a, b) for a in COVERS for b in COVERS if a != b]
+    assert not {transitions().change(*pair) for pair in pairs} & {"unknown", "same_cover"}
 
 
-def test_pseudo_changes_are_vegetation_at_both_dates():
+def test_pseudo_changes_are_vegetation_or_the_same_at_both_dates():
     pseudo = {kind.code for kind in change_types() if kind.is_pseudo}
     found = {(a, b) for a in COVERS for b in COVERS if transitions().change(a, b) in pseudo}
     assert found
-    assert all(a in GREEN and b in GREEN for a, b in found)
+    assert all(a == b or (a in GREEN and b in GREEN) for a, b in found)
 
 
 def test_the_array_equals_the_rules():
@@ -74,6 +76,7 @@ def test_a_table_without_fallback_is_refused():
                 "version": 1,
                 "linear": {"width_m_max": 30, "elongation_min": 6},
                 "same_cover_percent": 50,
+                "same_cover_sure_percent": 80,
                 "rules": [{"to": ["built"], "change": "new_building"}],
             }
         )

@@ -44,7 +44,10 @@ def reference(counts, linear):
     change = max(mass, key=lambda code: mass[code])
     meant = {p: w for p, w in weights.items() if table.change(*p, linear=linear) == change}
     pair = max(meant, key=lambda p: meant[p])
-    return (*pair, change, mass[change] * 100 // total)
+    confidence = mass[change] * 100 // total
+    if change == "same_cover" and confidence < table.same_cover_sure_percent:
+        change = "unknown"
+    return (*pair, change, confidence)
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,8 +95,14 @@ def test_the_next_best_votes_decide_where_the_cover_stays():
     assert decide({"forest": 95, "bare": 5}, {"forest": 95, "built": 5})[:3] == (
         "forest",
         "forest",
+        "same_cover",
+    )
+    assert decide({"forest": 90, "bare": 10}, {"forest": 90, "built": 10})[:3] == (
+        "forest",
+        "forest",
         "unknown",
     )
+    assert decide({"pit": 95}, {"pit": 95})[2] == "unknown"
     assert decide({"cropland": 95}, {"cropland": 90, "built": 5})[2] == "crop_rotation"
 
 
