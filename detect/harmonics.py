@@ -3,15 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["YEAR_DAYS", "coefficient_count", "harmonic_design"]
+__all__ = ["YEAR_DAYS", "harmonic_design"]
 
 YEAR_DAYS = 365.25
 """Days of a year, the period of the first harmonic."""
-
-
-def coefficient_count(harmonics: int, trend: bool) -> int:
-    """Return the number of coefficients of a harmonic model."""
-    return 1 + int(trend) + 2 * harmonics
 
 
 def harmonic_design(

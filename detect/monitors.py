@@ -6,16 +6,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.harmonics import coefficient_count, harmonic_design
+from detect.critical import cusum_critical, mosum_critical, recursive_critical
+from detect.harmonics import harmonic_design
 from detect.kernels.series_fit import fit_rows
-from detect.kernels.series_monitor import EWMA, start_rows, update_rows
-from detect.series_state import SeriesSettings, SeriesState
+from detect.kernels.series_history import stable_rows
+from detect.kernels.series_monitor import CUSUM, EWMA, MOSUM, start_rows, update_rows
+from detect.series_state import SeriesMethod, SeriesSettings, SeriesState
 
 __all__ = ["confirmations", "fit_monitor", "update_monitor"]
 
-METHODS = {"ewma": EWMA}
+Array = NDArray[Any]
 
-CHANGED = ("process", "seen", "window", "run", "first_seen", "confirmed", "magnitude")
+METHODS: dict[str, int] = {"ewma": EWMA, "cusum": CUSUM, "mosum": MOSUM}
+
+CHANGED: dict[str, type[np.generic]] = {
+    "process": np.float64,
+    "seen": np.int32,
+    "window": np.float32,
+    "run": np.int16,
+    "first_seen": np.int32,
+    "confirmed": np.int32,
+    "magnitude": np.float32,
+}
 """Arrays that a new date changes; models are shared between states."""
 
 
@@ -24,7 +36,7 @@ def fit_monitor(
     values: NDArray[np.float32],
     valid: NDArray[np.bool_],
     *,
-    method: Any,
+    method: SeriesMethod,
     harmonics: int,
     trend: bool,
     settings: SeriesSettings,
@@ -41,41 +53,50 @@ def fit_monitor(
     """
     origin = int(days[-1])
     design = harmonic_design(days, harmonics, trend=trend, origin=origin)
-    height, width = values.shape[1:]
     used = valid.copy()
-    coefficients = np.empty((coefficient_count(harmonics, trend), height, width), np.float32)
-    sigma, count = np.empty((height, width), np.float32), np.empty((height, width), np.int32)
-    screen = 0.0 if settings.history == "all" else settings.clip
-    fit_rows(design, values, used, screen, settings.least_sigma, coefficients, sigma, count)
+    arrays = _models(design, values, used, method, settings)
     memory, _ = _parameters(method, settings)
-    window = np.empty((height, width, 0), np.float32)
-    process = np.empty((height, width))
+    height, width = values.shape[1:]
+    slots = max(int(memory * int(arrays["count"].max(initial=0))), 1) if method == "mosum" else 0
+    for name, dtype in CHANGED.items():
+        shape = (height, width, slots) if name == "window" else (height, width)
+        arrays[name] = np.zeros(shape, dtype)
     start_rows(
         METHODS[method],
         design,
         values,
         used,
-        coefficients,
-        sigma,
-        count,
+        arrays["coefficients"],
+        arrays["sigma"],
+        arrays["count"],
         memory,
         settings.clip,
-        process,
-        window,
+        arrays["process"],
+        arrays["window"],
     )
-    arrays: dict[str, NDArray[Any]] = {
-        "coefficients": coefficients,
-        "sigma": sigma,
-        "count": count,
-        "process": process,
-        "window": window,
-        "seen": np.zeros((height, width), np.int32),
-        "run": np.zeros((height, width), np.int16),
-        "first_seen": np.zeros((height, width), np.int32),
-        "confirmed": np.zeros((height, width), np.int32),
-        "magnitude": np.zeros((height, width), np.float32),
-    }
     return SeriesState(method, settings, harmonics, trend, 1, origin, origin, arrays)
+
+
+def _models(
+    design: NDArray[np.float64],
+    values: NDArray[np.float32],
+    used: NDArray[np.bool_],
+    method: SeriesMethod,
+    settings: SeriesSettings,
+) -> dict[str, Array]:
+    """Fit the models; what they leave out becomes False in `used`."""
+    shape = values.shape[1:]
+    coefficients = np.empty((design.shape[1], *shape), np.float32)
+    sigma, count = np.empty(shape, np.float32), np.empty(shape, np.int32)
+    history = settings.history
+    if history == "auto":
+        history = "robust" if method == "ewma" else "stable"
+    screen = 0.0 if history == "all" else settings.clip
+    fit_rows(design, values, used, screen, settings.least_sigma, coefficients, sigma, count)
+    if history == "stable":
+        stable_rows(design, values, used, recursive_critical(settings.alpha))
+        fit_rows(design, values, used, 0.0, settings.least_sigma, coefficients, sigma, count)
+    return {"coefficients": coefficients, "sigma": sigma, "count": count}
 
 
 def update_monitor(
@@ -116,7 +137,11 @@ def confirmations(state: SeriesState) -> int:
     return state.settings.confirm or 3
 
 
-def _parameters(method: str, settings: SeriesSettings) -> tuple[float, float]:
+def _parameters(method: SeriesMethod, settings: SeriesSettings) -> tuple[float, float]:
     """Return the memory and the limit of the process."""
+    if method == "cusum":
+        return 0.0, cusum_critical(settings.alpha)
+    if method == "mosum":
+        return settings.window, mosum_critical(settings.alpha, settings.window)
     share = settings.memory
     return share, settings.limit * math.sqrt(share / (2.0 - share))

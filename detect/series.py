@@ -94,8 +94,8 @@ def fit_series(
     chosen = settings or SeriesSettings()
     return fit_monitor(
         np.asarray(days, np.int64),
-        np.asarray(values[:, 0], np.float32),
-        np.asarray(valid, np.bool_),
+        np.ascontiguousarray(values[:, 0], np.float32),
+        np.ascontiguousarray(valid, np.bool_),
         method=method,
         harmonics=harmonics,
         trend=trend,
@@ -139,7 +139,10 @@ def update_series(
             f"give {state.bands} bands of {state.shape[0]} rows and {state.shape[1]} columns",
         )
     return update_monitor(
-        state, int(day), np.asarray(values[0], np.float32), np.asarray(valid, np.bool_)
+        state,
+        int(day),
+        np.ascontiguousarray(values[0], np.float32),
+        np.ascontiguousarray(valid, np.bool_),
     )
 
 

@@ -63,7 +63,7 @@ class SeriesSettings:
         ranges = {
             "memory": 0 < self.memory <= 1,
             "limit": self.limit > 0,
-            "alpha": 0 < self.alpha < 1,
+            "alpha": 0 < self.alpha <= 0.5,
             "window": 0 < self.window <= 1,
             "confirm": 0 <= self.confirm <= 1000,
             "clip": self.clip > 0,

@@ -22,8 +22,11 @@ NORMAL_MAD = 1.4826
 BISQUARE = 4.685
 """Tuning constant of Tukey's bisquare: 95 % efficiency on normal noise."""
 
+NEAR = 0.2
+"""Residual, in scales, up to which an observation has full weight in the first rounds."""
+
 ROUNDS = 3
-"""Re-weightings before the last fit."""
+"""Rounds of weights that fall with the residual, before one of bisquare and the last fit."""
 
 LEAST_SCALE = 1e-6
 """Least standard deviation relative to the root mean square of the values: float32 noise."""
@@ -55,12 +58,11 @@ def fit_rows(
             _load(values[:, y, first:last], used[:, y, first:last], v, w)
             _floors(v, w, least_sigma, total, floor)
             if limit > 0:
-                for turn in range(ROUNDS):
+                for turn in range(ROUNDS + 2):
                     _solve(design, v, w, gram, beta, fitted)
                     _residuals(design, v, beta, r)
                     _robust_scale(r, used[:, y, first:last], bits, floor, scale)
-                    hard = turn == ROUNDS - 1
-                    _reweight(r, used[:, y, first:last], scale, limit if hard else 0.0, w)
+                    _reweight(r, used[:, y, first:last], scale, limit, turn - ROUNDS, w)
                 _keep(w, used[:, y, first:last])
             _solve(design, v, w, gram, beta, fitted)
             _residuals(design, v, beta, r)
@@ -256,7 +258,8 @@ def _reweight(
     r: NDArray[np.float64],
     used: NDArray[np.bool_],  # (date, lane)
     scale: NDArray[np.float64],
-    limit: float,  # 0: bisquare weights; otherwise 1 up to limit × scale, then 0
+    limit: float,  # in scales, of the hard weights
+    kind: int,  # below 0: as for least absolute residuals; 0: bisquare; above: 1 or 0
     w: NDArray[np.float64],  # (date, STRIP), written
 ) -> None:
     """Write the weights of the next fit."""
@@ -264,11 +267,14 @@ def _reweight(
     for t in range(dates):
         row, target = r[t], w[t]
         for s in range(lanes):
-            if limit > 0:
-                weight = 1.0 if abs(row[s]) <= limit * scale[s] else 0.0
-            else:
-                u = min(abs(row[s]) / (BISQUARE * scale[s]), 1.0)
+            u = abs(row[s]) / scale[s]
+            if kind > 0:
+                weight = 1.0 if u <= limit else 0.0
+            elif kind == 0:
+                u = min(u / BISQUARE, 1.0)
                 weight = (1.0 - u * u) * (1.0 - u * u)
+            else:
+                weight = NEAR / max(u, NEAR)
             target[s] = weight if used[t, s] else 0.0
 
 
