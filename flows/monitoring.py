@@ -16,6 +16,7 @@ from flows.manifest import Run
 from flows.monitorfound import finish_version
 from flows.monitorjob import MonitorJob, MonitorPlan, work_tile
 from flows.monitorplan import config_groups, history_of, make_monitor_plan, sampled_unit
+from flows.parcelwatch import report_parcels
 from flows.progress import Progress
 from flows.stages import RunOptions
 from flows.versions import Version, Versions
@@ -309,6 +310,8 @@ def _make(
             scheduler=monitor.options.scheduler,
             memory=monitor.options.memory,
         )
+        if monitor.config.parcels is not None:
+            found["parcels"] = report_parcels(monitor.config, monitor.options, job, records, before)
     tallies = [p.values for p in monitor.run.products(_stage(job))]
     facts = {
         "program": {"tuban": installed("tuban")},

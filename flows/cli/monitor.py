@@ -79,6 +79,10 @@ def _show(result: Any) -> None:
             f"{counts['modelled']} of {pixels} pixels have a model, {counts['confirmed']} a "
             f"confirmed change, {counts['new']} newly, {counts['patches']} new patches"
         )
+        if "parcels" in counts:
+            told = [f"{n} {status}" for status, n in counts["parcels"].items() if n]
+            typer.echo(f"parcels: {', '.join(told)}")
+            tell(f"why: {result.version.folder / 'parcels.html'}")
     else:
         typer.echo(f"{result.version.folder}: unchanged, up to {facts['last_date']}")
     if any(note.startswith("set aside") for note in result.notes):
