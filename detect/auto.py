@@ -55,8 +55,8 @@ FUSED_MEDIANS = {"any": 2.25, "construction": 2.5}
 INFRARED_WEIGHT = {"any": 0.5, "construction": 0.3}
 """Weight of near and short-wave infrared: they follow moisture and season more than building."""
 
-WHITENING = {"any": 0.0, "construction": 0.75}
-"""How far change of colour counts more than change of brightness."""
+WHITENING = {"any": 0.5, "construction": 0.75}
+"""Between the length of the residuals (0) and their Mahalanobis distance (1)."""
 
 MIN_AREA_M2 = {"any": 1000.0, "construction": 1500.0}
 """Smallest object the thresholds were tuned for."""

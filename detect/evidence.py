@@ -1,7 +1,8 @@
 """The contextual change statistic: residuals of the two-way regression seen in their surroundings.
 
-Magnitude of the residuals of both directions, smoothed over a building plot, times weak powers of
-the local texture of the residuals and of the lost local correlation between the dates.
+Magnitude of the partly whitened residuals of both directions, smoothed over a building plot,
+times weak powers of the local texture of the residuals and of the lost local correlation between
+the dates.
 """
 
 from collections.abc import Sequence
@@ -63,10 +64,11 @@ VISIBLE_UM = 0.7
 """Wavelengths below this are visible light."""
 
 COVARIANCE_CLIP = 4.0
-"""Residuals beyond this many standard deviations do not shape the colour covariance further."""
+"""Residuals beyond this many standard deviations do not shape their covariance further."""
 
 EIGENVALUE_FLOOR = 0.02
-"""Smallest eigenvalue of the colour covariance relative to their mean."""
+"""Smallest eigenvalue of the covariance of the residuals relative to their mean: rounding of 8-bit
+images makes the weakest ones noise, and a whitened noise axis would rule the length."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class OneWay:
     weight : ndarray of float32, shape (band,)
         Band weights.
     mix : ndarray of float32, shape (band, band), or None
-        Band weights with the partial colour whitening; None where nothing is whitened.
+        Band weights with the partial whitening; None where nothing is whitened.
     cap : float
         Largest length of the residuals of one pixel.
     """
@@ -132,7 +134,7 @@ def fit_evidence(
     infrared_weight: float,
     whitening: float,
 ) -> EvidenceState:
-    """Fit scales, predictions, colour whitening and caps on sampled pixels.
+    """Fit scales, predictions, whitening and caps on sampled pixels.
 
     Parameters
     ----------
@@ -143,8 +145,8 @@ def fit_evidence(
     infrared_weight : float
         Weight of bands that are not visible light; visible bands have weight one.
     whitening : float
-        0 keeps the residuals of the visible bands, 1 decorrelates them: colour change counts
-        more than brightness change.
+        0 measures residuals by their length, 1 by their Mahalanobis distance: bands that err
+        together then count once, and change of colour more than change of brightness.
     """
     before, after = gather(pixels)
     scale_before, scale_after = fit_scale(before), fit_scale(after)
@@ -154,7 +156,7 @@ def fit_evidence(
     weight = np.full(bands, infrared_weight, np.float32)
     weight[list(visible)] = 1
     forward, backward = (
-        _fit_one_way(design, target[:, :bands], weight, visible, whitening)
+        _fit_one_way(design, target[:, :bands], weight, whitening)
         for design, target in ((first, second), (second, first))
     )
     return EvidenceState(scale_before, scale_after, forward, backward, visible)
@@ -164,16 +166,15 @@ def _fit_one_way(
     design: NDArray[np.float64],
     target: NDArray[np.float64],
     weight: NDArray[np.float32],
-    visible: Sequence[int],
     whitening: float,
 ) -> OneWay:
     """Fit the prediction of one date, the mixing of its residuals and the cap of their length."""
     prediction = fit_prediction(design, target)
     residual = sample_residuals(design, target, prediction)
     mix = np.diag(weight.astype(np.float64))
-    whitened = whitening > 0 and len(visible) > 1
+    whitened = whitening > 0 and weight.size > 1
     if whitened:
-        mix = weight[:, None] * _whitening(residual, visible, whitening)
+        mix = weight[:, None] * _whitening(residual, whitening)
     length = np.sqrt(np.sum(affine_map(residual, mix, np.zeros(weight.size)) ** 2, axis=1))
     cap = CAP_MEDIANS * max(float(np.median(length)), MEDIAN_FLOOR)
     return OneWay(prediction, weight, mix.astype(np.float32) if whitened else None, cap)
@@ -196,17 +197,13 @@ def _designs(
     return np.concatenate(parts[0]), np.concatenate(parts[1])
 
 
-def _whitening(
-    residual: NDArray[np.float64], visible: Sequence[int], power: float
-) -> NDArray[np.float64]:
-    """Return the matrix that applies C^(−power/2) to the visible residuals."""
-    full = np.eye(residual.shape[1])
-    clipped = np.clip(residual[:, list(visible)], -COVARIANCE_CLIP, COVARIANCE_CLIP)
+def _whitening(residual: NDArray[np.float64], power: float) -> NDArray[np.float64]:
+    """Return the matrix that applies C^(−power/2) to the residuals."""
+    clipped = np.clip(residual, -COVARIANCE_CLIP, COVARIANCE_CLIP)
     _, covariance = weighted_covariance(clipped, np.ones(clipped.shape[0]))
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values / max(values.mean(), 1e-12), EIGENVALUE_FLOOR)
-    full[np.ix_(visible, visible)] = (vectors * values ** (-power / 2)) @ vectors.T
-    return full
+    return np.asarray((vectors * values ** (-power / 2)) @ vectors.T, np.float64)
 
 
 def evidence_statistic(block: Block, state: EvidenceState, pixel_m: float) -> NDArray[np.float32]:
