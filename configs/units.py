@@ -8,7 +8,10 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from configs.layers import SQUARE_METRES
 
-__all__ = ["UNIT_NAMES", "area_in", "hectares", "metres2", "mu", "percent"]
+__all__ = ["SCORE_UNIT", "UNIT_NAMES", "area_in", "hectares", "metres2", "mu", "percent"]
+
+SCORE_UNIT = 10_000
+"""Whole-number score of a pixel at the strong threshold of change."""
 
 UNIT_NAMES: dict[str, tuple[str, str]] = {
     "m2": ("平方米", "m²"),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from configs.units import SCORE_UNIT
 from detect.edges import edge_radius, inside_edge
 from detect.evidence import EvidenceState, evidence_halo, evidence_statistic
 from detect.indices import IndexState, index_statistic
@@ -22,7 +23,7 @@ from tiles.grid import Extent
 
 __all__ = ["STRONG", "ChangeState", "Scores", "change_statistic", "halo_px", "score_block"]
 
-STRONG = 10_000
+STRONG = SCORE_UNIT
 """Quantised score of the strong threshold."""
 
 PANEL = (320, 1280)

@@ -9,7 +9,7 @@ from typing import Any
 from clues.papers import SHOWN_DATES
 from clues.wording import FOREVER
 from configs.speech import Speech
-from configs.units import UNIT_NAMES, area_in, metres2
+from configs.units import SCORE_UNIT, UNIT_NAMES, area_in, metres2
 from configs.vocabulary import change_type
 
 __all__ = ["Column", "Form", "Row", "day_text", "document_texts", "english_form"]
@@ -100,6 +100,16 @@ class Form:
 def day_text(value: Any) -> str:
     """Return a date in ISO form, "" where there is none."""
     return value.isoformat() if hasattr(value, "isoformat") and value == value else ""
+
+
+def measured(name: str, unit: float = 1.0) -> Callable[[Row], float | None]:
+    """Return what a column of the patch table holds, in units of `unit`; None where unknown."""
+
+    def value(row: Row) -> float | None:
+        told = row.patch.get(name)
+        return None if told is None or told != told else float(told) / unit
+
+    return value
 
 
 def document_texts(row: Row, speech: Speech) -> str:
@@ -220,8 +230,26 @@ def _english_machine() -> tuple[Column, ...]:
             lambda r: int(r.patch["confidence"]),
             "whole",
         ),
+        *_english_measures(),
         Column("Outcome", 14, "code of the suggestion", lambda r: r.patch["outcome"]),
         Column("Rules", 16, "all that hold", lambda r: r.joined("rules", ", ")),
         Column("Flags", 14, "raised marks", lambda r: r.joined("flags", ", ")),
         Column("Features", 30, "keys of documents", lambda r: r.joined("documents", ", ")),
+    )
+
+
+def _english_measures() -> tuple[Column, ...]:
+    pixels = "after minus before, mean of the patch's pixels, at most 64 of them"
+    return (
+        Column("Mean width (m)", 12, "of elongated patches", measured("width_m"), "measure"),
+        Column(
+            "Strength",
+            10,
+            "of the strongest tenth of the pixels, in multiples of the threshold",
+            measured("magnitude_p90", SCORE_UNIT),
+            "measure",
+        ),
+        Column("Vegetation", 11, f"change of NDVI: {pixels}", measured("ndvi_change"), "measure"),
+        Column("Built-up", 11, f"change of NDBI: {pixels}", measured("ndbi_change"), "measure"),
+        Column("Water", 11, f"change of NDWI: {pixels}", measured("ndwi_change"), "measure"),
     )

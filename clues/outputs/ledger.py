@@ -10,11 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clues.outputs.columns import Column, Form, Row, day_text, document_texts, english_form
+from clues.outputs.columns import (
+    Column,
+    Form,
+    Row,
+    day_text,
+    document_texts,
+    english_form,
+    measured,
+)
 from clues.outputs.tables import ClueTables
 from configs.channels import channel_name
 from configs.speech import PLAIN
-from configs.units import metres2, mu
+from configs.units import SCORE_UNIT, metres2, mu
 from configs.vocabulary import Outcome, change_type, change_types
 from tiles.files import atomic_path
 
@@ -82,6 +90,8 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     Column("备注", 24, "由核查人员填写", lambda r: "", "fill"),
 )
 
+INDEX_MEANING = "后时相减前时相，图斑内像元（至多64个）的平均"
+
 MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("线索编号", 19, "同表一", lambda r: r.patch["clue_no"]),
     Column("图斑编号", 16, "同表一", lambda r: r.patch["patch_id"]),
@@ -95,6 +105,17 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("前覆被", 10, "前时相覆被", lambda r: r.patch["from_cover"] or ""),
     Column("后覆被", 10, "后时相覆被", lambda r: r.patch["to_cover"] or ""),
     Column("置信度", 8, "0–100,−1为未知", lambda r: int(r.patch["confidence"]), "whole"),
+    Column("平均宽度（米）", 11, "长条形图斑的平均宽度", measured("width_m"), "measure"),
+    Column(
+        "变化强度",
+        10,
+        "变化最强的十分之一像元，为阈值的倍数",
+        measured("magnitude_p90", SCORE_UNIT),
+        "measure",
+    ),
+    Column("植被指数变化", 11, f"NDVI，{INDEX_MEANING}", measured("ndvi_change"), "measure"),
+    Column("建筑指数变化", 11, f"NDBI，{INDEX_MEANING}", measured("ndbi_change"), "measure"),
+    Column("水体指数变化", 11, f"NDWI，{INDEX_MEANING}", measured("ndwi_change"), "measure"),
     Column("判定代码", 14, "机器判定代码", lambda r: r.patch["outcome"]),
     Column("全部规则", 16, "成立的规则", lambda r: r.joined("rules", "、")),
     Column("控制线标记", 14, "PBF/ECO/UGB/RES/NRR", lambda r: r.joined("flags", "、")),
@@ -187,6 +208,7 @@ def _formats(book: Any) -> dict[str, Any]:
         "whole": book.add_format(base | {"num_format": "0"}),
         "area": book.add_format(base | {"num_format": "#,##0.00"}),
         "degree": book.add_format(base | {"num_format": "0.000000"}),
+        "measure": book.add_format(base | {"num_format": "0.00"}),
         "total": book.add_format(base | {"bold": True, "bg_color": YELLOW}),
         "total_area": book.add_format(
             base | {"bold": True, "bg_color": YELLOW, "num_format": "#,##0.00"}
@@ -263,7 +285,9 @@ def _write_rows(
     for r, row in enumerate(rows, start=first + 1):
         for c, column in enumerate(columns):
             value = column.value(row)
-            if column.kind in ("area", "whole", "degree"):
+            if value is None:
+                sheet.write_blank(r, c, None, formats["text"])
+            elif column.kind in ("area", "whole", "degree", "measure"):
                 sheet.write_number(r, c, float(value), formats[column.kind])
             else:
                 text = str(value)[:EXCEL_TEXT_LIMIT]

@@ -150,7 +150,7 @@ def _sheet(
         clue_no=str(patch["clue_no"]),
         patch_id=str(patch["patch_id"]),
         title=title,
-        facts=(*_facts(title, patch), *_source_facts(patch, leads)),
+        facts=(*_facts(title, patch), *_width_fact(patch), *_source_facts(patch, leads)),
         areas=tuple(areas),
         documents=tuple(dict.fromkeys(documents)),
         reasons=tuple(reasons),
@@ -191,6 +191,13 @@ def _facts(title: RunTitle, patch: dict[str, Any]) -> tuple[tuple[str, str, str]
         ("图幅号", "Sheet", str(patch["sheet"])),
         ("判定建议", "Suggestion", f"{outcome.name_zh} {outcome.name_en}"),
     )
+
+
+def _width_fact(patch: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return the mean width of an elongated patch."""
+    width: Any = patch.get("width_m")
+    known = width is not None and width == width
+    return (("平均宽度", "Mean width", f"{float(width):.1f} m"),) if known else ()
 
 
 def _source_facts(

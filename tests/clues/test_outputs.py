@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from clues.outputs.ledger import LEDGER_COLUMNS, write_ledger
 from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
 from clues.quality import report_rows
+from configs.speech import Speech
 
 
 def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
@@ -34,6 +36,21 @@ def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
         total = sum(Decimal(str(r[column])) for r in rows)
         assert Decimal(str(sheet.cell(5, column + 1).value)) == total
     assert "临字〔2023〕1号（2023-05-01）覆盖53.19%" in rows[1][heads.index("批准文件及覆盖")]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_machine_sheet_tells_width_and_strength(tables, tmp_path: Path, language):
+    title = replace(tables.title, speech=Speech(language=language))
+    plain = replace(tables, title=title, coverage=tables.coverage[:0])
+    write_ledger(plain, tmp_path / "clues.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "clues.xlsx")
+    head, *rows = book.worksheets[1].iter_rows(values_only=True)
+    names = {
+        "zh": ("平均宽度（米）", "变化强度", "植被指数变化", "水体指数变化"),
+        "en": ("Mean width (m)", "Strength", "Vegetation", "Water"),
+    }[language]
+    told = [[r[head.index(n)] for n in names] for r in rows]
+    assert told == [[None, 2.5, -0.4, 0.1], [6.4, 1.2345, None, 0.1]]
 
 
 def test_ledger_is_safe_against_formulas(tables, tmp_path: Path):
@@ -97,6 +114,8 @@ def test_evidence_sheet_is_one_page_with_chinese_text(tables, tmp_path: Path, pi
         "临字〔2023〕1号",
         "53.19",
         "4700.00",
+        "平均宽度",
+        "6.4 m",
     ):
         assert words in text
     picture = document[0].render(scale=1).to_numpy()

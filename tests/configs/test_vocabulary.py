@@ -1,8 +1,10 @@
 import doctest
 
 import pytest
+from pydantic import ValidationError
 
 import configs.vocabulary as vocabulary
+from configs.run import DetectionSettings
 from configs.vocabulary import (
     COVERS,
     GROUPS,
@@ -133,3 +135,12 @@ def test_names_in_two_languages():
     assert names == {"land", "mining", "reserve land", "use of cropland", "new cropland"}
     assert all(role_name(r, "en") and role_name(r) for r in roles())
     assert len(roles()) == 21
+
+
+def test_least_areas_of_a_run_name_known_change_types():
+    known = DetectionSettings(least_area_m2={"pond": 400, "new_building": 0})
+    assert list(known.least_area_m2) == ["new_building", "pond"]
+    for wrong, told in (({"ponds": 1}, "pond"), ({"pond": -1}, "0 or more")):
+        with pytest.raises(ValidationError, match=told):
+            DetectionSettings(least_area_m2=wrong)
+    assert all(c.least_m2 <= (50 if c.is_construction else 100) for c in change_types())
