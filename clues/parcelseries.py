@@ -238,6 +238,9 @@ def _reasons(row: dict[str, Any], index: str, pixels: int) -> dict[str, str]:
         when = " before that" if row["first_seen"] is not None else ""
         slope = f"{round(row['slope'], 3) + 0.0:+.3f}"
         p = "< 0.001" if row["p"] < 0.001 else f"= {row['p']:.3f}"
+        if status == "declining":
+            zh.append("长势逐年下降，未见突变")
+            en.append("a slow decline, no sudden loss")
         zh.append(f"{span}去季节趋势每年{slope}（p {p}）")
         en.append(f"trend without season{when} {slope} per year (p {p})")
     elif status == "stable":

@@ -139,9 +139,9 @@ def _summary(
     """Summarise a patch: dates as days of its pixels, so that they are dates of images."""
     middle = (len(first) - 1) // 2
     return {
-        "first_seen": date_of(first.min()),
-        "first_seen_median": date_of(np.sort(first)[middle]),
-        "confirmed": date_of(confirmed.max()),
+        "first_seen": str(date_of(first.min())),
+        "first_seen_median": str(date_of(np.sort(first)[middle])),
+        "confirmed": str(date_of(confirmed.max())),
         "magnitude": round(float(np.sort(magnitude)[middle]), 4),
         "confidence": int(np.sort(sure)[middle]),
     }

@@ -138,5 +138,6 @@ class Versions:
         place.parent.mkdir(parents=True, exist_ok=True)
         draft.rename(place)
         fsync_folder(place.parent)
+        shutil.rmtree(draft.parent)
         log.info("version %s is in place", place)
         return Version(place, int(draft.name[1:]))

@@ -141,11 +141,11 @@ def write_parcel_geopackage(report: ParcelReport, path: Path) -> None:
         "status": found["status"].to_numpy(),
         "status_zh": [STATUS_NAMES[s]["zh"] for s in found["status"]],
         "flagged": found["flagged"].to_numpy(bool),
-        **{name: found[name].to_numpy() for name in ("first_seen", "confirmed", "magnitude")},
+        **{name: _told(found[name]) for name in ("first_seen", "confirmed", "lost_since")},
+        "magnitude": found["magnitude"].to_numpy(),
         "confidence": found["confidence"].to_numpy(np.int32),
         "lost_m2": found["lost_dm2"].to_numpy() / 100,
         "lost_percent": np.round(100 * found["lost_share"].to_numpy(), 2),
-        "lost_since": found["lost_since"].to_numpy(),
         "slope": found["slope"].to_numpy(),
         "p": found["p"].to_numpy(),
         "mean": found["mean"].to_numpy(),
@@ -157,6 +157,10 @@ def write_parcel_geopackage(report: ParcelReport, path: Path) -> None:
     table = gpd.GeoDataFrame(columns, geometry=parcels.geometry.to_numpy(), crs=parcels.crs)
     with atomic_path(path) as part:
         table.to_file(part, layer="地块长势", driver="GPKG", engine="pyogrio")
+
+
+def _told(days: "pd.Series[Any]") -> list[str | None]:
+    return [None if day is None else str(day) for day in days]
 
 
 def write_parcel_workbook(report: ParcelReport, path: Path) -> None:

@@ -11,9 +11,12 @@ import yaml
 from rasterio.transform import Affine
 
 ROWS, COLS, SIDE = 80, 96, 24
-WEST, NORTH = 400_000.0, 4_100_000.0
+WEST, NORTH = 399_360.0, 4_101_120.0
 CRS = "EPSG:32650"
 FIRST, HISTORY_END, LAST = dt.date(2019, 1, 3), dt.date(2020, 12, 31), dt.date(2021, 10, 20)
+STEP = 15
+"""Days between two dates."""
+
 PLANTED = dt.date(2021, 6, 1)
 DUG, DRYING = 3, 4
 """Numbers of the parcel with the planted drop and of the one with a trend."""
@@ -66,7 +69,7 @@ def write_scene(folder: Path, day: dt.date) -> Path:
 
 
 def dates() -> list[dt.date]:
-    return [FIRST + dt.timedelta(days=12 * k) for k in range((LAST - FIRST).days // 12 + 1)]
+    return [FIRST + dt.timedelta(days=STEP * k) for k in range((LAST - FIRST).days // STEP + 1)]
 
 
 def write_valley(folder: Path) -> dict[dt.date, Path]:
