@@ -5,12 +5,13 @@ state has the same bits in every run.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.kernels.moments import map_rows, weighted_moments
+from detect.kernels.moments import map_rows, reweighted_moments, weighted_moments
 from tiles.block import Block
 from tiles.grid import splitmix64
 
@@ -22,12 +23,18 @@ __all__ = [
     "draw_pixels",
     "gather",
     "order_cells",
+    "reweighted_covariance",
     "robust_spread",
     "weighted_covariance",
 ]
 
 SAMPLE_SEED = 0x7475_6261
 """Seed of the hash that thins pixels inside cells."""
+
+TINY = 1e-300
+
+CHUNK = 65_536
+"""Pixels summed up at once where threads share the work."""
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation of a Gaussian in units of its median absolute deviation."""
@@ -128,6 +135,42 @@ def weighted_covariance(
     total = weighted_moments(values - shift, weight, sums, products)
     mean = sums / total
     return mean + shift, products / total - np.outer(mean, mean)
+
+
+def reweighted_covariance(
+    values: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    workers: Executor | None = None,
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight, mean (column,) and covariance (column, column) of re-weighted pixels.
+
+    Every pixel weighs as much as its |matrix · value + offset|² is likely to be exceeded by
+    chi-square with as many degrees of freedom as the matrix has rows.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (column, pixel)
+        Means near zero.
+    matrix : ndarray of float64, shape (row, column)
+        Of zeros, as the offset: every pixel weighs one.
+    offset : ndarray of float64, shape (row,)
+    workers : Executor, optional
+        Threads. The pixels are summed up in fixed chunks, so the answer is the same without.
+    """
+    columns, count = values.shape
+
+    def chunk(first: int) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        sums, products = np.empty(columns), np.empty((columns, columns))
+        part = values[:, first : first + CHUNK]
+        return reweighted_moments(part, matrix, offset, sums, products), sums, products
+
+    starts = range(0, count, CHUNK)
+    parts = list(workers.map(chunk, starts) if workers else map(chunk, starts))
+    total = max(sum(weight for weight, _, _ in parts), TINY)
+    mean = sum((sums for _, sums, _ in parts), np.zeros(columns)) / total
+    second = sum((products for _, _, products in parts), np.zeros((columns, columns))) / total
+    return total, mean, second - np.outer(mean, mean)
 
 
 def affine_map(

@@ -1,7 +1,10 @@
 """Samples: the same pixels in the same order whatever order the cells arrive in."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from scipy.special import chdtrc
 
 from detect.sample import (
     affine_map,
@@ -9,6 +12,7 @@ from detect.sample import (
     draw_pixels,
     gather,
     order_cells,
+    reweighted_covariance,
     robust_spread,
     weighted_covariance,
 )
@@ -78,3 +82,23 @@ def test_moments_against_numpy():
     np.testing.assert_allclose(
         affine_map(values, matrix, np.ones(2)), values @ matrix.T + 1, rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_pixels_weigh_as_chi_square_tells(rows):
+    rng = np.random.default_rng(rows)
+    values = rng.standard_normal((4, 70_001)) * rng.uniform(0.5, 2, 4)[:, None]
+    matrix, offset = rng.normal(size=(rows, 4)), rng.normal(size=rows)
+    weight = chdtrc(rows, np.sum((matrix @ values + offset[:, None]) ** 2, axis=0))
+    total, mean, covariance = reweighted_covariance(values, matrix, offset)
+    assert total == pytest.approx(weight.sum(), rel=1e-10)
+    np.testing.assert_allclose(mean, np.average(values, axis=1, weights=weight), atol=1e-10)
+    expected = np.cov(values, aweights=weight, ddof=0)
+    np.testing.assert_allclose(covariance, expected, atol=1e-10)
+    with ThreadPoolExecutor(2) as pool:
+        shared = reweighted_covariance(values, matrix, offset, pool)
+    assert shared[0] == total
+    np.testing.assert_array_equal(shared[1], mean)
+    np.testing.assert_array_equal(shared[2], covariance)
+    everyone = reweighted_covariance(values, matrix * 0, offset * 0)
+    assert everyone[0] == values.shape[1]
