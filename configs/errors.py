@@ -6,6 +6,7 @@
     ├── ConfigError (ValueError)     a config, rule or layer file breaks its contract
     ├── InputError (ValueError)      data or a parameter breaks a documented contract
     │   ├── RasterError              a raster cannot be used
+    │   │   └── DamagedImage         blocks of an image are damaged
     │   ├── LayerError               a vector layer is refused
     │   ├── GridMismatch             two grids that must agree do not
     │   └── PairRefused              the pair gate refuses the two dates
@@ -19,6 +20,7 @@ from enum import IntEnum
 
 __all__ = [
     "ConfigError",
+    "DamagedImage",
     "ExitCode",
     "GridMismatch",
     "InputError",
@@ -74,6 +76,10 @@ class InputError(TubanError, ValueError):
 
 class RasterError(InputError):
     """A raster cannot be used as declared."""
+
+
+class DamagedImage(RasterError):
+    """Blocks in the middle of an image are damaged; reading it again does not help."""
 
 
 class LayerError(InputError):

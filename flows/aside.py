@@ -1,16 +1,41 @@
 """What follows from scenes that are set aside, and from images on other machines."""
 
+import datetime as dt
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import shapely
 
-from configs.errors import RasterError
+from configs.errors import DamagedImage, RasterError
+from tiles.damage import damage_of, files_of
+from tiles.files import fingerprint
 from tiles.footprint import outline
 from tiles.remote import is_remote, remote_fingerprint
 from tiles.scene import Epoch, SetAside
 
-__all__ = ["remote_files", "require_cover", "scene_set_aside"]
+if TYPE_CHECKING:
+    from flows.manifest import Run
+    from flows.plan import RunPlan
+    from flows.stages import StageContext
+
+__all__ = [
+    "damaged_before",
+    "remote_files",
+    "require_cover",
+    "require_whole",
+    "scene_set_aside",
+    "without",
+    "without_damaged",
+]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+NOTE = "damaged image"
 
 COVERED = 0.999
 """Share of the area that must be covered where a scene is set aside."""
@@ -53,6 +78,114 @@ def scene_set_aside(one: SetAside) -> str:
     """Return the row of the report for a scene that is set aside."""
     name = Path(one.scene.split(",")[0]).name
     return f"影像不能使用，已搁置：{name} scene set aside: {name} ({one.reason})"
+
+
+def without(
+    epoch: Epoch, damaged: Sequence[SetAside], time_zone: str, date: dt.date | None
+) -> Epoch:
+    """Return an epoch without the scenes whose files are damaged.
+
+    Parameters
+    ----------
+    epoch : Epoch
+    damaged : sequence of SetAside
+    time_zone : str
+        Zone of the civil dates, which are those of the scenes left.
+    date : date or None
+        Civil date that the config gives.
+
+    Raises
+    ------
+    DamagedImage
+        If no scene is left.
+    """
+    gone: list[SetAside] = []
+    kept = []
+    for scene in epoch.scenes:
+        names = {str(path) for path in files_of(scene)}
+        found = [one for one in damaged if one.scene in names]
+        gone += found[:1]
+        kept += [] if found else [scene]
+    if not kept:
+        raise DamagedImage(gone[0].reason, gone[0].scene, gone[0].fix)
+    if not gone:
+        return epoch
+    return replace(Epoch.of(kept, time_zone, date), set_aside=(*epoch.set_aside, *gone))
+
+
+def damaged_before(run: "Run") -> tuple[SetAside, ...]:
+    """Return the damaged images that the manifest names, less those that were replaced since."""
+    found: dict[str, SetAside] = {}
+    for note in run.notes:
+        if note["kind"] == "fresh":
+            found.clear()
+        elif note["kind"] == NOTE:
+            path = Path(note["file"])
+            if path.is_file() and _version(path) == note["version"]:
+                found[note["file"]] = SetAside(note["file"], note["reason"], note["fix"])
+    return tuple(found[name] for name in sorted(found))
+
+
+def require_whole(plan: "RunPlan", where: str) -> None:
+    """Raise at once if a tile failed of a damaged image: the others would be worked in vain.
+
+    Parameters
+    ----------
+    plan : RunPlan
+    where : str
+        What the failure of the tile named.
+
+    Raises
+    ------
+    DamagedImage
+    """
+    if where and (damage := damage_of(where, (plan.before, plan.after))):
+        raise damage
+
+
+def _version(path: Path) -> str:
+    """Return what changes when a file is replaced, even by one that differs in one block."""
+    return f"{fingerprint(path)} {path.stat().st_mtime_ns}"
+
+
+def without_damaged(context: "StageContext", work: Callable[[], T]) -> T:
+    """Work stages; where an image turns out to be damaged, set its scene aside and begin again.
+
+    Only where the other scenes of its date cover the area: the plan refuses otherwise, with the
+    damage as the reason. The manifest keeps the damage, so that a resumed run does not try again.
+
+    Raises
+    ------
+    RasterError
+        If the run cannot do without the scene.
+    """
+    while True:
+        try:
+            return work()
+        except DamagedImage as error:
+            file = _to_set_aside(context, error)
+            if file is None:
+                raise
+            context.run.note(
+                NOTE,
+                file=str(file),
+                version=_version(file),
+                reason=f"{error.what} ({error.where.removeprefix(f'{file}, ')})",
+                fix=error.fix,
+            )
+            log.warning("a scene is set aside: %s", error)
+            context.replan()
+
+
+def _to_set_aside(context: "StageContext", error: DamagedImage) -> Path | None:
+    """Return the damaged file, None if no other scene of its date is left."""
+    if "plan" not in vars(context):
+        return None
+    for epoch in (context.plan.before, context.plan.after):
+        for path in (p for scene in epoch.scenes for p in files_of(scene)):
+            if error.where.startswith(f"{path},"):
+                return path if len(epoch.scenes) > 1 else None
+    return None
 
 
 def remote_files(name: str, epoch: Epoch) -> dict[str, str]:

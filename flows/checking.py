@@ -65,8 +65,9 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         _try(results, "method", lambda: _require_method(plan, config), str)
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
-    if plan is not None and config.layers is not None:
-        _try(results, "layers", lambda: _layers(config.layers, plan.grid.crs), str)
+    if plan is not None or config.layers is None:
+        crs = plan.grid.crs if plan is not None else ""
+        _try(results, "layers", lambda: _layers(config, crs), str)
     folder = run_folder(config, out)
     results.append(
         CheckResult("run folder", f"{folder} ({'goes on' if folder.exists() else 'new'})", True)
@@ -123,12 +124,11 @@ def _rules(name: str) -> Any:
     return rules_of(name)
 
 
-def _layers(path: Path | None, crs: str) -> str:
+def _layers(config: RunConfig, crs: str) -> str:
     from clues.layers import read_onemap
+    from flows.judging import require_layers
 
-    if path is None:
-        return "none"
-    onemap = read_onemap(path, crs=crs)
+    onemap = read_onemap(require_layers(config), crs=crs)
     return ", ".join(
         f"{role} {len(layer.table)} rows"
         + (f" ({len(layer.rejects)} problems)" if len(layer.rejects) else "")

@@ -10,6 +10,7 @@ from tiles.files import atomic_path
 if TYPE_CHECKING:
     from clues.judgement import Judgement
     from configs.rules import RuleSet
+    from configs.run import RunConfig
     from flows.plan import RunPlan
     from flows.stages import StageContext
 
@@ -19,6 +20,7 @@ __all__ = [
     "problem_rows",
     "reject_rows",
     "require_dates",
+    "require_layers",
     "rules_of",
     "tallies",
     "write_tables",
@@ -56,6 +58,17 @@ def require_dates(plan: "RunPlan") -> None:
         )
 
 
+def require_layers(config: "RunConfig") -> Path:
+    """Return the layers file of a run; raise `ConfigError` where the config names none."""
+    if config.layers is None:
+        raise ConfigError(
+            "the run has no layers to judge against",
+            "layers: in the config",
+            "name a LAYERS.yaml, or use `tuban detect` for change alone",
+        )
+    return config.layers
+
+
 def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     """Judge the patches of the run and write the tables.
 
@@ -70,15 +83,10 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     from clues.layers import read_onemap
 
     config = context.config
-    if config.layers is None:
-        raise ConfigError(
-            "the run has no layers to judge against",
-            "layers: in the config",
-            "name a LAYERS.yaml, or use `tuban detect` for change alone",
-        )
+    layers = require_layers(config)
     require_dates(context.plan)
     patches = gpd.read_parquet(context.run.path("work", "patches.parquet"))
-    onemap = read_onemap(config.layers, crs=context.plan.grid.crs)
+    onemap = read_onemap(layers, crs=context.plan.grid.crs)
     rules = rules_of(config.rules)
     judgement = judge_patches(patches, onemap, rules)
     files = write_tables(judgement, rules, context.run.folder)

@@ -1,5 +1,6 @@
 """What a run is about to do: epochs, grid, bands, area and tiles, known before any computing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,12 @@ import shapely
 
 from configs.errors import InputError
 from configs.run import EpochSettings, RunConfig
-from flows.aside import require_cover
+from flows.aside import require_cover, without
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
 from tiles.mosaic import mosaicked
 from tiles.pairgrid import require_heights
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
-from tiles.scene import Epoch, Scene, Terrain
+from tiles.scene import Epoch, Scene, SetAside, Terrain
 from tiles.sensors import open_epoch
 
 if TYPE_CHECKING:
@@ -111,8 +112,15 @@ class RunPlan:
         }
 
 
-def make_plan(config: RunConfig) -> RunPlan:
+def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
     """Open the heads of all images and decide grid, bands and extent.
+
+    Parameters
+    ----------
+    config : RunConfig
+    damaged : sequence of SetAside
+        Images known to be damaged; their scenes take part in the choice of the grid, so that
+        ids stay, and in nothing else.
 
     Raises
     ------
@@ -125,6 +133,9 @@ def make_plan(config: RunConfig) -> RunPlan:
     grid = default_grid(before, after, config.grid.crs, config.grid.resolution)
     if config.grid.origin is not None:
         grid = replace(grid, x_origin=config.grid.origin[0], y_origin=config.grid.origin[1])
+    zone = config.area.time_zone
+    before = without(before, damaged, zone, config.before.date)
+    after = without(after, damaged, zone, config.after.date)
     bands = common_bands(before, after)
     extent = pair_extent(before, after, grid)
     aoi = None

@@ -9,6 +9,7 @@ import yaml
 
 from configs.errors import ResourceError, RunError
 from configs.run import RunConfig
+from flows.aside import require_whole, without_damaged
 from flows.cluster import default_workers
 from flows.fitting import registration_of
 from flows.keys import StageKey, stage_key
@@ -122,12 +123,16 @@ def prepare_pair(
     """
     config = RunConfig.load(config_path)
     with open_run(config, out, options, fresh=fresh) as context:
-        for stage in ("plan", "gate"):
-            run_stage(stage, context)
-        with Progress("prepare") as progress:
-            values = _prepare(context)
-        context.run.note("stage", stage="prepare", **progress.record())
-        return values
+        return without_damaged(context, partial(_stages, context))
+
+
+def _stages(context: StageContext) -> dict[str, Any]:
+    for stage in ("plan", "gate"):
+        run_stage(stage, context)
+    with Progress("prepare") as progress:
+        values = _prepare(context)
+    context.run.note("stage", stage="prepare", **progress.record())
+    return values
 
 
 def _prepare(context: StageContext) -> dict[str, Any]:
@@ -190,6 +195,7 @@ def _tiles(
         ):
             if result.value is None:
                 failed.append(task.name)
+                require_whole(job.plan, result.where)
             else:
                 run.put(
                     "prepare-tiles",

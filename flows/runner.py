@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.run import RunConfig
+from flows.aside import without_damaged
 from flows.environment import prefect_environment
+from flows.judging import require_layers
 from flows.manifest import Run
 from flows.publishing import summarise
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
@@ -75,9 +77,15 @@ def work_stages(
     context : StageContext
     work : callable, optional
         Works one stage by name; by default plainly, in this process.
+
+    Raises
+    ------
+    ConfigError
+        Before any work, if the config names no layers.
     """
-    work = work or (lambda name: run_stage(name, context))
-    values = {name: work(name) for name in STAGES}
+    require_layers(context.config)
+    worker = work or (lambda name: run_stage(name, context))
+    values = without_damaged(context, lambda: {name: worker(name) for name in STAGES})
     return summarise(context, values)
 
 
@@ -101,7 +109,8 @@ def change_raster(config: RunConfig, target: Path, options: RunOptions) -> dict[
         tempfile.TemporaryDirectory(prefix="tuban-detect-") as work,
         open_run(config, Path(work), options) as context,
     ):
-        values = {n: run_stage(n, context) for n in ("plan", "gate", "fit", "tiles", "join")}
+        stages = ("plan", "gate", "fit", "tiles", "join")
+        values = without_damaged(context, lambda: {n: run_stage(n, context) for n in stages})
         with atomic_path(target) as part:
             shutil.copyfile(context.run.path("change.tif"), part)
     return values["join"] | {

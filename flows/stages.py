@@ -6,19 +6,22 @@ The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from configs.errors import DamagedImage, RasterError
 from configs.run import RunConfig
-from flows.aside import remote_files
+from flows.aside import damaged_before, remote_files, require_whole
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
 from flows.plan import RunPlan, make_plan
 from flows.progress import Progress
+from tiles.checksums import require_intact
 from tiles.files import companions, require_free
 from tiles.remote import is_remote
+from tiles.scene import SetAside
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -58,7 +61,17 @@ class StageContext:
     @cached_property
     def plan(self) -> RunPlan:
         """Epochs, grid, bands and extent."""
-        return make_plan(self.config)
+        return make_plan(self.config, self.damaged)
+
+    @cached_property
+    def damaged(self) -> tuple[SetAside, ...]:
+        """Images that an earlier pass found damaged, and that are still the same files."""
+        return damaged_before(self.run)
+
+    def replan(self) -> None:
+        """Forget the plan and all keys: the next stage works from what the run folder says."""
+        for name in set(vars(self)) - {f.name for f in fields(self)}:
+            delattr(self, name)
 
     @cached_property
     def plan_key(self) -> StageKey:
@@ -79,6 +92,8 @@ class StageContext:
         for name in ("before", "after"):
             epoch = getattr(self.config, name)
             wanted[name] = {"date": epoch.date, "order": epoch.order}
+        if self.damaged:
+            wanted["set_aside"] = [one.scene for one in self.damaged]
         return stage_key("plan", rooms=["tiles", "configs"], config=_json(wanted), files=files)
 
     @cached_property
@@ -210,7 +225,13 @@ def _json(value: Any) -> Any:
 def _plan(context: StageContext) -> dict[str, Any]:
     summary = context.plan.summary()
     require_free(context.run.folder, summary["bytes_needed"])
+    context.once("plan", "checksums", context.plan_key, lambda: ([], _checksums(context.plan)))
     return dict(context.once("plan", "plan", context.plan_key, lambda: ([], summary)))
+
+
+def _checksums(plan: RunPlan) -> dict[str, int]:
+    scenes = (*plan.before.scenes, *plan.after.scenes)
+    return {"files_compared": sum(require_intact(scene) for scene in scenes)}
 
 
 def _gate(context: StageContext) -> dict[str, Any]:
@@ -267,9 +288,14 @@ def run_stage(name: str, context: StageContext) -> dict[str, Any]:
     Raises
     ------
     TubanError
-        What the stage raises.
+        What the stage raises; `DamagedImage` where an image turns out to be damaged.
     """
     with Progress(name) as progress:
-        values = STAGES[name](context)
+        try:
+            values = STAGES[name](context)
+        except RasterError as error:
+            if not isinstance(error, DamagedImage) and "plan" in vars(context):
+                require_whole(context.plan, error.where)
+            raise
     context.run.note("stage", stage=name, **progress.record())
     return values

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flows.aside import require_whole
 from flows.fitting import STATE_FOLDER, clouds_of, registration_of
 from flows.progress import Progress
 from flows.tilejob import States, TileJob, TileSummary, run_tile
@@ -60,6 +61,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
             if result.value is None:
                 failed.append(tile.name)
                 run.note("tile failed", tile=tile.name, why=result.failure)
+                require_whole(context.plan, result.where)
             else:
                 pids.add((result.host, result.pid))
                 _record(context, job, tile, result)

@@ -46,6 +46,8 @@ class TileResult(Generic[R]):
         Process that made the value; 0 and "" for a failure.
     seconds : float
         Wall time of the successful attempt.
+    where : str
+        File that could not be read, for a failure.
     """
 
     value: R | None
@@ -54,6 +56,7 @@ class TileResult(Generic[R]):
     pid: int
     host: str
     seconds: float
+    where: str = ""
 
 
 def map_tiles(
@@ -128,7 +131,7 @@ def work_once(
 
     _require_importable(function)
     with open_client(scheduler, None if "://" in scheduler else 1, memory) as (client, _):
-        future = client.submit(function, job, pure=False)
+        future = client.submit(_do, function, job, pure=False)
         try:
             value: R = future.result()
         except KilledWorker as error:
@@ -236,7 +239,8 @@ class _Dispatch(Generic[T, R]):
                 f"tile {attempt.name}",
                 "mend the cause (see the log; `tuban doctor`), then run the same command again",
             ) from error
-        return TileResult(None, why, attempt.attempts, 0, "", 0.0)
+        where = error.where if isinstance(error, RasterError) else ""
+        return TileResult(None, why, attempt.attempts, 0, "", 0.0, where)
 
     def _outcome(
         self, future: Any, attempt: _Try[T]
@@ -271,9 +275,21 @@ class _Dispatch(Generic[T, R]):
         return None
 
 
+def _do(function: Callable[[T], R], job: T) -> R:
+    """Call a function; raise an error of ours without its causes.
+
+    Those of GDAL do not survive the way back from a worker, and would take it with them.
+    """
+    try:
+        return function(job)
+    except TubanError as error:
+        failure = type(error)(*error.args).with_traceback(error.__traceback__)
+    raise failure
+
+
 def _work(function: Callable[[T], R], tile: T) -> tuple[R, int, str, float]:
     start = time.perf_counter()
-    value = function(tile)
+    value = _do(function, tile)
     return value, os.getpid(), socket.gethostname(), time.perf_counter() - start
 
 
@@ -286,7 +302,9 @@ def _why(error: BaseException) -> str:
         return "its result was lost with a worker"
     if isinstance(error, MemoryError):
         return "not enough memory"
-    return error.what if isinstance(error, TubanError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, TubanError):
+        return f"{error.what} ({error.where})"
+    return f"{type(error).__name__}: {error}"
 
 
 def _require_importable(function: Callable[..., Any]) -> None:

@@ -16,7 +16,7 @@ from configs.errors import RasterError
 from configs.sensors import MetadataFile, SensorBand, SensorSpec
 from tiles.scene import SceneFacts
 
-__all__ = ["Metadata", "read_metadata"]
+__all__ = ["Metadata", "parse_xml", "read_metadata"]
 
 Look = Callable[[str], str | None]
 Found = tuple[MetadataFile, Path, Look]
@@ -170,14 +170,25 @@ def _find(pattern: re.Pattern[str], folders: Sequence[Path]) -> Path | None:
     return None
 
 
-def _xml(path: Path) -> Look:
+def parse_xml(path: Path) -> ET.Element:
+    """Return the root of a supplier's XML file.
+
+    Raises
+    ------
+    RasterError
+        If it is damaged, or declares a document type or entities.
+    """
     text = _text(path)
     if "<!DOCTYPE" in text[:4096] or "<!ENTITY" in text:
         raise _damaged(path, "it declares a document type, which metadata do not need")
     try:
-        root = ET.fromstring(text.encode())
+        return ET.fromstring(text.encode())
     except ET.ParseError as error:
         raise _damaged(path, str(error)) from error
+
+
+def _xml(path: Path) -> Look:
+    root = parse_xml(path)
 
     def look(place: str) -> str | None:
         steps = [STEP.fullmatch(step) for step in place.split("/")]

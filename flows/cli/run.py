@@ -65,6 +65,7 @@ def fit(
     import tempfile
 
     from configs.run import RunConfig
+    from flows.aside import without_damaged
     from flows.fitting import STATE_FOLDER
     from flows.runner import open_run
     from flows.stages import RunOptions, run_stage
@@ -73,7 +74,8 @@ def fit(
         tempfile.TemporaryDirectory(prefix="tuban-fit-") as work,
         open_run(RunConfig.load(config), Path(work), RunOptions()) as context,
     ):
-        values = [run_stage(name, context) for name in ("plan", "gate", "fit")][-1]
+        stages = ("plan", "gate", "fit")
+        values = without_damaged(context, lambda: [run_stage(n, context) for n in stages])[-1]
         shutil.copytree(context.run.path(STATE_FOLDER), out, dirs_exist_ok=True)
     for note in values["change"]:
         typer.echo(note)

@@ -242,3 +242,19 @@ def test_check_knows_what_the_run_would_refuse(mini: Path, part: str, value: dic
     assert result.exit_code == 1, result.output
     assert word in result.output
     assert "fix:" in result.output
+
+
+def test_check_and_run_refuse_a_config_without_layers_alike(mini: Path) -> None:
+    text = yaml.safe_load(mini.read_text(encoding="utf-8"))
+    del text["layers"]
+    mini.write_text(yaml.safe_dump(text, allow_unicode=True), encoding="utf-8")
+    what, where, fix = refused(mini)
+    assert what == "the run has no layers to judge against"
+    result = CliRunner().invoke(build_app(), ["check", str(mini)])
+    assert result.exit_code == 1
+    assert f"FAIL layers: {what}" in result.stdout
+    assert where.strip() in result.output
+    assert fix.strip() in result.output
+    # Nothing was computed before the refusal.
+    folder = run_folder(mini.parent / "runs")
+    assert Run.open(folder).products() == []

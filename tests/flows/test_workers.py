@@ -63,7 +63,7 @@ def test_failing_read_is_retried_and_said(tmp_path, caplog):
 def test_unreadable_tiles_are_reported_and_the_others_go_on(caplog):
     found = values(jobs.never_reads, range(8), workers=2)
     assert sorted(t for t, r in found.items() if r.failure) == [1, 5]
-    assert found[1].failure == "block 7 cannot be decoded"
+    assert found[1].failure == "block 7 cannot be decoded (scene.tif)"
     assert found[1].attempts == 3
     assert "given up after 3 attempts" in caplog.text
 
