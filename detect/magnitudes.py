@@ -5,6 +5,7 @@ needs follows from them.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "scaled",
     "smoothing_px",
     "vector_halo",
+    "vector_length",
     "vector_statistic",
 ]
 
@@ -99,16 +101,17 @@ class Gaussian:
         steps = np.arange(self.radius + 1) / sigma_px
         taps = np.exp(-0.5 * steps**2)
         self._taps = (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
-        weight = np.empty(valid.shape, np.float32)
-        ones = np.ones(valid.shape, np.float32)
-        fir_smooth(valid.astype(np.float32), self._taps, ones, weight)
-        self._inverse = np.zeros(valid.shape, np.float32)
-        np.divide(np.float32(1), weight, out=self._inverse, where=valid)
+        self._inverse = _inverse_weights(valid, self.radius, self._sums)
 
     @staticmethod
     def radius_of(sigma_px: float) -> int:
         """Return the radius in pixels at which the window is cut (three σ)."""
         return math.ceil(3 * sigma_px - 1e-6)
+
+    def _sums(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = np.empty_like(plane)
+        fir_smooth(plane, self._taps, np.ones_like(plane), out)
+        return out
 
     def smooth(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the local mean of a plane that is zero where not valid; zero there."""
@@ -130,10 +133,12 @@ class Box:
 
     def __init__(self, radius: int, valid: NDArray[np.bool_]) -> None:
         self.radius = radius
-        count = np.empty(valid.shape, np.float32)
-        box_means(valid.astype(np.float32), radius, np.ones(valid.shape, np.float32), count)
-        self.inverse_count = np.zeros(valid.shape, np.float32)
-        np.divide(np.float32(1), count, out=self.inverse_count, where=valid)
+        self.inverse_count = _inverse_weights(valid, radius, self._sums)
+
+    def _sums(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = np.empty_like(plane)
+        box_means(plane, self.radius, np.ones_like(plane), out)
+        return out
 
     def means(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the local means of (band, y, x) planes that are zero where not valid."""
@@ -141,6 +146,31 @@ class Box:
         for plane, target in zip(planes, out, strict=True):
             box_means(plane, self.radius, self.inverse_count, target)
         return out
+
+
+def _inverse_weights(
+    valid: NDArray[np.bool_],
+    radius: int,
+    sums: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Return 1 / the weight that a window finds valid, zero where not valid.
+
+    Where everything is valid, all pixels but those of the rim have the same: a small square tells.
+    """
+    side = 2 * radius + 1
+    if min(valid.shape) <= side or not valid.all():
+        weight = sums(valid.astype(np.float32))
+        inverse = np.zeros(valid.shape, np.float32)
+        np.divide(np.float32(1), weight, out=inverse, where=valid)
+        return inverse
+    square = np.float32(1) / sums(np.ones((side, side), np.float32))
+    rows = np.full(valid.shape[0], radius)
+    rows[:radius], rows[-radius:] = np.arange(radius), np.arange(radius + 1, side)
+    tall = square[rows]
+    inverse = np.empty(valid.shape, np.float32)
+    inverse[:] = tall[:, radius : radius + 1]
+    inverse[:, :radius], inverse[:, -radius:] = tall[:, :radius], tall[:, radius + 1 :]
+    return inverse
 
 
 def smoothing_px(pixel_m: float) -> float:
@@ -177,7 +207,12 @@ def vector_halo(pixel_m: float) -> int:
 
 
 def vector_statistic(block: Block, state: VectorState, pixel_m: float) -> NDArray[np.float32]:
-    """Return the smoothed length of the change vector, float32 (y, x), zero where not valid.
+    """Return the smoothed length of the change vector, float32 (y, x), zero where not valid."""
+    return Gaussian(smoothing_px(pixel_m), block.valid).smooth(vector_length(block, state))
+
+
+def vector_length(block: Block, state: VectorState) -> NDArray[np.float32]:
+    """Return the length of the change vector, float32 (y, x), zero where not valid.
 
     References
     ----------
@@ -185,9 +220,8 @@ def vector_statistic(block: Block, state: VectorState, pixel_m: float) -> NDArra
        Landsat.
     """
     length = np.empty(block.valid.shape, np.float32)
-    change_length(
-        scaled(block.before, block.valid, state.scale_before),
-        scaled(block.after, block.valid, state.scale_after),
-        length,
-    )
-    return Gaussian(smoothing_px(pixel_m), block.valid).smooth(length)
+    scales = state.scale_before, state.scale_after
+    centres, inverse = (np.array([getattr(s, n) for s in scales]) for n in ("centre", "inverse"))
+    low, high = np.float32(CLIP[0]), np.float32(CLIP[1])
+    change_length(block.before, block.after, block.valid, centres, inverse, low, high, length)
+    return length

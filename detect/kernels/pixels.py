@@ -223,22 +223,30 @@ def capped_root(
 
 @njit(nogil=True, cache=True)
 def change_length(
-    first: NDArray[np.float32],  # (band, y, x), zero where not valid
-    second: NDArray[np.float32],  # (band, y, x), zero where not valid
-    out: NDArray[np.float32],  # (y, x), written: length of second − first
+    before: NDArray[np.float32],  # (band, y, x)
+    after: NDArray[np.float32],  # (band, y, x)
+    valid: NDArray[np.bool_],  # (y, x)
+    centres: NDArray[np.float32],  # (2, band) before, after
+    inverse_scales: NDArray[np.float32],  # (2, band)
+    low: np.float32,
+    high: np.float32,
+    out: NDArray[np.float32],  # (y, x), written: length of the difference of the clipped scores
 ) -> None:
-    """Write the length of the change vector."""
-    bands, height, width = first.shape
+    """Write the length of the change vector of robust scores, see `robust_scores`."""
+    bands, height, width = before.shape
     for y in range(height):
-        total = out[y]
+        use, total = valid[y], out[y]
         total[:] = np.float32(0)
         for b in range(bands):
-            u, v = first[b, y], second[b, y]
+            u, v = before[b, y], after[b, y]
+            c, d = centres[0, b], centres[1, b]
+            f, g = inverse_scales[0, b], inverse_scales[1, b]
             for x in range(width):
-                difference = v[x] - u[x]
-                total[x] += difference * difference
+                first = min(max((u[x] - c) * f, low), high)
+                second = min(max((v[x] - d) * g, low), high)
+                total[x] += (second - first) * (second - first)
         for x in range(width):
-            total[x] = np.sqrt(total[x])
+            total[x] = np.sqrt(total[x]) if use[x] else np.float32(0)
 
 
 @njit(nogil=True, cache=True)

@@ -82,10 +82,17 @@ def test_mixed_squares_and_capped_root(rng):
     np.testing.assert_allclose(length, np.minimum(2, np.sqrt(wanted)), rtol=1e-4)
 
 
-def test_change_length(rng):
-    first, second, out = planes(rng), planes(rng), np.empty(SHAPE, np.float32)
-    change_length(first, second, out)
-    np.testing.assert_allclose(out, np.linalg.norm(second - first, axis=0), rtol=1e-5)
+def test_change_length(rng, valid):
+    before, after, out = planes(rng), planes(rng), np.empty(SHAPE, np.float32)
+    before[:, ~valid] = np.nan
+    centre, inverse = (rng.random((2, len(before))).astype(np.float32) for _ in range(2))
+    change_length(before, after, valid, centre, inverse, np.float32(-0.5), np.float32(1), out)
+    scores = [
+        np.clip((i - c[:, None, None]) * s[:, None, None], -0.5, 1)
+        for i, c, s in zip((before, after), centre, inverse, strict=True)
+    ]
+    wanted = np.where(valid, np.linalg.norm(scores[1] - scores[0], axis=0), 0)
+    np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_variate_statistic(rng, valid):
