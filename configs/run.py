@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-METHODS = ("auto", "cva", "irmad")
+METHODS = ("auto", "cva", "mad", "irmad", "isfa")
 
 REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
 """Scenes may be addresses, which have no folder."""

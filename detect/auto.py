@@ -14,10 +14,11 @@ import numpy as np
 from scipy.special import chdtri
 
 from configs.errors import InputError
-from detect.calibration import Calibration, calibrate
+from configs.run import METHODS
+from detect.calibration import calibrate
 from detect.evidence import MEDIAN_FLOOR, fit_evidence
-from detect.indices import fit_index
 from detect.magnitudes import fit_vector
+from detect.methods import SPLIT_FACTOR, Asked, Threshold, fit_method, noted
 from detect.projections import MadState, fit_irmad
 from detect.sample import CellPixels, draw_pixels, gather
 from detect.score import STRONG, ChangeState, Scores, halo_px, score_block
@@ -42,9 +43,6 @@ SPLIT_WEAK_SHARE = 0.9
 
 FACTOR = {"low": 1.25, "medium": 1.0, "high": 2 / 3}
 """Thresholds of the contextual statistic by sensitivity, relative to the medium one."""
-
-SPLIT_FACTOR = {"low": 1.25, "medium": 1.0, "high": 0.85}
-"""Thresholds found on a histogram by sensitivity, relative to the medium one."""
 
 MEDIANS = {"any": 4.0, "construction": 3.75}
 """Strong threshold of the contextual statistic in scene medians, by target."""
@@ -79,6 +77,8 @@ def fit_change(
     target: Target,
     pixel_m: float,
     wavelengths: Sequence[float | None],
+    threshold: Threshold = "default",
+    significance: float = 1e-3,
 ) -> ChangeState:
     """Fit a change detector on sample cells.
 
@@ -88,7 +88,7 @@ def fit_change(
         The core is the sample cell, the extent carries `halo_px` more on all sides. Order does
         not matter.
     method : str
-        ``auto``, ``cva``, ``irmad`` or ``index:NAME`` (see `detect.indices`).
+        ``auto``, one of `configs.run.METHODS`, or ``index:NAME`` (see `detect.indices`).
     sensitivity : {"low", "medium", "high"}
         How much must have changed.
     target : {"any", "construction"}
@@ -98,6 +98,10 @@ def fit_change(
         Ground size of a pixel in metres.
     wavelengths : sequence of float or None
         Centre of each band in µm.
+    threshold : {"default", "otsu", "kittler", "rosin", "significance"}
+        How a statistic is cut (see `detect.methods`); ``auto`` has its own way.
+    significance : float
+        Share of unchanged pixels that may count as changed, where that is the threshold.
 
     Returns
     -------
@@ -109,11 +113,11 @@ def fit_change(
     InputError
         If the method is not known or an index lacks its bands.
     """
-    if method not in ("auto", "cva", "irmad") and not method.startswith("index:"):
+    if method not in METHODS and not method.startswith("index:"):
         raise InputError(
             f"there is no method {method!r}",
             "detection.method",
-            "use auto, cva, irmad or index:NAME",
+            f"use {', '.join(METHODS)} or index:NAME",
         )
     state = ChangeState(
         method,
@@ -127,20 +131,12 @@ def fit_change(
     pixels = draw_pixels(cells, limit=SAMPLE_PIXELS)
     count = sum(p.rows.size for p in pixels)
     if count < FEWEST_PIXELS:
-        return _noted(state, f"only {count} usable pixels in the sample: nothing is reported")
+        return noted(state, f"only {count} usable pixels in the sample: nothing is reported")
     if _is_identical(pixels):
         return _fit_identical(pixels, state)
     if method == "auto":
         return _fit_auto(pixels, state, wavelengths)
-    if method == "irmad":
-        return _fit_irmad(pixels, state)
-    if method == "cva":
-        return _fit_vector(pixels, state)
-    return _fit_index(pixels, state, wavelengths)
-
-
-def _noted(state: ChangeState, *notes: str) -> ChangeState:
-    return replace(state, notes=(*state.notes, *notes))
+    return fit_method(pixels, state, Asked(wavelengths, threshold, significance))
 
 
 def _is_identical(pixels: Sequence[CellPixels]) -> bool:
@@ -157,44 +153,7 @@ def _fit_identical(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeSt
         "both dates are identical on the sample: nothing changed there; elsewhere a pixel counts "
         "as changed where it differs by one robust standard deviation of the scene"
     )
-    return _noted(replace(state, vector=vector, vector_unit=1.0), note)
-
-
-def _fit_vector(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeState:
-    state = replace(state, vector=fit_vector(*gather(pixels)), vector_unit=1.0)
-    threshold, told = _cut(calibrate(pixels, state), state, state.bands)
-    return _noted(
-        replace(state, vector_unit=1.0 / threshold), f"change vectors of robust scores, {told}"
-    )
-
-
-def _fit_index(
-    pixels: Sequence[CellPixels], state: ChangeState, wavelengths: Sequence[float | None]
-) -> ChangeState:
-    index = fit_index(pixels, state.method.removeprefix("index:"), wavelengths)
-    state = replace(state, index=index, index_unit=1.0)
-    threshold, told = _cut(calibrate(pixels, state), state, 1)
-    return _noted(replace(state, index_unit=1.0 / threshold), f"change of {index.name}, {told}")
-
-
-def _fit_irmad(pixels: Sequence[CellPixels], state: ChangeState) -> ChangeState:
-    mad = fit_irmad(*gather(pixels))
-    if mad is None:
-        return _noted(state, "no band varies at both dates: nothing is reported")
-    state = replace(state, mad=mad, mad_unit=1.0)
-    threshold, told = _cut(calibrate(pixels, state), state, mad.offset.size)
-    return _noted(
-        replace(state, mad_unit=1.0 / threshold),
-        f"IR-MAD, {mad.iterations} iterations, canonical correlations "
-        f"{', '.join(f'{c:.2f}' for c in mad.correlations)}, {told}",
-    )
-
-
-def _cut(calibration: Calibration, state: ChangeState, freedom: int) -> tuple[float, str]:
-    """Return the threshold of a statistic that is split by its histogram, and a note on it."""
-    threshold = calibration.threshold(freedom) * SPLIT_FACTOR[state.sensitivity]
-    above = 100 * (1 - calibration.share_up_to(threshold))
-    return threshold, f"threshold {threshold:.2f} (Otsu), {above:.1f} % of the sample above it"
+    return noted(replace(state, vector=vector, vector_unit=1.0), note)
 
 
 def _fit_auto(
@@ -212,14 +171,14 @@ def _fit_auto(
     mad, mad_threshold, reason = _trusted_mad(pixels, state)
     if mad is None:
         medians = MEDIANS[target] * FACTOR[sensitivity]
-        return _noted(
+        return noted(
             replace(alone, evidence_unit=1.0 / (medians * median)),
             f"contextual regression evidence, threshold {medians:.2f} scene medians",
             reason,
         )
     factor = SPLIT_FACTOR[sensitivity]
     medians = FUSED_MEDIANS[target] * factor
-    return _noted(
+    return noted(
         replace(
             alone,
             evidence_unit=1.0 / (medians * median),

@@ -11,7 +11,12 @@ from detect.kernels.moments import add_histogram
 from detect.kernels.pixels import quantise
 from detect.sample import CellPixels
 from detect.score import ChangeState, change_statistic
-from detect.thresholds import histogram_median, otsu_threshold
+from detect.thresholds import (
+    histogram_median,
+    kittler_threshold,
+    otsu_threshold,
+    rosin_threshold,
+)
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -23,6 +28,19 @@ HIGHEST_MEDIAN = 4096
 
 FALSE_SHARE = 1e-3
 """Share of unchanged pixels that a threshold found on a histogram may let through."""
+
+ROSIN_BINS = 256
+"""Bins over the range of the scores in which the corner of their histogram is looked for."""
+
+CALM_LEVEL = 0.80
+"""Quantile above which a pixel counts as high when its surroundings are judged."""
+
+CALM_PX = 6
+"""Distance of the eight places by which the surroundings of a pixel are judged: beyond the reach
+of a sensor's blur, within most changes of ground."""
+
+CALM_HIGH = 2
+"""Most of the eight places that may be high around a calm pixel; of unchanged ones 1.6 are."""
 
 
 @dataclass(frozen=True)
@@ -50,28 +68,63 @@ class Calibration:
         total = int(self.counts.sum())
         return float(self.counts[: int(value * self.steps) + 1].sum() / max(total, 1))
 
-    def threshold(self, freedom: int) -> float:
+    def threshold(self, freedom: int, split: str = "otsu") -> float:
         """Split the distribution in two and stay clear of unchanged noise.
 
         The lowest answer is as many medians as one in a thousand pixels would pass if nothing
         had changed and the squared statistic were chi-square with `freedom` degrees.
+
+        Parameters
+        ----------
+        freedom : int
+        split : {"otsu", "kittler", "rosin"}
+            Any other name splits as ``otsu``.
         """
         clear = np.sqrt(chdtri(freedom, FALSE_SHARE) / chdtri(freedom, 0.5))
         lowest = max(float(clear) * self.median, 1 / self.steps)
-        return max(otsu_threshold(self.counts) / self.steps, lowest)
+        if split == "rosin":
+            found = self._corner()
+        else:
+            found = (kittler_threshold if split == "kittler" else otsu_threshold)(self.counts)
+        return max(found / self.steps, lowest)
+
+    def _corner(self) -> int:
+        """Return Rosin's threshold of the histogram in coarse bins, in quantised steps."""
+        filled = np.flatnonzero(self.counts)
+        width = -(-(int(filled[-1]) + 1) // ROSIN_BINS) if filled.size else 1
+        padded = np.pad(self.counts, (0, -self.counts.size % width))
+        return rosin_threshold(padded.reshape(-1, width).sum(axis=1)) * width
 
 
-def calibrate(pixels: Sequence[CellPixels], state: ChangeState) -> Calibration:
-    """Count the statistic of a state over all valid core pixels of the sample cells."""
+def calibrate(
+    pixels: Sequence[CellPixels], state: ChangeState, *, calm: bool = False
+) -> Calibration:
+    """Count the statistic of a state over all valid core pixels of the sample cells.
+
+    Parameters
+    ----------
+    pixels : sequence of CellPixels
+    state : ChangeState
+    calm : bool
+        Count only pixels in calm surroundings. The noise of a pixel does not depend on what is
+        high some pixels away, change of the ground does: what is left tells of the noise.
+    """
     steps = FINEST
     counts = _histogram(pixels, state, steps)
     while steps > 1 and histogram_median(counts) > HIGHEST_MEDIAN:
         steps //= 4
         counts = _histogram(pixels, state, steps)
+    if calm:
+        below = np.cumsum(counts)
+        level = int(np.searchsorted(below, CALM_LEVEL * below[-1]))
+        counts = _histogram(pixels, state, steps, level)
     return Calibration(counts, steps)
 
 
-def _histogram(pixels: Sequence[CellPixels], state: ChangeState, steps: int) -> NDArray[np.int64]:
+def _histogram(
+    pixels: Sequence[CellPixels], state: ChangeState, steps: int, level: int | None = None
+) -> NDArray[np.int64]:
+    """Count quantised scores; with a level, only of pixels whose surroundings lie below it."""
     counts = np.zeros(1 << 16, np.int64)
     for cell in pixels:
         core = cell.block.core_slices
@@ -80,5 +133,19 @@ def _histogram(pixels: Sequence[CellPixels], state: ChangeState, steps: int) -> 
             valid = cell.block.valid[core]
             score = np.empty(valid.shape, np.uint16)
             quantise(statistic[core], valid, np.float32(steps), score)
+            if level is not None:
+                valid = valid & _is_calm((score > level) & valid)
             add_histogram(score, valid, counts)
     return counts
+
+
+def _is_calm(high: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels with few of the eight places around them high."""
+    height, width = high.shape
+    padded = np.pad(high, CALM_PX)
+    count = np.zeros(high.shape, np.int64)
+    near = round(CALM_PX / np.sqrt(2))
+    for dy, dx in ((CALM_PX, 0), (0, CALM_PX), (near, near), (near, -near)):
+        for row, col in ((CALM_PX + dy, CALM_PX + dx), (CALM_PX - dy, CALM_PX - dx)):
+            count += padded[row : row + height, col : col + width]
+    return np.asarray(count <= CALM_HIGH, np.bool_)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["histogram_median", "otsu_threshold"]
+__all__ = ["histogram_median", "kittler_threshold", "otsu_threshold", "rosin_threshold"]
 
 
 def otsu_threshold(counts: NDArray[np.int64]) -> int:
@@ -39,6 +39,87 @@ def otsu_threshold(counts: NDArray[np.int64]) -> int:
     np.divide(moment * low - total * low_moment, low, out=gap, where=usable)
     np.divide(gap * gap * low, high, out=between, where=usable)
     return int(np.argmax(between)) + 1
+
+
+def kittler_threshold(counts: NDArray[np.int64]) -> int:
+    """Split a histogram where two Gaussians make the fewest errors.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (bins,)
+        Pixels per quantised score.
+
+    Returns
+    -------
+    int
+        Lowest score of the upper side; ties go to the lowest threshold. One above the highest
+        score where no split is better than a single Gaussian.
+
+    Notes
+    -----
+    A score stands for all values that round to it, so 1/12 is added to the variances: a side that
+    lies in one bin has a width too.
+
+    References
+    ----------
+    .. [1] Kittler, Illingworth (1986). Minimum error thresholding.
+       doi:10.1016/0031-3203(86)90030-0
+    """
+    total = int(counts.sum())
+    if not total:
+        return 1
+    top = int(np.flatnonzero(counts)[-1]) + 1
+    share = counts[:top] / total
+    score = np.arange(top) - float(share @ np.arange(top))
+    sums = np.cumsum(np.stack([share, share * score, share * score**2]), axis=1)
+    lows, highs = sums[:, :-1], sums[:, -1:] - sums[:, :-1]
+    below = np.cumsum(counts[: top - 1])
+    usable = (below > 0) & (below < total)
+    cost = np.full(top - 1, np.inf)
+    cost[usable] = sum(_side_cost(side[:, usable]) for side in (lows, highs))
+    alone = float(_side_cost(sums[:, -1:])[0])
+    if not usable.any() or cost.min() >= alone:
+        return top
+    return int(np.argmin(cost)) + 1
+
+
+def _side_cost(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return P ln σ² − 2 P ln P of sides given by Σ share, Σ share · score, Σ share · score²."""
+    part, moment, square = sums
+    variance = np.maximum(square / part - (moment / part) ** 2, 0) + 1 / 12
+    return np.asarray(part * (np.log(variance) - 2 * np.log(part)), np.float64)
+
+
+def rosin_threshold(counts: NDArray[np.int64]) -> int:
+    """Split a histogram of one peak at the corner where its slope turns into its tail.
+
+    The corner is the bin farthest below the line from the peak to the end of the histogram.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (bins,)
+        Pixels per score; bins fine enough to leave gaps make the peak a matter of chance.
+
+    Returns
+    -------
+    int
+        Lowest score of the upper side; ties go to the lowest threshold. One above the highest
+        score where the histogram falls to its end without a corner.
+
+    References
+    ----------
+    .. [1] Rosin (2001). Unimodal thresholding. doi:10.1016/S0031-3203(00)00136-9
+    """
+    filled = np.flatnonzero(counts)
+    if not filled.size:
+        return 1
+    peak, end = int(np.argmax(counts)), int(filled[-1])
+    if end - peak < 2:
+        return end + 1
+    steps = np.arange(end - peak + 1)
+    line = counts[peak] + (float(counts[end]) - counts[peak]) * steps / (end - peak)
+    gap = line - counts[peak : end + 1]
+    return peak + int(np.argmax(gap)) if gap.max() > 1e-9 * counts[peak] else end + 1
 
 
 def histogram_median(counts: NDArray[np.int64]) -> int:
