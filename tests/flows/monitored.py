@@ -1,14 +1,17 @@
 """A made-up valley in a series of images: season, clouds, gaps, a dug-up parcel, a drying one."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import rasterio
 import shapely
-import yaml
 from rasterio.transform import Affine
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "monitoring.md"
+CONFIG = "reserve.yaml"
 
 ROWS, COLS, SIDE = 80, 96, 24
 WEST, NORTH = 399_360.0, 4_101_120.0
@@ -83,14 +86,12 @@ def write_valley(folder: Path) -> dict[dt.date, Path]:
     names = {"DKBH": [f"CB-{n}" for n in range(6)], "XMMC": [f"储备地块{n}" for n in range(6)]}
     table = gpd.GeoDataFrame(names, geometry=shapes, crs=CRS)
     table.to_file(folder / "parcels.gpkg", driver="GPKG", engine="pyogrio")
-    config = {
-        "version": 1,
-        "name": "valley",
-        "folder": "scenes",
-        "sensor": "sentinel2_harmonised",
-        "index": "NDVI",
-        "history": {"end": HISTORY_END},
-        "parcel_rules": {"how": {"fields": {"id": "DKBH", "name": "XMMC"}}},
-    }
-    (folder / "valley.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (folder / CONFIG).write_text(page_blocks("yaml")[0], encoding="utf-8")
     return scenes
+
+
+def page_blocks(language: str = "") -> list[str]:
+    """Return the blocks of a language of the how-to page."""
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [block for name, block in found if name == language]

@@ -10,14 +10,17 @@ import pytest
 import rasterio
 import yaml
 from openpyxl import load_workbook
+from typer.testing import CliRunner
 
 from configs.errors import InputError, RunError
 from detect.series import fit_series, series_breaks, update_series
+from flows.cli.app import build_app
 from flows.monitoring import fit_monitor, update_monitor
 from flows.stages import RunOptions
 from flows.versions import Versions
 from tests.flows.monitored import (
     COLS,
+    CONFIG,
     DRYING,
     DUG,
     HISTORY_END,
@@ -26,6 +29,7 @@ from tests.flows.monitored import (
     SIDE,
     STEP,
     dates,
+    page_blocks,
     parcel_box,
     write_scene,
     write_valley,
@@ -42,14 +46,24 @@ STEADY = dt.date(2021, 6, 25)
 """All dates up to here are taken in by one update, where a test goes on from there."""
 
 
+def invoke(home: Path, command: str) -> str:
+    """Run a command of the page in a folder; return what it printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        done = CliRunner().invoke(build_app(), [*command.split()[1:], "--workers", "1"])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def valley(tmp_path_factory):
-    """The scenes by date, and a monitor fitted on their history."""
+    """The scenes by date, and a monitor fitted on their history by the command of the page."""
     home = tmp_path_factory.mktemp("valley")
     scenes = write_valley(home)
-    parcels = home / "parcels.gpkg"
-    made = fit_monitor(home / "valley.yaml", home / "monitors", ONE, parcels=parcels)
-    return home, scenes, made.folder
+    told = invoke(home, page_blocks()[0].splitlines()[0])
+    assert f"{len(HISTORY)} dates up to {HISTORY[-1]}" in told
+    (folder,) = (home / "monitors").iterdir()
+    return home, scenes, folder
 
 
 @pytest.fixture
@@ -87,8 +101,10 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def test_the_parcel_with_a_planted_drop_is_flagged_and_no_other(monitor):
-    made = update_monitor(monitor, monitor, ONE)
-    folder = made.version.folder
+    command = page_blocks()[0].splitlines()[1]
+    told = invoke(monitor, command.replace(CONFIG, str(monitor)))
+    assert "parcels: 4 stable, 1 disturbed, 1 declining" in told
+    folder = monitor / "versions" / "v0002"
     table = gpd.read_file(folder / "parcels.gpkg").set_index("parcel_id")
     assert table.index[table["status"] == "disturbed"].tolist() == [f"CB-{DUG}"]
     assert table.index[table["status"] == "declining"].tolist() == [f"CB-{DRYING}"]
@@ -140,7 +156,7 @@ def test_date_by_date_is_all_at_once_is_the_statistics(valley, monitor, tmp_path
     assert single.version.facts["scenes"] == whole.version.facts["scenes"]
 
     everything = [p for day, p in scenes.items() if day <= STEADY] + new
-    stack, _ = open_stack(group_files(everything), sensor="sentinel2_harmonised")
+    stack, _ = open_stack(group_files(everything), sensor=None)
     plan = single.version.facts["plan"]
     extent = Extent(**plan["extent"])
     from flows.monitorjob import MonitorPlan
@@ -193,7 +209,7 @@ def test_tiles_and_workers_change_nothing(valley, monitor, tmp_path):
     home, scenes, _ = valley
     new = later(scenes, HISTORY_END, dates()[-1])
     small = RunOptions(workers=2, tile=64)
-    made = fit_monitor(home / "valley.yaml", tmp_path, small, parcels=home / "parcels.gpkg")
+    made = fit_monitor(home / CONFIG, tmp_path, small)
     assert len(list((made.version.folder / "state").iterdir())) > 1
     assert_same(made.version.folder, monitor / "versions" / "v0001")
     tiled = update_monitor(made.folder, tmp_path, small, scenes=new[::-1])
@@ -202,11 +218,13 @@ def test_tiles_and_workers_change_nothing(valley, monitor, tmp_path):
 
 
 def test_a_known_scene_is_skipped_and_an_older_one_refused(valley, monitor, tmp_path):
-    _, scenes, _ = valley
+    home, scenes, _ = valley
     known = scenes[HISTORY[-1]]
     same = update_monitor(monitor, monitor, ONE, scenes=[known])
     assert (same.made, same.version.name) == (False, "v0001")
     assert "is in v0001 already" in same.notes[0]
+    command = page_blocks()[1].strip().replace("scenes/NEW_SCENE", str(known))
+    assert "v0001: unchanged" in invoke(home, command)
     assert not (monitor / "work").exists()
     older = write_scene(tmp_path, HISTORY[-2] + dt.timedelta(days=1))
     with pytest.raises(InputError, match="not newer than v0001"):
@@ -215,22 +233,21 @@ def test_a_known_scene_is_skipped_and_an_older_one_refused(valley, monitor, tmp_
 
 def test_fitting_again(valley):
     home, _, folder = valley
-    parcels = home / "parcels.gpkg"
-    same = fit_monitor(home / "valley.yaml", folder.parent, ONE, parcels=parcels)
+    same = fit_monitor(home / CONFIG, folder.parent, ONE)
     assert not same.made
     assert "nothing is to do" in same.notes[-1]
     scene = write_scene(home / "scenes", dates()[10] + dt.timedelta(days=1))
     try:
         with pytest.raises(RunError, match="1 are new"):
-            fit_monitor(home / "valley.yaml", folder.parent, ONE, parcels=parcels)
+            fit_monitor(home / CONFIG, folder.parent, ONE)
     finally:
         shutil.rmtree(scene)
 
 
 def test_what_cannot_be_fitted_is_told(valley, tmp_path):
     home, _, _ = valley
-    config = yaml.safe_load((home / "valley.yaml").read_text(encoding="utf-8"))
-    config |= {"folder": str(home / "scenes")}
+    config = yaml.safe_load((home / CONFIG).read_text(encoding="utf-8"))
+    config |= {"folder": str(home / "scenes"), "parcels": None}
     for change, words in (
         ({"history": {"end": dt.date(2019, 2, 1)}}, "2 dates lie in the history"),
         ({"folder": str(tmp_path)}, "no scene is found"),
@@ -241,6 +258,6 @@ def test_what_cannot_be_fitted_is_told(valley, tmp_path):
         with pytest.raises(InputError, match=words):
             fit_monitor(path, tmp_path, ONE)
     with pytest.raises(InputError, match="no fitted version"):
-        update_monitor(home / "valley.yaml", tmp_path, ONE)
+        update_monitor(home / CONFIG, tmp_path, ONE)
     with pytest.raises(InputError, match="no fitted version"):
         update_monitor(tmp_path, tmp_path, ONE)
