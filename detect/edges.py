@@ -9,8 +9,8 @@ of the highest score nearby.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from detect.kernels.windows import near_highest
 from detect.magnitudes import smoothing_px
 
 __all__ = ["EDGE_PERCENT", "edge_radius", "inside_edge"]
@@ -40,5 +40,6 @@ def inside_edge(score: NDArray[np.uint16], radius: int) -> NDArray[np.bool_]:
     """
     if radius == 0:
         return np.ones(score.shape, np.bool_)
-    highest = ndimage.maximum_filter(score, size=2 * radius + 1, mode="nearest")
-    return np.asarray(100 * score.astype(np.uint32) >= EDGE_PERCENT * highest.astype(np.uint32))
+    inside = np.empty(score.shape, np.bool_)
+    near_highest(score, radius, np.uint32(EDGE_PERCENT), inside)
+    return inside

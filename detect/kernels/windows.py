@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from detect.kernels.smooth import box_row, product_rows
 
-__all__ = ["lost_correlation", "window_variance"]
+__all__ = ["lost_correlation", "near_highest", "window_variance"]
 
 
 @njit(nogil=True, cache=True)
@@ -69,3 +69,34 @@ def lost_correlation(
                 target[x] += share * (both / np.sqrt(var_u * var_v))
         for x in range(width):
             target[x] = top - max(target[x], none) if inverse[x] > none else none
+
+
+@njit(nogil=True, cache=True)
+def near_highest(
+    score: NDArray[np.uint16],  # (y, x)
+    radius: int,
+    percent: np.uint32,
+    out: NDArray[np.bool_],  # (y, x), written
+) -> None:
+    """Write which scores reach a share of the highest one in their square window."""
+    height, width = score.shape
+    padded = np.zeros(width + 2 * radius, np.uint16)
+    tallest = padded[radius : radius + width]
+    highest = np.empty(width, np.uint16)
+    for y in range(height):
+        tallest[:] = score[y]
+        for k in range(max(0, y - radius), min(height, y + radius + 1)):
+            _raise_to(tallest, score[k])
+        highest[:] = tallest
+        for k in range(2 * radius + 1):
+            _raise_to(highest, padded[k : k + width])
+        row, target = score[y], out[y]
+        for x in range(width):
+            own, top = np.uint32(row[x]), np.uint32(highest[x])
+            target[x] = np.uint32(100) * own >= percent * top
+
+
+@njit(nogil=True, cache=True)
+def _raise_to(target: NDArray[np.uint16], other: NDArray[np.uint16]) -> None:
+    for x in range(target.size):
+        target[x] = target[x] if target[x] > other[x] else other[x]
