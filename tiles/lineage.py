@@ -1,5 +1,6 @@
 """How a scene gets onto the grid: heights, resampling, pan-sharpening; for reports and items."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,9 @@ class Lineage:
             if bands:
                 found.append(f"{', '.join(bands)} {way}")
         if self.sharpening is not None:
+            dy, dx = self.sharpening.moved
+            if (dy, dx) != (0.0, 0.0):
+                found.append(f"bands moved onto the panchromatic image by {dy:+.2f}, {dx:+.2f} px")
             weights = ", ".join(f"{w:.3g}" for w in self.sharpening.weights)
             found.append(
                 f"pan-sharpened by weighted Brovey ({weights}; {self.sharpening.source}), "
@@ -141,6 +145,12 @@ def _heights(name: str, lines: Sequence[Lineage]) -> list[GateCheck]:
     return [GateCheck(f"terrain {name}", None, None, "", not flat, advisory=True, **text)]
 
 
+def _moves(made: Sequence[Sharpening]) -> str:
+    """Say by how much bands were moved onto pan, at most."""
+    farthest = max(math.hypot(*s.moved) for s in made)
+    return f"; bands moved onto pan by {farthest:.2f} px" if farthest else ""
+
+
 def _sharpening(name: str, lines: Sequence[Lineage]) -> list[GateCheck]:
     made = [line.sharpening for line in lines if line.sharpening is not None]
     if not made:
@@ -151,7 +161,7 @@ def _sharpening(name: str, lines: Sequence[Lineage]) -> list[GateCheck]:
     text = {
         "remedy": "" if passed else "use the bands without it: grid.pansharpen: false",
         "detail": f"{worst.source} weights, {100 * worst.explained:.1f} % of pan explained; "
-        f"equal weights: {worst.ergas_equal:.2f}",
+        f"equal weights: {worst.ergas_equal:.2f}" + _moves(made),
     }
     value = worst.ergas if known else None
     return [

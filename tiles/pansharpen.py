@@ -65,6 +65,10 @@ class Sharpening:
         The same with equal weights.
     pixels : int
         Pixels of the sample.
+    moved : tuple of float
+        Rows and columns of the grid by which the bands are moved onto pan.
+    left_px : float or None
+        How far they then lie from it, pixels of the grid; None where no window tells.
     """
 
     weights: tuple[float, ...]
@@ -73,6 +77,8 @@ class Sharpening:
     ergas: float
     ergas_equal: float
     pixels: int
+    moved: tuple[float, float] = (0.0, 0.0)
+    left_px: float | None = None
 
 
 def brovey(

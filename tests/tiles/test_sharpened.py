@@ -12,6 +12,7 @@ from skimage.registration import phase_cross_correlation
 from tests.tiles.conftest import MakeTif, Texture
 from tests.tiles.test_pansharpen import pan_of, scene, shrink
 from tiles.grid import plan_tiles
+from tiles.lineage import scene_lineage
 from tiles.pairgrid import pair_extent, resolution_ratio
 from tiles.reader import PairReader, default_grid
 from tiles.scene import BandSource, Epoch, Scene
@@ -62,12 +63,41 @@ def test_each_band_lies_where_pan_lies(sharp: Scene, fine: Floats):
     """An independent estimate: every sharpened band against pan, by their edges."""
     pair = reader(sharp, sharp)
     block = pair.read(pair_extent(pair.before, pair.after, pair.grid))
-    window = np.outer(*2 * [np.hanning(448)])
     pan = pan_of(fine, WEIGHTS)[32:-32, 32:-32]
     for band in block.before[:, 32:-32, 32:-32]:
-        edges = [np.hypot(*np.gradient(image)) * window for image in (pan, band)]
-        shift, _, _ = phase_cross_correlation(*edges, upsample_factor=50, normalization=None)
-        assert np.hypot(*shift) <= 0.25
+        assert apart(band, pan) <= 0.25
+
+
+def apart(image: Floats, pan: Floats) -> float:
+    """Return by how many pixels the edges of an image lie beside those of pan."""
+    window = np.outer(*2 * [np.hanning(image.shape[0])])
+    edges = [np.hypot(*np.gradient(each)) * window for each in (pan, image)]
+    shift, _, _ = phase_cross_correlation(*edges, upsample_factor=50, normalization=None)
+    return float(np.hypot(*shift))
+
+
+@pytest.mark.parametrize(("down", "right"), [(5.0, -3.0), (-1.4, 2.2)])
+def test_bands_placed_beside_pan_are_moved_onto_it(
+    sharp: Scene, make_tif: MakeTif, fine: Floats, down: float, right: float
+):
+    """The delivery says that the bands lie metres beside where they do."""
+    stored = shrink(fine, 4).round().astype(np.uint16)
+    ms = make_tif("beside.tif", stored, size=8.0, x=500000.0 + right, y=4000000.0 - down)
+    bands = {role: BandSource(ms, i + 1, nodata=0.0) for i, role in enumerate(ROLES)}
+    wrong = Scene("w", bands, sharp.acquired, pan=sharp.pan)
+    dates = Epoch.of([wrong]), Epoch.of([sharp])
+    pair = PairReader(*dates, default_grid(Epoch.of([sharp]), dates[1]), bands=ROLES)
+    found = sharpening_of(wrong, pair.grid)
+    np.testing.assert_allclose(found.moved, (-down / 2, -right / 2), atol=0.25)
+    assert found.left_px is not None
+    assert found.left_px <= 0.25
+    whole = pair.grid.extent_of((500000.0, 3998976.0, 501024.0, 4000000.0))
+    block = pair.read(whole.expand(-32))
+    for band in block.before:
+        assert apart(band, pan_of(fine, WEIGHTS)[32:-32, 32:-32]) <= 0.25
+    lines = scene_lineage(wrong, ROLES, pair.grid).sentences()
+    assert any("bands moved onto the panchromatic image" in line for line in lines)
+    assert sharpening_of(sharp, pair.grid).moved == (0.0, 0.0)
 
 
 def test_the_same_for_any_tiling_and_any_choice_of_bands(sharp: Scene):
