@@ -95,6 +95,9 @@ class CloudSettings(StrictModel):
     search: Literal["auto", "always", "never"] = Field(
         "auto", description="auto: at dates of which a scene has no quality raster"
     )
+    detector: Literal["colours", "s2cloudless"] = Field(
+        "colours", description="s2cloudless: an optional package, for Sentinel-2 Level-1C"
+    )
     margin_m: float = Field(60.0, ge=0, description="metres added around what the search finds")
     mask_margin_m: float | None = Field(
         None,
@@ -179,7 +182,9 @@ class RunConfig(StrictModel):
     sensor: str | None = Field(None, description="configs/sensors name; found by itself if absent")
     grid: GridSettings = GridSettings()
     terrain: TerrainSettings = TerrainSettings()
-    clouds: CloudSettings = CloudSettings()
+    clouds: CloudSettings = Field(
+        CloudSettings(), description="settings, or only the name of the detector: s2cloudless"
+    )
     gate: GateSettings = GateSettings()
     detection: DetectionSettings = DetectionSettings()
     landcover: LandcoverSettings = LandcoverSettings()
@@ -190,6 +195,11 @@ class RunConfig(StrictModel):
     rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
     outputs: OutputSettings = OutputSettings()
     seed: int = Field(0, ge=0)
+
+    @field_validator("clouds", mode="before")
+    @classmethod
+    def _named_detector(cls, value: Any) -> Any:
+        return {"detector": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _landcover_needs_layers(self) -> "RunConfig":

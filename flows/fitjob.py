@@ -26,6 +26,7 @@ from tiles.coregister import register_pair
 from tiles.gate import GateCheck, gate_report
 from tiles.grid import Extent, sample_cells
 from tiles.labels import burn_labels
+from tiles.learnedclouds import with_learned
 from tiles.lineage import geometry_checks
 from tiles.pairgrid import overlap_percent, resolution_ratio
 from tiles.registration import Registration
@@ -119,23 +120,34 @@ def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
 
 def _clouds(job: GateJob, applied: Registration) -> CloudMap | None:
     """Look for clouds at the dates of which a scene has no quality raster."""
-    plan, wanted = job.plan, job.clouds.search
+    plan, wanted = job.plan, job.clouds
     epochs = (plan.before, plan.after)
-    blind = [any(s.mask is None for s in epoch.scenes) for epoch in epochs]
-    dates = [wanted == "always" or (wanted == "auto" and b) for b in blind]
+    dates = plan.cloud_dates(wanted.search)
     with plan.reader(applied) as reader:
-        return find_clouds(
+        found = find_clouds(
             reader.read_dates,
             plan.extent,
             plan.bands,
             pixel_m=plan.pixel_m,
-            margin_m=job.clouds.margin_m,
-            dates=(dates[0], dates[1]),
+            margin_m=wanted.margin_m,
+            dates=dates,
             sun_azimuth=(
                 epochs[0].scenes[0].facts.sun_azimuth,
                 epochs[1].scenes[0].facts.sun_azimuth,
             ),
         )
+    if wanted.detector == "colours" or not any(dates):
+        return found
+    return with_learned(
+        found,
+        epochs,
+        plan.grid,
+        plan.extent,
+        pixel_m=plan.pixel_m,
+        margin_m=wanted.margin_m,
+        dates=dates,
+        move=applied,
+    )
 
 
 def _read(plan: RunPlan, cells: Sequence[Extent], aligned: Alignment, halo: int = 0) -> list[Block]:

@@ -12,6 +12,7 @@ from configs.errors import InputError
 from configs.run import EpochSettings, RunConfig
 from flows.aside import require_cover, without
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
+from tiles.learnedclouds import require_detector
 from tiles.mosaic import mosaicked
 from tiles.pairgrid import require_heights
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
@@ -92,6 +93,14 @@ class RunPlan:
             clouds=clouds,
         )
 
+    def cloud_dates(self, search: str) -> tuple[bool, bool]:
+        """Return at which dates clouds are searched; auto: where a scene has no quality raster."""
+        before, after = (
+            search == "always" or (search == "auto" and any(s.mask is None for s in epoch.scenes))
+            for epoch in (self.before, self.after)
+        )
+        return before, after
+
     def tiles(self, size: int) -> list[Tile]:
         """Return the tiles of a size, row-major."""
         return plan_tiles(self.extent, size)
@@ -154,6 +163,10 @@ def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
         require_heights(scene, grid, extent)
     plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
     plan.reader()  # refuses a pair without common bands
+    if config.clouds.detector == "s2cloudless":
+        searched = plan.cloud_dates(config.clouds.search)
+        dates = zip((before, after), searched, strict=True)
+        require_detector([s for epoch, wanted in dates if wanted for s in epoch.scenes])
     return plan
 
 
