@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-METHODS = ("auto", "cva", "mad", "irmad", "isfa")
+METHODS = ("auto", "cva", "mad", "irmad", "isfa", "logratio", "omnibus")
 
 REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
 """Scenes may be addresses, which have no folder."""
@@ -119,9 +119,18 @@ class GateSettings(StrictModel):
 class DetectionSettings(StrictModel):
     """How change is found."""
 
-    method: str = Field("auto", description="auto, cva, irmad or index:NAME")
+    method: str = Field("auto", description=f"{', '.join(METHODS)} or index:NAME")
     sensitivity: Literal["low", "medium", "high"] = "medium"
     target: Literal["any", "construction"] = "any"
+    threshold: Literal["default", "otsu", "kittler", "rosin", "significance"] = Field(
+        "default", description="how a statistic is cut; auto has its own way"
+    )
+    significance: float = Field(
+        1e-3, ge=1e-6, le=0.2, description="share of unchanged pixels that a significance lets by"
+    )
+    looks: float | None = Field(
+        None, gt=0, description="equivalent number of looks of radar images; absent: estimated"
+    )
     floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
@@ -152,6 +161,12 @@ class DetectionSettings(StrictModel):
                 f"there is no method {value!r}; {choice(value, METHODS)} or index:NAME"
             )
         return value
+
+    @model_validator(mode="after")
+    def _own_threshold_of_auto(self) -> "DetectionSettings":
+        if self.method == "auto" and self.threshold != "default":
+            raise ValueError("auto has its own threshold: leave threshold out or name a method")
+        return self
 
 
 class LandcoverSettings(StrictModel):

@@ -79,6 +79,7 @@ def fit_change(
     wavelengths: Sequence[float | None],
     threshold: Threshold = "default",
     significance: float = 1e-3,
+    looks: float | None = None,
 ) -> ChangeState:
     """Fit a change detector on sample cells.
 
@@ -102,6 +103,8 @@ def fit_change(
         How a statistic is cut (see `detect.methods`); ``auto`` has its own way.
     significance : float
         Share of unchanged pixels that may count as changed, where that is the threshold.
+    looks : float, optional
+        Equivalent number of looks of radar images; by default estimated.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def fit_change(
         return _fit_identical(pixels, state)
     if method == "auto":
         return _fit_auto(pixels, state, wavelengths)
-    return fit_method(pixels, state, Asked(wavelengths, threshold, significance))
+    return fit_method(pixels, state, Asked(wavelengths, threshold, significance, looks))
 
 
 def _is_identical(pixels: Sequence[CellPixels]) -> bool:

@@ -11,6 +11,7 @@ from detect.calibration import calibrate
 from detect.indices import fit_index
 from detect.magnitudes import fit_vector
 from detect.projections import MadState, fit_irmad, fit_isfa, fit_mad
+from detect.radar import fit_radar
 from detect.sample import CellPixels, gather
 from detect.score import ChangeState
 from detect.significance import fit_noise
@@ -34,14 +35,18 @@ class Asked:
     wavelengths : sequence of float or None
         Centre of each band in µm.
     threshold : {"default", "otsu", "kittler", "rosin", "significance"}
-        By default ``rosin`` for projections, whose tails are heavy, and ``otsu`` for the rest.
+        By default ``rosin`` for projections, whose tails are heavy, the ``significance`` of theory
+        for the omnibus test, and ``otsu`` for the rest.
     significance : float
         Share of unchanged pixels that may count as changed, of the threshold of that name.
+    looks : float or None
+        Equivalent number of looks of radar images; None: estimated.
     """
 
     wavelengths: Wavelengths
     threshold: Threshold
     significance: float
+    looks: float | None = None
 
 
 def fit_method(pixels: Sequence[CellPixels], state: ChangeState, asked: Asked) -> ChangeState:
@@ -50,6 +55,8 @@ def fit_method(pixels: Sequence[CellPixels], state: ChangeState, asked: Asked) -
         return _fit_vector(pixels, state, asked)
     if state.method in PROJECTIONS:
         return _fit_projection(pixels, state, asked)
+    if state.method in ("logratio", "omnibus"):
+        return _fit_radar(pixels, state, asked)
     return _fit_index(pixels, state, asked)
 
 
@@ -58,6 +65,10 @@ PROJECTIONS: dict[str, tuple[str, Callable[[Array, Array], MadState | None]]] = 
     "irmad": ("IR-MAD", fit_irmad),
     "isfa": ("ISFA", fit_isfa),
 }
+
+
+UNITS = {0.0: "decibels", 1.0: "intensities", 2.0: "amplitudes"}
+"""What radar values are by their power in the intensity."""
 
 
 def noted(state: ChangeState, *notes: str) -> ChangeState:
@@ -93,6 +104,23 @@ def _fit_projection(pixels: Sequence[CellPixels], state: ChangeState, asked: Ask
         replace(state, mad_unit=1.0 / threshold),
         f"{title}, {mad.iterations} iterations, correlations "
         f"{', '.join(f'{c:.2f}' for c in mad.correlations)}, {told}",
+    )
+
+
+def _fit_radar(pixels: Sequence[CellPixels], state: ChangeState, asked: Asked) -> ChangeState:
+    omnibus = state.method == "omnibus"
+    radar = fit_radar(*gather(pixels), omnibus=omnibus, looks=asked.looks)
+    state = replace(state, radar=radar, radar_unit=1.0)
+    looks = ", ".join(f"{n:.1f}" for n in radar.looks)
+    title = f"radar {UNITS[radar.power]} of {looks} looks"
+    if omnibus and asked.threshold in ("default", "significance"):
+        threshold = float(np.sqrt(radar.law.threshold(asked.significance)))
+        told = f"significance {asked.significance:g} of theory"
+    else:
+        threshold, told = _cut(pixels, state, asked, state.bands)
+    return noted(
+        replace(state, radar_unit=1.0 / threshold),
+        f"{'omnibus test' if omnibus else 'log-ratio'} of {title}, {told}",
     )
 
 

@@ -18,6 +18,7 @@ from detect.indices import IndexState, index_statistic
 from detect.kernels.pixels import quantise, root_of_product
 from detect.magnitudes import VectorState, vector_halo, vector_statistic
 from detect.projections import MadState, irmad_statistic
+from detect.radar import RadarState, radar_statistic
 from tiles.block import Block
 from tiles.grid import Extent
 
@@ -37,7 +38,7 @@ class ChangeState:
     Attributes
     ----------
     method : str
-        As asked for: ``auto``, ``cva``, ``irmad``, ``index:NAME``.
+        As asked for: one of `configs.run.METHODS` or ``index:NAME``.
     sensitivity, target : str
         As asked for.
     pixel_m : float
@@ -48,9 +49,9 @@ class ChangeState:
         Quantised score of the weak threshold; `STRONG` is the strong one.
     min_area_m2 : float
         Smallest object that the method was tuned to report.
-    evidence, mad, vector, index : fitted state or None
+    evidence, mad, vector, index, radar : fitted state or None
         The parts of the score; none of them where nothing could be fitted: then nothing changed.
-    evidence_unit, mad_unit, vector_unit, index_unit : float
+    evidence_unit, mad_unit, vector_unit, index_unit, radar_unit : float
         1 / strong threshold of each part. The score is the geometric mean of the parts.
     notes : tuple of str
         What was chosen and why, for the run's record.
@@ -71,6 +72,8 @@ class ChangeState:
     vector_unit: float = 0.0
     index: IndexState | None = None
     index_unit: float = 0.0
+    radar: RadarState | None = None
+    radar_unit: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
@@ -107,7 +110,7 @@ def halo_px(method: str, pixel_m: float) -> int:
     Parameters
     ----------
     method : str
-        ``auto``, ``cva``, ``irmad`` or ``index:NAME``.
+        One of `configs.run.METHODS` or ``index:NAME``.
     pixel_m : float
         Ground size of a pixel in metres.
     """
@@ -206,6 +209,9 @@ def change_statistic(block: Block, state: ChangeState) -> NDArray[np.float32] | 
     if state.index is not None:
         plane = index_statistic(block, state.index, state.pixel_m)
         parts.append(plane * np.float32(state.index_unit))
+    if state.radar is not None:
+        plane = radar_statistic(block, state.radar, state.pixel_m)
+        parts.append(plane * np.float32(state.radar_unit))
     if len(parts) == 2:
         root_of_product(parts[0], parts[1], parts[0])
     return parts[0] if parts else None

@@ -240,6 +240,9 @@ def fit_pair(job: FitJob) -> States:
         target=detection.target,
         pixel_m=plan.pixel_m,
         wavelengths=plan.wavelengths,
+        threshold=detection.threshold,
+        significance=detection.significance,
+        looks=detection.looks,
     )
     return States(job.registration, radiometry, change, _landcover(job, blocks, radiometry))
 

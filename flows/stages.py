@@ -113,7 +113,8 @@ class StageContext:
         wanted = self._config("landcover", "seed")
         detection = self.config.detection
         wanted["detection"] = {
-            name: getattr(detection, name) for name in ("method", "sensitivity", "target")
+            name: getattr(detection, name)
+            for name in ("method", "sensitivity", "target", "threshold", "significance", "looks")
         }
         return stage_key(
             "fit",

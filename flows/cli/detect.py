@@ -16,9 +16,17 @@ def detect(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="raster to write: 1 no change, 2 change")
     ],
-    method: Annotated[str, typer.Option(help="auto, cva, irmad or index:NAME")] = "auto",
+    method: Annotated[
+        str, typer.Option(help="auto, cva, mad, irmad, isfa, logratio, omnibus or index:NAME")
+    ] = "auto",
     sensitivity: Annotated[str, typer.Option(help="low, medium or high")] = "medium",
     target: Annotated[str, typer.Option(help="any or construction")] = "any",
+    threshold: Annotated[
+        str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
+    ] = "default",
+    significance: Annotated[
+        float, typer.Option(help="share of unchanged pixels that a significance lets by")
+    ] = 1e-3,
     sensor: Annotated[
         str | None, typer.Option(help="name of a sensor, if files do not tell")
     ] = None,
@@ -42,7 +50,13 @@ def detect(
             "after": {"scenes": [after.resolve()]},
             "sensor": sensor,
             "grid": {"crs": crs},
-            "detection": {"method": method, "sensitivity": sensitivity, "target": target},
+            "detection": {
+                "method": method,
+                "sensitivity": sensitivity,
+                "target": target,
+                "threshold": threshold,
+                "significance": significance,
+            },
             "landcover": {"enabled": False},
         },
         "tuban detect",

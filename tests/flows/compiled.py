@@ -15,6 +15,8 @@ from flows.stages import RunOptions
 WAYS: tuple[dict[str, str], ...] = (
     {"method": "cva"},
     {"method": "irmad"},
+    {"method": "logratio"},
+    {"method": "omnibus"},
     {"method": "index:NDVI"},
     {"method": "auto", "target": "construction"},
 )
