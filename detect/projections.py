@@ -135,15 +135,15 @@ def _reweighted(
 ) -> MadState | None:
     """Solve for the variates again and again, each pixel weighted by its no-change probability."""
     bands = before.shape[1]
-    used = np.flatnonzero((np.ptp(before, axis=0) > 0) & (np.ptp(after, axis=0) > 0))
-    if before.shape[0] <= 2 * bands or not used.size:
+    if before.shape[0] <= 2 * bands:
         return None
-    scale_before, scale_after = before[:, used].std(axis=0), after[:, used].std(axis=0)
-    joint = np.vstack(
-        [before[:, used].T / scale_before[:, None], after[:, used].T / scale_after[:, None]]
-    )
-    centre = joint.mean(axis=1)
-    joint -= centre[:, None]
+    joint, centre, scale = _standardised(before, after)
+    used = np.flatnonzero((scale[:bands] > 0) & (scale[bands:] > 0))
+    if not used.size:
+        return None
+    if used.size < bands:
+        both = np.concatenate([used, used + bands])
+        joint, centre, scale = joint[both], centre[both], scale[both]
     rows, offset, last = np.zeros((used.size, len(joint))), np.zeros(used.size), np.zeros(used.size)
     done = 0
     with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as workers:
@@ -156,10 +156,30 @@ def _reweighted(
             if np.max(np.abs(correlations - last)) < TOLERANCE:
                 break
             rows, last = np.hstack([a, -b]), correlations
+    a, b = a / scale[: used.size], b / scale[used.size :]
     offset = offset - np.hstack([a, -b]) @ centre
     wide_a, wide_b = np.zeros((used.size, bands)), np.zeros((used.size, bands))
-    wide_a[:, used], wide_b[:, used] = a / scale_before, b / scale_after
+    wide_a[:, used], wide_b[:, used] = a, b
     return MadState(wide_a, wide_b, offset, tuple(correlations.tolist()), done)
+
+
+def _standardised(before: Array, after: Array) -> tuple[Array, Array, Array]:
+    """Return both dates as (column, pixel) of mean 0 and spread 1, and their means and spreads.
+
+    The spread of a constant column is 0 and its values stay.
+    """
+    bands = before.shape[1]
+    joint = np.empty((2 * bands, before.shape[0]))
+    centre, scale = np.zeros((2, 2 * bands))
+    joint[:bands], joint[bands:] = before.T, after.T
+    for c, values in enumerate(joint):
+        if values.min() < values.max():
+            centre[c] = values.mean()
+            values -= centre[c]
+            scale[c] = np.sqrt(np.mean(values * values))
+            if scale[c] > 0:
+                values /= scale[c]
+    return joint, centre, scale
 
 
 def _alterations(mean: Array, covariance: Array) -> Variates:

@@ -14,7 +14,7 @@ __all__ = [
     "weighted_moments",
 ]
 
-STRIP = 128
+STRIP = 256
 """Pixels worked at a time, so that all columns of them stay in the first-level cache."""
 
 
@@ -104,7 +104,7 @@ def reweighted_moments(
     products[:] = 0.0
     total = 0.0
     weight, statistic, variate = np.empty(STRIP), np.empty(STRIP), np.empty(STRIP)
-    block, scaled = np.zeros((columns, STRIP)), np.zeros((columns, STRIP))
+    block, scaled = np.zeros((columns, STRIP)), np.zeros(STRIP)
     for first in range(0, count, STRIP):
         n = min(STRIP, count - first)
         for c in range(columns):
@@ -113,8 +113,12 @@ def reweighted_moments(
         statistic[:] = 0.0
         for i in range(rows):
             variate[:] = offset[i]
-            for c in range(columns):
-                m, v = matrix[i, c], block[c]
+            for c in range(0, columns - 1, 2):
+                m, v, k, u = matrix[i, c], block[c], matrix[i, c + 1], block[c + 1]
+                for x in range(STRIP):
+                    variate[x] += m * v[x] + k * u[x]
+            if columns % 2:
+                m, v = matrix[i, columns - 1], block[columns - 1]
                 for x in range(STRIP):
                     variate[x] += m * v[x]
             for x in range(STRIP):
@@ -124,12 +128,12 @@ def reweighted_moments(
             weight[x] = chi_square_tail(statistic[x], rows)
             total += weight[x]
         for c in range(columns):
-            v, s = block[c], scaled[c]
+            v = block[c]
             for x in range(STRIP):
-                s[x] = weight[x] * v[x]
+                scaled[x] = weight[x] * v[x]
             sums[c] += _dot(weight, v)
             for d in range(c + 1):
-                products[c, d] += _dot(s, block[d])
+                products[c, d] += _dot(scaled, block[d])
     for c in range(columns):
         for d in range(c):
             products[d, c] = products[c, d]
