@@ -13,7 +13,10 @@ from detect.kernels.series_history import stable_rows
 from detect.kernels.series_monitor import CUSUM, EWMA, MOSUM, start_rows, update_rows
 from detect.series_state import SeriesMethod, SeriesSettings, SeriesState
 
-__all__ = ["confirmations", "fit_monitor", "update_monitor"]
+__all__ = ["CONFIRM", "fit_monitor", "update_monitor"]
+
+CONFIRM = 3
+"""Signals in a row that confirm a change, unless the settings say otherwise."""
 
 Array = NDArray[Any]
 
@@ -94,7 +97,7 @@ def _models(
     screen = 0.0 if history == "all" else settings.clip
     fit_rows(design, values, used, screen, settings.least_sigma, coefficients, sigma, count)
     if history == "stable":
-        stable_rows(design, values, used, recursive_critical(settings.alpha))
+        stable_rows(design, values, used, recursive_critical(settings.chance))
         fit_rows(design, values, used, 0.0, settings.least_sigma, coefficients, sigma, count)
     return {"coefficients": coefficients, "sigma": sigma, "count": count}
 
@@ -117,7 +120,7 @@ def update_monitor(
         state.arrays["coefficients"],
         state.arrays["sigma"],
         state.arrays["count"],
-        (memory, limit, state.settings.clip, confirmations(state)),
+        (memory, limit, state.settings.clip, state.settings.confirm or CONFIRM),
         *(changed[name] for name in CHANGED),
     )
     return SeriesState(
@@ -132,16 +135,11 @@ def update_monitor(
     )
 
 
-def confirmations(state: SeriesState) -> int:
-    """Return the signals in a row that confirm a change."""
-    return state.settings.confirm or 3
-
-
 def _parameters(method: SeriesMethod, settings: SeriesSettings) -> tuple[float, float]:
     """Return the memory and the limit of the process."""
     if method == "cusum":
-        return 0.0, cusum_critical(settings.alpha)
+        return 0.0, cusum_critical(settings.chance)
     if method == "mosum":
-        return settings.window, mosum_critical(settings.alpha, settings.window)
+        return settings.window, mosum_critical(settings.chance, settings.window)
     share = settings.memory
     return share, settings.limit * math.sqrt(share / (2.0 - share))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
-from detect.monitors import confirmations, fit_monitor, update_monitor
+from detect import monitors, segments
 from detect.series_state import SeriesMethod, SeriesSettings, SeriesState
 
 __all__ = [
@@ -36,14 +36,16 @@ class SeriesBreaks:
     Attributes
     ----------
     first_seen : ndarray of int32
-        Day of the first signal of the change, days since 1970-01-01; 0 for none.
+        Day of the first signal of the change, days since 1970-01-01; 0 for none. With CCDC that
+        of the newest confirmed change, or of the running one if there is none.
     confirmed : ndarray of int32
         Day on which the change was confirmed; 0 while it is not.
     magnitude : ndarray of float32
         Mean difference to the model since the first signal, in units of the values, negative for
-        a loss.
+        a loss. With CCDC the median difference of the first band.
     confidence : ndarray of uint8
-        0 to 100: half for the signals in a row, half for the size of the change.
+        0 to 100: half for the signals in a row, half for the size of the change (EWMA, CUSUM,
+        MOSUM: `limit` standard deviations are full; CCDC: twice the root of the threshold).
     """
 
     first_seen: NDArray[np.int32]
@@ -92,10 +94,16 @@ def fit_series(
     """
     _require_series(days, values, valid, method, harmonics)
     chosen = settings or SeriesSettings()
-    return fit_monitor(
-        np.asarray(days, np.int64),
-        np.ascontiguousarray(values[:, 0], np.float32),
-        np.ascontiguousarray(valid, np.bool_),
+    days = np.asarray(days, np.int64)
+    values, valid = _plain(values, valid)
+    if method == "ccdc":
+        return segments.fit_segments(
+            days, values, valid, harmonics=harmonics, trend=trend, settings=chosen
+        )
+    return monitors.fit_monitor(
+        days,
+        values[:, 0],
+        valid,
         method=method,
         harmonics=harmonics,
         trend=trend,
@@ -138,24 +146,35 @@ def update_series(
             "values, valid",
             f"give {state.bands} bands of {state.shape[0]} rows and {state.shape[1]} columns",
         )
-    return update_monitor(
-        state,
-        int(day),
-        np.ascontiguousarray(values[0], np.float32),
-        np.ascontiguousarray(valid, np.bool_),
-    )
+    values, valid = _plain(values, valid)
+    if state.method == "ccdc":
+        return segments.update_segments(state, int(day), values, valid)
+    return monitors.update_monitor(state, int(day), values[0], valid)
 
 
 def series_breaks(state: SeriesState) -> SeriesBreaks:
     """Return the change of every pixel, running or confirmed."""
     arrays = state.arrays
-    first_seen, confirmed = arrays["first_seen"], arrays["confirmed"]
-    magnitude, sigma = arrays["magnitude"], arrays["sigma"]
-    share = np.minimum(np.abs(arrays["run"].astype(np.float64)) / confirmations(state), 1.0)
-    reach = np.maximum(state.settings.limit * sigma.astype(np.float64), 1e-30)
-    size = np.minimum(np.abs(magnitude) / reach, 1.0)
+    first_seen, confirmed, magnitude = (
+        arrays[name] for name in ("first_seen", "confirmed", "magnitude")
+    )
+    if state.method == "ccdc":
+        needed = state.settings.confirm or segments.CONFIRM
+        size = np.clip(arrays["strength"].astype(np.float64) - 1.0, 0.0, 1.0)
+    else:
+        needed = state.settings.confirm or monitors.CONFIRM
+        reach = state.settings.limit * np.maximum(arrays["sigma"].astype(np.float64), 1e-30)
+        size = np.minimum(np.abs(magnitude) / reach, 1.0)
+    share = np.where(confirmed > 0, 1.0, np.abs(arrays["run"].astype(np.float64)) / needed)
     confidence = np.where(first_seen != 0, np.rint(50.0 * share + 50.0 * size), 0.0)
     return SeriesBreaks(first_seen, confirmed, magnitude, confidence.astype(np.uint8))
+
+
+def _plain(
+    values: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the arrays as the kernels take them: one compiled form whatever is given."""
+    return np.ascontiguousarray(values, np.float32), np.ascontiguousarray(valid, np.bool_)
 
 
 def _require_series(

@@ -39,7 +39,7 @@ class SeriesSettings:
         EWMA: limit in standard deviations of the process.
     alpha : float
         CUSUM and MOSUM: chance of a false signal in the monitoring period; CCDC: chance that an
-        unchanged observation is taken for a changed one.
+        unchanged observation is taken for a changed one; 0: 0.05, with CCDC 0.01.
     window : float
         MOSUM: observations of the moving sum per observation of the history.
     confirm : int
@@ -53,17 +53,22 @@ class SeriesSettings:
     history: Literal["auto", "all", "robust", "stable"] = "auto"
     memory: float = 0.3
     limit: float = 3.0
-    alpha: float = 0.05
+    alpha: float = 0.0
     window: float = 0.25
     confirm: int = 0
     clip: float = 5.0
     least_sigma: float = 0.0
 
+    @property
+    def chance(self) -> float:
+        """Chance of a false signal in the monitoring period of CUSUM and MOSUM."""
+        return self.alpha or 0.05
+
     def __post_init__(self) -> None:
         ranges = {
             "memory": 0 < self.memory <= 1,
             "limit": self.limit > 0,
-            "alpha": 0 < self.alpha <= 0.5,
+            "alpha": 0 <= self.alpha <= 0.5,
             "window": 0 < self.window <= 1,
             "confirm": 0 <= self.confirm <= 1000,
             "clip": self.clip > 0,

@@ -28,6 +28,9 @@ NEAR = 0.2
 ROUNDS = 3
 """Rounds of weights that fall with the residual, before one of bisquare and the last fit."""
 
+LARGEST = 3.0e38
+"""Largest coefficient: float32 ends a little above."""
+
 LEAST_SCALE = 1e-6
 """Least standard deviation relative to the root mean square of the values: float32 noise."""
 
@@ -71,9 +74,9 @@ def fit_rows(
                 x = first + s
                 ok = fitted[s]
                 count[y, x] = np.int32(total[s]) if ok else np.int32(0)
-                sigma[y, x] = scale[s] if ok else 0.0
+                sigma[y, x] = min(scale[s], LARGEST) if ok else 0.0
                 for i in range(size):
-                    coefficients[i, y, x] = beta[i, s] if ok else 0.0
+                    coefficients[i, y, x] = min(max(beta[i, s], -LARGEST), LARGEST) if ok else 0.0
 
 
 @njit(nogil=True, cache=True)
