@@ -27,6 +27,13 @@ CHUNK_PX = 1024
 BRIGHTEST = 2.0
 """Values above are not reflectances; clouds are then not looked for."""
 
+OTHER_GAIN, OTHER_LEVEL = 1.4, 0.06
+"""Ratio of the contrasts and difference of the dark levels from which two dates are in lights so
+different that at most one of them holds reflectance. Haze and seasons stay below."""
+
+LAND_FLOOR, LAND_CONTRAST = 0.03, 0.2
+"""Reflectance of the darkest hundredth of land, and rise from there to its median near infrared."""
+
 ROLES = (*NEEDED, "swir1")
 
 Date = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
@@ -120,6 +127,7 @@ def find_clouds(
     ):
         return None
     codes = np.full((2, *valid.shape), CLEAR, np.uint8)
+    first, second = _in_one_light(first, second, valid)
     for date, (image, other) in enumerate(((first, second), (second, first))):
         if dates[date]:
             codes[date] = find_obscured(
@@ -134,6 +142,36 @@ def find_clouds(
 
 
 Overview = dict[str, NDArray[np.float32]]
+
+
+def _in_one_light(
+    first: Overview, second: Overview, valid: NDArray[np.bool_]
+) -> tuple[Overview, Overview]:
+    """Return the pair as it is, or in the light of the date that looks more like reflectance."""
+    names = list(first)
+    quantiles = np.array(
+        [np.percentile([d[n][valid] for n in names], (1, 10, 50), axis=1) for d in (first, second)]
+    )
+    dark, low, middle = quantiles.transpose(1, 0, 2)
+    spread = np.maximum(middle - low, 1e-6)
+    ratio = float(np.median(spread[1] / spread[0]))
+    level = float(np.median(low[1] - low[0]))
+    if 1 / OTHER_GAIN <= ratio <= OTHER_GAIN and abs(level) <= OTHER_LEVEL:
+        return first, second
+    nir = names.index("nir")
+    floor = dark.min(axis=1)
+    contrast = np.maximum(middle[:, nir] - floor, 1e-6) / LAND_CONTRAST
+    strange = np.abs(floor - LAND_FLOOR) / OTHER_LEVEL + np.abs(np.log2(contrast))
+    own, strangest = (0, 1) if strange[0] <= strange[1] else (1, 0)
+    images = [first, second]
+    gain = spread[own] / spread[strangest]
+    images[strangest] = {
+        name: (middle[own, i] + gain[i] * (images[strangest][name] - middle[strangest, i])).astype(
+            np.float32
+        )
+        for i, name in enumerate(names)
+    }
+    return images[0], images[1]
 
 
 def _overview(

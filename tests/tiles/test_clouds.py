@@ -173,3 +173,39 @@ def test_numbers_that_are_no_reflectance_are_left_alone() -> None:
     assert grid.extent_of((0, -900, 900, 0)) == extent
     found = find_clouds(lambda _: (date, date), extent, NAMES, pixel_m=10.0, margin_m=60.0)
     assert found is None
+
+
+def dates_of(first: Image, second: Image, names: tuple[str, ...] = NAMES):
+    """Return a reader of two dates that lie on an analysis grid from row 0, column 0."""
+    planes = [np.stack([image[n] for n in names]) for image in (first, second)]
+
+    def read(extent: Extent):
+        rows, cols = extent.slices_in(Extent(0, 0, SIZE, SIZE))
+        shape = extent.shape
+        valid, source = np.ones(shape, np.bool_), np.zeros(shape, np.uint8)
+        return tuple((p[:, rows, cols], valid, source) for p in planes)
+
+    return read
+
+
+@pytest.mark.parametrize("date", [0, 1])
+@pytest.mark.parametrize(("gain", "offset"), [(0.5, 0.1), (0.5, -0.1), (2.0, -0.1), (2.0, 0.1)])
+def test_gain_and_offset_of_a_date_make_and_hide_no_cloud(
+    date: int, gain: float, offset: float
+) -> None:
+    whole = Extent(0, 0, SIZE, SIZE)
+    settlements = ndimage.zoom(np.random.default_rng(4).random((20, 20)) > 0.8, 10, order=0)
+    clear, other = ground(2), ground(3)
+    for image in (clear, other):
+        for name, white in zip(NAMES, (0.16, 0.17, 0.18, 0.24), strict=True):
+            image[name] = np.where(settlements, np.float32(white), image[name])
+    for after, hidden in ((other, False), (clouded(other, CLOUDS), True)):
+        pair = [clear, after]
+        pair[date] = {n: gain * p + np.float32(offset) for n, p in pair[date].items()}
+        found = find_clouds(dates_of(*pair), whole, NAMES, pixel_m=PIXEL_M, margin_m=60.0)
+        assert found is not None
+        if hidden:
+            thick = np.max(CLOUDS, axis=0) > 0.9
+            assert (found.codes[1] == CLOUD)[thick].mean() > 0.9
+        else:
+            assert (found.codes == CLEAR).all()
