@@ -60,7 +60,7 @@ ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS
 	  apt-get install -qy --no-install-recommends $(DEBIAN); }
 
 bench: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
-	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python benchmarks/crosscheck.py
 
 clean:  ## remove the virtual environment and caches
