@@ -108,6 +108,12 @@ class MonitorConfig(StrictModel):
     bands: tuple[str, ...] = Field((), description="bands by role instead of an index")
     method: SeriesMethod = "ewma"
     history: HistorySettings
+    months: tuple[int, int] | None = Field(
+        None, description="first and last month that count, e.g. [4, 10]; all if absent"
+    )
+    cloud_margin_m: float | None = Field(
+        None, ge=0, description="metres added around clouds and shadows of quality rasters"
+    )
     series: SeriesRules = SeriesRules()
     patches: PatchRules = PatchRules()
     parcels: Path | None = Field(None, description="layer of parcels that are reported one by one")
@@ -129,9 +135,19 @@ class MonitorConfig(StrictModel):
             raise ValueError("name either an index or bands, not both")
         if self.parcels is not None and self.index is None:
             raise ValueError("parcels are reported by an index: name one instead of bands")
+        if self.months is not None and not all(1 <= m <= 12 for m in self.months):
+            raise ValueError("months are numbers from 1 to 12, the first and the last one")
         if len(self.bands) > 1 and self.method != "ccdc":
             raise ValueError(f"{self.method} follows one band or index; several: method: ccdc")
         return self
+
+    def counts(self, day: dt.date) -> bool:
+        """Return whether images of a day's month count; months may run over the year's end."""
+        if self.months is None:
+            return True
+        first, last = self.months
+        inside = first <= day.month <= last
+        return inside if first <= last else day.month >= first or day.month <= last
 
     @property
     def key8(self) -> str:

@@ -15,14 +15,20 @@ from flows.keys import StageKey, stage_key
 from flows.manifest import Run
 from flows.monitorfound import finish_version
 from flows.monitorjob import MonitorJob, MonitorPlan, work_tile
-from flows.monitorplan import config_groups, history_of, make_monitor_plan, sampled_unit
+from flows.monitorplan import (
+    config_groups,
+    history_of,
+    make_monitor_plan,
+    open_dates,
+    sampled_unit,
+)
 from flows.parcelwatch import report_parcels
 from flows.progress import Progress
 from flows.stages import RunOptions
 from flows.versions import Version, Versions
 from flows.workers import map_tiles, require_all_worked, work_once
 from tiles.deliveries import group_files
-from tiles.stack import StackDate, StackReader, StackScene, open_stack
+from tiles.stack import StackDate, StackReader, StackScene
 
 __all__ = ["MonitorResult", "fit_monitor", "update_monitor"]
 
@@ -95,11 +101,11 @@ def fit_monitor(
         If another operator works on this monitor.
     """
     config = _with_parcels(MonitorConfig.load(config_path), parcels)
-    dates = _open(config, config_groups(config))
-    history = history_of(config, dates.found)
+    dates, notes = open_dates(config, config_groups(config))
+    history = history_of(config, dates)
     with Run.create(config.model_dump(mode="json"), config.key8, out, config.name) as run:
-        monitor = _Monitor(run, config, options, dates.notes)
-        later = [d for d in dates.found if d.day > history[-1].day]
+        monitor = _Monitor(run, config, options, notes)
+        later = [d for d in dates if d.day > history[-1].day]
         if later:
             monitor.notes.append(
                 f"{len(later)} later dates wait for `tuban monitor update {config_path}`"
@@ -163,10 +169,10 @@ def update_monitor(
         config = _with_parcels(config, parcels)
         monitor = _Monitor(run, config, options)
         groups = group_files([p.resolve() for p in scenes], config.sensor)
-        opened = _open(config, groups or config_groups(config))
-        monitor.notes += opened.notes
+        dates, notes = open_dates(config, groups or config_groups(config))
+        monitor.notes += notes
         told = _named if scenes else _found
-        new = told(latest, opened.found, monitor.notes)
+        new = told(latest, dates, monitor.notes)
         if not new:
             monitor.notes.append(f"there is nothing newer than {latest.name}")
             return monitor.result(latest, made=False)
@@ -174,17 +180,6 @@ def update_monitor(
         plan = replace(plan, drawn=config.patches)
         records = [*latest.facts["scenes"], *_records(new)]
         return _make(monitor, plan, new, records, latest)
-
-
-@dataclass
-class _Opened:
-    found: tuple[StackDate, ...]
-    notes: list[str]
-
-
-def _open(config: MonitorConfig, groups: Sequence[Sequence[Path]]) -> _Opened:
-    dates, aside = open_stack(groups, sensor=config.sensor, time_zone=config.area.time_zone)
-    return _Opened(dates, [f"set aside: {a.scene}: {a.reason}" for a in aside])
 
 
 def _with_parcels(config: MonitorConfig, parcels: Path | None) -> MonitorConfig:

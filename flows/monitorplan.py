@@ -23,9 +23,9 @@ from tiles.deliveries import group_files
 from tiles.discovery import discover
 from tiles.grid import Extent, sample_cells
 from tiles.pairgrid import common_bands, default_grid, wavelengths
-from tiles.stack import StackDate, StackReader, stack_extent
+from tiles.stack import StackDate, StackReader, open_stack, stack_extent
 
-__all__ = ["config_groups", "history_of", "make_monitor_plan", "sampled_unit"]
+__all__ = ["config_groups", "history_of", "make_monitor_plan", "open_dates", "sampled_unit"]
 
 COPIES = 3
 """Measured: arrays of a tile's whole series that exist at one time."""
@@ -70,6 +70,38 @@ def config_groups(config: MonitorConfig) -> list[list[Path]]:
     if not found:
         raise InputError("no scene is found", where, "mend the folder, the area or the dates")
     return found
+
+
+def open_dates(
+    config: MonitorConfig, groups: Sequence[Sequence[Path]]
+) -> tuple[tuple[StackDate, ...], list[str]]:
+    """Open scenes as a config wants them; return their dates, and what is left out and why.
+
+    Raises
+    ------
+    RasterError, InputError
+        See `tiles.stack.open_stack`.
+    """
+    dates, aside = open_stack(groups, sensor=config.sensor, time_zone=config.area.time_zone)
+    notes = [f"set aside: {a.scene}: {a.reason}" for a in aside]
+    kept = tuple(_with_margin(d, config.cloud_margin_m) for d in dates if config.counts(d.day))
+    if len(kept) < len(dates):
+        notes.append(f"{len(dates) - len(kept)} dates lie outside months {config.months}")
+    return kept, notes
+
+
+def _with_margin(date: StackDate, margin_m: float | None) -> StackDate:
+    if margin_m is None:
+        return date
+    scenes = [s.scene for s in date.scenes]
+    masks = [None if s.mask is None else replace(s.mask, margin_m=margin_m) for s in scenes]
+    return replace(
+        date,
+        scenes=tuple(
+            replace(s, scene=replace(s.scene, mask=mask))
+            for s, mask in zip(date.scenes, masks, strict=True)
+        ),
+    )
 
 
 def history_of(config: MonitorConfig, dates: Sequence[StackDate]) -> list[StackDate]:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from configs.errors import RasterError
 from configs.monitoring import MonitorConfig
 from flows.monitorjob import MonitorJob
+from flows.monitorplan import open_dates
 from flows.parceljob import ParcelGroup, group_parcels, read_group
 from flows.stages import RunOptions
 from flows.versions import Version
 from flows.workers import map_tiles, require_all_worked
 from tiles.files import atomic_path
-from tiles.stack import StackReader, open_stack
+from tiles.stack import StackReader
 
 if TYPE_CHECKING:
     from clues.parcelseries import ParcelSeries, SeriesModel
@@ -125,12 +126,11 @@ def _job_of(
         return job
     wanted = [r for r in records if _day(r["date"]) in days]
     groups = [[Path(p) for p in r["paths"]] for r in wanted]
-    dates, aside = open_stack(groups, sensor=config.sensor, time_zone=config.area.time_zone)
-    if aside:
+    dates, notes = open_dates(config, groups)
+    if notes:
         raise RasterError(
-            f"the parcels were not read before, and a scene of an earlier date cannot be read: "
-            f"{aside[0].reason}",
-            aside[0].scene,
+            f"the parcels were not read before, and not all earlier scenes can be read: {notes[0]}",
+            str(config.parcels),
             "put the scene back, or name the parcels of the version before",
         )
     reader = StackReader(tuple(d.epoch for d in dates), job.plan.grid, job.plan.bands)
