@@ -7,8 +7,10 @@ from typing import Any
 
 from configs.errors import TubanError
 from configs.run import RunConfig
+from flows.aside import scene_set_aside
 from flows.plan import RunPlan, make_plan
 from flows.runner import run_folder
+from tiles.catalog import Entry, load_catalog
 from tiles.files import free_bytes, require_free
 
 __all__ = ["CheckResult", "check_run"]
@@ -68,6 +70,8 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
     if plan is not None or config.layers is None:
         crs = plan.grid.crs if plan is not None else ""
         _try(results, "layers", lambda: _layers(config, crs), str)
+    if (catalog := config.catalog) is not None:
+        _try(results, "catalogue", lambda: load_catalog(catalog), _scene_count)
     folder = run_folder(config, out)
     results.append(
         CheckResult("run folder", f"{folder} ({'goes on' if folder.exists() else 'new'})", True)
@@ -88,10 +92,15 @@ def _try(
 
 
 def _plan_text(plan: RunPlan) -> str:
+    aside = [f"; {scene_set_aside(s)}" for e in (plan.before, plan.after) for s in e.set_aside]
     return (
         f"{plan.extent.height} × {plan.extent.width} pixels of {plan.pixel_m:.1f} m, "
-        f"bands {', '.join(plan.bands)}, {plan.grid.crs[:40]}"
+        f"bands {', '.join(plan.bands)}, {plan.grid.crs[:40]}{''.join(aside)}"
     )
+
+
+def _scene_count(entries: list[Entry]) -> str:
+    return f"{len(entries)} scenes"
 
 
 def _require_dates(plan: RunPlan) -> RunPlan:

@@ -15,6 +15,7 @@ from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
 from tiles.learnedclouds import require_detector
 from tiles.mosaic import mosaicked
 from tiles.pairgrid import require_heights
+from tiles.rasters import inspect_raster
 from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
 from tiles.scene import Epoch, Scene, SetAside, Terrain
 from tiles.sensors import open_epoch
@@ -138,6 +139,8 @@ def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
     InputError
         If the area of interest is empty or misses the images.
     """
+    if config.terrain.dem is not None:
+        inspect_raster(config.terrain.dem)
     before, after = (_epoch(config, e) for e in (config.before, config.after))
     grid = default_grid(before, after, config.grid.crs, config.grid.resolution)
     if config.grid.origin is not None:

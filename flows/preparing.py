@@ -252,6 +252,11 @@ def _pair_config(config: RunConfig, job: PrepareJob, scenes: list[SceneTask]) ->
     values["gate"] = config.gate.model_dump(mode="json") | {"register_pair": False}
     values["grid"] = {"crs": grid.crs, "origin": [grid.x_origin, grid.y_origin]}
     values.pop("terrain", None)
+    if not any(job.plan.cloud_dates(config.clouds.search)):
+        # What the quality rasters hide is no data now; nothing else was looked for.
+        values["clouds"] = {"search": "never"}
+    elif config.clouds.detector != "colours":
+        values["clouds"] |= {"detector": "colours"}  # the model's bands were not prepared
     for date, name in enumerate(DATES):
         told = getattr(config, name).model_dump(mode="json", exclude_defaults=True)
         told.pop("mask", None)

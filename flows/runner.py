@@ -16,6 +16,7 @@ from flows.judging import require_layers
 from flows.manifest import Run
 from flows.publishing import summarise
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
+from tiles.catalog import load_catalog
 from tiles.files import atomic_path
 
 __all__ = ["active_context", "change_raster", "open_run", "run_folder", "work_run", "work_stages"]
@@ -82,8 +83,12 @@ def work_stages(
     ------
     ConfigError
         Before any work, if the config names no layers.
+    InputError
+        Before any work, if it names a catalogue that cannot be read.
     """
     require_layers(context.config)
+    if context.config.catalog is not None:
+        load_catalog(context.config.catalog)
     worker = work or (lambda name: run_stage(name, context))
     values = without_damaged(context, lambda: {name: worker(name) for name in STAGES})
     return summarise(context, values)

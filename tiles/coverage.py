@@ -121,7 +121,7 @@ class PairProposal:
         if self.before.sensor != self.after.sensor:
             zh.append(f"传感器不同（{self.before.sensor}、{self.after.sensor}）")
             en.append(f"different sensors ({self.before.sensor}, {self.after.sensor})")
-        return ",".join(zh) if language == "zh" else ", ".join(en)
+        return "，".join(zh) if language == "zh" else ", ".join(en)
 
 
 def periods(entries: Sequence[Entry], every: str, time_zone: str) -> list[str]:

@@ -142,6 +142,7 @@ def open_raster(path: Path) -> DatasetReader:
             ds = DatasetReader(name, driver=list(DRIVERS), sharing=False)
             other = ds.tags(ns="OVERVIEWS").get("OVERVIEW_FILE")
     except (RasterioError, ValueError) as error:
+        _require_image(path)
         raise RasterError(
             f"the file cannot be opened as a raster ({_one_line(error)})",
             str(path),
@@ -155,6 +156,25 @@ def open_raster(path: Path) -> DatasetReader:
             "remove OVERVIEW_FILE from its .aux.xml",
         )
     return ds
+
+
+def _require_image(path: Path) -> None:
+    """Say of a file that is no image what it is."""
+    if is_remote(path):
+        return
+    with path.open("rb") as handle:
+        head = handle.read(512).lstrip().lower()
+    if head.startswith(b"<vrtdataset"):
+        raise RasterError(
+            "virtual rasters (VRT) are refused: they may refer to any other file",
+            str(path),
+            "name the image files themselves; scenes: takes several",
+        )
+    if not head or head.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
+        kind = "a text or web page, no image" if head else "empty"
+        raise RasterError(
+            f"the file is {kind}", str(path), "download the file again; the last try failed"
+        )
 
 
 def _name_for_gdal(path: Path) -> str:

@@ -244,6 +244,23 @@ def test_check_knows_what_the_run_would_refuse(mini: Path, part: str, value: dic
     assert "fix:" in result.output
 
 
+@pytest.mark.parametrize(
+    ("changes", "name", "what"),
+    [
+        ({"catalog": "nowhere"}, "catalogue", "there is no catalogue"),
+        ({"terrain": {"dem": "nowhere.tif"}}, "images", "there is no such raster file"),
+    ],
+)
+def test_what_is_needed_late_is_missed_early(
+    mini: Path, changes: dict[str, object], name: str, what: str
+) -> None:
+    config = write_config(mini.parent, **changes)
+    assert refused(config)[0] == what
+    result = CliRunner().invoke(build_app(), ["check", str(config)])
+    assert f"FAIL {name}: {what}" in result.stdout
+    assert Run.open(run_folder(mini.parent / "runs")).products() == []
+
+
 def test_check_and_run_refuse_a_config_without_layers_alike(mini: Path) -> None:
     text = yaml.safe_load(mini.read_text(encoding="utf-8"))
     del text["layers"]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from configs.run import RunConfig
 from flows.cli.app import build_app
 from flows.fitting import registration_of
 from flows.plan import make_plan
-from flows.preparing import footing, prepare_pair
+from flows.preparing import _pair_config, footing, prepare_pair
 from flows.runner import open_run
 from flows.stages import RunOptions
 from tests.flows.minicounty import build_mini, write_config
@@ -81,6 +82,24 @@ def test_images_are_cogs_and_items_tell_their_lineage(county: Path, made: dict):
     assert any(
         step.startswith("registered to the before date") for step in made["scenes"][1]["lineage"]
     )
+
+
+@pytest.mark.parametrize(
+    ("masks", "clouds"), [((True, True), {"search": "never"}), ((True, False), None)]
+)
+def test_clouds_are_searched_again_only_where_the_run_searches(
+    county: Path, tmp_path: Path, masks: tuple[bool, bool], clouds: dict | None
+):
+    with rasterio.open(county.parent / "before.tif") as raster:
+        profile = raster.profile | {"dtype": "uint8", "count": 1}
+    with rasterio.open(tmp_path / "mask.tif", "w", **profile) as target:
+        target.write(np.zeros((1, target.height, target.width), np.uint8))
+    values = RunConfig.load(county).model_dump()
+    for name, masked in zip(("before", "after"), masks, strict=True):
+        values[name]["mask"] = tmp_path / "mask.tif" if masked else None
+    config = RunConfig.model_validate(values)
+    job = SimpleNamespace(plan=make_plan(config))
+    assert yaml.safe_load(_pair_config(config, job, [])).get("clouds") == clouds
 
 
 def test_it_goes_on_where_it_stopped(county: Path, made: dict):

@@ -180,8 +180,12 @@ def test_refusals_name_the_file(make_tif: MakeTif, tmp_path: Path) -> None:
         f"<SimpleSource><SourceFilename>{whole}</SourceFilename></SimpleSource>"
         "</VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(RasterError, match="cannot be opened"):
+    with pytest.raises(RasterError, match=r"virtual rasters \(VRT\) are refused"):
         open_epoch([vrt])
+    for content, what in ((b"", "is empty"), (b"<html>log in</html>", "a text or web page")):
+        (tmp_path / "t.tif").write_bytes(content)
+        with pytest.raises(RasterError, match=what):
+            open_epoch([tmp_path / "t.tif"])
     for remote in ("/vsicurl/http://example.org/a.tif", f"/vsizip/{whole}", "s3://b/a.tif"):
         with pytest.raises(RasterError, match="only local"):
             open_epoch([Path(remote)])
