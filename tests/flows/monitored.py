@@ -17,7 +17,7 @@ ROWS, COLS, SIDE = 80, 96, 24
 WEST, NORTH = 399_360.0, 4_101_120.0
 CRS = "EPSG:32650"
 FIRST, HISTORY_END, LAST = dt.date(2019, 1, 3), dt.date(2020, 12, 31), dt.date(2021, 10, 20)
-STEP = 20
+STEP = 15
 """Days between two dates."""
 
 PLANTED = dt.date(2021, 6, 1)
