@@ -15,6 +15,7 @@ from configs.loading import StrictModel, available, load_preset
 __all__ = [
     "GENERIC",
     "ROLES",
+    "Calibration",
     "DeliveredImage",
     "Delivery",
     "MetadataFile",
@@ -151,6 +152,28 @@ class MetadataFile(StrictModel):
     radiometry: tuple[Radiometry, ...] = ()
 
 
+class Calibration(StrictModel):
+    """Where radar products tell the divisor that turns amplitudes into backscatter.
+
+    Vectors at some lines of the image, each with divisors at some of its pixels.
+    """
+
+    images: str = Field(description="regular expression on file names of images as delivered")
+    file: str = Field(description="name of the calibration file; {stem} = stem of the image")
+    vectors: str = Field(description="elements, one per line")
+    line: str = "line"
+    pixel: str = "pixel"
+    value: str = Field(description="element with the divisors")
+
+    def is_delivered(self, name: str) -> bool:
+        """Return whether an image is the supplier's own and has to be calibrated."""
+        return re.search(self.images, name) is not None
+
+    def file_of(self, stem: str) -> str:
+        """Return the name of the calibration file of an image."""
+        return self.file.replace("{stem}", stem)
+
+
 class OffsetCheck(StrictModel):
     """A constant that suppliers add to stored values since some version, looked for in pixels.
 
@@ -184,6 +207,7 @@ class SensorSpec(StrictModel):
     metadata: tuple[MetadataFile, ...] = ()
     delivery: Delivery | None = None
     offset_check: OffsetCheck | None = None
+    calibration: Calibration | None = None
 
     @model_validator(mode="after")
     def _stacks_name_known_bands(self) -> "SensorSpec":

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from configs.sensors import ROLES, SensorBand, SensorSpec, role_of_wavelength
+from tiles.calibration import calibration_file
 from tiles.metadata import Metadata
 from tiles.rasters import SUFFIXES, RasterFacts, probe
 from tiles.scene import BandSource, MaskSource
@@ -42,7 +43,10 @@ def band_source(
         nodata = spec.nodata if nodata is None else nodata
     if wavelength_um is None and band is not None:
         wavelength_um = band.wavelength_um
-    return BandSource(facts.path, index, scale, offset, nodata, wavelength_um)
+    rules, calibration = spec.calibration, None
+    if rules is not None:
+        calibration = calibration_file(facts.path, rules)
+    return BandSource(facts.path, index, scale, offset, nodata, wavelength_um, calibration)
 
 
 def stack_bands(facts: RasterFacts, spec: SensorSpec, metadata: Metadata) -> dict[str, BandSource]:

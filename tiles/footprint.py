@@ -11,12 +11,13 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import shapes
-from rasterio.transform import RPCTransformer, from_gcps
+from rasterio.transform import from_gcps
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
 from configs.errors import RasterError
 from tiles.masks import is_unusable
+from tiles.ortho import orientation, to_ground
 from tiles.rasters import (
     RasterFacts,
     crs_name,
@@ -25,7 +26,7 @@ from tiles.rasters import (
     open_raster,
     read_failure,
 )
-from tiles.scene import BandSource, MaskSource, Scene
+from tiles.scene import BandSource, MaskSource, Scene, Terrain
 from tiles.warp import require_place
 
 __all__ = ["Seen", "outline", "seen"]
@@ -167,13 +168,10 @@ def _placed(shape: Any, facts: RasterFacts, scene: Scene, crs: str) -> Any:
     step = max(facts.width, facts.height) / 8
     dense = shapely.segmentize(shape, step) if not shape.is_empty else shape
     if facts.is_raw:
-        assert facts.rpcs is not None
-        height = scene.terrain.height_m
-        height = facts.rpcs.height_off if height is None else height
-        with RPCTransformer(facts.rpcs, rpc_height=height) as ground:
-            placed = shapely.transform(
-                dense, lambda p: np.column_stack(ground.xy(p[:, 1], p[:, 0], offset="ul"))
-            )
+        look = orientation(facts, Terrain(None, scene.terrain.height_m))
+        placed = shapely.transform(
+            dense, lambda p: np.column_stack(to_ground(look, p[:, 1].tolist(), p[:, 0].tolist()))
+        )
         own = LONLAT
     elif facts.georeferenced:
         placed = shapely.transform(dense, lambda p: _moved(facts.transform, p))

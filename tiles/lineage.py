@@ -53,7 +53,9 @@ class Lineage:
         """Return the steps in words, in the order in which they are taken."""
         found = []
         if self.heights:
-            found.append(f"orthorectified by rational polynomials, {self.heights}")
+            by_points = " control points " in self.heights
+            way = "geocoded by" if by_points else "orthorectified by rational polynomials,"
+            found.append(f"{way} {self.heights}")
         for way in ("copied", "averaged", "interpolated"):
             bands = [band for band, done in self.ways.items() if done == way]
             if bands:
@@ -139,7 +141,7 @@ def _heights(name: str, lines: Sequence[Lineage]) -> list[GateCheck]:
     told = list(dict.fromkeys(line.heights for line in lines if line.heights))
     if not told:
         return []
-    flat = any(t.startswith("constant") for t in told)
+    flat = any(not t.startswith("elevation") for t in told)
     remedy = "give an elevation raster (terrain.dem): relief displaces what lies higher or lower"
     text: dict[str, Any] = {"remedy": remedy if flat else "", "detail": "; ".join(told)}
     return [GateCheck(f"terrain {name}", None, None, "", not flat, advisory=True, **text)]

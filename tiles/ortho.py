@@ -1,7 +1,8 @@
-"""Orthorectification: where an image with rational polynomials (RPC) lies on the ground.
+"""Where an image lies that is not on the map: by rational polynomials (RPC) or control points.
 
-GDAL's RPC transformer does the warp, point by point with the height of the terrain at that point.
-Here stands what the warp needs to know beforehand: heights, windows, footprint, ground size.
+GDAL's transformers do the warp: of polynomials point by point with the height of the terrain there;
+of control points by a thin-plate spline, at the heights that the points have. Here stands what the
+warp needs to know beforehand: heights, windows, footprint, ground size.
 """
 
 import math
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
 from rasterio.errors import TransformWarning
 from rasterio.rpc import RPC
-from rasterio.transform import RPCTransformer
+from rasterio.transform import GCPTransformer, RPCTransformer
 from rasterio.warp import transform, transform_bounds
 from rasterio.windows import Window
 
@@ -32,6 +34,7 @@ __all__ = [
     "orientation",
     "pixel_bounds",
     "require_terrain",
+    "to_ground",
 ]
 
 Bounds = tuple[float, float, float, float]
@@ -53,26 +56,39 @@ class Orientation:
 
     Attributes
     ----------
-    rpc : RPC
+    rpc : RPC or None
         Rows and columns count from the file's first pixel.
     terrain : Terrain
         With the constant height filled in where there is no elevation raster.
+    points : tuple of tuple of float
+        Row, column, longitude, latitude, height of control points where there is no `rpc`.
     """
 
-    rpc: RPC
+    rpc: RPC | None
     terrain: Terrain
+    points: tuple[tuple[float, float, float, float, float], ...] = ()
 
-    def moved(self, row: float, col: float) -> RPC:
-        """Return the polynomials of a window whose first pixel is (row, col)."""
+    def moved(self, row: float, col: float) -> RPC | list[GroundControlPoint]:
+        """Return the polynomials, or the points, of a window whose first pixel is (row, col)."""
+        if self.rpc is None:
+            return [GroundControlPoint(r - row, c - col, x, y, z) for r, c, x, y, z in self.points]
         values = self.rpc.to_dict()
         values["line_off"] -= row
         values["samp_off"] -= col
         return RPC(**values)
 
+    def transformer(self, **heights: Any) -> RPCTransformer | GCPTransformer:
+        """Return rasterio's transformer between pixels and longitude, latitude."""
+        if self.rpc is None:
+            return GCPTransformer(self.moved(0, 0), tps=True)
+        return RPCTransformer(self.rpc, **heights)
+
     @property
     def options(self) -> dict[str, Any]:
         """GDAL's options of the transformer."""
         terrain = self.terrain
+        if self.rpc is None:
+            return {"SRC_METHOD": "GCP_TPS"}
         if terrain.dem is None:
             return {"RPC_HEIGHT": terrain.height_m}
         return {"RPC_DEM": terrain.dem.resolve().as_posix(), "RPC_HEIGHT": terrain.geoid_m}
@@ -80,6 +96,9 @@ class Orientation:
     @property
     def note(self) -> str:
         """What the heights were taken from, for reports."""
+        if self.rpc is None:
+            heights = [z for *_, z in self.points]
+            return f"{len(heights)} control points at {min(heights):g} to {max(heights):g} m"
         if self.terrain.dem is None:
             return f"constant height {self.terrain.height_m:g} m"
         return f"elevation raster {self.terrain.dem.name} {self.terrain.geoid_m:+g} m"
@@ -91,17 +110,19 @@ def orientation(facts: RasterFacts, terrain: Terrain) -> Orientation:
     Parameters
     ----------
     facts : RasterFacts
-        With polynomials.
+        With polynomials or control points.
     terrain : Terrain
-        Without elevation raster and height, the height that the polynomials are centred on is
-        taken.
+        Not used by control points, which have heights. Without elevation raster and height, the
+        height that the polynomials are centred on is taken.
 
     Raises
     ------
     RasterError
         If the elevation raster cannot be opened or has no georeferencing.
     """
-    assert facts.rpcs is not None
+    if facts.rpcs is None:
+        middle = float(np.mean([z for *_, z in facts.points]))
+        return Orientation(None, Terrain(None, middle), facts.points)
     if terrain.dem is None:
         height = facts.rpcs.height_off if terrain.height_m is None else terrain.height_m
         return Orientation(facts.rpcs, Terrain(None, float(height)))
@@ -144,7 +165,7 @@ def pixel_bounds(
     heights = _height_range(look.terrain, (min(lons), min(lats), max(lons), max(lats)))
     if heights is None:
         return None
-    found = [_project(look.rpc, lons, lats, h) for h in heights]
+    found = [_project(look, lons, lats, h) for h in heights]
     lines, samples = np.concatenate(found, axis=1)
     if not (np.isfinite(lines).all() and np.isfinite(samples).all()):
         return None
@@ -170,7 +191,7 @@ def ground_bounds(look: Orientation, height: int, width: int, crs: str) -> Bound
 def ground_pixel(look: Orientation, height: int, width: int, crs: str) -> float:
     """Return the side in CRS units of a pixel at the middle of an image: the root of its area."""
     row, col = height / 2, width / 2
-    lons, lats = _to_ground(look, [row - 5, row - 5, row + 5], [col - 5, col + 5, col - 5])
+    lons, lats = to_ground(look, [row - 5, row - 5, row + 5], [col - 5, col + 5, col - 5])
     xs, ys = (np.array(v) for v in transform(GROUND_CRS, crs, lons, lats))
     across, along = (xs[1] - xs[0], ys[1] - ys[0]), (xs[2] - xs[0], ys[2] - ys[0])
     return math.sqrt(abs(across[0] * along[1] - across[1] * along[0])) / 10
@@ -187,7 +208,7 @@ def map_crs(look: Orientation, height: int, width: int) -> str:
     height, width : int
         Size of the image.
     """
-    lons, lats = _to_ground(look, [height / 2], [width / 2])
+    lons, lats = to_ground(look, [height / 2], [width / 2])
     lon, lat = float(lons[0]), float(lats[0])
     west, south, east, north = CHINA
     if west <= lon < east and south <= lat < north:
@@ -235,10 +256,10 @@ def require_terrain(look: Orientation, box: Bounds, crs: str, where: str) -> Non
 
 
 def _project(
-    rpc: RPC, lons: Sequence[float], lats: Sequence[float], height: float
+    look: Orientation, lons: Sequence[float], lats: Sequence[float], height: float
 ) -> NDArray[np.float64]:
     """Return rows and columns of ground points at one height, shape (2, n); pixel edges count."""
-    with RPCTransformer(rpc, RPC_HEIGHT=height) as transformer:
+    with look.transformer(RPC_HEIGHT=height) as transformer:
         return np.array(transformer.rowcol(list(lons), list(lats), op=float), np.float64)
 
 
@@ -248,25 +269,31 @@ def _ground_lattice(
     rows, cols = np.meshgrid(
         np.linspace(0, height, LATTICE), np.linspace(0, width, LATTICE), indexing="ij"
     )
-    return _to_ground(look, rows.ravel().tolist(), cols.ravel().tolist())
+    return to_ground(look, rows.ravel().tolist(), cols.ravel().tolist())
 
 
-def _to_ground(
+def to_ground(
     look: Orientation, rows: Sequence[float], cols: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return longitudes and latitudes of pixels (edges count), on the terrain where it is known."""
-    found = _unproject(look.rpc, rows, cols, look.options)
+    """Return longitudes and latitudes of pixels (edges count), on the terrain where it is known.
+
+    Parameters
+    ----------
+    look : Orientation
+    rows, cols : sequence of float
+    """
+    found = _unproject(look, rows, cols, look.options)
     missing = ~np.isfinite(found).all(axis=0)
-    if missing.any():
-        flat = _unproject(look.rpc, rows, cols, {"RPC_HEIGHT": look.rpc.height_off})
+    if missing.any() and look.rpc is not None:
+        flat = _unproject(look, rows, cols, {"RPC_HEIGHT": look.rpc.height_off})
         found[:, missing] = flat[:, missing]
     return found[0], found[1]
 
 
 def _unproject(
-    rpc: RPC, rows: Sequence[float], cols: Sequence[float], options: dict[str, Any]
+    look: Orientation, rows: Sequence[float], cols: Sequence[float], options: dict[str, Any]
 ) -> NDArray[np.float64]:
-    with OPENING, warnings.catch_warnings(), RPCTransformer(rpc, **options) as transformer:
+    with OPENING, warnings.catch_warnings(), look.transformer(**options) as transformer:
         warnings.simplefilter("ignore", TransformWarning)
         return np.array(transformer.xy(list(rows), list(cols), offset="ul"), np.float64)
 

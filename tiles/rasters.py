@@ -46,6 +46,9 @@ SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".dat", ".bsq", ".bil", ".bip", ".p
 OPENING = threading.Lock()
 """Held while the warning filters are changed, which is not safe between threads."""
 
+LEAST_POINTS = 10
+"""Control points from which on they tell where each pixel lies; the corners alone do not."""
+
 OTHER_SCHEME = re.compile(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:/)")
 
 
@@ -69,6 +72,9 @@ class RasterFacts:
         Rational polynomials, from the file or from ``.rpb`` or ``_RPC.TXT`` beside it.
     control_points : int
         Ground control points of an image that is not geocoded.
+    points : tuple of tuple of float
+        These points in longitude and latitude: row, column, longitude, latitude, height. Empty
+        where there are too few to place an image, or where they are in another CRS.
     """
 
     path: Path
@@ -87,11 +93,12 @@ class RasterFacts:
     wavelengths_um: tuple[float | None, ...]
     rpcs: RPC | None = None
     control_points: int = 0
+    points: tuple[tuple[float, float, float, float, float], ...] = ()
 
     @property
     def is_raw(self) -> bool:
-        """Whether only rational polynomials tell where the image lies."""
-        return self.rpcs is not None and not self.georeferenced
+        """Whether only rational polynomials or many control points tell where the image lies."""
+        return not self.georeferenced and (self.rpcs is not None or bool(self.points))
 
     @property
     def pixel_area(self) -> float:
@@ -219,7 +226,15 @@ def inspect_raster(path: Path) -> RasterFacts:
             wavelengths_um=tuple(_wavelength(ds.tags(i + 1)) for i in range(ds.count)),
             rpcs=rpcs,
             control_points=len(ds.gcps[0]),
+            points=_control_points(ds) if none else (),
         )
+
+
+def _control_points(ds: DatasetReader) -> tuple[tuple[float, float, float, float, float], ...]:
+    points, crs = ds.gcps
+    if len(points) < LEAST_POINTS or crs is None or crs.to_epsg() != 4326:
+        return ()
+    return tuple((p.row, p.col, p.x, p.y, p.z or 0.0) for p in points)
 
 
 def crs_name(crs: CRS) -> str:

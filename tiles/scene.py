@@ -16,7 +16,10 @@ GROWING = ("cloud", "cirrus", "shadow", "snow", "dilated")
 
 @dataclass(frozen=True)
 class BandSource:
-    """One band of one file; physical value = stored value × scale + offset."""
+    """One band of one file; physical value = stored value × scale + offset.
+
+    With a `calibration` file that is an amplitude, and the value its calibrated power.
+    """
 
     path: Path
     index: int = 1
@@ -24,6 +27,7 @@ class BandSource:
     offset: float = 0.0
     nodata: float | None = None
     wavelength_um: float | None = None
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from rasterio.io import DatasetReader
 from rasterio.warp import Resampling
 from rasterio.windows import Window
 
+from tiles.calibration import calibrated
 from tiles.grid import AnalysisGrid, Extent
 from tiles.masks import grown_cell, mask_codes
 from tiles.rasters import open_raster, read_failure
@@ -192,7 +193,10 @@ class SceneReader:
                 band = layer.bands[p]
                 any_value |= raw != 0
                 ok &= _usable_values(raw, band.nodata)
-                values[(p, *inner)] = raw * np.float32(band.scale) + np.float32(band.offset)
+                plane = raw * np.float32(band.scale) + np.float32(band.offset)
+                if band.calibration is not None:
+                    plane = calibrated(plane, band.calibration, r0, c0)
+                values[(p, *inner)] = plane
         valid[inner] = ok & any_value
         np.copyto(values, np.float32(0), where=~valid)
         return values, valid

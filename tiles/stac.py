@@ -224,4 +224,6 @@ def _source(
         offset = float(fields.get("raster:offset", fields.get("offset", rule.offset)))
         if nodata is None:
             nodata = fields.get("nodata", spec.nodata)
-    return BandSource(file, index, scale, offset, nodata, wavelength)
+    told = fields.get("tuban:calibration")
+    calibration = _place(item, "calibration", str(told)) if told else None
+    return BandSource(file, index, scale, offset, nodata, wavelength, calibration)

@@ -149,12 +149,14 @@ def _image(
     path: Path, bands: dict[int, tuple[str, BandSource]], home: Path, roles: list[str]
 ) -> dict[str, Any]:
     count = max(bands)
-    listed = [_band(*bands[i]) if i in bands else {"name": f"{i}"} for i in range(1, count + 1)]
+    listed = [
+        _band(*bands[i], home) if i in bands else {"name": f"{i}"} for i in range(1, count + 1)
+    ]
     return _file(path, home) | {"roles": roles, "bands": listed}
 
 
-def _band(role: str, band: BandSource) -> dict[str, Any]:
-    found = {
+def _band(role: str, band: BandSource, home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "name": role,
         "tuban:role": role,
         "eo:common_name": COMMON.get(role),
@@ -163,6 +165,8 @@ def _band(role: str, band: BandSource) -> dict[str, Any]:
         "raster:offset": band.offset,
         "nodata": band.nodata,
     }
+    if band.calibration is not None:
+        found["tuban:calibration"] = _file(band.calibration, home)["href"]
     return {k: v for k, v in found.items() if v is not None}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 from rasterio.warp import Resampling, reproject, transform_bounds
 
@@ -41,21 +42,21 @@ TOLERANCE_PX = 0.01
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an array of source pixels lies: by a transform, or by rational polynomials.
+    """Where an array of source pixels lies: by a transform, polynomials or control points.
 
     Attributes
     ----------
     crs : str
     transform : Affine
-        Not used where there are polynomials.
-    rpc : RPC or None
+        Not used where there are polynomials or points.
+    look : RPC, list of GroundControlPoint, or None
     options : dict
-        GDAL's options of the polynomials.
+        GDAL's options of polynomials or points.
     """
 
     crs: str
     transform: Affine
-    rpc: RPC | None
+    look: RPC | list[GroundControlPoint] | None
     options: dict[str, Any]
 
 
@@ -158,7 +159,8 @@ def require_place(facts: RasterFacts) -> None:
         raise RasterError(
             f"the image is not geocoded: it has {facts.control_points} control points only",
             str(facts.path),
-            "correct it for terrain (for radar: range-Doppler with a DEM) and give the result",
+            "give it with all its control points (10 or more, in longitude and latitude), or an "
+            "image that is corrected for terrain (for radar: range-Doppler with a DEM)",
         )
     raise RasterError(
         "the raster has no georeferencing (no geotransform, no rational polynomials)",
@@ -338,14 +340,17 @@ def warp(
     method: Resampling,
 ) -> None:
     """Resample `source` into `destination` (both band, y, x or y, x)."""
-    raw = placement.rpc is not None
+    look = placement.look
+    by_points = isinstance(look, list)
+    raw = look is not None and not by_points
     # GDAL would guess the width of the kernel from the sizes of the two windows. Over terrain
     # nothing between two points tells of the third: each point is projected by itself.
     reproject(
         source,
         destination,
-        src_transform=None if raw else placement.transform,
-        rpcs=placement.rpc,
+        src_transform=None if look is not None else placement.transform,
+        rpcs=look if raw else None,
+        gcps=look if by_points else None,
         src_crs=placement.crs,
         dst_transform=target,
         dst_crs=target_crs,

@@ -17,7 +17,7 @@ from flows.runner import change_raster
 from flows.stages import RunOptions
 from tests.flows.command import run_folder
 from tests.flows.minicounty import NEW_BUILDINGS, SIZE, box, build_mini, paint, write_config
-from tests.tiles.deliverymade import safe, write
+from tests.tiles.deliverymade import grd, safe, swath, write
 
 
 def tuban(*args: object, codes: tuple[int, ...] = (0,)) -> str:
@@ -136,6 +136,30 @@ def test_radar_that_is_geocoded_runs(tmp_path: Path):
         changed = ds.read(1) == 2
     assert changed[42:58, 52:78].mean() > 0.9
     assert changed.sum() < 2 * 20 * 30
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_radar_as_it_is_delivered_runs(tmp_path: Path):
+    power = np.random.default_rng(3).gamma(16.0, 1 / 16.0, (2, 2, 128, 128))
+    power *= np.array([0.08, 0.02])[:, None, None]
+    power[1, :, 40:60, 50:80] *= 12
+    for day, image in zip(("20230305", "20250305"), power.astype(np.float32), strict=True):
+        grd(tmp_path / "in", day=day, power=image)
+    tuban("catalog", "build", tmp_path / "in", "-o", tmp_path / "catalog")
+    first, second = items(tmp_path / "catalog")
+    tuban("detect", first, second, "-o", tmp_path / "change.tif", "--method", "cva")
+    with rasterio.open(tmp_path / "change.tif") as ds:
+        changed = ds.read(1) == 2
+        row, col = ds.index(*_to_map(ds.crs, *swath(50, 65)))
+    assert 0.8 * 600 < changed.sum() < 2 * 600
+    rows, cols = np.nonzero(changed)
+    assert abs(rows.mean() - row) < 4
+    assert abs(cols.mean() - col) < 4
+
+
+def _to_map(crs: rasterio.CRS, lon: float, lat: float) -> tuple[float, float]:
+    place = gpd.GeoSeries([shapely.Point(lon, lat)], crs=4326).to_crs(crs)[0]
+    return place.x, place.y
 
 
 @pytest.mark.parametrize(

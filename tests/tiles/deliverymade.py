@@ -166,30 +166,72 @@ def gaofen(folder: Path, product: str, image: str, pan: str | None) -> Path:
     return home
 
 
-def grd(folder: Path) -> Path:
-    """Write a Sentinel-1 GRD product: control points only, one file per polarisation."""
-    times = "20250305t102030-20250305t102055-058000-072b5c"
+def swath(row: float, col: float) -> tuple[float, float]:
+    """Return longitude and latitude of a radar pixel: turned, and bent across the swath."""
+    lon = 117 + 1.1e-4 * col - 2e-5 * row + 2e-8 * col * col
+    return lon, 37 - 9e-5 * row - 1.5e-5 * col
+
+
+def sigma_divisor(row: float, col: float) -> float:
+    """Return the divisor of the calibration at a pixel."""
+    return 400.0 + 0.5 * col + 0.25 * row
+
+
+def grd(
+    folder: Path, *, day: str = "20250305", power: Values | None = None, points_apart: int = 16
+) -> Path:
+    """Write a Sentinel-1 GRD product: control points only, one file per polarisation.
+
+    `power` (polarisation, y, x) is what calibration must give back; `points_apart` of the control
+    points in pixels.
+    """
+    times = f"{day}t102030-{day}t102055-058000-072b5c"
     home = folder / f"S1A_IW_GRDH_1SDV_{times.upper().replace('-', '_')}_1234.SAFE"
+    power = np.full((2, 64, 64), 0.05, np.float32) if power is None else power
+    height, width = power.shape[1:]
+    rows, cols = np.indices(power.shape[1:])
+    amplitude = np.rint(np.sqrt(power) * sigma_divisor(rows, cols)).astype(np.uint16)
     points = [
-        GroundControlPoint(row, col, 117 + col * 1e-4, 37 - row * 1e-4)
-        for row in (0.0, 64.0)
-        for col in (0.0, 64.0)
+        GroundControlPoint(row, col, *swath(row, col), 50.0)
+        for row in range(0, height + 1, points_apart)
+        for col in range(0, width + 1, points_apart)
     ]
     for number, band in enumerate(("vv", "vh"), start=1):
         stem = f"s1a-iw-grd-{band}-{times}-00{number}"
         path = home / "measurement" / f"{stem}.tiff"
         path.parent.mkdir(parents=True, exist_ok=True)
         with rasterio.open(
-            path, "w", driver="GTiff", dtype="uint16", count=1, height=64, width=64,
+            path, "w", driver="GTiff", dtype="uint16", count=1, height=height, width=width,
             gcps=points, crs="EPSG:4326",
         ) as ds:  # fmt: skip
-            ds.write(np.full((1, 64, 64), 100 * number, np.uint16))
-        (home / "annotation").mkdir(exist_ok=True)
+            ds.write(amplitude[number - 1 : number])
+        _calibration(home / "annotation" / "calibration" / f"calibration-{stem}.xml", *power.shape)
         (home / "annotation" / f"{stem}.xml").write_text(
             "<product><adsHeader><productType>GRD</productType>"
-            "<startTime>2025-03-05T10:20:30.123456</startTime></adsHeader><imageAnnotation>"
+            f"<startTime>{day[:4]}-{day[4:6]}-{day[6:]}T10:20:30.123456</startTime></adsHeader><imageAnnotation>"
             "<imageInformation><incidenceAngleMidSwath>38.9</incidenceAngleMidSwath>"
             "</imageInformation></imageAnnotation></product>",
             encoding="utf-8",
         )
     return home
+
+
+def _calibration(path: Path, _: int, height: int, width: int) -> None:
+    """Write calibration vectors; the lines have pixels of their own, the first lies outside."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    vectors = []
+    for line in (-20, height // 2, height + 20):
+        pixels = [0, width // 3, width - 1] if line else [0, width - 1]
+        divisors = " ".join(f"{sigma_divisor(line, p):.6e}" for p in pixels)
+        vectors.append(
+            "<calibrationVector><azimuthTime>2025-03-05T10:20:30</azimuthTime>"
+            f"<line>{line}</line><pixel count='3'>{' '.join(map(str, pixels))}</pixel>"
+            f"<sigmaNought count='3'>{divisors}</sigmaNought>"
+            f"<betaNought count='3'>{'237.0 ' * len(pixels)}</betaNought></calibrationVector>"
+        )
+    path.write_text(
+        "<calibration><adsHeader><productType>GRD</productType></adsHeader>"
+        f"<calibrationVectorList count='3'>{''.join(vectors)}</calibrationVectorList>"
+        "</calibration>",
+        encoding="utf-8",
+    )

@@ -78,6 +78,9 @@ def test_the_item_gives_the_same_scene_again(mix: Path, tmp_path: Path):
             assert other.path.resolve() == band.path
             assert (other.index, other.scale, other.offset) == (band.index, band.scale, band.offset)
             assert (other.nodata, other.wavelength_um) == (band.nodata, band.wavelength_um)
+            assert (other.calibration is None) == (scene.sensor != "sentinel1")
+            if other.calibration is not None:
+                assert other.calibration.resolve() == band.calibration
         assert sorted(again.bands) == sorted(scene.bands)
         assert (again.pan is None) == (scene.pan is None)
         assert (again.mask is None) == (scene.mask is None)

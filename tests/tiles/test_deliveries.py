@@ -8,7 +8,7 @@ import rasterio
 
 from configs.errors import RasterError
 from configs.sensors import sensor_names
-from tests.tiles.deliverymade import gaofen, grd, landsat, reflectance, safe
+from tests.tiles.deliverymade import gaofen, grd, landsat, reflectance, safe, swath
 from tiles.footprint import outline
 from tiles.pairgrid import default_grid
 from tiles.scene import Epoch, Scene
@@ -176,7 +176,10 @@ def test_sentinel1_has_both_polarisations(tmp_path: Path):
     assert scene.acquired is not None
     assert scene.acquired.isoformat() == "2025-03-05T10:20:30.123456+00:00"
     assert (scene.facts.level, scene.facts.view_angle) == ("GRD", 38.9)
-    assert outline(scene, "EPSG:4326").bounds == pytest.approx((117, 36.9936, 117.0064, 37))
+    corners = [swath(row, col) for row in (0, 64) for col in (0, 64)]
+    (west, south), (east, north) = np.min(corners, axis=0), np.max(corners, axis=0)
+    assert outline(scene, "EPSG:4326").bounds == pytest.approx((west, south, east, north))
+    scene = opened(grd(tmp_path / "corners", points_apart=64))
     with pytest.raises(RasterError, match=r"not geocoded: it has 4 control points"):
         default_grid(Epoch.of([scene]), Epoch.of([scene]))
 
