@@ -18,6 +18,7 @@ __all__ = [
     "Calibration",
     "DeliveredImage",
     "Delivery",
+    "Gains",
     "MetadataFile",
     "OffsetCheck",
     "QualityBand",
@@ -174,6 +175,15 @@ class Calibration(StrictModel):
         return self.file.replace("{stem}", stem)
 
 
+class Gains(StrictModel):
+    """Coefficients that a supplier publishes for a year: radiance = stored × gain + offset."""
+
+    year: int = Field(ge=1999, description="in which the images were taken")
+    images: str = Field("", description="searched in the file name: satellite and camera")
+    gain: dict[str, float] = Field(description="by band name, W·m⁻²·sr⁻¹·µm⁻¹ per count")
+    offset: dict[str, float] = Field({}, description="by band name; 0 where it is not given")
+
+
 class OffsetCheck(StrictModel):
     """A constant that suppliers add to stored values since some version, looked for in pixels.
 
@@ -208,6 +218,7 @@ class SensorSpec(StrictModel):
     delivery: Delivery | None = None
     offset_check: OffsetCheck | None = None
     calibration: Calibration | None = None
+    gains: tuple[Gains, ...] = Field((), description="of years, where metadata tell no scale")
 
     @model_validator(mode="after")
     def _stacks_name_known_bands(self) -> "SensorSpec":
@@ -216,6 +227,9 @@ class SensorSpec(StrictModel):
         for name in (n for order in orders for n in order):
             if self.band(name) is None:
                 raise ValueError(f"stacks: there is no band {name!r}")
+        for name in (n for g in self.gains for n in (*g.gain, *g.offset)):
+            if self.band(name) is None:
+                raise ValueError(f"gains: there is no band {name!r}")
         return self
 
     def band(self, name: str) -> SensorBand | None:
@@ -231,6 +245,13 @@ class SensorSpec(StrictModel):
     def scale_of(self, path: str) -> ScaleRule:
         """Return the first scale rule whose pattern is found in the path."""
         return next((r for r in self.scales if re.search(r.pattern, path)), ScaleRule())
+
+    def gain_of(self, file_name: str, year: int | None, band: str) -> tuple[float, float] | None:
+        """Return the published gain and offset of a band for the year of an image, or None."""
+        for found in self.gains:
+            if found.year == year and band in found.gain and re.search(found.images, file_name):
+                return found.gain[band], found.offset.get(band, 0.0)
+        return None
 
 
 def _plain(name: str) -> str:

@@ -20,7 +20,7 @@ def band_source(
     metadata: Metadata,
     wavelength_um: float | None = None,
 ) -> BandSource:
-    """Return one band of a file with the first scale found: file, metadata, name rule.
+    """Return one band of a file with the first scale found: file, metadata, gains, name rule.
 
     Parameters
     ----------
@@ -38,6 +38,9 @@ def band_source(
     if not facts.dtype.startswith("float"):
         if (scale, offset) == (1.0, 0.0):
             told = band and metadata.scaling(facts.path, band, spec.bands.index(band))
+            if band is not None and told is None:
+                year = metadata.acquired.year if metadata.acquired else None
+                told = spec.gain_of(facts.path.name, year, band.name)
             rule = spec.scale_of(facts.path.as_posix())
             scale, offset = told or (rule.scale, rule.offset)
         nodata = spec.nodata if nodata is None else nodata

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from pydantic import ValidationError
 
 from configs.errors import RasterError
-from configs.sensors import sensor_names
+from configs.sensors import SensorSpec, sensor_names, sensor_spec
 from tests.tiles.deliverymade import gaofen, grd, landsat, reflectance, safe, swath
 from tiles.footprint import outline
 from tiles.pairgrid import default_grid
@@ -39,6 +40,30 @@ def physical(scene: Scene, role: str) -> np.ndarray:
 def test_every_sensor_has_a_fixture_here():
     made = {*PRODUCTS, "sentinel2", "sentinel2_harmonised", "landsat", "landsat_oli", "sentinel1"}
     assert made | {"generic"} == set(sensor_names())
+    for name in sensor_names():
+        assert len(sensor_spec(name).source) > 40, name
+
+
+@pytest.mark.parametrize("sensor", sorted(PRODUCTS))
+def test_gains_of_the_year_and_camera_give_radiances(
+    tmp_path: Path, sensor: str, monkeypatch: pytest.MonkeyPatch
+):
+    product, image, pan = PRODUCTS[sensor]
+    folder = gaofen(tmp_path, product, image, pan)
+    spec = sensor_spec(sensor)
+    assert opened(folder).bands["red"].scale == 1.0
+    wanted = {"year": 2025, "images": f"^{product[:3]}", "gain": {"B3": 0.5, "PAN": 0.25}}
+    others = [wanted | {"year": 2024}, wanted | {"images": "^XX"}]
+    values = spec.model_dump() | {"gains": [*others, wanted | {"offset": {"B3": 0.125}}]}
+    given = SensorSpec.model_validate(values)
+    monkeypatch.setattr("tiles.products.sensor_spec", lambda _: given)
+    scene = opened(folder)
+    red, blue = scene.bands["red"], scene.bands["blue"]
+    assert (red.scale, red.offset, blue.scale, blue.offset) == (0.5, 0.125, 1.0, 0.0)
+    assert scene.pan is not None
+    assert scene.pan.scale == 0.25
+    with pytest.raises(ValidationError, match="there is no band 'B9'"):
+        SensorSpec.model_validate(values | {"gains": [wanted | {"gain": {"B9": 1.0}}]})
 
 
 @pytest.mark.parametrize("level", ["L1C", "L2A"])
