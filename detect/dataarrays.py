@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from configs.errors import InputError
 from configs.indices import spectral_index
 from detect.auto import Sensitivity, Target, fit_change
+from detect.directions import vector_angles
 from detect.indices import index_program
+from detect.magnitudes import VectorState
+from detect.methods import Threshold
 from detect.programs import Program
 from detect.score import ChangeState, halo_px, score_block
 from tiles.block import Block
@@ -25,7 +28,7 @@ from tiles.grid import Extent, sample_cells
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["fit_arrays", "index_arrays", "score_arrays"]
+__all__ = ["angle_arrays", "fit_arrays", "index_arrays", "score_arrays"]
 
 DIMS = ("band", "y", "x")
 
@@ -40,6 +43,9 @@ def fit_arrays(
     sensitivity: Sensitivity = "medium",
     target: Target = "any",
     pixel_m: float | None = None,
+    threshold: Threshold = "default",
+    significance: float = 1e-3,
+    looks: float | None = None,
     seed: int = 0,
 ) -> ChangeState:
     """Fit a change detector on sample cells of a pair; only these are computed.
@@ -48,7 +54,7 @@ def fit_arrays(
     ----------
     before, after : DataArray of dims (band, y, x)
         Same bands, rows and columns.
-    method, sensitivity, target
+    method, sensitivity, target, threshold, significance, looks
         As for `detect.auto.fit_change`.
     pixel_m : float, optional
         Ground size of a pixel in metres; default: the step of the coordinate ``x``.
@@ -88,6 +94,9 @@ def fit_arrays(
         target=target,
         pixel_m=size,
         wavelengths=_wavelengths(before),
+        threshold=threshold,
+        significance=significance,
+        looks=looks,
     )
 
 
@@ -108,6 +117,41 @@ def score_arrays(
         10,000 is the strong threshold; 0 where a pixel is not valid.
     """
     return _applied(before, after, partial(_score, state), np.uint16, state.halo)
+
+
+def angle_arrays(
+    before: "xarray.DataArray",
+    after: "xarray.DataArray",
+    state: ChangeState,
+    plane: tuple[int, int] | None = None,
+) -> "xarray.DataArray":
+    """Return the direction of the change vectors of a pair; lazy where the images are.
+
+    Parameters
+    ----------
+    before, after : DataArray of dims (band, y, x)
+    state : ChangeState
+        From `fit_arrays` with the method ``cva``.
+    plane : tuple of two int, optional
+        As for `detect.directions.vector_angles`.
+
+    Returns
+    -------
+    DataArray of float32, dims (y, x)
+        Radians; NaN where a pixel is not valid.
+
+    Raises
+    ------
+    InputError
+        If the state has no change vector or the bands do not fit.
+    """
+    if state.vector is None:
+        raise InputError(
+            f"a state of the method {state.method!r} has no change vector",
+            "angle_arrays(state)",
+            "fit one with method='cva'",
+        )
+    return _applied(before, after, partial(_angles, state.vector, plane), np.float32, 0)
 
 
 def index_arrays(
@@ -162,6 +206,13 @@ def _score(state: ChangeState, before: Array, after: Array) -> Array:
     height, width = before.shape[1] - 2 * halo, before.shape[2] - 2 * halo
     window = Extent(-halo, -halo, height + halo, width + halo)
     return score_block(_block(before, after, window, Extent(0, 0, height, width), 0), state).score
+
+
+def _angles(
+    state: VectorState, plane: tuple[int, int] | None, before: Array, after: Array
+) -> Array:
+    block = _block(before, after, Extent(0, 0, *before.shape[1:]), Extent(0, 0, 1, 1), 0)
+    return np.where(block.valid, vector_angles(block, state, plane), np.float32(np.nan))
 
 
 def _planes(program: Program, before: Array, after: Array) -> Array:

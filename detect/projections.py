@@ -202,7 +202,7 @@ def _slow_features(mean: Array, covariance: Array) -> Variates:
     the difference and B the mean of the covariances of both dates.
     """
     n = mean.size // 2
-    spread = np.sqrt(np.maximum(np.diag(covariance), RIDGE))
+    spread = np.sqrt(np.maximum(np.diag(covariance), LEAST_VARIANCE**2))
     standard = covariance / np.outer(spread, spread)
     x, y, cross = standard[:n, :n], standard[n:, n:], standard[:n, n:]
     both = (x + y) / 2 + RIDGE * np.eye(n)

@@ -10,6 +10,14 @@ from flows.cli.options import Tile, Workers, tell
 __all__ = ["detect", "register"]
 
 
+Split = Annotated[
+    str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
+]
+Significance = Annotated[
+    float, typer.Option(help="share of unchanged pixels that a significance lets by")
+]
+
+
 def detect(
     before: Annotated[Path, typer.Argument(help="raster, folder of *_B02.tif files, STAC item")],
     after: Annotated[Path, typer.Argument(help="the same of the later date")],
@@ -21,12 +29,8 @@ def detect(
     ] = "auto",
     sensitivity: Annotated[str, typer.Option(help="low, medium or high")] = "medium",
     target: Annotated[str, typer.Option(help="any or construction")] = "any",
-    threshold: Annotated[
-        str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
-    ] = "default",
-    significance: Annotated[
-        float, typer.Option(help="share of unchanged pixels that a significance lets by")
-    ] = 1e-3,
+    threshold: Split = "default",
+    significance: Significance = 1e-3,
     sensor: Annotated[
         str | None, typer.Option(help="name of a sensor, if files do not tell")
     ] = None,

@@ -7,9 +7,13 @@ import xarray
 
 from configs.errors import InputError
 from detect.auto import fit_change
-from detect.dataarrays import fit_arrays, index_arrays, score_arrays
+from detect.dataarrays import angle_arrays, fit_arrays, index_arrays, score_arrays
+from detect.radararrays import omnibus_arrays, omnibus_change_arrays
 from detect.score import score_block
 from tests.detect.invented import SIX, block_of, changed_pair
+
+FITTED = ["auto", "cva", "irmad", "logratio", "omnibus", "index:NDVI"]
+"""MAD and ISFA are applied as IR-MAD is."""
 
 CHUNKS = [(6, 300, 280), (6, 97, 130), (2, 64, 64), (6, 33, 280), (1, 300, 41)]
 
@@ -39,7 +43,7 @@ def pair():
     return images()
 
 
-@pytest.fixture(scope="module", params=["auto", "irmad", "index:NDVI"])
+@pytest.fixture(scope="module", params=FITTED)
 def fitted(request, pair):
     return fit_arrays(*pair, method=request.param)
 
@@ -106,6 +110,52 @@ def test_indices_do_not_depend_on_chunks_and_are_lazy(pair, chunks):
     np.testing.assert_allclose(whole.sel(plane="NDVI before"), want, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("plane", [None, (3, 2)])
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_angles_do_not_depend_on_chunks_and_are_lazy(pair, chunks, plane):
+    state = fit_arrays(*pair, method="cva")
+    whole = angle_arrays(*pair, state, plane)
+    with dask.config.set(scheduler=refuse):
+        lazy = angle_arrays(*cut(pair, chunks), state, plane)
+    assert lazy.dtype == whole.dtype == np.float32
+    np.testing.assert_array_equal(lazy.compute(), whole)
+    valid = np.isfinite(pair[0]).all("band") & np.isfinite(pair[1]).all("band")
+    assert (np.isnan(whole) == ~valid).all()
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("chunks", [(1, 1, 40, 90), (4, 4, 17, 23), (2, 3, 70, 11)])
+def test_the_omnibus_test_does_not_depend_on_chunks_and_is_lazy(chunks, full):
+    values = np.random.default_rng(0).gamma(5.0, size=(4, 4, 70, 90)).astype(np.float32)
+    values[:, 1:3] *= 0.01
+    values[2:, :, 20:30] *= 9
+    values[1, 0, 5, 6:9] = np.nan
+    times = np.array(["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"], "M8[ns]")
+    series = xarray.DataArray(values, dims=("time", "band", "y", "x"), coords={"time": times})
+    lazily = series.chunk(dict(zip(series.dims, chunks, strict=True)))
+    whole = omnibus_arrays(series, 5.0, full=full), omnibus_change_arrays(series, 5.0, full=full)
+    with dask.config.set(scheduler=refuse):
+        lazy = omnibus_arrays(lazily, 5.0, full=full), omnibus_change_arrays(lazily, 5.0, full=full)
+    for one, two, dtype in zip(whole, lazy, (np.float32, np.bool_), strict=True):
+        assert one.dtype == two.dtype == dtype
+        assert two.chunks is not None
+        np.testing.assert_array_equal(two.compute(), one)
+    assert list(whole[1]["interval"].to_numpy()) == list(times[1:])
+    assert whole[1].sel(interval="2024-03-01")[20:30].mean() > 0.6
+    assert np.isnan(whole[0][5, 6:9]).all()
+    assert not whole[1][:, 5, 6:9].any()
+
+
+def test_series_that_cannot_be_tested_say_what_to_do():
+    series = xarray.DataArray(np.ones((2, 3, 4, 5)), dims=("time", "band", "y", "x"))
+    with pytest.raises(InputError, match="has the dims"):
+        omnibus_arrays(series[0], 4.0)
+    with pytest.raises(InputError, match="one date"):
+        omnibus_arrays(series[:1], 4.0)
+    with pytest.raises(InputError, match="has 4 planes, not 3"):
+        omnibus_change_arrays(series, 4.0, full=True)
+
+
 def test_pairs_that_do_not_match_say_what_to_do(pair):
     before, after = pair
     with pytest.raises(InputError, match="has the dims") as caught:
@@ -117,5 +167,10 @@ def test_pairs_that_do_not_match_say_what_to_do(pair):
         index_arrays(before, after.assign_coords(x=after["x"] + 5), ["NDVI"])
     with pytest.raises(InputError, match="ground size"):
         fit_arrays(before.drop_vars("x"), after.drop_vars("x"))
+    with pytest.raises(InputError, match="no change vector") as caught:
+        angle_arrays(before, after, fit_arrays(before, after, method="mad"))
+    assert "cva" in caught.value.fix
+    with pytest.raises(InputError, match="two different ones of 6"):
+        angle_arrays(before, after, fit_arrays(before, after, method="cva"), (2, 6))
     with pytest.raises(InputError, match="needs a red band"):
         index_arrays(before.drop_vars("wavelength"), after, ["NDVI"])

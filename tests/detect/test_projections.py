@@ -1,11 +1,15 @@
 """IR-MAD against an independent float64 NumPy implementation."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
+import rasterio
 from scipy.linalg import eigh
 from scipy.stats import chi2
 
-from detect.projections import fit_irmad, irmad_statistic
+from detect.projections import fit_irmad, fit_isfa, fit_mad, irmad_statistic
 from tests.detect.invented import block_of, changed_pair
 
 
@@ -31,6 +35,23 @@ def reference_irmad(before, after, iterations):
     return np.sqrt(statistic), rho[::-1]
 
 
+def reference_isfa(before, after, iterations):
+    """Slow features after Wu et al. (2014): standardise, solve, weight, pixel by pixel."""
+    weight = np.ones(len(before))
+    for _ in range(iterations):
+        dates = []
+        for values in (before, after):
+            mean = np.average(values, axis=0, weights=weight)
+            dates.append((values - mean) / np.sqrt(np.average((values - mean) ** 2, 0, weight)))
+        change = dates[0] - dates[1]
+        first = (change * weight[:, None]).T @ change / weight.sum()
+        second = sum((d * weight[:, None]).T @ d for d in dates) / (2 * weight.sum())
+        values, vectors = eigh(first, second)
+        statistic = np.sum((change @ vectors) ** 2 / values, axis=1)
+        weight = chi2.sf(statistic, before.shape[1])
+    return np.sqrt(statistic), values
+
+
 def sample(pair):
     before, after, _ = pair
     return (
@@ -45,9 +66,68 @@ def test_irmad_equals_the_reference(bands):
     before, after = sample(pair)
     state = fit_irmad(before, after)
     wanted, rho = reference_irmad(before, after, state.iterations)
-    np.testing.assert_allclose(state.correlations, rho, atol=2e-4)
+    np.testing.assert_allclose(state.correlations, rho, atol=1e-6)
     found = irmad_statistic(block_of(*pair[:2]), state)
     np.testing.assert_allclose(found.ravel(), wanted, rtol=5e-3, atol=5e-3)
+
+
+@pytest.mark.parametrize("bands", [1, 3, 6])
+def test_isfa_equals_the_reference(bands):
+    pair = changed_pair((60, 70), bands)
+    before, after = sample(pair)
+    state = fit_isfa(before, after)
+    wanted, values = reference_isfa(before, after, state.iterations)
+    np.testing.assert_allclose(state.correlations, 1 - values / 2, atol=1e-6)
+    found = irmad_statistic(block_of(*pair[:2]), state)
+    np.testing.assert_allclose(found.ravel(), wanted, rtol=5e-3, atol=5e-3)
+
+
+def test_mad_is_the_first_pass_of_irmad():
+    pair = changed_pair((60, 70), 5)
+    before, after = sample(pair)
+    state = fit_mad(before, after)
+    wanted, rho = reference_irmad(before, after, 1)
+    assert state.iterations == 1
+    np.testing.assert_allclose(state.correlations, rho, atol=1e-6)
+    found = irmad_statistic(block_of(*pair[:2]), state)
+    np.testing.assert_allclose(found.ravel(), wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.skipif(
+    shutil.which("otbcli_MultivariateAlterationDetector") is None,
+    reason="Orfeo ToolBox (otbcli_MultivariateAlterationDetector) is not installed",
+)
+def test_mad_equals_that_of_orfeo_toolbox(tmp_path):
+    before, after, _ = changed_pair((60, 70), 4)
+    for name, image in (("before", before), ("after", after)):
+        profile = {"driver": "GTiff", "count": 4, "height": 60, "width": 70, "dtype": "float32"}
+        with rasterio.open(tmp_path / f"{name}.tif", "w", **profile) as target:
+            target.write(image)
+    subprocess.run(
+        [
+            "otbcli_MultivariateAlterationDetector",
+            *("-in1", "before.tif", "-in2", "after.tif", "-out", "mad.tif", "double"),
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    with rasterio.open(tmp_path / "mad.tif") as source:
+        theirs = source.read().reshape(4, -1)
+    state = fit_mad(*sample((before, after, None)))
+    own = sample((before, after, None))
+    ours = own[0] @ state.project_before.T - own[1] @ state.project_after.T + state.offset
+    both = np.abs(np.corrcoef(ours.T, theirs)[:4, 4:])
+    np.testing.assert_allclose(both.max(axis=1), 1, atol=1e-5)
+
+
+def test_a_band_that_is_constant_where_nothing_changed_is_borne():
+    before, after, truth = changed_pair((40, 50), 3)
+    before[1, ~truth] = after[1, ~truth] = 0.5
+    for fit in (fit_irmad, fit_isfa, fit_mad):
+        state = fit(*sample((before, after, None)))
+        statistic = irmad_statistic(block_of(before, after), state)
+        assert np.isfinite(statistic).all()
 
 
 def test_irmad_does_not_see_a_linear_change_of_radiometry():

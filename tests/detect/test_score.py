@@ -8,15 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import InputError
+from configs.run import METHODS as NAMED
 from detect.auto import fit_change
 from detect.score import STRONG, Scores, change_statistic, halo_px, score_block
 from tests.detect.invented import SIX, block_of, cells_of, changed_pair, cut
 from tiles.grid import Extent
 
-METHODS = ("auto", "cva", "irmad", "index:NDVI")
+METHODS = (*NAMED, "index:NDVI")
+THRESHOLDS = ("default", "otsu", "kittler", "rosin", "significance")
 
 
-def fit(cells, method, pixel_m, bands=6, sensitivity="medium", target="any"):
+def fit(cells, method, pixel_m, bands=6, sensitivity="medium", target="any", **more):
     return fit_change(
         cells,
         method=method,
@@ -24,6 +26,7 @@ def fit(cells, method, pixel_m, bands=6, sensitivity="medium", target="any"):
         target=target,
         pixel_m=pixel_m,
         wavelengths=SIX[:bands],
+        **more,
     )
 
 
@@ -57,6 +60,8 @@ def fitted():
         ("auto", 5.0, "any"),
         ("cva", 10.0, "any"),
         ("irmad", 10.0, "any"),
+        ("logratio", 10.0, "any"),
+        ("omnibus", 10.0, "any"),
         ("index:NDVI", 10.0, "any"),
     ):
         halo = halo_px(method, pixel_m)
@@ -163,6 +168,12 @@ def odd_scene(kind, bands, shape, seed):
     return before, after, valid
 
 
+def units(state):
+    """Return 1 / threshold of the parts that a state has."""
+    parts = ("evidence", "mad", "vector", "index", "radar")
+    return [getattr(state, f"{p}_unit") for p in parts if getattr(state, p) is not None]
+
+
 KINDS = (
     "constant",
     "one constant band",
@@ -182,22 +193,24 @@ KINDS = (
     kind=st.sampled_from(KINDS),
     method=st.sampled_from(METHODS),
     target=st.sampled_from(["any", "construction"]),
+    threshold=st.sampled_from(THRESHOLDS),
     pixel_m=st.sampled_from([10.0, 30.0]),
     bands=st.sampled_from([1, 3, 4, 6]),
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_odd_scenes_give_finite_scores_without_a_warning(
-    kind, method, target, pixel_m, bands, shape, seed
+    kind, method, target, threshold, pixel_m, bands, shape, seed
 ):
     if method.startswith("index") and bands < 4:
         method = "cva"
     before, after, valid = odd_scene(kind, bands, shape, seed)
     halo = halo_px(method, pixel_m)
     block = block_of(before, after, valid, halo=halo)
-    state = fit(cells_of(block, halo), method, pixel_m, bands, target=target)
+    state = fit(cells_of(block, halo), method, pixel_m, bands, target=target, threshold=threshold)
     assert state.notes
+    assert all(0 < unit < np.inf for unit in units(state))
     statistic = change_statistic(block, state)
     assert statistic is None or np.isfinite(statistic[block.core_slices][valid]).all()
     scores = score_block(block, state)
