@@ -64,7 +64,8 @@ def fit_rows(
                 for turn in range(ROUNDS + 2):
                     _solve(design, v, w, gram, beta, fitted)
                     _residuals(design, v, beta, r)
-                    _robust_scale(r, used[:, y, first:last], bits, floor, scale)
+                    if turn == 0 or turn >= ROUNDS:
+                        _robust_scale(r, used[:, y, first:last], bits, floor, scale)
                     _reweight(r, used[:, y, first:last], scale, limit, turn - ROUNDS, w)
                 _keep(w, used[:, y, first:last])
             _solve(design, v, w, gram, beta, fitted)
@@ -133,18 +134,19 @@ def _solve(
     dates, size = design.shape
     gram[:] = 0.0
     beta[:] = 0.0
-    for t in range(dates):
-        weight, value = w[t], v[t]
-        k = 0
+    t = 0
+    while t + 4 <= dates:
+        _add_four(design[t : t + 4], v[t : t + 4], w[t : t + 4], gram, beta)
+        t += 4
+    while t < dates:
         for i in range(size):
-            one, right = design[t, i], beta[i]
             for s in range(STRIP):
-                right[s] += one * (weight[s] * value[s])
+                beta[i, s] += design[t, i] * (w[t, s] * v[t, s])
             for j in range(i + 1):
-                product, target = one * design[t, j], gram[k]
+                product, target = design[t, i] * design[t, j], gram[i * (i + 1) // 2 + j]
                 for s in range(STRIP):
-                    target[s] += product * weight[s]
-                k += 1
+                    target[s] += product * w[t, s]
+        t += 1
     fitted[:] = True
     for i in range(size):
         row = i * (i + 1) // 2
@@ -161,6 +163,33 @@ def _solve(
             for s in range(STRIP):
                 target[s] /= diagonal[s]
     _substitute(gram, beta)
+
+
+@njit(nogil=True, cache=True)
+def _add_four(
+    x: NDArray[np.float64],  # (4, coefficient)
+    v: NDArray[np.float64],  # (4, STRIP)
+    w: NDArray[np.float64],  # (4, STRIP)
+    gram: NDArray[np.float64],
+    beta: NDArray[np.float64],
+) -> None:
+    """Add four dates to the sums: each sum is loaded and stored a quarter as often."""
+    w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
+    v0, v1, v2, v3 = v[0], v[1], v[2], v[3]
+    k = 0
+    for i in range(x.shape[1]):
+        a, b, c, d = x[0, i], x[1, i], x[2, i], x[3, i]
+        right = beta[i]
+        for s in range(STRIP):
+            right[s] += (a * (w0[s] * v0[s]) + b * (w1[s] * v1[s])) + (
+                c * (w2[s] * v2[s]) + d * (w3[s] * v3[s])
+            )
+        for j in range(i + 1):
+            e, f, g, h = a * x[0, j], b * x[1, j], c * x[2, j], d * x[3, j]
+            target = gram[k]
+            for s in range(STRIP):
+                target[s] += (e * w0[s] + f * w1[s]) + (g * w2[s] + h * w3[s])
+            k += 1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -207,14 +236,20 @@ def _residuals(
     r: NDArray[np.float64],  # (date, STRIP), written
 ) -> None:
     """Write value − model."""
+    size = beta.shape[0]
     for t in range(v.shape[0]):
-        target, value = r[t], v[t]
+        target, value, x = r[t], v[t], design[t]
+        one = beta[0]
         for s in range(STRIP):
-            target[s] = value[s]
-        for i in range(beta.shape[0]):
-            one, share = design[t, i], beta[i]
+            target[s] = value[s] - x[0] * one[s]
+        for i in range(1, size - 1, 2):
+            a, b, one, two = x[i], x[i + 1], beta[i], beta[i + 1]
             for s in range(STRIP):
-                target[s] -= one * share[s]
+                target[s] -= a * one[s] + b * two[s]
+        if size % 2 == 0:
+            a, one = x[size - 1], beta[size - 1]
+            for s in range(STRIP):
+                target[s] -= a * one[s]
 
 
 @njit(nogil=True, cache=True)
@@ -228,7 +263,7 @@ def _robust_scale(
     """Write the scaled median absolute residual of every lane.
 
     The bits of floats that are not negative are ordered as the floats are, so the median is found
-    bit by bit from the top, to 1 part in 256, by counting alone.
+    bit by bit from the top, to 1 part in 32, by counting alone.
     """
     dates, lanes = used.shape
     half = np.zeros(STRIP, np.int32)
@@ -237,20 +272,24 @@ def _robust_scale(
         for s in range(STRIP):
             absolute[s] = abs(r[t, s])
         as_bits, target = absolute.view(np.int32), bits[t]
+        target[:] = np.int32(2147483647)
         for s in range(lanes):
-            target[s] = as_bits[s] if used[t, s] else np.int32(2147483647)
-            half[s] += np.int32(used[t, s])
+            if used[t, s]:
+                target[s] = as_bits[s]
+                half[s] += np.int32(1)
     median, below = np.zeros(STRIP, np.int32), np.empty(STRIP, np.int32)
-    for bit in range(30, 14, -1):
+    middle = np.empty(STRIP, np.int32)
+    for bit in range(30, 17, -1):
         below[:] = 0
-        step = np.int32(1 << bit)
+        for s in range(STRIP):
+            middle[s] = median[s] + np.int32(1 << bit)
         for t in range(dates):
             row = bits[t]
-            for s in range(lanes):
-                below[s] += np.int32(row[s] < median[s] + step)
-        for s in range(lanes):
-            if 2 * below[s] < half[s]:
-                median[s] += step
+            for s in range(STRIP):
+                below[s] -= row[s] < middle[s]
+        for s in range(STRIP):
+            if 2 * below[s] + half[s] > 0:
+                median[s] = middle[s]
     found = median.view(np.float32)
     for s in range(STRIP):
         scale[s] = max(NORMAL_MAD * found[s], floor[s])

@@ -39,25 +39,41 @@ def start_rows(
     window[:] = np.float32(0)
     if method == CUSUM:
         return
-    left = np.zeros(width, np.int64)
+    left, scaled, inverse = np.zeros(width, np.int64), np.empty(width), np.empty(width)
     for y in range(height):
+        row = process[y]
         for x in range(width):
             left[x] = _slots(count[y, x], memory) if method == MOSUM else 0
+            inverse[x] = 1.0 / sigma[y, x] if sigma[y, x] > 0 else 0.0
         for turn in range(dates):
             t = turn if method == EWMA else dates - 1 - turn
+            _residual_row(design[t], values[t, y], coefficients[:, y], scaled)
+            use = used[t, y]
             for x in range(width):
-                if not used[t, y, x] or sigma[y, x] <= 0:
-                    continue
-                if method == MOSUM and left[x] == 0:
-                    continue
-                expected = _expected(design[t], coefficients, y, x)
-                scaled = (values[t, y, x] - expected) / sigma[y, x]
-                scaled = min(max(scaled, -clip), clip)
-                if method == EWMA:
-                    process[y, x] += memory * (scaled - process[y, x])
-                else:
-                    left[x] -= 1
-                    process[y, x] += _exchange(window, y, x, left[x], scaled)
+                step = min(max(scaled[x] * inverse[x], -clip), clip)
+                scaled[x] = step if use[x] and inverse[x] > 0 else 0.0
+                if method == EWMA and use[x]:
+                    row[x] += memory * (scaled[x] - row[x])
+            if method == MOSUM:
+                for x in range(width):
+                    if use[x] and inverse[x] > 0 and left[x] > 0:
+                        left[x] -= 1
+                        row[x] += _exchange(window, y, x, left[x], scaled[x])
+
+
+@njit(nogil=True, cache=True)
+def _residual_row(
+    regressors: NDArray[np.float64],  # (coefficient,)
+    values: NDArray[np.float32],  # (x,)
+    coefficients: NDArray[np.float32],  # (coefficient, x)
+    out: NDArray[np.float64],  # (x,), written
+) -> None:
+    """Write value − model for a row of pixels."""
+    out[:] = values
+    for i in range(regressors.size):
+        one, share = regressors[i], coefficients[i]
+        for x in range(out.size):
+            out[x] -= one * share[x]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
