@@ -16,9 +16,9 @@ from detect.score import STRONG, ChangeState, Scores, score_block
 
 __all__ = ["Choice", "GridScores", "leave_one_out", "score_grid"]
 
-WHITENING = (0.0, 0.25, 0.5, 0.75, 1.0)
-INFRARED_WEIGHT = (0.3, 0.5, 1.0)
-MEDIANS = (3.0, 3.25, 3.5, 3.75, 4.0, 4.25, 4.5, 5.0)
+WHITENING = (0.0, 0.5, 0.75, 1.0)
+INFRARED_WEIGHT = (0.3, 0.5)
+MEDIANS = (3.0, 3.5, 3.75, 4.0, 4.5)
 
 BASE_MEDIANS = 4.0
 """Threshold the scores are computed for; others are shares of it."""
