@@ -15,6 +15,7 @@ in the table, where they are not named:
 """
 
 import argparse
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,7 +89,8 @@ def row(name: str, own: Timing, other: Timing | None, goal: str) -> list[str]:
     if other is None:
         return [name, f"{own.cpu:.3f}", "–", "–", f"{own.wall:.3f}", "–", goal]
     figures = (f"{own.cpu:.3f}", f"{other.cpu:.3f}", f"**{other.cpu / own.cpu:.1f}**")
-    return [name, *figures, f"{own.wall:.3f}", f"{other.wall:.3f}", goal]
+    wall = "–" if math.isnan(other.wall) else f"{other.wall:.3f}"
+    return [name, *figures, f"{own.wall:.3f}", wall, goal]
 
 
 HEAD = (
