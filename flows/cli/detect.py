@@ -10,6 +10,11 @@ from flows.cli.options import Tile, Workers, tell
 __all__ = ["detect", "register"]
 
 
+Method = Annotated[
+    str, typer.Option(help="auto, cva, mad, irmad, isfa, logratio, omnibus or index:NAME")
+]
+Sensor = Annotated[str | None, typer.Option(help="name of a sensor, if files do not tell")]
+Crs = Annotated[str | None, typer.Option(help="CRS of the result; of images without one")]
 Split = Annotated[
     str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
 ]
@@ -24,19 +29,13 @@ def detect(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="raster to write: 1 no change, 2 change")
     ],
-    method: Annotated[
-        str, typer.Option(help="auto, cva, mad, irmad, isfa, logratio, omnibus or index:NAME")
-    ] = "auto",
+    method: Method = "auto",
     sensitivity: Annotated[str, typer.Option(help="low, medium or high")] = "medium",
     target: Annotated[str, typer.Option(help="any or construction")] = "any",
     threshold: Split = "default",
     significance: Significance = 1e-3,
-    sensor: Annotated[
-        str | None, typer.Option(help="name of a sensor, if files do not tell")
-    ] = None,
-    crs: Annotated[
-        str | None, typer.Option(help="CRS of the result; of images without one")
-    ] = None,
+    sensor: Sensor = None,
+    crs: Crs = None,
     workers: Workers = None,
     tile: Tile = 1024,
 ) -> None:
