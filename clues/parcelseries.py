@@ -164,7 +164,7 @@ def _breaks(
         state = update_series(state, int(series.days[t]), values[t], seen[t])
     found = series_breaks(state)
     names = ("first_seen", "confirmed", "magnitude", "confidence")
-    return {n: getattr(found, n)[0] for n in names}, state.arrays["count"][0] > 0
+    return {n: getattr(found, n)[0] for n in names}, state.modelled[0]
 
 
 def _judged(
@@ -208,8 +208,8 @@ def _reasons(row: dict[str, Any], index: str, pixels: int) -> dict[str, str]:
     if status == "unknown":
         if not pixels:
             return {
-                "reason_zh": "地块小于一个像元，影像不能判断。",
-                "reason_en": "The parcel is smaller than a pixel: the images cannot tell.",
+                "reason_zh": "监测范围内没有像元中心落在该地块内，影像不能判断。",
+                "reason_en": "No pixel centre of the monitored area lies in it: unknown.",
             }
         return {
             "reason_zh": f"可用日期仅{row['dates']}个，不足以建立季节模型。",

@@ -58,7 +58,9 @@ class SeriesRules(StrictModel):
     )
     memory: float = Field(0.3, gt=0, le=1, description="EWMA: weight of the newest observation")
     limit: float = Field(3.0, gt=0, description="EWMA: limit in standard deviations")
-    alpha: float = Field(0.05, gt=0, lt=1, description="chance of a false signal")
+    alpha: float = Field(
+        0.0, ge=0, le=0.5, description="chance of a false signal; 0: as published for the method"
+    )
     window: float = Field(0.25, gt=0, le=1, description="MOSUM: part of the history that is summed")
     confirm: int = Field(
         0, ge=0, le=1000, description="signals in a row that confirm; 0: 3, with CCDC 6"

@@ -125,6 +125,12 @@ class SeriesState:
         height, width = self.arrays["first_seen"].shape
         return height, width
 
+    @property
+    def modelled(self) -> NDArray[np.bool_]:
+        """Pixels that have a model or a change found by one, shape (y, x)."""
+        observations = self.arrays["fitted" if self.method == "ccdc" else "count"]
+        return np.asarray((observations > 0) | (self.arrays["first_seen"] != 0), np.bool_)
+
     def save(self, path: Path) -> None:
         """Write the state as one npz file, whole or not at all.
 

@@ -25,6 +25,9 @@ HUBER = 1.345
 LEAST_MONTHS = 10
 """Mann–Kendall's normal approximation needs ten values (Kendall 1975)."""
 
+DIGITS = 9
+"""Decimals that count: what rounding makes of equal values is no trend."""
+
 LAG_LEVEL = 0.05
 """Level at which an autocorrelation counts in the variance (Hamed and Rao 1998)."""
 
@@ -139,6 +142,7 @@ def trend_of(days: Ints, values: Floats, season: Season) -> Trend:
        doi:10.1016/S0022-1694(97)00125-X
     """
     years, middles = monthly_medians(days, values - season.wave(days))
+    middles = np.round(middles, DIGITS)
     count = len(years)
     if count < LEAST_MONTHS:
         return Trend(float("nan"), 1.0, count)

@@ -240,7 +240,7 @@ def _fitted(job: MonitorJob, tile: Tile) -> SeriesState:
 
 def _found(state: SeriesState) -> dict[str, NDArray[Any]]:
     """Return what a state tells, with `UNMODELLED` days where there is no model."""
-    breaks, modelled = series_breaks(state), state.arrays["count"] > 0
+    breaks, modelled = series_breaks(state), state.modelled
     none = np.int32(UNMODELLED)
     return {
         "first_seen": np.where(modelled, breaks.first_seen, none),
