@@ -1,6 +1,6 @@
 """How far a significance is kept on real ground that is labelled or known as unchanged.
 
-Run ``python benchmarks/significance.py [--data FOLDER]``. FOLDER holds ``taizhou_landsat/`` (pixels
+Run ``python -m benchmarks.significance [--data FOLDER]``. FOLDER holds ``taizhou_landsat/`` (pixels
 labelled unchanged) and ``oscd/<city>/`` (everything but new buildings: fields and seasons did
 change there). Printed is the share above the threshold, relative to the significance.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import CITIES, open_pair
+from benchmarks.labelled import CITIES, open_pair
 from detect.auto import fit_change, halo_px, score_block
 from tiles.grid import sample_cells
 
