@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-import detect.patches
+import detect.outlines
 from detect.components import join, label_tile
 from detect.kernels.trace import find_corners, trace_rings, walk_rings
-from detect.patches import outlines
+from detect.outlines import outlines
 from tiles.grid import AnalysisGrid, Extent, plan_tiles
 
 GRID = AnalysisGrid("EPSG:4526", 1.0, 1.0)
@@ -153,7 +153,7 @@ def test_tiles_and_batches_do_not_change_the_outline(size, monkeypatch):
     rng = np.random.default_rng(size)
     mask = rng.random((25, 31) if size == 1 else (90, 80)) < 0.55
     whole = outlines(components_of(mask, 8, row0=-9, col0=500), GRID)
-    monkeypatch.setattr(detect.patches, "BATCH_RUNS", 20)
+    monkeypatch.setattr(detect.outlines, "BATCH_RUNS", 20)
     tiled = outlines(components_of(mask, 8, size=size, row0=-9, col0=500), GRID)
     assert (shapely.to_wkb(whole) == shapely.to_wkb(tiled)).all()
 
