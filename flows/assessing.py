@@ -35,7 +35,13 @@ COLOURS = np.array([[236, 236, 236], [46, 139, 87], [214, 69, 65], [240, 173, 49
 
 
 def against_truth(
-    map_path: Path, truth_path: Path, out: Path, *, share: float, pixel_m: float | None
+    map_path: Path,
+    truth_path: Path,
+    out: Path,
+    *,
+    share: float,
+    pixel_m: float | None,
+    changed: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Score a map against a truth of every pixel; write ``assessment.json`` and ``errors.png``.
 
@@ -44,16 +50,18 @@ def against_truth(
     map_path : Path
         0 not observed, 1 no change, 2 and more changed.
     truth_path : Path
-        Raster on the same pixels (0 unchanged, more changed) or polygons of the change.
+        Raster on the same pixels or polygons of the change.
     out : Path
         Folder.
     share : float
         Part of a patch that must be covered to count as found, 0–1.
     pixel_m : float, optional
         Ground size of a pixel, for maps without a CRS.
+    changed : sequence of int
+        Values of the truth raster that are change; none given: all but 0.
     """
     found = read_change_map(map_path)
-    truth = _truth(truth_path, found)
+    truth = _truth(truth_path, found, changed)
     valid, mapped = found.classes != NOT_OBSERVED, found.classes > NO_CHANGE
     pixel_m2 = pixel_m**2 if pixel_m else found.pixel_m2
     if pixel_m2 is None:
@@ -81,11 +89,17 @@ def against_truth(
     return result
 
 
-def _truth(path: Path, found: ChangeMap) -> NDArray[np.bool_]:
+def _truth(path: Path, found: ChangeMap, changed: Sequence[int]) -> NDArray[np.bool_]:
     if path.suffix.lower() not in VECTORS:
-        return read_change_map(path, found).classes > 0
+        return _changed(read_change_map(path, found), changed)
     from clues.sources import open_source
 
+    if changed:
+        raise InputError(
+            "a changed value is named, but the truth is polygons",
+            str(path),
+            "leave out --changed: every polygon is change",
+        )
     if found.facts.crs is None:
         raise InputError(
             "the map has no CRS: polygons cannot be laid over it",
@@ -96,6 +110,21 @@ def _truth(path: Path, found: ChangeMap) -> NDArray[np.bool_]:
     if table.crs is None:
         raise InputError("the polygons have no CRS", str(path), "save them with one")
     return burn_truth(table.geometry.to_crs(found.facts.crs).to_numpy(), found) > 0
+
+
+def _changed(truth: ChangeMap, changed: Sequence[int]) -> NDArray[np.bool_]:
+    """Return where a truth raster says change; refuse one that may count from one."""
+    if changed:
+        return np.isin(truth.classes, changed)
+    values = np.unique(truth.classes).tolist()
+    if values[0] == NO_CHANGE:
+        raise InputError(
+            f"the truth holds {', '.join(map(str, values))} and no 0: which of them is change?",
+            str(truth.path),
+            "name it: --changed 2 where 1 is no change, as in a map of tuban, --changed 1 where 1 "
+            "is change; repeat the option for several",
+        )
+    return truth.classes > 0
 
 
 def _pixels(scores: PixelScores) -> dict[str, Any]:

@@ -10,6 +10,11 @@ from flows.cli.options import tell
 
 __all__ = ["register"]
 
+Changed = Annotated[
+    list[int] | None,
+    typer.Option(min=0, max=255, help="Value of a TRUTH raster that is change: default all but 0."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -38,6 +43,7 @@ def assess(
     pixel_m: Annotated[
         float | None, typer.Option(min=0.01, help="Pixel size in metres, for a map without CRS.")
     ] = None,
+    changed: Changed = None,
 ) -> None:
     """Score a change map: against a TRUTH, or by areas with 95 % intervals from a sample.
 
@@ -58,7 +64,8 @@ def assess(
     elif sample is not None:
         _print_estimate(against_sample(change_map, sample, out))
     elif truth is not None:
-        _print_scores(against_truth(change_map, truth, out, share=share, pixel_m=pixel_m))
+        options: dict[str, Any] = {"share": share, "pixel_m": pixel_m, "changed": changed or ()}
+        _print_scores(against_truth(change_map, truth, out, **options))
     tell(f"written: {out}")
 
 

@@ -65,6 +65,26 @@ def test_truth_as_raster_and_as_polygons_agree(maps, tmp_path):
         assert picture.read()[:, 82, 105].tolist() == [240, 173, 49]
 
 
+def test_a_truth_that_counts_from_one_must_name_its_change(maps, tmp_path):
+    assert assess(*maps, "-o", tmp_path / "one").exit_code == 0
+    with rasterio.open(maps[1]) as ds:
+        counted = write(tmp_path / "counted.tif", ds.read(1) + 1)
+    done = assess(maps[0], counted, "-o", tmp_path / "two")
+    assert done.exit_code == 1
+    assert "holds 1, 2 and no 0" in done.output
+    assert "--changed 2" in done.output
+    assert not (tmp_path / "two").exists()
+    done = assess(maps[0], counted, "--changed", 2, "-o", tmp_path / "two")
+    assert done.exit_code == 0, done.output
+    one, two = (
+        json.loads((tmp_path / name / "assessment.json").read_text()) for name in ("one", "two")
+    )
+    assert one["pixels"] == two["pixels"]
+    assert one["patches"] == two["patches"]
+    own = assess(maps[0], maps[0], *("--changed", 3, "--changed", 5), "-o", tmp_path / "own")
+    assert "precision 1.000  recall 1.000" in own.output
+
+
 def test_from_a_design_to_areas(maps, tmp_path):
     done = assess(maps[0], "--design", 200, "-o", tmp_path)
     assert done.exit_code == 0, done.output
@@ -98,11 +118,12 @@ def test_from_a_design_to_areas(maps, tmp_path):
         (
             lambda m, t, d: (
                 write(d / "n.tif", np.ones((9, 9)), None),
-                write(d / "o.tif", np.ones((9, 9)), None),
+                write(d / "o.tif", np.zeros((9, 9)), None),
             ),
             "give --pixel-m",
         ),
         (lambda m, t, d: (write(d / "n.tif", np.ones((9, 9)), None), "--design", 9), "has no CRS"),
+        (lambda m, t, d: (m, d / "t.gpkg", "--changed", 2), "the truth is polygons"),
     ],
 )
 def test_bad_input_says_what_to_do(maps, tmp_path, spoil, told):
