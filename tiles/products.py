@@ -94,15 +94,16 @@ def product_scene(
         acquired=metadata.acquired or acquired_from_name(image.name, time_zone),
         sensor=sensor,
         attribution=spec.attribution,
-        pan=_pan(folder, product, spec, delivery, complete),
+        pan=_pan(folder, product, image, spec, complete),
         facts=metadata.facts,
     )
 
 
 def _pan(
-    folder: Path, product: str, spec: SensorSpec, delivery: Delivery, complete: bool
+    folder: Path, product: str, image: Path, spec: SensorSpec, complete: bool
 ) -> BandSource | None:
-    if delivery.pan is None:
+    delivery = spec.delivery
+    if delivery is None or delivery.pan is None:
         return None
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     matches = [(p, m) for p in files if (m := re.search(delivery.pan.file, p.name))]
@@ -114,7 +115,7 @@ def _pan(
         raise RasterError(
             f"the panchromatic image of the delivery is missing ({spec.title})",
             str(folder),
-            f"copy it here, named like {product}{_ending(delivery.pan)}, "
+            f"copy it here, named like {product}{_ending(delivery.pan, image)}, "
             "or name the multispectral file itself to go on without it",
         )
     return None
@@ -194,10 +195,12 @@ def _wrong_order(path: Path, told: Sequence[str], image: DeliveredImage) -> Rast
     )
 
 
-def _ending(image: DeliveredImage) -> str:
-    """Return the end of a file name from its pattern: ``-PAN1.tiff``."""
-    tail = image.file.rsplit(")", 1)[-1].removesuffix("$").replace("\\", "")
-    return re.sub(r"\[(\w)\w*\]\??", r"\1", tail).removesuffix("?")
+def _ending(image: DeliveredImage, beside: Path | None = None) -> str:
+    """Return the end of a file name from its pattern: ``-PAN1.tiff``, ``-PAN.tiff`` beside MUX."""
+    pattern = re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", image.file)
+    tail = pattern.rsplit(")", 1)[-1].removesuffix("$").replace("\\", "")
+    number = "1" if beside is None else "".join(re.findall(r"\d$", beside.stem))
+    return re.sub(r"\[\w+\]\??", number, tail).removesuffix("?")
 
 
 def _example(image: DeliveredImage) -> str:

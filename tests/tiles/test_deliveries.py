@@ -23,6 +23,8 @@ PRODUCTS = {
     "gf7_dlc": ("GF7_DLC_E117.5_N36.7_20250612_L1A0000852849", "BWDMUX", "BWDPAN"),
     "zy3": ("ZY302_PMS_E117.5_N36.7_20250612_L1A0000840534", "MUX", "NAD"),
 }
+GF1D = ("GF1D_PMS_E117.5_N36.7_20250612_L1A1257351301", "MUX", "PAN")
+DELIVERED = [*sorted(PRODUCTS.items()), ("gf1_pms", GF1D)]
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -142,9 +144,9 @@ def test_landsat_with_its_metadata(tmp_path: Path, product: str, sensor: str):
     assert dict(scene.mask.meanings)["shadow"] == (4,)
 
 
-@pytest.mark.parametrize("sensor", sorted(PRODUCTS))
-def test_chinese_deliveries(tmp_path: Path, sensor: str):
-    product, image, pan = PRODUCTS[sensor]
+@pytest.mark.parametrize(("sensor", "names"), DELIVERED)
+def test_chinese_deliveries(tmp_path: Path, sensor: str, names: tuple[str, str, str]):
+    product, image, pan = names
     scene = opened(gaofen(tmp_path, product, image, pan))
     assert (scene.sensor, tuple(scene.bands)) == (sensor, SIX[:4])
     assert scene.pan is not None
@@ -158,9 +160,11 @@ def test_chinese_deliveries(tmp_path: Path, sensor: str):
     assert alone.bands == scene.bands
 
 
-@pytest.mark.parametrize("sensor", sorted(PRODUCTS))
-def test_a_delivery_without_coefficients_is_refused(tmp_path: Path, sensor: str):
-    product, image, pan = PRODUCTS[sensor]
+@pytest.mark.parametrize(("sensor", "names"), DELIVERED)
+def test_a_delivery_without_coefficients_is_refused(
+    tmp_path: Path, sensor: str, names: tuple[str, str, str]
+):
+    product, image, pan = names
     folder = gaofen(tmp_path, product, image, pan)
     (folder / f"{product}-{image}.rpb").unlink()
     with pytest.raises(RasterError, match=rf"coefficients is missing: {product}-{image}\.rpb"):
@@ -188,6 +192,17 @@ def test_what_contradicts_its_metadata_is_refused(tmp_path: Path):
     with pytest.raises(RasterError, match=r"panchromatic image[\s\S]*multispectral file itself"):
         opened(folder)
     assert opened(folder / f"{product}-{image}.tiff").pan is None
+
+
+@pytest.mark.parametrize("names", [PRODUCTS["gf1_pms"], PRODUCTS["gf2_pms"], GF1D])
+def test_the_name_of_a_missing_panchromatic_image_is_told(
+    tmp_path: Path, names: tuple[str, str, str]
+):
+    product, image, pan = names
+    folder = gaofen(tmp_path, product, image, pan)
+    (folder / f"{product}-{pan}.tiff").unlink()
+    with pytest.raises(RasterError, match=rf"named like {product}-{pan}\.tiff"):
+        opened(folder)
 
 
 def test_zy3_without_the_nadir_camera(tmp_path: Path):
