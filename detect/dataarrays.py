@@ -32,6 +32,13 @@ __all__ = ["angle_arrays", "fit_arrays", "index_arrays", "score_arrays"]
 
 DIMS = ("band", "y", "x")
 
+LEAST_PIXEL_M = 0.01
+"""No camera in the air or in orbit sees less: a smaller pixel is a mistake of unit."""
+
+DEGREE_STEP = 0.1
+"""Steps below this between coordinates within a circle are degrees where nothing tells their unit:
+0.1° are 11 km, and 0.1 m around an origin of one's own is so rare that it can be said."""
+
 Array = NDArray[Any]
 
 
@@ -57,7 +64,8 @@ def fit_arrays(
     method, sensitivity, target, threshold, significance, looks
         As for `detect.auto.fit_change`.
     pixel_m : float, optional
-        Ground size of a pixel in metres; default: the step of the coordinate ``x``.
+        Ground size of a pixel in metres; default: the step of the coordinate ``x``, which must be
+        in metres then.
     seed : int
         Of the sample cells.
 
@@ -68,12 +76,12 @@ def fit_arrays(
     Raises
     ------
     InputError
-        If the images do not match or the pixel size is not known.
+        If the images do not match, or the pixel size is not known or in degrees.
     """
     import dask
 
     _require_pair(before, after)
-    size = _pixel_m(before) if pixel_m is None else pixel_m
+    size = _pixel_m(before, pixel_m)
     halo = halo_px(method, size)
     height, width = before.sizes["y"], before.sizes["x"]
     cells = sample_cells(Extent(0, 0, height, width), seed)
@@ -309,15 +317,49 @@ def _require_pair(before: "xarray.DataArray", after: "xarray.DataArray") -> None
             )
 
 
-def _pixel_m(image: "xarray.DataArray") -> float:
-    steps = np.diff(image["x"].to_numpy()) if "x" in image.coords else np.zeros(0)
-    if not steps.size:
+def _pixel_m(image: "xarray.DataArray", given: float | None) -> float:
+    """Return the ground size of a pixel: what is given, else the step of a coordinate in metres.
+
+    Degrees are refused rather than turned into metres: a pixel of them is no square on the ground,
+    and every window of a statistic is one.
+    """
+    steps = np.abs(np.diff(image["x"].to_numpy())) if "x" in image.coords else np.zeros(0)
+    if given is None and not steps.size:
         raise InputError(
             "the ground size of a pixel is not known",
             "before",
             "give pixel_m, or a coordinate x in metres",
         )
-    return float(np.abs(steps).mean())
+    size = float(steps.mean()) if given is None else given
+    if given is None and _in_degrees(image, size):
+        raise InputError(
+            f"the coordinate x is in degrees, with a step of {size:g}",
+            "before",
+            "give pixel_m, the ground size of a pixel in metres, or bring both dates to a "
+            "projected CRS",
+        )
+    if not size >= LEAST_PIXEL_M:
+        raise InputError(
+            f"pixels of {size:g} m are no imagery",
+            "pixel_m" if given is not None else "before",
+            f"give pixel_m in metres, at least {LEAST_PIXEL_M:g}",
+        )
+    return size
+
+
+def _in_degrees(image: "xarray.DataArray", step: float) -> bool:
+    """Return whether the CRS or the units say so, or else a small step within a circle."""
+    grid = image.coords.get("spatial_ref")
+    told = {} if grid is None else grid.attrs
+    mapping, text = str(told.get("grid_mapping_name", "")), str(told.get("crs_wkt", ""))
+    if mapping:
+        return mapping == "latitude_longitude"
+    if text:
+        return text.startswith("GEOG")
+    unit = str(image["x"].attrs.get("units", ""))
+    if unit:
+        return unit.startswith("degree")
+    return step < DEGREE_STEP and bool((np.abs(image["x"].to_numpy()) <= 360).all())
 
 
 def _wavelengths(image: "xarray.DataArray") -> list[float | None]:

@@ -156,6 +156,34 @@ def test_series_that_cannot_be_tested_say_what_to_do():
         omnibus_change_arrays(series, 4.0, full=True)
 
 
+@pytest.mark.parametrize(
+    ("step", "attrs", "grid"),
+    [
+        (9e-5, {}, {}),
+        (0.25, {"units": "degrees_east"}, {}),
+        (0.25, {}, {"grid_mapping_name": "latitude_longitude"}),
+        (0.25, {}, {"crs_wkt": 'GEOGCRS["WGS 84"]'}),
+    ],
+)
+def test_degrees_are_no_metres(pair, step, attrs, grid):
+    x = xarray.DataArray(118.0 + step * np.arange(280), dims="x", attrs=attrs)
+    marked = [i.assign_coords(x=x, spatial_ref=((), 0, grid)) for i in pair]
+    with pytest.raises(InputError, match="in degrees") as caught:
+        fit_arrays(*marked, method="cva")
+    assert "pixel_m" in caught.value.fix
+    same = fit_arrays(*marked, method="cva", pixel_m=10.0)
+    assert same.notes == fit_arrays(*pair, method="cva").notes
+    with pytest.raises(InputError, match="no imagery"):
+        fit_arrays(*marked, pixel_m=step / 100)
+
+
+@pytest.mark.parametrize("grid", [{}, {"grid_mapping_name": "transverse_mercator"}])
+def test_small_steps_are_metres_where_the_image_says_so(pair, grid):
+    x = xarray.DataArray(0.005 * np.arange(280), dims="x", attrs={"units": "m"})
+    with pytest.raises(InputError, match="pixels of 0.005 m are no imagery"):
+        fit_arrays(*(i.assign_coords(x=x, spatial_ref=((), 0, grid)) for i in pair))
+
+
 def test_pairs_that_do_not_match_say_what_to_do(pair):
     before, after = pair
     with pytest.raises(InputError, match="has the dims") as caught:
