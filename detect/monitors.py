@@ -88,18 +88,24 @@ def _models(
     settings: SeriesSettings,
 ) -> dict[str, Array]:
     """Fit the models; what they leave out becomes False in `used`."""
-    shape = values.shape[1:]
-    coefficients = np.empty((design.shape[1], *shape), np.float32)
-    sigma, count = np.empty(shape, np.float32), np.empty(shape, np.int32)
+    dates, height, width = values.shape
+    size, pixels = design.shape[1], height * width
+    coefficients = np.empty((size, pixels), np.float32)
+    sigma, count = np.empty(pixels, np.float32), np.empty(pixels, np.int32)
+    series, kept = values.reshape(dates, pixels), used.reshape(dates, pixels)
     history = settings.history
     if history == "auto":
         history = "robust" if method == "ewma" else "stable"
     screen = 0.0 if history == "all" else settings.clip
-    fit_rows(design, values, used, screen, settings.least_sigma, coefficients, sigma, count)
+    fit_rows(design, series, kept, screen, settings.least_sigma, coefficients, sigma, count)
     if history == "stable":
         stable_rows(design, values, used, recursive_critical(settings.chance))
-        fit_rows(design, values, used, 0.0, settings.least_sigma, coefficients, sigma, count)
-    return {"coefficients": coefficients, "sigma": sigma, "count": count}
+        fit_rows(design, series, kept, 0.0, settings.least_sigma, coefficients, sigma, count)
+    return {
+        "coefficients": coefficients.reshape(size, height, width),
+        "sigma": sigma.reshape(height, width),
+        "count": count.reshape(height, width),
+    }
 
 
 def update_monitor(

@@ -33,7 +33,7 @@ def refuse(*_args, **_options):
 
 
 @pytest.mark.parametrize("method", ["ewma", "cusum", "mosum", "ccdc"])
-@pytest.mark.parametrize("chunks", [None, (20, 4, 5), (125, 1, 11)])
+@pytest.mark.parametrize("chunks", [None, (20, 4, 5), (125, 3, 11)])
 def test_breaks_do_not_depend_on_chunks_and_are_lazy(series, method, chunks):
     values = series if method == "ccdc" else series[:, :1]
     valid = np.isfinite(values[:, 0])
