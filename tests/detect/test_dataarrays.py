@@ -180,7 +180,7 @@ def test_degrees_are_no_metres(pair, step, attrs, grid):
 @pytest.mark.parametrize("grid", [{}, {"grid_mapping_name": "transverse_mercator"}])
 def test_small_steps_are_metres_where_the_image_says_so(pair, grid):
     x = xarray.DataArray(0.005 * np.arange(280), dims="x", attrs={"units": "m"})
-    with pytest.raises(InputError, match="pixels of 0.005 m are no imagery"):
+    with pytest.raises(InputError, match="are no imagery"):
         fit_arrays(*(i.assign_coords(x=x, spatial_ref=((), 0, grid)) for i in pair))
 
 
