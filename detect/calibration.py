@@ -1,5 +1,6 @@
 """How the statistic of a fitted state is distributed over the sample, and where to cut it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from scipy.special import chdtri
 
 from detect.kernels.moments import add_histogram
 from detect.kernels.pixels import quantise
+from detect.magnitudes import smoothing_px
 from detect.sample import CellPixels
 from detect.score import ChangeState, change_statistic
 from detect.thresholds import (
@@ -36,8 +38,13 @@ CALM_LEVEL = 0.80
 """Quantile above which a pixel counts as high when its surroundings are judged."""
 
 CALM_PX = 6
-"""Distance of the eight places by which the surroundings of a pixel are judged: beyond the reach
-of a sensor's blur, within most changes of ground."""
+"""Least distance of the eight places by which the surroundings of a pixel are judged: beyond the
+reach of a sensor's blur, within most changes of ground."""
+
+CALM_SIGMAS = 4
+"""The same in standard deviations of the smoothing of a statistic: there two smoothed pixels still
+correlate by exp(−4) = 0.02. Nearer, by three 0.1, what is high around a pixel tells of its own
+noise, and taking only calm ones makes the tail too light."""
 
 CALM_HIGH = 2
 """Most of the eight places that may be high around a calm pixel; of unchanged ones 1.6 are."""
@@ -117,14 +124,17 @@ def calibrate(
     if calm:
         below = np.cumsum(counts)
         level = int(np.searchsorted(below, CALM_LEVEL * below[-1]))
-        counts = _histogram(pixels, state, steps, level)
+        counts = _histogram(pixels, state, steps, (level, _calm_px(state)))
     return Calibration(counts, steps)
 
 
 def _histogram(
-    pixels: Sequence[CellPixels], state: ChangeState, steps: int, level: int | None = None
+    pixels: Sequence[CellPixels],
+    state: ChangeState,
+    steps: int,
+    calm: tuple[int, int] | None = None,
 ) -> NDArray[np.int64]:
-    """Count quantised scores; with a level, only of pixels whose surroundings lie below it."""
+    """Count quantised scores; with a level and a distance, only of pixels in calm surroundings."""
     counts = np.zeros(1 << 16, np.int64)
     for cell in pixels:
         core = cell.block.core_slices
@@ -133,19 +143,26 @@ def _histogram(
             valid = cell.block.valid[core]
             score = np.empty(valid.shape, np.uint16)
             quantise(statistic[core], valid, np.float32(steps), score)
-            if level is not None:
-                valid = valid & _is_calm((score > level) & valid)
+            if calm is not None:
+                level, distance = calm
+                valid = valid & _is_calm((score > level) & valid, distance)
             add_histogram(score, valid, counts)
     return counts
 
 
-def _is_calm(high: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _calm_px(state: ChangeState) -> int:
+    """Return how far from a pixel its surroundings are judged."""
+    sigma = smoothing_px(state.pixel_m) if state.is_smoothed else 0.0
+    return max(CALM_PX, math.ceil(CALM_SIGMAS * sigma))
+
+
+def _is_calm(high: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
     """Return the pixels with few of the eight places around them high."""
     height, width = high.shape
-    padded = np.pad(high, CALM_PX)
+    padded = np.pad(high, distance)
     count = np.zeros(high.shape, np.int64)
-    near = round(CALM_PX / np.sqrt(2))
-    for dy, dx in ((CALM_PX, 0), (0, CALM_PX), (near, near), (near, -near)):
-        for row, col in ((CALM_PX + dy, CALM_PX + dx), (CALM_PX - dy, CALM_PX - dx)):
+    near = round(distance / np.sqrt(2))
+    for dy, dx in ((distance, 0), (0, distance), (near, near), (near, -near)):
+        for row, col in ((distance + dy, distance + dx), (distance - dy, distance - dx)):
             count += padded[row : row + height, col : col + width]
     return np.asarray(count <= CALM_HIGH, np.bool_)

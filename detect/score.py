@@ -82,6 +82,12 @@ class ChangeState:
         return STRONG
 
     @property
+    def is_smoothed(self) -> bool:
+        """Whether a part of the score is smoothed over its surroundings."""
+        smooth = self.evidence or self.vector or self.index
+        return smooth is not None or (self.radar is not None and not self.radar.omnibus)
+
+    @property
     def halo(self) -> int:
         """Pixels around a core that `score_block` needs."""
         return halo_px(self.method, self.pixel_m)

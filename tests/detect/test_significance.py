@@ -11,7 +11,7 @@ from detect.auto import fit_change
 from detect.calibration import calibrate
 from detect.projections import fit_irmad
 from detect.sample import draw_pixels, gather
-from detect.score import ChangeState, change_statistic
+from detect.score import ChangeState, change_statistic, halo_px
 from detect.significance import fit_noise
 from tests.detect.invented import block_of, cells_of
 
@@ -45,16 +45,23 @@ def unchanged(bands, kind, shape):
     )
 
 
-def factors(block, method):
+def speckled(shape):
+    """Return two intensities of two channels of one ground, each with its own speckle."""
+    rng = np.random.default_rng(1)
+    ground = np.exp(0.3 * rng.standard_normal(shape, np.float32))
+    return [ground * rng.gamma(5.0, 0.2, (2, *shape)).astype(np.float32) for _ in range(2)]
+
+
+def factors(block, method, pixel_m=30.0, alphas=ALPHAS):
     """Return the share above the threshold of each significance, relative to it."""
     found = []
-    for alpha in ALPHAS:
+    for alpha in alphas:
         state = fit_change(
-            cells_of(block, 6),
+            cells_of(block, halo_px(method, pixel_m)),
             method=method,
             sensitivity="medium",
             target="any",
-            pixel_m=30.0,
+            pixel_m=pixel_m,
             wavelengths=[None] * len(block.bands),
             threshold="significance",
             significance=alpha,
@@ -70,6 +77,23 @@ def test_a_significance_is_kept_on_small_pairs(method):
     block = block_of(*unchanged(4, "t5", (500, 500)), halo=6)
     for factor in factors(block, method):
         assert 0.5 < factor < 2
+
+
+def test_a_significance_is_kept_where_the_smoothing_reaches_far():
+    block = block_of(*unchanged(4, "gaussian", (700, 700)), halo=halo_px("cva", 5.0))
+    (factor,) = factors(block, "cva", 5.0, [1e-2])
+    assert 0.5 < factor < 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pixel_m", [5.0, 10.0])
+@pytest.mark.parametrize("method", ["cva", "logratio"])
+def test_a_smoothed_statistic_keeps_its_significance(method, pixel_m):
+    shape = (2048, 2048)
+    pair = unchanged(4, "gaussian", shape) if method == "cva" else speckled(shape)
+    block = block_of(*pair, halo=halo_px(method, pixel_m))
+    for factor in factors(block, method, pixel_m):
+        assert 0.8 < factor < 1.2
 
 
 @pytest.mark.slow
