@@ -91,7 +91,8 @@ def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
     """
     plan, gate = job.plan, job.gate
     cells = sample_cells(plan.extent, job.seed, share=0.0, minimum=GATE_CELLS)
-    found = applied = left = Registration(0.0, 0.0, 0, 0, 0.0)
+    found = left = None
+    applied = Registration(0.0, 0.0, 0, 0, 0.0)
     if gate.register_pair:
         found, applied, left = register_pair(
             lambda move: _read(plan, cells, Alignment(move)), max_shift_px=gate.max_shift_px

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from configs.sensors import sensor_spec
 from configs.vocabulary import COVERS
 from flows.fitjob import FitJob, GateJob, LabelShapes, fit_pair, gate_pair
 from flows.tilejob import STATE_CLASSES, States
 from flows.workers import work_once
 from tiles.cloudmap import CloudMap, write_cloud_map
+from tiles.clouds import NEEDED
 from tiles.files import atomic_path
 from tiles.gate import GateCheck, require_gate
 from tiles.registration import Registration
@@ -22,7 +24,14 @@ from tiles.state import load_states, save_states
 if TYPE_CHECKING:
     from flows.stages import StageContext
 
-__all__ = ["STATE_FOLDER", "clouds_of", "fit_states", "open_gate", "registration_of"]
+__all__ = [
+    "STATE_FOLDER",
+    "clouds_not_searched",
+    "clouds_of",
+    "fit_states",
+    "open_gate",
+    "registration_of",
+]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +51,32 @@ def clouds_of(context: "StageContext") -> CloudMap | None:
     states = load_states(context.run.path(GATE_FOLDER), {"clouds": CloudMap})
     found: CloudMap | None = states.get("clouds")
     return found
+
+
+def clouds_not_searched(context: "StageContext") -> str | None:
+    """Return why clouds were not searched at a date that needs it, for the report; else None.
+
+    Radar sees through clouds.
+    """
+    plan = context.plan
+    wanted = plan.cloud_dates(context.config.clouds.search)
+    needed = any(
+        sensor_spec(scene.sensor).kind == "optical"
+        for epoch, searched in zip((plan.before, plan.after), wanted, strict=True)
+        for scene in epoch.scenes
+        if searched
+    )
+    if not needed or clouds_of(context) is not None:
+        return None
+    if all(name in plan.bands for name in NEEDED):
+        return (
+            "未检测云：影像没有可用像元，或数值没有明暗对比 "
+            "clouds not searched: no usable pixel, or values without contrast"
+        )
+    return (
+        "未检测云：两期没有共同的蓝、红、近红外波段 "
+        "clouds not searched: blue, red and near infrared are not there at both dates"
+    )
 
 
 def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
@@ -68,6 +103,10 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         values = {"checks": [asdict(c) for c in checks], "registration": asdict(found)}
         part.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
     require_gate(checks)
+    if context.config.gate.register_pair and any(
+        c.name == "shift" and c.value is None for c in checks
+    ):
+        log.warning("the displacement between the dates could not be measured: nothing corrected")
     folder = context.run.path(GATE_FOLDER)
     save_states(folder, {"registration": found} | ({"clouds": clouds} if clouds else {}))
     files = [quality, folder / "state.json", folder / "state.npz"]

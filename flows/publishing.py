@@ -14,7 +14,7 @@ from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables, RunTitle
 from flows.aside import scene_set_aside
-from flows.fitting import STATE_FOLDER, registration_of
+from flows.fitting import STATE_FOLDER, clouds_not_searched, registration_of
 from flows.progress import Progress
 from flows.registering import STORE_NAME, register_run
 from flows.tilejob import States
@@ -119,7 +119,6 @@ class Publication:
 
     def quality(self) -> QualityFacts:
         """Return what the run knows about its own quality."""
-        gate = json.loads((self.folder / "quality" / "gate.json").read_text(encoding="utf-8"))
         landcover = self.states.landcover
         f1 = {
             name: score
@@ -128,18 +127,35 @@ class Publication:
         }
         notes = [*self.states.change.notes, *landcover.notes]
         return QualityFacts(
-            gate["checks"], notes, f1, self.judged["rejects"], self.exceptions(), self.observed
+            self.checks, notes, f1, self.judged["rejects"], self.exceptions(), self.observed
         )
+
+    @cached_property
+    def checks(self) -> list[dict[str, Any]]:
+        """What the gate measured."""
+        text = (self.folder / "quality" / "gate.json").read_text(encoding="utf-8")
+        return list(json.loads(text)["checks"])
+
+    def _shift_unknown(self) -> bool:
+        return any(c["name"] == "shift" and c["value"] is None for c in self.checks)
 
     def exceptions(self) -> list[str]:
         """Return what a reader must know before trusting the list."""
         plan = self.context.plan
         aside = (*plan.before.set_aside, *plan.after.set_aside)
         found = [scene_set_aside(one) for one in aside]
+        if self.context.config.gate.register_pair and self._shift_unknown():
+            found.append(
+                "两期影像间的位移未能测出，未作配准：清晰且有纹理的窗口太少 the displacement "
+                "between the dates could not be measured, nothing was corrected: too few clear "
+                "windows with texture"
+            )
         if self.judged["rejects"]:
             rows = len(self.judged["rejects"])
             found.append(f"图层有 {rows} 条记录有问题 {rows} layer rows have problems")
         found += _too_little_seen(self.observed)
+        if unsearched := clouds_not_searched(self.context):
+            found.append(unsearched)
         if not self.states.landcover.is_known:
             found.append("没有地类模型，变化类型未知 no land-cover model: change types are unknown")
         return found

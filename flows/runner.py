@@ -108,7 +108,8 @@ def change_raster(config: RunConfig, target: Path, options: RunOptions) -> dict[
     Returns
     -------
     dict
-        ``notes``, ``shift_px``, and the counts of the join stage.
+        ``notes``, ``shift_px`` (None where it could not be measured), and the counts of the join
+        stage.
     """
     with (
         tempfile.TemporaryDirectory(prefix="tuban-detect-") as work,
@@ -120,7 +121,7 @@ def change_raster(config: RunConfig, target: Path, options: RunOptions) -> dict[
             shutil.copyfile(context.run.path("change.tif"), part)
     return values["join"] | {
         "notes": values["fit"]["change"],
-        "shift_px": values["gate"]["shift_px"],
+        "shift_px": values["gate"]["shift_px"] if values["gate"]["shift"] is not None else None,
     }
 
 

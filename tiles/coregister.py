@@ -175,9 +175,10 @@ def estimate_registration(
     .. [2] Holland, Welsch (1977). Robust regression using iteratively reweighted least-squares.
        doi:10.1080/03610927708827533
     """
-    matches, tried = _matches(blocks, SEARCH_FACTOR * max_shift_px)
+    matches, tried, textured = _matches(blocks, SEARCH_FACTOR * max_shift_px)
+    unknown = Registration(0.0, 0.0, tried, 0, 0.0, textured=textured)
     if not len(matches.rows):
-        return Registration(0.0, 0.0, tried, 0, 0.0)
+        return unknown
     origin = _origin(blocks)
     model = model or _chosen_model(matches, origin)
     coefficients = _fit(matches, origin, model)
@@ -185,7 +186,7 @@ def estimate_registration(
     distance = _length(matches.moves - fitted)
     keep = distance <= max(3 * 1.4826 * float(np.median(distance)), OUTLIER_PX)
     if keep.sum() < max(MIN_SHARE * tried, 1):
-        return Registration(0.0, 0.0, tried, 0, 0.0)
+        return unknown
     (dy, dx), *terms = ((float(a), float(b)) for a, b in coefficients)
     return Registration(
         dy,
@@ -198,6 +199,7 @@ def estimate_registration(
         len(distance),
         origin,
         tuple(terms),
+        textured,
     )
 
 
@@ -272,10 +274,10 @@ def _fit(matches: _Matches, origin: tuple[float, float], model: Model) -> NDArra
     return np.asarray(found)
 
 
-def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
-    """Return what the windows tell, and how many there were."""
+def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int, int]:
+    """Return what the windows tell, how many there were, and how many had edges at all."""
     found: list[tuple[float, float, float, float, int]] = []
-    tried = 0
+    tried = textured = 0
     side_by_side = sum(b.valid.size for b in blocks) // WINDOW_PX**2
     step = WINDOW_PX if side_by_side >= MANY_WINDOWS else STEP_PX
     for number, block in enumerate(blocks):
@@ -284,7 +286,9 @@ def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
             tried += 1
             if before is None or after is None:
                 continue
-            move = _window_move(_filled(before[rows, cols]), _filled(after[rows, cols]), limit)
+            first, second = _filled(before[rows, cols]), _filled(after[rows, cols])
+            textured += bool(np.ptp(first) > 0 and np.ptp(second) > 0)
+            move = _window_move(first, second, limit)
             if move is not None:
                 dy, dx = move
                 # The middle of what both windows share after the whole-pixel step.
@@ -295,7 +299,7 @@ def _matches(blocks: Sequence[Block], limit: float) -> tuple[_Matches, int]:
     fold = table[:, 4].astype(np.int64)
     if not len(table) or 3 * np.bincount(fold).max() > len(table):
         fold = np.arange(len(table)) % 4  # a cell that holds too much cannot be left out
-    return _Matches(table[:, 0], table[:, 1], table[:, 2:4], fold), tried
+    return _Matches(table[:, 0], table[:, 1], table[:, 2:4], fold), tried, textured
 
 
 def _windows(block: Block, step: int) -> Iterator[tuple[slice, slice]]:

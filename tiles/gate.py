@@ -22,6 +22,10 @@ MAX_JUMP = 0.5
 MIN_AGREEING = 50.0
 """Percent of the windows found again that must follow the same model of displacement."""
 
+ENOUGH_WINDOWS = 9
+"""Where so many windows have edges at both dates and no displacement brings them together, the
+images do not show the same ground where they say so; fewer may each have changed."""
+
 
 @dataclass(frozen=True)
 class GateCheck:
@@ -62,8 +66,8 @@ def gate_report(
     overlap_percent: float,
     valid_percent: float,
     resolution_ratio: float,
-    found: Registration,
-    left: Registration,
+    found: Registration | None,
+    left: Registration | None,
     blocks: Sequence[Block] = (),
     max_residual_px: float = 0.5,
     max_shift_px: float = 8.0,
@@ -82,9 +86,9 @@ def gate_report(
         Pixels of the sample usable at both dates.
     resolution_ratio : float
         Pixel side of the coarser date's finest common band over that of the grid.
-    found : Registration
-        Estimate on the images as they are.
-    left : Registration
+    found : Registration or None
+        Estimate on the images as they are; None where the pair is not to be registered.
+    left : Registration or None
         Estimate after the correction (the same object where nothing was corrected).
     blocks : sequence of Block
         Sample of the corrected pair, for the radiometric check.
@@ -181,18 +185,13 @@ def _date_order(before: Epoch, after: Epoch) -> GateCheck:
 
 
 def _registration(
-    found: Registration, left: Registration, max_shift_px: float, max_residual_px: float
+    found: Registration | None,
+    left: Registration | None,
+    max_shift_px: float,
+    max_residual_px: float,
 ) -> tuple[GateCheck, ...]:
-    if not found.used:
-        remedy = "the images are too small, too cloudy or too different; compare them by eye first"
-        return tuple(
-            GateCheck(name, None, limit, unit, False, remedy, advisory=True)
-            for name, limit, unit in (
-                ("shift", max_shift_px, "px"),
-                ("residual shift", max_residual_px, "px"),
-                ("agreeing windows", MIN_AGREEING, "%"),
-            )
-        )
+    if found is None or left is None or not found.used:
+        return _unknown_displacement(found, max_shift_px, max_residual_px)
     return (
         _at_most(
             "shift",
@@ -219,6 +218,37 @@ def _registration(
     )
 
 
+def _unknown_displacement(
+    found: Registration | None, max_shift_px: float, max_residual_px: float
+) -> tuple[GateCheck, ...]:
+    """Refuse a pair that should have told its displacement; say why another cannot tell it."""
+    refused = found is not None and found.textured >= ENOUGH_WINDOWS
+    if found is None:
+        detail, remedy = "", "not measured: gate.register_pair is false"
+    else:
+        detail = f"0 of {found.textured} windows with edges at both dates tell one displacement"
+        remedy = "the images are too small, too cloudy or too smooth; compare them by eye first"
+    if refused:
+        remedy = (
+            "check the georeferencing of both images; for a pair known to fit, or without "
+            "texture, set gate.register_pair: false (tuban detect: --no-register)"
+        )
+    return (
+        GateCheck("shift", None, max_shift_px, "px", False, remedy, True),
+        GateCheck("residual shift", None, max_residual_px, "px", False, remedy, True),
+        GateCheck(
+            "agreeing windows",
+            0.0 if refused else None,
+            MIN_AGREEING,
+            "%",
+            False,
+            remedy,
+            advisory=not refused,
+            detail=detail,
+        ),
+    )
+
+
 def _jump(blocks: Sequence[Block]) -> GateCheck:
     value = radiometric_jump(blocks)
     passed = value is None or abs(value) <= MAX_JUMP
@@ -228,4 +258,5 @@ def _jump(blocks: Sequence[Block]) -> GateCheck:
 
 def _sentence(check: GateCheck) -> str:
     value = "unknown" if check.value is None else f"{check.value:.2f}"
-    return f"{check.name} is {value} {check.unit} (limit {check.limit:g})"
+    detail = f": {check.detail}" if check.detail else ""
+    return f"{check.name} is {value} {check.unit} (limit {check.limit:g}){detail}"

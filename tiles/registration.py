@@ -49,6 +49,8 @@ class Registration:
     terms : tuple of (float, float)
         Rows and columns of displacement per further term: none for a shift, two for an affine,
         five for a smooth field.
+    textured : int
+        Windows with edges at both dates, so that they could have told a displacement.
     """
 
     dy: float
@@ -61,6 +63,7 @@ class Registration:
     matched: int = 0
     origin: tuple[float, float] = (0.0, 0.0)
     terms: tuple[tuple[float, float], ...] = ()
+    textured: int = 0
 
     @property
     def model(self) -> Model:

@@ -1,7 +1,7 @@
 """``tuban detect``: change alone, from two images to a raster."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,13 +13,18 @@ __all__ = ["detect", "register"]
 Method = Annotated[
     str, typer.Option(help="auto, cva, mad, irmad, isfa, logratio, omnibus or index:NAME")
 ]
-Sensor = Annotated[str | None, typer.Option(help="name of a sensor, if files do not tell")]
+Sensor = Annotated[
+    str | None, typer.Option(help="sensor or its YAML file, if the images do not tell")
+]
 Crs = Annotated[str | None, typer.Option(help="CRS of the result; of images without one")]
 Split = Annotated[
     str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
 ]
 Significance = Annotated[
     float, typer.Option(help="share of unchanged pixels that a significance lets by")
+]
+Register = Annotated[
+    bool, typer.Option("--register/--no-register", help="correct the shift between the dates")
 ]
 
 
@@ -34,6 +39,7 @@ def detect(
     target: Annotated[str, typer.Option(help="any or construction")] = "any",
     threshold: Split = "default",
     significance: Significance = 1e-3,
+    register_pair: Register = True,
     sensor: Sensor = None,
     crs: Crs = None,
     workers: Workers = None,
@@ -53,6 +59,7 @@ def detect(
             "after": {"scenes": [after.resolve()]},
             "sensor": sensor,
             "grid": {"crs": crs},
+            "gate": {"register_pair": register_pair},
             "detection": {
                 "method": method,
                 "sensitivity": sensitivity,
@@ -65,15 +72,25 @@ def detect(
         "tuban detect",
     )
     values = change_raster(config, out, RunOptions(workers=workers, tile=tile))
+    _show(out, values, register_pair)
+
+
+def _show(out: Path, values: dict[str, Any], registered: bool) -> None:
     for note in values["notes"]:
         tell(note)
     changed, observed = values["changed_pixels"], values["observed_pixels"]
     share = 100 * changed / observed if observed else 0.0
     typer.echo(
         f"{out}: {values['patches']} patches, {changed} of {observed} observed pixels, "
-        f"{share:.2f} %, "
-        f"shift corrected {values['shift_px'][0]:+.2f} rows {values['shift_px'][1]:+.2f} columns"
+        f"{share:.2f} %, {_shift(values['shift_px'], registered)}"
     )
+
+
+def _shift(shift_px: list[float] | None, registered: bool) -> str:
+    if shift_px is not None:
+        return f"shift corrected {shift_px[0]:+.2f} rows {shift_px[1]:+.2f} columns"
+    why = "too few clear windows with texture" if registered else "as asked"
+    return f"shift NOT measured, nothing corrected ({why})"
 
 
 def register(app: typer.Typer) -> None:

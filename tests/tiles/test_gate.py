@@ -99,6 +99,29 @@ def test_unknown_figures_are_told_and_refuse_nothing() -> None:
     require_gate(tuple(checks.values()))
 
 
+@pytest.mark.parametrize(("textured", "refused"), [(0, False), (8, False), (9, True), (48, True)])
+def test_windows_that_tell_no_displacement(textured: int, refused: bool) -> None:
+    lost = Registration(0.0, 0.0, 48, 0, 0.0, textured=textured)
+    checks = tuple(report(found=lost, left=lost).values())
+    assert [c.name for c in checks if c.value is None] == (
+        ["shift", "residual shift"] + ["agreeing windows"] * (not refused)
+    )
+    if not refused:
+        require_gate(checks)
+        return
+    told = rf"agreeing windows is 0\.00 % \(limit 50\): 0 of {textured} windows"
+    with pytest.raises(PairRefused, match=told) as caught:
+        require_gate(checks)
+    assert "georeferencing" in caught.value.fix
+    assert "gate.register_pair: false" in caught.value.fix
+
+
+def test_a_pair_that_is_not_to_be_registered_says_so() -> None:
+    checks = report(found=None, left=None)
+    assert "register_pair" in checks["shift"].remedy
+    require_gate(tuple(checks.values()))
+
+
 def test_the_same_day_is_allowed() -> None:
     assert report("2024-01-01", "2024-01-01")["date order"].passed
 

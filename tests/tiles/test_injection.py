@@ -187,6 +187,43 @@ def test_a_pair_that_cannot_be_aligned_is_refused(turned_pair: tuple[Path, Path]
         require_gate(checks)
 
 
+@pytest.mark.parametrize("step", [(45, 0), (-100, 100)])
+def test_a_pair_laid_wrong_is_refused(
+    turned_pair: tuple[Path, Path], step: tuple[int, int]
+) -> None:
+    """Far beyond what is searched: no window finds its edges again, and the gate says so."""
+    before, after = turned_pair
+    with rasterio.open(before) as source:
+        values, profile = source.read(), source.profile
+    with rasterio.open(after, "w", **profile) as target:
+        target.write(np.roll(values, step, axis=(1, 2)))
+    _, checks = gate_pair(GateJob(plan_of(before, after), GateSettings(), 0, CloudSettings()))
+    with pytest.raises(
+        PairRefused, match=r"agreeing windows is 0\.00 %.*0 of \d\d+ windows"
+    ) as caught:
+        require_gate(checks)
+    assert "georeferencing" in caught.value.fix
+
+
+@pytest.mark.parametrize("register_pair", [True, False])
+def test_a_pair_without_texture_is_let_by(
+    turned_pair: tuple[Path, Path], register_pair: bool
+) -> None:
+    before, after = turned_pair
+    with rasterio.open(before) as source:
+        values, profile = source.read(), source.profile
+    for path, level in ((before, 40.0), (after, 50.0)):
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(np.full_like(values, level))
+    gate = GateSettings(register_pair=register_pair)
+    _, checks = gate_pair(GateJob(plan_of(before, after), gate, 0, CloudSettings()))
+    require_gate(checks)
+    shift = next(c for c in checks if c.name == "shift")
+    assert shift.value is None
+    assert shift.advisory
+    assert ("register_pair" in shift.remedy) == (not register_pair)
+
+
 def test_blocks_cover_the_scene() -> None:
     image = np.zeros((1, 300, 520), np.float32)
     assert sum(b.valid.size for b in blocks_of(image, image)) == 300 * 520
