@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from tiles.cloudlight import Overview, in_one_light, plausible_light
 from tiles.clouds import CLEAR, NEEDED, find_obscured
 from tiles.files import atomic_path
 from tiles.grid import AnalysisGrid, Extent
@@ -23,16 +24,6 @@ OVERVIEW_M = 30.0
 
 CHUNK_PX = 1024
 """Pixels read at a time."""
-
-BRIGHTEST = 2.0
-"""Values above are not reflectances; clouds are then not looked for."""
-
-OTHER_GAIN, OTHER_LEVEL = 1.4, 0.06
-"""Ratio of the contrasts and difference of the dark levels from which two dates are in lights so
-different that at most one of them holds reflectance. Haze and seasons stay below."""
-
-LAND_FLOOR, LAND_CONTRAST = 0.03, 0.2
-"""Reflectance of the darkest hundredth of land, and rise from there to its median near infrared."""
 
 ROLES = (*NEEDED, "swir1")
 
@@ -115,19 +106,17 @@ def find_clouds(
     Returns
     -------
     CloudMap or None
-        None where the bands needed are not there, or hold no reflectance.
+        None where the bands needed are not there, or counts without contrast.
     """
     if not all(name in bands for name in NEEDED) or not any(dates):
         return None
     factor = max(1, round(OVERVIEW_M / pixel_m))
     first, second, valid, place = _overview(read, extent, bands, factor)
-    if (
-        not valid.any()
-        or max(float(np.median(d["blue"][valid])) for d in (first, second)) > BRIGHTEST
-    ):
+    lit = plausible_light(first, second, valid)
+    if lit is None:
         return None
     codes = np.full((2, *valid.shape), CLEAR, np.uint8)
-    first, second = _in_one_light(first, second, valid)
+    first, second = in_one_light(*lit, valid)
     for date, (image, other) in enumerate(((first, second), (second, first))):
         if dates[date]:
             codes[date] = find_obscured(
@@ -139,39 +128,6 @@ def find_clouds(
                 sun_azimuth=sun_azimuth[date],
             )
     return CloudMap(factor, *place, codes)
-
-
-Overview = dict[str, NDArray[np.float32]]
-
-
-def _in_one_light(
-    first: Overview, second: Overview, valid: NDArray[np.bool_]
-) -> tuple[Overview, Overview]:
-    """Return the pair as it is, or in the light of the date that looks more like reflectance."""
-    names = list(first)
-    quantiles = np.array(
-        [np.percentile([d[n][valid] for n in names], (1, 10, 50), axis=1) for d in (first, second)]
-    )
-    dark, low, middle = quantiles.transpose(1, 0, 2)
-    spread = np.maximum(middle - low, 1e-6)
-    ratio = float(np.median(spread[1] / spread[0]))
-    level = float(np.median(low[1] - low[0]))
-    if 1 / OTHER_GAIN <= ratio <= OTHER_GAIN and abs(level) <= OTHER_LEVEL:
-        return first, second
-    nir = names.index("nir")
-    floor = dark.min(axis=1)
-    contrast = np.maximum(middle[:, nir] - floor, 1e-6) / LAND_CONTRAST
-    strange = np.abs(floor - LAND_FLOOR) / OTHER_LEVEL + np.abs(np.log2(contrast))
-    own, strangest = (0, 1) if strange[0] <= strange[1] else (1, 0)
-    images = [first, second]
-    gain = spread[own] / spread[strangest]
-    images[strangest] = {
-        name: (middle[own, i] + gain[i] * (images[strangest][name] - middle[strangest, i])).astype(
-            np.float32
-        )
-        for i, name in enumerate(names)
-    }
-    return images[0], images[1]
 
 
 def _overview(

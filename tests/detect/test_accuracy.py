@@ -16,6 +16,10 @@ def taizhou(data_dir):
     return open_pair("taizhou", data_dir)
 
 
+def test_counts_of_eight_bits_hold_no_cloud(taizhou):
+    assert not taizhou.reader.clouds.codes.any()
+
+
 def score(pair, method="auto", sensitivity="medium", target="any"):
     scores = detect(pair, method, sensitivity, target)
     return accuracy(changed(scores, FLOOR_PX), pair)

@@ -1,6 +1,7 @@
 """What could not be observed is told: where, and how much of the cropland."""
 
 import datetime as dt
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,17 @@ from clues.observed import observed_areas
 from clues.unseen import NextScene, unseen_parts, write_unseen
 from flows.runner import work_run
 from flows.stages import RunOptions
-from tests.flows.minicounty import CRS, NORTH, PIXEL, SIZE, WEST, box, build_mini, write_config
+from tests.flows.minicounty import (
+    CRS,
+    NORTH,
+    PIXEL,
+    SIZE,
+    WEST,
+    box,
+    build_mini,
+    write_config,
+    write_image,
+)
 from tests.tiles.deliverymade import safe, write
 from tiles.catalog import build_catalog
 from tiles.geodesy import ellipsoidal_area
@@ -121,6 +132,23 @@ def test_a_run_writes_what_its_mask_hides_and_when_it_is_seen_next(tmp_path: Pat
     assert whole["下次可用日期"].tolist() == ["2025-09-26", "2025-09-16"]
     assert whole["下次可用影像"].str.contains("T49QCD").all()
     assert set(unseen["note"]) == {"earliest later scene of the catalogue that shows it"}
+
+
+@pytest.mark.slow
+def test_a_run_says_that_clouds_could_not_be_searched(tmp_path: Path) -> None:
+    config = build_mini(tmp_path)
+    for name in ("before.tif", "after.tif"):
+        with rasterio.open(tmp_path / name) as source:
+            visible = source.read((1, 2, 3))
+        write_image(tmp_path / name, visible)
+    summary = work_run(config, tmp_path / "runs", RunOptions(tile=64), plain=True)
+    folder = Path(summary["folder"])
+    assert not (folder / "quality" / "clouds.tif").exists()
+    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))["exceptions"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for text in ("未检测云：两期没有共同的蓝、红、近红外波段", "clouds not searched: blue, red"):
+        assert any(text in line for line in told)
+        assert text in page
 
 
 def test_names_in_english_travel_with_the_file(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_the_map_is_written_on_the_grid(pair: PairReader, tmp_path: Path) -> Non
         assert raster.bounds.top == -found.extent.row0 * 10.0
 
 
-def test_numbers_that_are_no_reflectance_are_left_alone() -> None:
+def test_counts_without_contrast_are_not_searched() -> None:
     grid = AnalysisGrid("EPSG:32650", 10.0, 10.0)
     image = np.full((4, 90, 90), 130.0, np.float32)
     date = (image, np.ones((90, 90), np.bool_), np.zeros((90, 90), np.uint8))
@@ -209,3 +209,41 @@ def test_gain_and_offset_of_a_date_make_and_hide_no_cloud(
             assert (found.codes[1] == CLOUD)[thick].mean() > 0.9
         else:
             assert (found.codes == CLEAR).all()
+
+
+SUN = {"blue": 1997.0, "green": 1812.0, "red": 1533.0, "nir": 1039.0}
+AIR = {"blue": 60, "green": 40, "red": 30, "nir": 10}
+
+
+def counts(image: Image, kind: str) -> Image:
+    """Return what a supplier stores: reflectance times a number, or radiance in 8 or 10 bits."""
+    if kind.startswith("×"):
+        stored = {n: np.rint(float(kind[1:]) * p).astype(np.uint16) for n, p in image.items()}
+    else:
+        gain, top = (0.3, 255) if kind == "uint8" else (1.0, 1023)
+        stored = {
+            n: np.rint(gain * (SUN[n] * p + AIR[n])).clip(0, top).astype(np.uint16)
+            for n, p in image.items()
+        }
+    return {n: p.astype(np.float32) for n, p in stored.items()}
+
+
+def searched(first: Image, second: Image) -> NDArray[np.uint8]:
+    whole = Extent(0, 0, SIZE, SIZE)
+    found = find_clouds(dates_of(first, second), whole, NAMES, pixel_m=PIXEL_M, margin_m=60.0)
+    assert found is not None
+    return found.codes
+
+
+@pytest.mark.parametrize("kind", ["×1000", "×2000", "radiance", "uint8"])
+def test_counts_give_the_clouds_that_reflectance_gives(kind: str) -> None:
+    clear, other = ground(2), ground(3)
+    cloudy = clouded(other, CLOUDS)
+    wanted = searched(clear, cloudy)[1] != CLEAR
+    assert not searched(counts(clear, kind), counts(other, kind)).any()
+    before, after = searched(counts(clear, kind), counts(cloudy, kind)) != CLEAR
+    assert not before.any()
+    assert (after & wanted).sum() > 0.9 * (after | wanted).sum()
+    for mixed in (clear, counts(clear, "×1000")):
+        after = searched(mixed, counts(cloudy, kind))[1] != CLEAR
+        assert (after & wanted).sum() > 0.85 * (after | wanted).sum()
