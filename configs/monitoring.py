@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from configs.layers import ParcelSource
 from configs.loading import StrictModel, load_model
 from configs.run import REMOTE, AreaSettings, GridSettings
+from configs.sensors import anchored_sensor, sensor_file, sensor_spec
 
 __all__ = [
     "CatalogQuery",
@@ -31,7 +32,7 @@ class CatalogQuery(StrictModel):
     source: Path = Field(description="folder of the catalogue")
     begin: dt.date | None = Field(None, description="first civil date")
     end: dt.date | None = Field(None, description="last civil date")
-    sensor: str | None = None
+    sensor: str | None = Field(None, description="shipped name or YAML path")
     max_cloud: float | None = Field(None, ge=0, le=100, description="percent")
 
 
@@ -104,7 +105,9 @@ class MonitorConfig(StrictModel):
     scenes: tuple[Path, ...] = Field((), description="files, folders, STAC items, in any order")
     folder: Path | None = Field(None, description="folder below which every delivery is a scene")
     catalog: CatalogQuery | None = None
-    sensor: str | None = Field(None, description="configs/sensors name; found by itself if absent")
+    sensor: str | None = Field(
+        None, description="shipped name or YAML path; found by itself if absent"
+    )
     grid: GridSettings = GridSettings()
     index: str | None = Field("NDVI", description="an index of `tuban indices list`; or bands")
     bands: tuple[str, ...] = Field((), description="bands by role instead of an index")
@@ -156,6 +159,9 @@ class MonitorConfig(StrictModel):
         """Eight digits of what decides a state: all but the images, which grow in number."""
         later = {"scenes", "folder", "catalog", "parcels", "parcel_rules", "patches"}
         data = self.model_dump(mode="json", exclude=later)
+        if file := sensor_file(self.sensor or ""):
+            sensor_spec(str(file))
+            data["sensor"] = hashlib.sha256(file.read_bytes()).hexdigest()
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:8]
 
     @classmethod
@@ -177,6 +183,7 @@ class MonitorConfig(StrictModel):
                 "area": self.area.model_copy(update={"aoi": fix(self.area.aoi)}),
                 "scenes": tuple(fix(p) for p in self.scenes),
                 "folder": fix(self.folder),
+                "sensor": anchored_sensor(self.sensor, folder),
                 "catalog": catalog,
                 "parcels": fix(self.parcels),
             }

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
 from configs.mistakes import choice
+from configs.sensors import anchored_sensor
 from configs.vocabulary import change_types
 
 __all__ = [
@@ -194,7 +195,9 @@ class RunConfig(StrictModel):
     area: AreaSettings = AreaSettings()
     before: EpochSettings
     after: EpochSettings
-    sensor: str | None = Field(None, description="configs/sensors name; found by itself if absent")
+    sensor: str | None = Field(
+        None, description="shipped name or YAML path; found by itself if absent"
+    )
     grid: GridSettings = GridSettings()
     terrain: TerrainSettings = TerrainSettings()
     clouds: CloudSettings = Field(
@@ -246,6 +249,7 @@ class RunConfig(StrictModel):
         ):
             part = getattr(self, name)
             changes[name] = part.model_copy(update={f: fix(getattr(part, f)) for f in fields})
+        changes["sensor"] = anchored_sensor(self.sensor, folder)
         if self.rules.endswith((".yaml", ".yml")):
             changes["rules"] = str(folder / self.rules)
         return self.model_copy(update=changes)

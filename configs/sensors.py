@@ -6,11 +6,14 @@ Inside the project a band is named by its *role* (``blue``, ``green``, ``red``, 
 
 import re
 from functools import lru_cache
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from configs.loading import StrictModel, available, load_preset
+from configs.errors import ConfigError
+from configs.loading import StrictModel, available, load_model, load_preset
+from configs.mistakes import choice
 
 __all__ = [
     "GENERIC",
@@ -26,8 +29,11 @@ __all__ = [
     "ScaleRule",
     "SensorBand",
     "SensorSpec",
+    "anchored_sensor",
     "detect_sensor",
     "role_of_wavelength",
+    "sensor_file",
+    "sensor_name",
     "sensor_names",
     "sensor_spec",
 ]
@@ -47,6 +53,17 @@ WAVELENGTHS_UM = {
 }
 
 
+def _compiled(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_compiled)]
+
+
 class SensorBand(StrictModel):
     """One band as the supplier names it, and its role here."""
 
@@ -60,7 +77,7 @@ class SensorBand(StrictModel):
 class ScaleRule(StrictModel):
     """Physical value = stored integer × scale + offset, for files whose path matches."""
 
-    pattern: str = Field("", description="regular expression searched in the path")
+    pattern: Pattern = Field("", description="regular expression searched in the path")
     scale: float = 1.0
     offset: float = 0.0
 
@@ -90,7 +107,7 @@ class QualityBand(StrictModel):
 class DeliveredImage(StrictModel):
     """One stacked image of a delivery folder."""
 
-    file: str = Field(description="regular expression on the file name; group 1 is the product")
+    file: Pattern = Field(description="regular expression on the file name; group 1 is the product")
     bands: tuple[str, ...] = Field(description="band names in the order of the file")
 
 
@@ -105,7 +122,7 @@ class Delivery(StrictModel):
     pan: DeliveredImage | None = Field(None, description="panchromatic image of the same product")
     pan_required: bool = True
     rpc: tuple[str, ...] = Field((), description="suffixes of coefficient files, preferred first")
-    sensor_geometry: str | None = Field(
+    sensor_geometry: Pattern | None = Field(
         None, description="product names that match are not georeferenced and need coefficients"
     )
     metadata: tuple[str, ...] = Field((), description="suffixes of which one must be there")
@@ -119,7 +136,7 @@ class Radiometry(StrictModel):
     letters and zeros, and ``{index}``, its position in the list of bands.
     """
 
-    pattern: str = Field("", description="searched in the path and the metadata file's name")
+    pattern: Pattern = Field("", description="searched in the path and the metadata file's name")
     scale: str | None = None
     offset: str | None = None
     divisor: str | None = None
@@ -134,7 +151,9 @@ class MetadataFile(StrictModel):
     of Landsat ``KEY`` or ``GROUP/KEY``. Of several places the first that is there counts.
     """
 
-    file: str = Field(description="regular expression on the file name; {stem} = stem of the image")
+    file: Pattern = Field(
+        description="regular expression on the file name; {stem} = stem of the image"
+    )
     format: Literal["xml", "mtl"]
     acquired: tuple[str, ...] = ()
     time_of_day: tuple[str, ...] = Field((), description="where `acquired` is a day only")
@@ -159,7 +178,7 @@ class Calibration(StrictModel):
     Vectors at some lines of the image, each with divisors at some of its pixels.
     """
 
-    images: str = Field(description="regular expression on file names of images as delivered")
+    images: Pattern = Field(description="regular expression on file names of images as delivered")
     file: str = Field(description="name of the calibration file; {stem} = stem of the image")
     vectors: str = Field(description="elements, one per line")
     line: str = "line"
@@ -179,7 +198,7 @@ class Gains(StrictModel):
     """Coefficients that a supplier publishes for a year: radiance = stored × gain + offset."""
 
     year: int = Field(ge=1999, description="in which the images were taken")
-    images: str = Field("", description="searched in the file name: satellite and camera")
+    images: Pattern = Field("", description="searched in the file name: satellite and camera")
     gain: dict[str, float] = Field(description="by band name, W·m⁻²·sr⁻¹·µm⁻¹ per count")
     offset: dict[str, float] = Field({}, description="by band name; 0 where it is not given")
 
@@ -200,18 +219,23 @@ class OffsetCheck(StrictModel):
 class SensorSpec(StrictModel):
     """One sensor family."""
 
+    extends: str | None = Field(
+        None, description="shipped sensor whose entries hold where this file has none"
+    )
     title: str
     attribution: str
     source: str = Field(description="the delivery description this file follows")
-    name_pattern: str | None = Field(None, description="regular expression of its file names")
+    name_pattern: Pattern | None = Field(None, description="regular expression of its file names")
     kind: Literal["optical", "radar"] = "optical"
     nodata: float | None = Field(None, description="stored value of no data in integer files")
     bands: tuple[SensorBand, ...]
     stacks: tuple[tuple[str, ...], ...] = Field((), description="band orders of stacked files")
-    band_token: str | None = Field(
+    band_token: Pattern | None = Field(
         None, description="band in a file name, instead of B02; group 1 is the name"
     )
-    ignore: str | None = Field(None, description="file names that are no band although named so")
+    ignore: Pattern | None = Field(
+        None, description="file names that are no band although named so"
+    )
     scales: tuple[ScaleRule, ...] = (ScaleRule(),)
     quality: tuple[QualityBand, ...] = Field((), description="the first that is there counts")
     metadata: tuple[MetadataFile, ...] = ()
@@ -219,6 +243,16 @@ class SensorSpec(StrictModel):
     offset_check: OffsetCheck | None = None
     calibration: Calibration | None = None
     gains: tuple[Gains, ...] = Field((), description="of years, where metadata tell no scale")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _extended(cls, data: Any) -> Any:
+        base = data.get("extends") if isinstance(data, dict) else None
+        if base is None:
+            return data
+        if base not in sensor_names():
+            raise ValueError(f"extends: {choice(str(base), sensor_names())}")
+        return _shipped(base).model_dump() | data
 
     @model_validator(mode="after")
     def _stacks_name_known_bands(self) -> "SensorSpec":
@@ -263,27 +297,83 @@ def sensor_names() -> list[str]:
     return available("sensors")
 
 
-@lru_cache(maxsize=32)
+def sensor_file(name: str) -> Path | None:
+    """Return the file if a sensor is named by its own file, None for a shipped one."""
+    return Path(name) if name.endswith((".yaml", ".yml")) else None
+
+
+def sensor_name(name: str) -> str:
+    """Return what a sensor is called: its shipped name, or the stem of its own file.
+
+    Examples
+    --------
+    >>> sensor_name("/data/sensors/our_gf2.yaml"), sensor_name("gf2_pms")
+    ('our_gf2', 'gf2_pms')
+    """
+    file = sensor_file(name)
+    return name if file is None else file.stem
+
+
+def anchored_sensor(name: str | None, folder: Path) -> str | None:
+    """Return how a sensor is named from anywhere: its own file by its whole path."""
+    file = None if name is None else sensor_file(name)
+    return name if file is None else str((folder / file).resolve())
+
+
 def sensor_spec(name: str) -> SensorSpec:
-    """Return a shipped sensor.
+    """Return a shipped sensor, or that of a file.
+
+    Parameters
+    ----------
+    name : str
+        Shipped name, or the path of a YAML file.
 
     Raises
     ------
     ConfigError
-        If there is none of that name; the nearest one is suggested.
+        If there is none of that name (the nearest one is suggested), or if the file is absent
+        or wrong.
     """
+    file = sensor_file(name)
+    if file is None:
+        return _shipped(name)
+    if not file.is_file():
+        raise ConfigError(
+            "there is no such sensor file",
+            str(file),
+            "mend the path, which counts from the config's folder; a shipped sensor is named "
+            "without .yaml",
+        )
+    told = file.stat()
+    return _own(file, told.st_mtime_ns, told.st_size)
+
+
+@lru_cache(maxsize=32)
+def _shipped(name: str) -> SensorSpec:
     return load_preset(SensorSpec, "sensors", name)
 
 
-def detect_sensor(file_name: str) -> str | None:
+@lru_cache(maxsize=32)
+def _own(file: Path, _changed: int, _size: int) -> SensorSpec:
+    return load_model(SensorSpec, file)
+
+
+def detect_sensor(file_name: str, own: str | None = None) -> str | None:
     """Return the sensor whose naming rule a file or folder name follows, or None.
+
+    Parameters
+    ----------
+    file_name : str
+    own : str or None
+        A sensor that is asked before the shipped ones.
 
     Examples
     --------
     >>> detect_sensor("T49QCD_20161209T031122_B02.tif")
     'sentinel2'
     """
-    for name in sensor_names():
+    names = sensor_names() if own is None else [own, *sensor_names()]
+    for name in names:
         pattern = sensor_spec(name).name_pattern
         if pattern and re.search(pattern, file_name):
             return name

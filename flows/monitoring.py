@@ -167,6 +167,7 @@ def update_monitor(
             raise _unfitted(str(target))
         config = config or validated(MonitorConfig, latest.facts["config"], str(latest.folder))
         config = _with_parcels(config, parcels)
+        _require_same_sensor(latest, config)
         monitor = _Monitor(run, config, options)
         groups = group_files([p.resolve() for p in scenes], config.sensor)
         dates, notes = open_dates(config, groups or config_groups(config))
@@ -229,6 +230,16 @@ def _require_same(first: Version, records: list[dict[str, Any]], folder: Path) -
             f"{len(before - now)} are gone)",
             str(folder),
             "take new dates in with `tuban monitor update`, or fit under another name",
+        )
+
+
+def _require_same_sensor(version: Version, config: MonitorConfig) -> None:
+    """Refuse to go on by another sensor file: nothing else can differ in a monitor's folder."""
+    if version.facts.get("key", config.key8) != config.key8:
+        raise RunError(
+            f"the sensor file has changed since {version.name}",
+            str(config.sensor),
+            "put the earlier file back, or fit again: the series would break where values do",
         )
 
 
@@ -318,6 +329,7 @@ def _make(
         "pixels": plan.extent.height * plan.extent.width,
         "plan": plan.record(),
         "config": monitor.config.model_dump(mode="json"),
+        "key": monitor.config.key8,
         "scenes": records,
     }
     made = versions.publish(job.draft, facts)

@@ -51,7 +51,8 @@ def config_groups(config: MonitorConfig) -> list[list[Path]]:
             raise InputError(
                 "there is no such folder", str(config.folder), "mend folder: in the config"
             )
-        found = [list(d.paths) for d in discover(config.folder) if not d.problem]
+        deliveries = discover(config.folder, sensor=config.sensor)
+        found = [list(d.paths) for d in deliveries if not d.problem]
         where = str(config.folder)
     else:
         query = config.catalog

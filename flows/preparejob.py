@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from configs.errors import InputError
+from configs.sensors import sensor_file
 from flows.plan import RunPlan
 from tiles.files import atomic_path
 from tiles.footprint import seen
@@ -235,6 +236,8 @@ def _item(job: PrepareJob, task: SceneTask, lineage: Lineage, steps: list[str]) 
     }
     made = replace(scene, bands=bands, pan=None, mask=None)
     found = scene_item(made, f"{task.name.replace('/', '-')}", seen(made), item.parent)
+    found["assets"].pop("sensor", None)  # these values are scaled already
+    own = sensor_file(scene.sensor)
     found["stac_extensions"] = [*found["stac_extensions"], PROCESSING]
     found["properties"] |= {
         "processing:lineage": "; ".join(steps),
@@ -247,7 +250,7 @@ def _item(job: PrepareJob, task: SceneTask, lineage: Lineage, steps: list[str]) 
         found["properties"]["tuban:registration"] = asdict(job.registration)
     found["links"] = [
         {"rel": "derived_from", "href": path.resolve().as_uri(), "title": path.name}
-        for path in lineage.sources
+        for path in (*lineage.sources, *((own,) if own else ()))
     ]
     return found
 

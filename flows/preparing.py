@@ -9,6 +9,7 @@ import yaml
 
 from configs.errors import ResourceError, RunError
 from configs.run import RunConfig
+from configs.sensors import sensor_file
 from flows.aside import require_whole, without_damaged
 from flows.cluster import default_workers
 from flows.fitting import registration_of
@@ -252,6 +253,8 @@ def _pair_config(config: RunConfig, job: PrepareJob, scenes: list[SceneTask]) ->
     values["gate"] = config.gate.model_dump(mode="json") | {"register_pair": False}
     values["grid"] = {"crs": grid.crs, "origin": [grid.x_origin, grid.y_origin]}
     values.pop("terrain", None)
+    if sensor_file(config.sensor or ""):
+        values.pop("sensor")  # its scales are in the prepared values
     if not any(job.plan.cloud_dates(config.clouds.search)):
         # What the quality rasters hide is no data now; nothing else was looked for.
         values["clouds"] = {"search": "never"}

@@ -13,6 +13,7 @@ from typing import Any
 
 from configs.errors import DamagedImage, RasterError
 from configs.run import RunConfig
+from configs.sensors import sensor_file, sensor_name
 from flows.aside import damaged_before, remote_files, require_whole
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
@@ -88,6 +89,9 @@ class StageContext:
             files["aoi"] = self.config.area.aoi
         if self.config.terrain.dem:
             files["elevation"] = self.config.terrain.dem
+        sensor = self.config.sensor or ""
+        if own := sensor_file(sensor):
+            files[f"sensor {sensor_name(sensor)}"] = own
         wanted = self._config("sensor", "grid", "terrain", "area")
         for name in ("before", "after"):
             epoch = getattr(self.config, name)

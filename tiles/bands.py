@@ -6,6 +6,7 @@ from pathlib import Path
 from configs.sensors import ROLES, SensorBand, SensorSpec, role_of_wavelength
 from tiles.calibration import calibration_file
 from tiles.metadata import Metadata
+from tiles.naming import acquired_from_name
 from tiles.rasters import SUFFIXES, RasterFacts, probe
 from tiles.scene import BandSource, MaskSource
 
@@ -39,8 +40,8 @@ def band_source(
         if (scale, offset) == (1.0, 0.0):
             told = band and metadata.scaling(facts.path, band, spec.bands.index(band))
             if band is not None and told is None:
-                year = metadata.acquired.year if metadata.acquired else None
-                told = spec.gain_of(facts.path.name, year, band.name)
+                day = metadata.acquired or acquired_from_name(facts.path.name, "UTC")
+                told = spec.gain_of(facts.path.name, day.year if day else None, band.name)
             rule = spec.scale_of(facts.path.as_posix())
             scale, offset = told or (rule.scale, rule.offset)
         nodata = spec.nodata if nodata is None else nodata

@@ -14,8 +14,9 @@ from typing import Any
 import shapely
 
 from configs.errors import InputError, RasterError
+from configs.sensors import sensor_name
 from tiles.deliveries import open_scene
-from tiles.discovery import discover
+from tiles.discovery import Delivered, discover
 from tiles.files import atomic_path
 from tiles.footprint import seen
 from tiles.stacitem import scene_item
@@ -104,6 +105,7 @@ def build_catalog(
     root: Path,
     out: Path,
     *,
+    sensor: str | None = None,
     time_zone: str = "Asia/Shanghai",
     step: Callable[[], None] = lambda: None,
 ) -> Built:
@@ -118,6 +120,8 @@ def build_catalog(
     root : Path
     out : Path
         Folder of the catalogue.
+    sensor : str or None
+        See `tiles.discovery.discover`.
     time_zone : str
         Zone of days that names tell without a time.
     step : callable
@@ -133,12 +137,12 @@ def build_catalog(
     home = out / "items"
     entries: dict[str, Entry] = {}
     problems: list[tuple[str, str, str]] = []
-    for found in discover(root, out):
+    for found in discover(root, out, sensor):
         name = found.paths[0].relative_to(root).as_posix() or root.name
         try:
             if found.problem:
                 raise RasterError(found.problem, name, found.fix)
-            entry = _entry(list(found.paths), home, time_zone, set(entries))
+            entry = _entry(found, home, time_zone, set(entries))
             entries[entry.name] = entry
         except RasterError as error:
             problems.append((name, error.what, error.fix))
@@ -148,12 +152,12 @@ def build_catalog(
     return Built(tuple(ordered), tuple(problems))
 
 
-def _entry(paths: list[Path], home: Path, time_zone: str, taken: set[str]) -> Entry:
-    scene = open_scene([p.resolve() for p in paths], None, time_zone)
+def _entry(found: Delivered, home: Path, time_zone: str, taken: set[str]) -> Entry:
+    scene = open_scene([p.resolve() for p in found.paths], found.sensor, time_zone)
     view = seen(scene)
     if view.valid.is_empty:
         raise RasterError(
-            "the image holds no data", str(paths[0]), "copy or download the file again"
+            "the image holds no data", str(found.paths[0]), "copy or download the file again"
         )
     item_id = _unique(re.sub(r"[^\w.\-]", "_", scene.scene_id), taken)
     item = scene_item(scene, item_id, view, home)
@@ -295,6 +299,7 @@ def search_entries(
     begin, end : date, optional
         First and last civil date.
     sensor : str, optional
+        Name, or the file of a sensor.
     max_cloud : float, optional
         Percent: the supplier's figure, or what the quality band excludes where there is none.
     time_zone : str
@@ -310,7 +315,7 @@ def search_entries(
         if (
             (begin is None or day >= begin)
             and (end is None or day <= end)
-            and (sensor is None or entry.sensor == sensor)
+            and (sensor is None or entry.sensor == sensor_name(sensor))
             and (max_cloud is None or cloud is None or cloud <= max_cloud)
             and (area is None or entry.footprint.intersects(area))
         ):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import RasterError
-from configs.sensors import detect_sensor, sensor_spec
+from configs.sensors import detect_sensor, sensor_file, sensor_spec
 from tiles.deliveries import group_files
 from tiles.naming import band_name, is_ignored
 from tiles.products import is_product_image, multispectral_images
@@ -32,14 +32,19 @@ class Delivered:
         One folder, one file, or the band files of one scene.
     problem, fix : str
         Empty where the delivery may be opened.
+    sensor : str or None
+        The sensor to open it with, where one was given and the delivery is its own.
     """
 
     paths: tuple[Path, ...]
     problem: str = ""
     fix: str = ""
+    sensor: str | None = None
 
 
-def discover(root: Path, skip: Path | None = None) -> Iterator[Delivered]:
+def discover(
+    root: Path, skip: Path | None = None, sensor: str | None = None
+) -> Iterator[Delivered]:
     """Yield the deliveries below a folder, in the order of their paths.
 
     A product folder (``*.SAFE``, or named as a sensor names its products) is one scene. Elsewhere
@@ -52,48 +57,70 @@ def discover(root: Path, skip: Path | None = None) -> Iterator[Delivered]:
     root : Path
     skip : Path or None
         Folder that is left out.
+    sensor : str or None
+        A sensor, by name or file, that is asked first. Its own are deliveries that are named as
+        it says; if it says nothing, those of which no shipped sensor knows the name.
     """
     for folder, names, files in os.walk(root):
         here = Path(folder)
         names[:] = sorted(n for n in names if not n.startswith(".") and here / n != skip)
-        if _is_product(here, names, files):
+        if _is_product(here, names, files, sensor):
             names[:] = []
-            yield Delivered((here,))
+            yield Delivered((here,), sensor=_claimed(here.name, sensor))
             continue
-        yield from _loose([here / name for name in sorted(files) if not name.startswith(".")])
+        beside = [here / name for name in sorted(files) if not name.startswith(".")]
+        yield from _items(beside)
+        own = [f for f in beside if _claimed(f.name, sensor)]
+        yield from _loose(own, sensor)
+        yield from _loose([f for f in beside if f not in own], None)
 
 
-def _is_product(folder: Path, names: list[str], files: list[str]) -> bool:
-    kind = detect_sensor(folder.name)
+def _claimed(name: str, sensor: str | None) -> str | None:
+    """Return the sensor that was given where a file or folder of that name is its own."""
+    if sensor is None:
+        return None
+    kind = detect_sensor(name, sensor)
+    unnamed = kind is None and sensor_file(sensor) and sensor_spec(sensor).name_pattern is None
+    return sensor if kind == sensor or unnamed else None
+
+
+def _is_product(folder: Path, names: list[str], files: list[str], sensor: str | None) -> bool:
+    kind = detect_sensor(folder.name, sensor)
     if folder.suffix.upper() == ".SAFE":
         return kind is not None
-    if kind is None or detect_sensor(folder.parent.name) == kind:
+    if kind is None or detect_sensor(folder.parent.name, sensor) == kind:
         return False
     if sensor_spec(kind).delivery is not None:
-        images = multispectral_images([folder / f for f in files], None)
+        own = _claimed(folder.name, sensor)
+        images = multispectral_images([folder / f for f in files], own)
         return len(images) <= 1
     return bool(names or files)
 
 
-def _loose(files: list[Path]) -> Iterator[Delivered]:
-    taken: set[Path] = set()
+def _items(files: list[Path]) -> Iterator[Delivered]:
     for item in (f for f in files if f.suffix.lower() in (".json", ".geojson")):
         if _is_item(item):
             yield Delivered((item,))
+
+
+def _loose(files: list[Path], sensor: str | None) -> Iterator[Delivered]:
+    taken: set[Path] = set()
     for file in files:
-        if file.suffix.lower() in PACKED and detect_sensor(file.name):
+        if file.suffix.lower() in PACKED and detect_sensor(file.name, sensor):
             yield Delivered((file,), "the delivery is packed", "unpack it into its own folder")
     rasters = [f for f in files if f.suffix.lower() in SUFFIXES and not is_ignored(f)]
-    for image, _ in multispectral_images(rasters, None):
+    for image, _ in multispectral_images(rasters, sensor):
         taken.add(image)
-        yield Delivered((image,))
-    single = [f for f in rasters if f not in taken and band_name(f)]
-    for group in group_files(single):
+        yield Delivered((image,), sensor=sensor)
+    single = [f for f in rasters if f not in taken and band_name(f, sensor)]
+    for group in group_files(single, sensor):
         taken.update(group)
-        yield Delivered(tuple(group))
+        yield Delivered(tuple(group), sensor=sensor)
     for file in rasters:
-        if file not in taken and not is_product_image(file, None) and _is_stack(file):
-            yield Delivered((file,))
+        if file in taken or is_product_image(file, sensor):
+            continue
+        if _is_stack(file, sensor):
+            yield Delivered((file,), sensor=sensor)
 
 
 def _is_item(file: Path) -> bool:
@@ -107,7 +134,7 @@ def _is_item(file: Path) -> bool:
     return is_feature and {"stac_version", "assets"} <= content.keys()
 
 
-def _is_stack(file: Path) -> bool:
+def _is_stack(file: Path, sensor: str | None) -> bool:
     if QUALITY.search(file.stem):
         return False
     if file.suffix == "" and not any(
@@ -118,7 +145,7 @@ def _is_stack(file: Path) -> bool:
         facts = inspect_raster(file)
         if facts.driver in PICTURES and not facts.georeferenced:
             return False
-        kind = detect_sensor(file.name)
+        kind = sensor or detect_sensor(file.name)
         known = kind is not None and sensor_spec(kind).stack(facts.count) is not None
         return facts.count >= (LEAST_BANDS - 1 if known else LEAST_BANDS)
     except RasterError:

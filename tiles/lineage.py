@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.sensors import sensor_file, sensor_name
+from tiles.files import sha256
 from tiles.gate import GateCheck
 from tiles.grid import AnalysisGrid
 from tiles.ortho import orientation
@@ -40,6 +42,8 @@ class Lineage:
     sharpening : Sharpening or None
     masked : str
         What its quality raster hides; empty where it has none.
+    sensor : str
+        Name and hash of the sensor's own file; empty for a shipped sensor.
     """
 
     scene_id: str
@@ -48,10 +52,11 @@ class Lineage:
     heights: str
     sharpening: Sharpening | None
     masked: str = ""
+    sensor: str = ""
 
     def sentences(self) -> list[str]:
         """Return the steps in words, in the order in which they are taken."""
-        found = []
+        found = [f"read as {self.sensor}"] if self.sensor else []
         if self.heights:
             by_points = " control points " in self.heights
             way = "geocoded by" if by_points else "orthorectified by rational polynomials,"
@@ -108,7 +113,13 @@ def scene_lineage(
         heights=orientation(facts, scene.terrain).note if facts.is_raw else "",
         sharpening=sharpening_of(scene, grid) if sharp else None,
         masked=_masked(scene.mask) if scene.mask else "",
+        sensor=_sensor(scene.sensor),
     )
+
+
+def _sensor(name: str) -> str:
+    file = sensor_file(name)
+    return f"{sensor_name(name)} (sensor file, SHA-256 {sha256(file)[:12]})" if file else ""
 
 
 def _masked(mask: MaskSource) -> str:

@@ -7,8 +7,16 @@ from typing import Any, Literal
 from urllib.parse import urljoin
 
 from configs.errors import RasterError
-from configs.sensors import GENERIC, ROLES, SensorSpec, detect_sensor, sensor_names
+from configs.sensors import (
+    GENERIC,
+    ROLES,
+    SensorSpec,
+    detect_sensor,
+    sensor_file,
+    sensor_names,
+)
 from configs.sensors import sensor_spec as spec_of
+from tiles.files import sha256
 from tiles.rasters import inspect_raster, probe
 from tiles.remote import address, fetch_json, is_remote, require_host
 from tiles.scene import BandSource, MaskSource, Scene, SceneFacts
@@ -46,12 +54,13 @@ def read_item(path: Path, sensor: str | None = None) -> Scene:
     Raises
     ------
     RasterError
-        If it is no item, if an asset is missing or its host not allowed, or if no band is
-        recognised.
+        If it is no item, if an asset is missing or its host not allowed, if no band is
+        recognised, or if it was made by another sensor file than there is now.
     """
     item = _load(path)
     properties = item.properties
-    spec_name = sensor or _sensor_of(item)
+    own = None if is_remote(path) else _own_sensor(item, path, sensor)
+    spec_name = sensor or own or _sensor_of(item)
     spec = spec_of(spec_name)
     named = _named_bands(item, path, spec)
     pan = named.pop("pan", None)
@@ -90,6 +99,32 @@ def _load(path: Path) -> Any:
             str(path),
             "give a STAC item (a GeoJSON feature with assets), or the image files themselves",
         ) from error
+
+
+def _own_sensor(item: Any, path: Path, named: str | None) -> str | None:
+    """Return the sensor file by which an item was made, None where there is none.
+
+    Scales stand in the item, so one made by another file would be read with other scales than
+    the file tells.
+    """
+    asset = item.assets.get("sensor")
+    told = None if asset is None else asset.extra_fields.get("tuban:sha256")
+    file = None if told is None else _place(path, "sensor", asset.href)
+    if file is not None and not file.is_file():
+        file = None
+    own = None if named is None else sensor_file(named)
+    prepared = "tuban:grid" in item.properties
+    checked = [file] if file else []
+    if own is not None and own.is_file() and "tuban:sensor" in item.properties and not prepared:
+        checked.append(own)
+    for now in checked:
+        if sha256(now) != told:
+            raise RasterError(
+                f"the item was not made by the sensor file {now.name} as it is now",
+                str(path),
+                f"build the catalogue again: tuban catalog build DIR --sensor {now}",
+            )
+    return str(file.resolve()) if file else None
 
 
 def _sensor_of(item: Any) -> str:

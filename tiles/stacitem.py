@@ -12,7 +12,8 @@ from typing import Any
 import shapely
 
 from configs.errors import RasterError
-from configs.sensors import sensor_spec
+from configs.sensors import sensor_file, sensor_name, sensor_spec
+from tiles.files import sha256
 from tiles.footprint import Seen
 from tiles.rasters import RasterFacts, inspect_raster
 from tiles.remote import address, is_remote
@@ -43,6 +44,7 @@ MEDIA = {
     ".txt": "text/plain",
     ".rpb": "text/plain",
     ".json": "application/json",
+    ".yaml": "application/yaml",
 }
 
 
@@ -102,7 +104,7 @@ def _properties(scene: Scene, view: Seen, facts: RasterFacts) -> dict[str, Any]:
         "proj:wkt2": facts.crs if facts.crs and not facts.crs.startswith("EPSG") else None,
         "proj:shape": [facts.height, facts.width],
         "proj:transform": None if facts.is_raw else list(facts.transform)[:6],
-        "tuban:sensor": scene.sensor,
+        "tuban:sensor": sensor_name(scene.sensor),
         "tuban:scene": scene.scene_id,
         "tuban:attribution": scene.attribution or None,
         "tuban:level": told.level or None,
@@ -125,6 +127,9 @@ def _assets(scene: Scene, home: Path) -> dict[str, Any]:
         assets["pan"] = _image(scene.pan.path, bands, home, ["data", "pan"])
     if scene.mask is not None:
         assets[_free(assets, "mask")] = _mask(scene.mask, home)
+    if own := sensor_file(scene.sensor):
+        told = {"roles": ["metadata"], "tuban:sha256": sha256(own)}
+        assets["sensor"] = _file(own, home) | told
     spec = sensor_spec(scene.sensor)
     suffixes = (*spec.delivery.rpc, *spec.delivery.metadata) if spec.delivery else ()
     images = [*by_file, *([scene.pan.path] if scene.pan else [])]

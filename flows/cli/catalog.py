@@ -29,19 +29,25 @@ CHINA = "Asia/Shanghai"
 def build(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Deliveries, in any mix.")],
     out: Out = Path("catalog"),
+    sensor: Annotated[
+        str | None,
+        typer.Option(help="Sensor (or its YAML file) of deliveries named as it says.", metavar="S"),
+    ] = None,
     time_zone: Zone = CHINA,
 ) -> None:
     """Index deliveries as a static STAC catalogue; no file is moved or changed.
 
     Ends with 3 where a delivery cannot be used: problems.csv says which, why and what to do.
     """
+    from configs.sensors import anchored_sensor
     from flows.progress import Progress
     from tiles.catalog import build_catalog
     from tiles.discovery import discover
 
-    total = sum(1 for _ in discover(folder, out)) if folder.is_dir() else 0
+    sensor = anchored_sensor(sensor, Path.cwd())
+    total = sum(1 for _ in discover(folder, out, sensor)) if folder.is_dir() else 0
     with Progress.current().counting(total, unit="deliveries") as progress:
-        built = build_catalog(folder, out, time_zone=time_zone, step=progress.step)
+        built = build_catalog(folder, out, sensor=sensor, time_zone=time_zone, step=progress.step)
     _print(built.entries, time_zone)
     for name, problem, _ in built.problems:
         tell(f"not used: {name}: {problem}")

@@ -48,6 +48,7 @@ def detect(
     """Find change between two images of one place, without any training or tuning."""
     from configs.loading import validated
     from configs.run import RunConfig
+    from configs.sensors import anchored_sensor
     from flows.runner import change_raster
     from flows.stages import RunOptions
 
@@ -57,7 +58,7 @@ def detect(
             "name": "detect",
             "before": {"scenes": [before.resolve()]},
             "after": {"scenes": [after.resolve()]},
-            "sensor": sensor,
+            "sensor": anchored_sensor(sensor, Path.cwd()),
             "grid": {"crs": crs},
             "gate": {"register_pair": register_pair},
             "detection": {

@@ -23,7 +23,8 @@ def list_indices(
         str | None, typer.Option(help="vegetation, water, urban, soil, burn, snow, radar …")
     ] = None,
     sensor: Annotated[
-        str | None, typer.Option(help="Only those that this sensor has the bands for.")
+        str | None,
+        typer.Option(help="Only those that this sensor (or YAML file) has the bands for."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
