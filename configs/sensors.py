@@ -211,6 +211,7 @@ class OffsetCheck(StrictModel):
     """
 
     stored: int = Field(description="the constant")
+    since: str = Field(description="version from which it is added")
     without: int
     present: int
     bright: int

@@ -144,6 +144,7 @@ class Publication:
         plan = self.context.plan
         aside = (*plan.before.set_aside, *plan.after.set_aside)
         found = [scene_set_aside(one) for one in aside]
+        found += [s.doubt for s in (*plan.before.scenes, *plan.after.scenes) if s.doubt]
         if self.context.config.gate.register_pair and self._shift_unknown():
             found.append(
                 "两期影像间的位移未能测出，未作配准：清晰且有纹理的窗口太少 the displacement "

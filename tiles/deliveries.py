@@ -1,6 +1,7 @@
 """One delivery to one scene: which file holds which band, with which scale, from when."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from configs.errors import RasterError
@@ -57,9 +58,11 @@ def open_scene(group: list[Path], sensor: str | None, time_zone: str) -> Scene:
     """
     scene = _scene(group, sensor, time_zone)
     check = sensor_spec(scene.sensor).offset_check
-    if check is not None:
-        require_offset(scene, check)
-    return scene
+    doubt = require_offset(scene, check) if check is not None else None
+    if doubt is None:
+        return scene
+    log.warning("%s", doubt)
+    return replace(scene, doubt=doubt)
 
 
 def _scene(group: list[Path], sensor: str | None, time_zone: str) -> Scene:

@@ -135,6 +135,8 @@ class Scene:
         Heights for files with rational polynomials.
     facts : SceneFacts
         What the supplier tells about the acquisition.
+    doubt : str
+        What the reader of a report must know of it, in Chinese and English.
     """
 
     scene_id: str
@@ -146,6 +148,7 @@ class Scene:
     pan: BandSource | None = None
     terrain: Terrain = Terrain()
     facts: SceneFacts = SceneFacts()
+    doubt: str = ""
 
     def civil_date(self, time_zone: str) -> dt.date | None:
         """Return the calendar date of the acquisition in the area's time zone."""
