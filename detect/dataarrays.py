@@ -21,14 +21,23 @@ from detect.indices import index_program
 from detect.magnitudes import VectorState
 from detect.methods import Threshold
 from detect.programs import Program
-from detect.score import ChangeState, halo_px, score_block
+from detect.score import ChangeState, Scores, halo_px, score_block
 from tiles.block import Block
 from tiles.grid import Extent, sample_cells
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["angle_arrays", "fit_arrays", "index_arrays", "score_arrays"]
+__all__ = [
+    "angle_arrays",
+    "apply_pair",
+    "fit_arrays",
+    "index_arrays",
+    "pair_block",
+    "require_pair",
+    "score_arrays",
+    "scores_of",
+]
 
 DIMS = ("band", "y", "x")
 
@@ -80,7 +89,7 @@ def fit_arrays(
     """
     import dask
 
-    _require_pair(before, after)
+    require_pair(before, after)
     size = _pixel_m(before, pixel_m)
     halo = halo_px(method, size)
     height, width = before.sizes["y"], before.sizes["x"]
@@ -92,7 +101,7 @@ def fit_arrays(
     ]
     computed = dask.compute(*read)  # type: ignore[attr-defined, no-untyped-call]
     blocks = [
-        _block(one, two, window, cell, halo)
+        pair_block(one, two, window, cell, halo)
         for (one, two), window, cell in zip(computed, windows, cells, strict=True)
     ]
     return fit_change(
@@ -124,7 +133,7 @@ def score_arrays(
     DataArray of uint16, dims (y, x)
         10,000 is the strong threshold; 0 where a pixel is not valid.
     """
-    return _applied(before, after, partial(_score, state), np.uint16, state.halo)
+    return apply_pair(before, after, partial(_score, state), np.uint16, state.halo)
 
 
 def angle_arrays(
@@ -159,7 +168,7 @@ def angle_arrays(
             "angle_arrays(state)",
             "fit one with method='cva'",
         )
-    return _applied(before, after, partial(_angles, state.vector, plane), np.float32, 0)
+    return apply_pair(before, after, partial(_angles, state.vector, plane), np.float32, 0)
 
 
 def index_arrays(
@@ -206,29 +215,34 @@ def index_arrays(
         given=constants,
     )
     planes = [f"{index.name} {date}" for index in indices for date in dates]
-    return _applied(before, after, partial(_planes, program), np.float32, 0, planes)
+    return apply_pair(before, after, partial(_planes, program), np.float32, 0, planes)
 
 
 def _score(state: ChangeState, before: Array, after: Array) -> Array:
+    return scores_of(state, before, after).score
+
+
+def scores_of(state: ChangeState, before: Array, after: Array) -> Scores:
+    """Return the scores inside windows of both dates that reach the state's halo further."""
     halo = state.halo
     height, width = before.shape[1] - 2 * halo, before.shape[2] - 2 * halo
     window = Extent(-halo, -halo, height + halo, width + halo)
-    return score_block(_block(before, after, window, Extent(0, 0, height, width), 0), state).score
+    return score_block(pair_block(before, after, window, Extent(0, 0, height, width), 0), state)
 
 
 def _angles(
     state: VectorState, plane: tuple[int, int] | None, before: Array, after: Array
 ) -> Array:
-    block = _block(before, after, Extent(0, 0, *before.shape[1:]), Extent(0, 0, 1, 1), 0)
+    block = pair_block(before, after, Extent(0, 0, *before.shape[1:]), Extent(0, 0, 1, 1), 0)
     return np.where(block.valid, vector_angles(block, state, plane), np.float32(np.nan))
 
 
 def _planes(program: Program, before: Array, after: Array) -> Array:
-    block = _block(before, after, Extent(0, 0, *before.shape[1:]), Extent(0, 0, 1, 1), 0)
+    block = pair_block(before, after, Extent(0, 0, *before.shape[1:]), Extent(0, 0, 1, 1), 0)
     return program.run(block.before, block.after, block.valid, fill=np.nan)
 
 
-def _block(before: Array, after: Array, window: Extent, core: Extent, halo: int) -> Block:
+def pair_block(before: Array, after: Array, window: Extent, core: Extent, halo: int) -> Block:
     """Return a block of windows of both dates, with a rim of pixels that are not valid."""
     images = [np.asarray(i, np.float32) for i in (before, after)]
     valid = np.isfinite(images[0]).all(axis=0) & np.isfinite(images[1]).all(axis=0)
@@ -244,7 +258,7 @@ def _block(before: Array, after: Array, window: Extent, core: Extent, halo: int)
     return Block(reach, core, names, padded[0], padded[1], use, np.stack([source, source]))
 
 
-def _applied(
+def apply_pair(
     before: "xarray.DataArray",
     after: "xarray.DataArray",
     function: Callable[[Array, Array], Array],
@@ -255,7 +269,7 @@ def _applied(
     """Apply a function of both dates, each with a halo, to a pair or to every chunk of it."""
     import xarray
 
-    _require_pair(before, after)
+    require_pair(before, after)
     images = [image.data.astype(np.float32) for image in (before, after)]
     if before.chunks is None and after.chunks is None:
         rim = ((0, 0), (halo, halo), (halo, halo))
@@ -295,7 +309,8 @@ def _by_chunks(
     )
 
 
-def _require_pair(before: "xarray.DataArray", after: "xarray.DataArray") -> None:
+def require_pair(before: "xarray.DataArray", after: "xarray.DataArray") -> None:
+    """Refuse two images that are not of the same bands and pixels."""
     for name, image in (("before", before), ("after", after)):
         if image.dims != DIMS:
             raise InputError(
