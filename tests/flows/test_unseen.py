@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+import yaml
 
 from clues.layers import read_onemap
 from clues.observed import observed_areas
@@ -51,6 +52,37 @@ def test_parts_of_the_cropland_that_were_hidden(tmp_path: Path) -> None:
     assert crops["area_dm2"].sum() / 100 == pytest.approx(wanted, rel=1e-3)
     assert crops["key"].str.startswith("landuse:").all()
     assert set(parts["role"]) == {"all", "cropland"}
+
+
+def test_parts_of_basic_farmland_and_red_lines_that_were_hidden(tmp_path: Path) -> None:
+    config = build_mini(tmp_path)
+    lines = {
+        "basic_farmland": [box(30, 30, 20, 60), box(0, 150, 10, 10)],
+        "redline": [box(90, 100, 40, 60)],
+    }
+    layers = yaml.safe_load((tmp_path / "LAYERS.yaml").read_text(encoding="utf-8"))
+    for role, shapes in lines.items():
+        names = {"BSM": [f"{role}{i}" for i in range(len(shapes))]}
+        gpd.GeoDataFrame(names, geometry=shapes, crs=CRS).to_file(tmp_path / f"{role}.gpkg")
+        layers["layers"].append({"role": role, "source": f"{role}.gpkg", "complete": True})
+    (tmp_path / "LAYERS.yaml").write_text(yaml.safe_dump(layers))
+    onemap = read_onemap(config.parent / "LAYERS.yaml", crs=CRS)
+    hidden = np.array([box(*HIDDEN)])
+    parts = unseen_parts(hidden, onemap, CRS)
+    assert list(dict.fromkeys(parts["role"])) == ["all", "cropland", "basic_farmland", "redline"]
+    for role, wanted in (
+        ("basic_farmland", box(40, 50, 10, 40)),
+        ("redline", box(90, 100, 10, 20)),
+    ):
+        (part,) = parts[parts["role"] == role].itertuples()
+        assert part.key == f"{role}:{role}0"
+        assert shapely.equals_exact(
+            part.geometry.normalize(), shapely.multipolygons([wanted]).normalize(), 1e-6
+        )
+        assert part.area_dm2 == round(ellipsoidal_area(np.array([wanted]), CRS)[0] * 100)
+    write_unseen(parts, tmp_path / "unseen.gpkg")
+    read = gpd.read_file(tmp_path / "unseen.gpkg")
+    assert {"永久基本农田", "生态保护红线"} < set(read["对象"])
 
 
 def test_without_layers_or_gaps(tmp_path: Path) -> None:
