@@ -181,7 +181,6 @@ def test_real_deliveries(data_dir: Path, tmp_path: Path, family: str, found: int
         "name": "real",
         "before": {"scenes": [first]},
         "after": {"scenes": [second]},
-        "gate": {"max_residual_px": 3.0},
         "layers": "LAYERS.yaml",
         "outputs": {"evidence": "none"},
         "detection": {"method": "cva"},

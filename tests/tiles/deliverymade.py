@@ -143,7 +143,9 @@ def landsat(folder: Path, values: Values, product: str, sun: float = 30.0) -> Pa
     return home
 
 
-def gaofen(folder: Path, product: str, image: str, pan: str | None) -> Path:
+def gaofen(
+    folder: Path, product: str, image: str, pan: str | None, day: str = "2025-06-12"
+) -> Path:
     """Write a raw delivery of a Chinese satellite with companions; return its folder."""
     home = folder / product
     for kind, bands, side in ((image, 4, 32), (pan, 1, 128)):
@@ -155,7 +157,7 @@ def gaofen(folder: Path, product: str, image: str, pan: str | None) -> Path:
         Camera(117.5, 36.7, side, side, 3.2 * 32 / side).write_rpb(home / f"{stem}.rpb")
         order = ",".join(str(i + 1) for i in range(bands))
         (home / f"{stem}.xml").write_text(
-            "<ProductMetaData><CenterTime>2025-06-12 23:30:05</CenterTime>"
+            f"<ProductMetaData><CenterTime>{day} 23:30:05</CenterTime>"
             f"<ProductLevel>LEVEL1A</ProductLevel><Bands>{order}</Bands>"
             "<CloudPercent>7</CloudPercent><SolarZenith>25</SolarZenith>"
             "<RollViewingAngle>-8.5</RollViewingAngle>"
