@@ -16,8 +16,9 @@ from detect.magnitudes import smoothing_px
 __all__ = ["EDGE_PERCENT", "edge_radius", "inside_edge"]
 
 EDGE_PERCENT = 65
-"""Percent of the highest score nearby that the edge of a wide change keeps:
-0.5 ** 0.85 for the halved magnitude × about 1.17 for the texture (its exponent is 0.15)."""
+"""Percent of the highest score nearby that the edge of a wide change keeps: the halved magnitude
+gives 0.5 ** (7/8) = 55, the texture, highest there, and the noise that the smoothing adds to both
+sides about ten more. Without it areas come out 80 % too large (`benchmarks/attempts.md`)."""
 
 
 def edge_radius(pixel_m: float) -> int:
