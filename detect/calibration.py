@@ -20,7 +20,7 @@ from detect.thresholds import (
     rosin_threshold,
 )
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "NoChange", "calibrate"]
 
 FINEST = 4096
 """Quantised steps per unit of a statistic at first."""
@@ -49,6 +49,38 @@ noise, and taking only calm ones makes the tail too light."""
 CALM_HIGH = 2
 """Most of the eight places that may be high around a calm pixel; of unchanged ones 1.6 are."""
 
+CORE = (0.1, 0.2, 0.4)
+"""Quantiles of all pixels that unchanged ones rule even where half of the ground has changed: the
+middle one tells their scale, the others whether they are spread as theory says."""
+
+NO_CHANGE_LEVEL = 0.05
+"""Level at which the no-change distribution ends when its share is measured."""
+
+LEAST_UNCHANGED = 0.4
+"""Smallest share of unchanged pixels looked for: that of the highest quantile above."""
+
+SHARE_ROUNDS = 30
+"""Rounds of scale and share; they settle to a thousandth in ten."""
+
+
+@dataclass(frozen=True)
+class NoChange:
+    """The unchanged pixels of a statistic whose square should be chi-square but for a factor.
+
+    Attributes
+    ----------
+    scale : float
+        Factor on the statistic.
+    share : float
+        Share of the pixels that did not change, 0–1.
+    shape : float
+        Spread of their lower half relative to theory; 1 where the theory holds.
+    """
+
+    scale: float
+    share: float
+    shape: float
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -74,6 +106,23 @@ class Calibration:
         """Return the share of the pixels whose statistic is at most `value`, 0–1."""
         total = int(self.counts.sum())
         return float(self.counts[: int(value * self.steps) + 1].sum() / max(total, 1))
+
+    def no_change(self, freedom: int) -> NoChange:
+        """Fit the scaled chi-square law of the unchanged pixels by low quantiles.
+
+        Re-weighting narrows the variates, so their own scale cannot be taken from theory.
+        """
+        below = np.cumsum(self.counts)
+        at = (np.searchsorted(below, np.array(CORE) * below[-1]) + 0.5) / self.steps
+        low, middle, high = (float(v) for v in at)
+        share, scale = 1.0, 1.0
+        end = float(np.sqrt(chdtri(freedom, NO_CHANGE_LEVEL)))
+        for _ in range(SHARE_ROUNDS):
+            scale = middle / float(np.sqrt(chdtri(freedom, 1 - CORE[1] / share)))
+            found = self.share_up_to(scale * end) / (1 - NO_CHANGE_LEVEL)
+            share = min(max(found, LEAST_UNCHANGED + NO_CHANGE_LEVEL), 1.0)
+        ratio = np.sqrt(chdtri(freedom, 1 - CORE[2] / share) / chdtri(freedom, 1 - CORE[0] / share))
+        return NoChange(scale, share, high / low / float(ratio))
 
     def threshold(self, freedom: int, split: str = "otsu") -> float:
         """Split the distribution in two and stay clear of unchanged noise.

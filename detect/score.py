@@ -157,7 +157,8 @@ def score_block(block: Block, state: ChangeState) -> Scores:
             "score_block(block)",
             "use a state that was fitted on these bands",
         )
-    rim = edge_radius(state.pixel_m) if state.method == "auto" else 0
+    # IR-MAD draws edges by the single pixel: there is nothing to draw back.
+    rim = edge_radius(state.pixel_m) if state.method == "auto" and state.mad is None else 0
     area = block.core.expand(rim)
     score = np.zeros(area.shape, np.uint16)
     for core in _panels(area):

@@ -103,13 +103,45 @@ def test_a_change_on_noiseless_dates_is_found():
     assert not scores.weak[:40].any()
 
 
+def textured(before, after, seed=3):
+    """Make the dates differ by a noise that is stronger on every other stripe of land."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 0.01, after.shape)
+    noise[:, (np.arange(after.shape[1]) // 30) % 2 == 0] *= 3
+    return block_of(before, after + noise, halo=20)
+
+
 def test_the_choice_is_told(scene):
     block, _ = scene
-    fine, coarse = fit(block), fit(block, pixel_m=30.0)
+    lawful = fit(block)
+    assert lawful.evidence is None
+    assert lawful.mad is not None
+    assert "IR-MAD used: its no-change class" in lawful.notes[1]
+    uneven = textured(*changed_pair((260, 190))[:2])
+    fine, coarse = fit(uneven), fit(uneven, pixel_m=30.0)
     assert fine.mad is None
     assert "pixels of 10.0 m" in fine.notes[1]
-    assert coarse.mad is not None
-    assert "IR-MAD used" in coarse.notes[1]
+    assert coarse.evidence is not None
+
+
+@pytest.mark.parametrize("pixel_m", [2.0, 10.0, 30.0])
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
+def test_the_changed_share_and_the_pixel_do_not_matter_where_the_noise_is_gaussian(share, pixel_m):
+    rng = np.random.default_rng(11)
+    truth = np.kron(rng.random((10, 10)) < share, np.ones((15, 15), np.bool_))
+    before, after = landscape((150, 150), 6, 1), 1.1 * landscape((150, 150), 6, 1)
+    after[:, truth] = landscape((150, 150), 6, 9)[:, truth] + 0.1
+    before, after = (v + rng.normal(0, 0.004, v.shape) for v in (before, after))
+    block = block_of(before, after, halo=halo_px("auto", pixel_m))
+    scores = score_block(block, fit(block, pixel_m=pixel_m))
+    assert scores.strong[truth].mean() > 0.98
+    assert scores.weak[~truth].mean() < 0.002
+
+
+def test_nothing_reached_is_told():
+    before = landscape((120, 120), 6, 2)
+    state = fit(textured(before, 1.2 * before))
+    assert "reaches the threshold" in state.notes[-1]
 
 
 def test_irmad_without_a_no_change_class_is_not_trusted():
