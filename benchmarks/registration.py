@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
@@ -26,11 +27,6 @@ from tiles.block import Block
 from tiles.coregister import register_pair
 from tiles.grid import Extent
 from tiles.registration import Model, Registration
-
-try:
-    import cv2
-except ImportError:
-    cv2 = None  # type: ignore[assignment]
 
 Image = NDArray[np.float32]
 Field = NDArray[np.float64]
@@ -172,9 +168,8 @@ def _grey(image: Image) -> Image:
 ESTIMATORS: dict[str, Callable[[Image, Image, bool], Field]] = {
     "tuban": by_windows,
     "scikit-image default": by_default,
+    "OpenCV ECC": by_ecc,
 }
-if cv2 is not None:
-    ESTIMATORS["OpenCV ECC"] = by_ecc
 
 
 def run_scene(
@@ -232,8 +227,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(default))
     arguments = parser.parse_args()
     cases = [c for name in SCENES for c in run_scene(name, arguments.data)]
-    if cv2 is None:
-        print("OpenCV left out: opencv-python-headless is not installed")
     print("| scene | injected | dates | " + " | ".join(ESTIMATORS) + " |")
     print("|---|---|---|" + "---:|" * len(ESTIMATORS))
     for case in cases:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benchmarks.registration import (
-    ESTIMATORS,
     SCENES,
     Case,
     blocks_of,
@@ -51,8 +50,6 @@ def test_injected_displacements_are_found(cases: list[Case]) -> None:
 
 @pytest.mark.slow
 def test_no_worse_than_other_estimators(cases: list[Case]) -> None:
-    if "OpenCV ECC" not in ESTIMATORS:
-        pytest.skip("OpenCV (opencv-python-headless) is not installed")
     for title in ("scikit-image default", "OpenCV ECC"):
         ours, theirs = (np.array([c.errors[t] for c in cases]) for t in ("tuban", title))
         assert np.median(ours) <= np.nanmedian(theirs)
