@@ -40,10 +40,11 @@ def fit_segments(
     and slope and both ends stay within three standard deviations. It takes in what it explains
     and is fitted again as it grows, with more waves, then a slope, as observations and years
     allow. A break is a row of observations that all lie beyond the quantile of the squared
-    residuals over all bands, after the variance of the forecast, and mostly in one direction [2]_;
-    it is dated back over what already lay nearer to them than to the model. This departs from the
-    published method in that it works forwards only, with a bounded memory, by least squares
-    instead of the lasso. Three harmonics and a trend are the published model.
+    residuals over all bands, after the variance of the forecast, and mostly in one direction [2]_.
+    It is dated where a step is likeliest in the residuals held [3]_, at the latest at the first of
+    the row: a small change often begins before six in a row contradict. This departs from the
+    published method, as do the bounded memory, least squares instead of the lasso and that it
+    works forwards only. Three harmonics and a trend are the published model.
 
     References
     ----------
@@ -51,6 +52,8 @@ def fit_segments(
        using all available Landsat data. doi:10.1016/j.rse.2014.01.011
     .. [2] Zhu, Zhang, Yang, Aljaddani, Cohen, Qiu, Zhou (2020). Continuous monitoring of land
        disturbance based on Landsat time series. doi:10.1016/j.rse.2019.03.009
+    .. [3] Hinkley (1970). Inference about the change-point in a sequence of random variables.
+       doi:10.1093/biomet/57.1.1
     """
     _, bands, height, width = values.shape
     confirm = settings.confirm or CONFIRM

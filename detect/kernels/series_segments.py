@@ -16,6 +16,7 @@ from detect.kernels.small_fits import (
     fit_small,
     leverage,
     noise_floor,
+    onset,
     reject_outliers,
     solve,
 )
@@ -379,8 +380,8 @@ def _signal(
         s.run[y, x] -= 1
         return
     first = held - run
-    while run >= confirm and first > 0 and np.sum(scaled[first - 1] * mean) > 0.5 * length:
-        first -= 1
+    if run >= confirm:
+        first = onset(scaled, first, math.sqrt(threshold))
     if s.confirmed[y, x] == 0 or run >= confirm:
         step = np.sort(scaled[first:, 0])
         middle = 0.5 * (step[(step.size - 1) // 2] + step[step.size // 2]) * s.sigma[y, x, 0]
@@ -392,4 +393,4 @@ def _signal(
             s.breaks[y, x, k] = s.breaks[y, x, k - 1]
         s.breaks[y, x, 0] = s.first_seen[y, x]
         s.confirmed[y, x], s.run[y, x], s.fitted[y, x] = day, 0, 0
-        _remove(s, y, x, 0, first)
+        _remove(s, y, x, 0, held - run)  # what lies before may still be the change going on

@@ -6,7 +6,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["factor", "fit_small", "leverage", "noise_floor", "reject_outliers", "solve"]
+__all__ = [
+    "factor",
+    "fit_small",
+    "leverage",
+    "noise_floor",
+    "onset",
+    "reject_outliers",
+    "solve",
+]
 
 TOLERANCE = 1e-4
 """Least share of a regressor that the ones before it may leave unexplained."""
@@ -157,3 +165,26 @@ def reject_outliers(
             weight[o] = (1.0 - u * u) * (1.0 - u * u)
     for o in range(n):
         keep[o] &= abs(residual[o]) <= REJECT * scale
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def onset(
+    scaled: NDArray[np.float64],  # (observation, band), standardised residuals
+    latest: int,
+    reach: float,
+) -> int:
+    """Return the observation, not after `latest`, from which on a step best explains the rest.
+
+    That is the maximum of the likelihood over date and size of the step. Residuals longer than
+    `reach` are cut to it: one missed cloud must not date a change.
+    """
+    count, bands = scaled.shape
+    total = np.zeros(bands)
+    best, first = -1.0, latest
+    for k in range(count - 1, -1, -1):
+        length = math.sqrt(np.sum(scaled[k] * scaled[k]))
+        total += scaled[k] * (reach / max(length, reach))
+        gain = np.sum(total * total) / (count - k)
+        if k <= latest and gain > best:
+            best, first = gain, k
+    return first

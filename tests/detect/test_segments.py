@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from configs.errors import InputError
 from detect.series import SeriesSettings, SeriesState, fit_series, series_breaks
@@ -14,6 +15,10 @@ from tests.detect.invented_series import followed, invented
 from tests.detect.test_monitors import EDGES
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
+
+REACHED_OF_REAL = 5
+"""Breaks of eight within two observations. Two of the eight are two observations apart, which no
+model of twelve observations can tell."""
 
 
 def breaks_of(state):
@@ -43,17 +48,22 @@ def test_breaks_of_a_real_pixel_are_those_of_the_reference(data_dir):
     assert len(ends) == 8
     dates = days[clear]
     found = np.searchsorted(dates, breaks_of(state)[0])
-    apart = [np.min(np.abs(found - np.searchsorted(dates, end))) for end in ends]
-    assert np.count_nonzero(np.array(apart) <= 2) >= 6
+    near = np.abs(np.searchsorted(dates, ends)[:, None] - found) <= 2
+    one_to_one = linear_sum_assignment(near, maximize=True)
+    assert np.count_nonzero(near[one_to_one]) >= REACHED_OF_REAL
     assert found.size <= 8
 
 
 def test_invented_breaks_are_found():
-    days, values, valid, truth = invented_breaks(200, seed=1)
-    state = fit_series(days, values, valid, method="ccdc", harmonics=3, trend=True)
-    found = breaks_of(state)
-    assert scores(found, truth)[2] >= 0.8
-    assert sum(len(f) for f, t in zip(found, truth, strict=True) if not t) <= 10
+    reached, false = [], []
+    for seed in range(1, 6):
+        days, values, valid, truth = invented_breaks(200, seed=seed)
+        state = fit_series(days, values, valid, method="ccdc", harmonics=3, trend=True)
+        found = breaks_of(state)
+        reached.append(scores(found, truth)[2])
+        false.append(sum(len(f) for f, t in zip(found, truth, strict=True) if not t))
+    assert np.mean(reached) >= 0.8, reached
+    assert max(false) <= 10
 
 
 def test_a_series_taken_in_date_by_date_ends_in_the_same_state(tmp_path):
