@@ -197,8 +197,11 @@ def index_arrays(
     Returns
     -------
     DataArray of float32, dims (plane, y, x)
-        Coordinate ``plane``: ``NAME date``. NaN where a pixel is not valid or an index has no
-        finite value.
+        Coordinate ``plane``: ``NAME date``. Valid are the finite pixels of a plane; the rest is
+        NaN: a pixel that is not valid at both dates, or where this index is undefined. A
+        quotient of 0 and 0 has no value, and any number in its place would enter means and
+        thresholds as if it had been measured. Only detection, which needs a score
+        everywhere, counts an undefined change as zero.
 
     Raises
     ------

@@ -110,6 +110,23 @@ def test_indices_do_not_depend_on_chunks_and_are_lazy(pair, chunks):
     np.testing.assert_allclose(whole.sel(plane="NDVI before"), want, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("chunks", [None, CHUNKS[1]])
+def test_an_index_is_undefined_where_its_quotient_is_and_nowhere_else(pair, chunks):
+    dark = [image.copy() for image in pair]
+    dark[0][2:4, 100:110] = 0.0
+    images = dark if chunks is None else cut(dark, chunks)
+    found = index_arrays(*images, ["NDVI", "NDBI"], dates=("before", "after", "change")).compute()
+    valid = np.isfinite(dark[0]).all("band") & np.isfinite(dark[1]).all("band")
+    for plane in found:
+        undefined = ~valid
+        if str(plane["plane"].item()) in ("NDVI before", "NDVI change"):
+            undefined[100:110] = True
+        np.testing.assert_array_equal(~np.isfinite(plane), undefined)
+        assert not np.isinf(plane).any()
+    state = fit_arrays(*dark, method="index:NDVI")
+    assert np.isfinite(score_arrays(*dark, state)).all()
+
+
 @pytest.mark.parametrize("plane", [None, (3, 2)])
 @pytest.mark.parametrize("chunks", CHUNKS)
 def test_angles_do_not_depend_on_chunks_and_are_lazy(pair, chunks, plane):
