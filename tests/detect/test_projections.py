@@ -130,15 +130,18 @@ def test_a_band_that_is_constant_where_nothing_changed_is_borne():
         assert np.isfinite(statistic).all()
 
 
-def test_irmad_does_not_see_a_linear_change_of_radiometry():
+@pytest.mark.parametrize("fit", [fit_mad, fit_irmad])
+def test_a_linear_change_of_radiometry_is_not_seen(fit):
     before, after, _ = changed_pair((50, 60), 3)
     mixing = np.array([[2.0, 0.3, 0], [0, 0.5, 0.2], [0.1, 0, 3]])
     other = (np.einsum("ij,jyx->iyx", mixing, after) + 0.7).astype(np.float32)
-    statistics = []
+    statistics, correlations = [], []
     for dates in ((before, after), (before, other)):
-        state = fit_irmad(*sample((*dates, None)))
+        state = fit(*sample((*dates, None)))
         statistics.append(irmad_statistic(block_of(*dates), state))
-    np.testing.assert_allclose(statistics[0], statistics[1], rtol=0.02, atol=0.02)
+        correlations.append(state.correlations)
+    np.testing.assert_allclose(correlations[0], correlations[1], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(statistics[0], statistics[1], rtol=2e-4, atol=1e-5)
 
 
 def test_the_statistic_of_unchanged_gaussian_land_has_the_shape_of_chi():
