@@ -80,7 +80,7 @@ is believed on coarse pixels: the majority. The labelled Landsat pair it serves 
 
 GAUSSIAN_SHAPE = 0.02
 """Largest misfit of the lower half of IR-MAD's no-change class to chi-square at which its law is
-taken for true: Gaussian pairs stay within 0.01 with up to half of them changed; nineteen labelled
+taken for true: Gaussian pairs stay within 0.011, up to half of them changed; nineteen labelled
 pairs of 2, 10 and 30 m lie at 0.05 and more."""
 
 DOUBTFUL_LEVEL = 1e-3
