@@ -9,6 +9,7 @@ import psutil
 import pytest
 import rasterio
 from affine import Affine
+from scipy import ndimage
 
 from tests.flows.command import run_folder, start, unfinished
 
@@ -16,9 +17,11 @@ LIMIT = 560 << 20
 SIDE, BANDS = 6144, 4
 
 
-def write_scene(path: Path) -> None:
+def write_scene(path: Path, shift: tuple[float, float] = (0.0, 0.0)) -> None:
     """Write 604 MB of float32 that take little room on the disk."""
-    cell = np.random.default_rng(0).integers(100, 4000, (BANDS, 512, 512)).astype(np.float32)
+    noise = np.random.default_rng(0).uniform(100, 4000, (BANDS, 512, 512))
+    smooth = ndimage.gaussian_filter(noise, (0, 2, 2), mode="wrap")
+    cell = ndimage.shift(smooth, (0, *shift), mode="grid-wrap").astype(np.float32)
     profile = {
         "driver": "GTiff",
         "dtype": "float32",
@@ -52,12 +55,13 @@ def proportional_bytes(process: psutil.Process) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
 def test_a_scene_larger_than_the_memory(tmp_path: Path):
-    write_scene(tmp_path / "scene.tif")
+    write_scene(tmp_path / "first.tif")
+    write_scene(tmp_path / "second.tif", (1.4, -2.3))
     assert SIDE * SIDE * BANDS * 4 > LIMIT
     config = tmp_path / "c.yaml"
     config.write_text(
-        "name: big\nbefore: {scenes: [scene.tif], date: 2024-03-05}\n"
-        "after: {scenes: [scene.tif], date: 2025-03-05}\ngate: {register_pair: false}\n"
+        "name: big\nbefore: {scenes: [first.tif], date: 2024-03-05}\n"
+        "after: {scenes: [second.tif], date: 2025-03-05}\nclouds: {search: never}\n"
     )
     process = start("prepare", config, "-o", tmp_path / "runs", "--memory", LIMIT, "--quiet")
     watched, peak = psutil.Process(process.pid), 0
@@ -70,8 +74,13 @@ def test_a_scene_larger_than_the_memory(tmp_path: Path):
     assert 100 << 20 < peak <= LIMIT, f"{peak / 2**20:.0f} MiB"
     folder = run_folder(tmp_path / "runs")
     assert not unfinished(folder)
-    with rasterio.open(folder / "prepared/after/scene.tif") as raster:
-        assert raster.shape == (SIDE, SIDE)
-        window = rasterio.windows.Window(5 * 512, 7 * 512, 512, 512)
-        with rasterio.open(tmp_path / "scene.tif") as source:
-            np.testing.assert_array_equal(raster.read(window=window), source.read(window=window))
+    window = rasterio.windows.Window(5 * 512, 7 * 512, 512, 512)
+    dates = []
+    for name in ("before/first.tif", "after/second.tif"):
+        with rasterio.open(folder / "prepared" / name) as raster:
+            assert raster.shape == (SIDE, SIDE)
+            dates.append(raster.read(window=window))
+    with rasterio.open(tmp_path / "first.tif") as source:
+        truth = source.read(window=window)
+    np.testing.assert_array_equal(dates[0], truth)
+    assert (dates[1] - truth).std() < 0.1 * truth.std()
