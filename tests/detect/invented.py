@@ -1,5 +1,7 @@
 """Invented pairs and blocks for the tests of change detection."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -83,3 +85,12 @@ def changed_pair(
     colour = 0.35 * np.where(np.arange(bands) % 2, 1.0, -0.5)[:, None]
     after[:, truth] = np.abs(0.3 + colour + rng.normal(0, 0.03, (bands, int(truth.sum()))))
     return before.astype(np.float32), after.astype(np.float32), truth
+
+
+def uneven(
+    before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]], seed: int = 3
+) -> Block:
+    """Make the dates differ by noise that is stronger on every other stripe: no one law fits."""
+    noise = np.random.default_rng(seed).normal(0, 0.01, after.shape)
+    noise[:, (np.arange(after.shape[1]) // 30) % 2 == 0] *= 3
+    return block_of(before, after + noise, halo=20)

@@ -5,7 +5,7 @@ import pytest
 
 from configs.errors import InputError
 from detect.auto import ChangeState, fit_change, halo_px, score_block
-from tests.detect.invented import SIX, block_of, cells_of, changed_pair, cut, landscape
+from tests.detect.invented import SIX, block_of, cells_of, changed_pair, cut, landscape, uneven
 from tiles.grid import Extent
 from tiles.state import load_states, save_states, state_hash
 
@@ -103,22 +103,14 @@ def test_a_change_on_noiseless_dates_is_found():
     assert not scores.weak[:40].any()
 
 
-def textured(before, after, seed=3):
-    """Make the dates differ by a noise that is stronger on every other stripe of land."""
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(0, 0.01, after.shape)
-    noise[:, (np.arange(after.shape[1]) // 30) % 2 == 0] *= 3
-    return block_of(before, after + noise, halo=20)
-
-
 def test_the_choice_is_told(scene):
     block, _ = scene
     lawful = fit(block)
     assert lawful.evidence is None
     assert lawful.mad is not None
     assert "IR-MAD used: its no-change class" in lawful.notes[1]
-    uneven = textured(*changed_pair((260, 190))[:2])
-    fine, coarse = fit(uneven), fit(uneven, pixel_m=30.0)
+    block = uneven(*changed_pair((260, 190))[:2])
+    fine, coarse = fit(block), fit(block, pixel_m=30.0)
     assert fine.mad is None
     assert "pixels of 10.0 m" in fine.notes[1]
     assert coarse.evidence is not None
@@ -140,7 +132,7 @@ def test_the_changed_share_and_the_pixel_do_not_matter_where_the_noise_is_gaussi
 
 def test_nothing_reached_is_told():
     before = landscape((120, 120), 6, 2)
-    state = fit(textured(before, 1.2 * before))
+    state = fit(uneven(before, 1.2 * before))
     assert "reaches the threshold" in state.notes[-1]
 
 
