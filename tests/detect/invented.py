@@ -88,9 +88,13 @@ def changed_pair(
 
 
 def uneven(
-    before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]], seed: int = 3
+    before: NDArray[np.floating[Any]],
+    after: NDArray[np.floating[Any]],
+    *,
+    sd: float = 0.01,
+    halo: int = 20,
 ) -> Block:
-    """Make the dates differ by noise that is stronger on every other stripe: no one law fits."""
-    noise = np.random.default_rng(seed).normal(0, 0.01, after.shape)
-    noise[:, (np.arange(after.shape[1]) // 30) % 2 == 0] *= 3
-    return block_of(before, after + noise, halo=20)
+    """Make the dates differ by noise twice as strong on every other stripe: no one law fits."""
+    noise = np.random.default_rng(3).normal(0, sd, after.shape)
+    noise[:, (np.arange(after.shape[1]) // 30) % 2 == 0] *= 2
+    return block_of(before, after + noise, halo=halo)

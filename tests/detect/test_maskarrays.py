@@ -12,7 +12,7 @@ from detect import maskarrays
 from detect.dataarrays import fit_arrays, score_arrays
 from detect.maskarrays import change_array, mask_arrays
 from flows.cli.app import build_app
-from tests.detect.invented import SIX, changed_pair
+from tests.detect.invented import SIX, changed_pair, uneven
 from tiles.geodesy import metres_per_unit
 
 SHAPE = (300, 280)
@@ -23,7 +23,9 @@ WEST, NORTH = 200 * 256 * PIXEL, 1560 * 256 * PIXEL
 
 @pytest.fixture(scope="module")
 def pair():
-    before, after, _ = changed_pair(SHAPE, 4)
+    """A pair whose noise follows no one law, so that ``auto`` draws edges."""
+    block = uneven(*changed_pair(SHAPE, 4)[:2], sd=0.005, halo=0)
+    before, after = block.before, block.after
     before[:, 40:60, 100:140] = np.nan
     before[:, 76:78, 130] = np.nan
     coords = {"y": NORTH - PIXEL * np.arange(300), "x": WEST + PIXEL * np.arange(280)}

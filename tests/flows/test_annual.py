@@ -120,9 +120,8 @@ def test_cancelled_flow_goes_on_plainly(mini: Path, plain: Path, tmp_path: Path)
     folder = run_folder(tmp_path)
     assert unfinished(folder) == []
     kept = made(folder)
-    assert {name: kept[name] for name in ("plan", "gate", "fit")} == dict.fromkeys(
-        ("plan", "gate", "fit"), 1
-    )
+    settled = {"plan": 2, "gate": 1, "fit": 1}
+    assert settled.items() <= kept.items()
     assert "join" not in kept
     assert ask(tmp_path, "select state_type from flow_run") in (
         [("CANCELLED",)],
@@ -132,7 +131,7 @@ def test_cancelled_flow_goes_on_plainly(mini: Path, plain: Path, tmp_path: Path)
     seen = len(products(folder))
     tuban("run", mini, "--out", tmp_path, "--plain", *OPTIONS)
     again = made(folder, seen)
-    assert not {"plan", "gate", "fit"} & set(again)
+    assert not set(settled) & set(again)
     assert again["tiles"] + kept.get("tiles", 0) == made(plain)["tiles"]
     assert (folder / "clues.geojson").read_bytes() == (plain / "clues.geojson").read_bytes()
 

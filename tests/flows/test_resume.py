@@ -109,7 +109,7 @@ def test_killed_in_tiles_join_store_and_ledger(
     assert "took over the lock of process" in told
     assert "the process has ended" in told
     assert "join: 1 of 1 reused (inputs, settings and code are the same)" in told
-    assert made(folder, seen) == {"outputs": 3, "evidence": 2}
+    assert made(folder, seen) == {"outputs": 4, "evidence": 2}
     assert unfinished(folder) == []
     assert (folder / "clues.geojson").read_bytes() == (whole / "clues.geojson").read_bytes()
     assert (folder / "change.tif").read_bytes() == (whole / "change.tif").read_bytes()
@@ -169,6 +169,6 @@ def test_changed_threshold_judges_anew_only(quick_county: DemoCounty, whole: Pat
     config.write_text(text.replace("rules: cn-land", "rules: strict.yaml"), encoding="utf-8")
     seen = len(products(folder))
     told = tuban("run", config, "--out", tmp_path, *OPTIONS)
-    assert made(folder, seen) == {"judge": 1, "outputs": 5, "evidence": 2}
+    assert made(folder, seen) == {"judge": 1, "outputs": 6, "evidence": 2}
     assert "config field rules changed" in told
     assert f"tiles: {made(whole)['tiles']} of {made(whole)['tiles']} reused" in told
