@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-desk test-slow check format ci-deps bench clean
+.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,14 +32,17 @@ demo: $(READY)  ## run the demo county from images to clue list (minutes)
 	echo "== make demo took $$(( $$(date +%s) - start )) s"; exit $$code
 
 test: $(READY)  ## the quick tests
-	@start=$$(date +%s); $(PYTEST) -m "not slow and not desk" --durations=15; code=$$?; \
+	@start=$$(date +%s); $(PYTEST) -m "not slow and not desk and not long" --durations=15; code=$$?; \
 	echo "== make test took $$(( $$(date +%s) - start )) s"; exit $$code
 
 test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)
 	@$(PYTEST) -m desk --durations=10 || test $$? -eq 5
 
 test-slow: $(READY)  ## faults, invariance and accuracy at full length
-	@$(PYTEST) -m slow --durations=25
+	@$(PYTEST) -m "slow and not long" --durations=25
+
+test-long: $(READY)  ## the slow tests on more seeds and tilings (not part of a landing)
+	@$(PYTEST) -m long --durations=25
 
 check: $(READY)  ## style, types, floors, spelling, sizes
 	$(BIN)/ruff check .
