@@ -8,6 +8,7 @@ import hashlib
 import json
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,9 +17,12 @@ import numpy as np
 from configs.errors import InputError
 from tiles.files import atomic_path
 
-__all__ = ["load_states", "save_states", "state_hash"]
+__all__ = ["load_states", "pack_states", "save_states", "state_hash", "unpack_states"]
 
 T = TypeVar("T")
+
+PLAIN = "states"
+"""Name of the packed array that holds all but the arrays, as JSON in UTF-8."""
 
 
 def save_states(folder: Path, states: dict[str, Any]) -> str:
@@ -69,6 +73,53 @@ def state_hash(states: dict[str, Any]) -> str:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     tree = {name: _to_tree(state, name, arrays) for name, state in sorted(states.items())}
     return _digest(tree, arrays)
+
+
+def pack_states(states: dict[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return named states as arrays alone, for a model file.
+
+    Parameters
+    ----------
+    states : dict of str to dataclass
+
+    Returns
+    -------
+    dict of str to ndarray
+        Their arrays by path, and ``states``: all that is no array, as bytes of JSON.
+    """
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    tree = {name: _to_tree(state, name, arrays) for name, state in sorted(states.items())}
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=False).encode()
+    return arrays | {PLAIN: np.frombuffer(text, np.uint8)}
+
+
+def unpack_states(
+    arrays: Mapping[str, np.ndarray[Any, Any]], classes: dict[str, type], where: str
+) -> dict[str, Any]:
+    """Return the states that `pack_states` made arrays of.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    classes : dict of str to type
+        Name to dataclass.
+    where : str
+        Where they come from, for the error.
+
+    Raises
+    ------
+    InputError
+        If one of `classes` is not there or has other fields.
+    """
+    try:
+        tree = json.loads(arrays[PLAIN].tobytes())
+        return {n: _from_tree(cls, tree[n], n, dict(arrays)) for n, cls in classes.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(
+            f"it holds no {' and '.join(classes)} as this tuban writes it ({error!r})",
+            where,
+            "use the tuban that wrote it, or train the model with this one",
+        ) from error
 
 
 def _digest(tree: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> str:
