@@ -18,6 +18,9 @@ __all__ = ["Forest", "count_votes", "predict", "votes"]
 ROWS = 256
 """Rows that walk through a tree together; with 16 features they fill half of a 32 kB cache."""
 
+MAX_DEPTH = 64
+"""Deeper trees are not read from files."""
+
 
 @dataclass(frozen=True)
 class Forest:
@@ -62,6 +65,42 @@ class Forest:
     def trees(self) -> int:
         """Number of trees."""
         return len(self.roots)
+
+    def fault(self) -> str:
+        """Say what would make the kernel read beyond the arrays; "" where every walk ends well."""
+        kinds = {"roots": "i4", "depths": "i4", "feature": "i2", "threshold": "f4", "child": "i4"}
+        if any(getattr(self, n).dtype != k for n, k in (kinds | {"label": "i2"}).items()):
+            return "its arrays are not of the types of a forest"
+        nodes = np.arange(self.label.size)
+        inner = self.label < 0
+        if {a.shape for a in (self.feature, self.threshold, self.child, self.label)} != {
+            nodes.shape
+        }:
+            return "the node arrays differ in length"
+        if self.depths.shape != self.roots.shape or not _within(self.roots, len(nodes)):
+            return "the roots are no nodes"
+        if not _within(self.depths, MAX_DEPTH):
+            return f"trees are deeper than {MAX_DEPTH}"
+        if not (
+            _within(self.feature, self.n_features) and _within(self.label + 1, self.n_classes + 1)
+        ):
+            return f"a node asks beyond {self.n_features} features or {self.n_classes} classes"
+        first = self.child[inner]
+        if not _within(first, len(nodes) - 1) or (first <= nodes[inner]).any():
+            return "a child stands before its parent or beyond the nodes"
+        if (self.child != nodes)[~inner].any() or (self.threshold != np.inf)[~inner].any():
+            return "a leaf leads further"
+        height = np.zeros(len(nodes), np.int64)
+        for _ in range(int(self.depths.max(initial=0))):
+            height[inner] = 1 + np.maximum(height[first], height[first + 1])
+        after = np.maximum(height[first], height[first + 1]) + 1
+        if (after != height[inner]).any() or (height[self.roots] > self.depths).any():
+            return "a walk does not end at a leaf"
+        return ""
+
+
+def _within(numbers: NDArray[np.integer], end: int) -> bool:
+    return bool(((numbers >= 0) & (numbers < end)).all())
 
 
 def votes(forest: Forest, x: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -4,8 +4,9 @@ The forest learns from the before image and its map; the same forest reads the a
 must be normalised to the before image first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from configs.errors import InputError
 from configs.transitions import Transitions, transitions
-from models.features import features_at
+from models.features import feature_names, features_at
 from models.forest import Forest, votes
+from tiles.state import pack_states, unpack_states
 
-__all__ = ["LandcoverState", "classify", "vote_pair"]
+__all__ = ["LandcoverState", "classify", "landcover_arrays", "landcover_of", "vote_pair"]
 
 UNKNOWN, SAME_COVER = "unknown", "same_cover"
 
@@ -67,6 +69,42 @@ class LandcoverState:
     def is_known(self) -> bool:
         """Whether the state can tell covers apart."""
         return self.forest.trees > 0
+
+
+def landcover_arrays(state: LandcoverState) -> dict[str, NDArray[Any]]:
+    """Return a state as the arrays of a model file."""
+    return pack_states({"landcover": state})
+
+
+def landcover_of(arrays: Mapping[str, NDArray[Any]], where: str) -> LandcoverState:
+    """Return the state in the arrays of a model file, whoever wrote it.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    where : str
+        The file, for the error.
+
+    Raises
+    ------
+    InputError
+        If they hold no land-cover state that can be worked with.
+    """
+    state: LandcoverState = unpack_states(arrays, {"landcover": LandcoverState}, where)["landcover"]
+    forest, fault = state.forest, state.forest.fault()
+    if (forest.n_features, forest.n_classes) != (len(state.features), len(state.classes)):
+        fault = "the forest has other columns or classes than the state"
+    elif len(state.f1) != len(state.classes):
+        fault = "its figures are not those of its classes"
+    elif state.features != feature_names(state.bands, roles=state.roles):
+        fault = f"features {', '.join(state.features)[:200]} are not those of its bands"
+    if fault:
+        raise InputError(
+            f"its land-cover model cannot be used: {fault}",
+            where,
+            "use the tuban that wrote it, or train the model with this one",
+        )
+    return state
 
 
 def vote_pair(

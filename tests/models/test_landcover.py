@@ -8,9 +8,11 @@ from hypothesis.extra import numpy as hnp
 from configs.errors import InputError
 from configs.transitions import transitions
 from configs.vocabulary import COVERS
-from models.landcover import classify, vote_pair
+from models.features import feature_names
+from models.landcover import LandcoverState, classify, landcover_arrays, landcover_of, vote_pair
 from models.samples import cap_samples, draw_samples
-from models.training import fit_landcover
+from models.training import fit_landcover, grow_forest
+from tiles.state import state_hash
 
 K = len(COVERS)
 
@@ -160,3 +162,48 @@ def test_no_trees_no_votes(landscape):
     counts = vote_pair(state, block.before, block.after, block.valid, [9], [9])
     assert counts.shape == (1, 2, K)
     assert not counts.any()
+
+
+FAULTS = {
+    "forest.child": (lambda a: a + 1_000_000, "child stands before"),
+    "forest.feature": (lambda a: a + 999, "asks beyond"),
+    "forest.label": (lambda a: np.where(a >= 0, a + 99, a).astype(np.int16), "asks beyond"),
+    "forest.roots": (lambda a: a - 1, "roots are no nodes"),
+    "forest.depths": (lambda a: a - 1, "does not end at a leaf"),
+    "forest.threshold": (lambda a: np.where(a > 1e9, 0, a).astype(np.float32), "a leaf leads"),
+    "forest.label of other type": (lambda a: a.astype(np.float64), "not of the types"),
+    "forest.threshold cut": (lambda a: a[:-1], "differ in length"),
+}
+
+
+def test_a_state_goes_through_arrays_and_what_would_break_the_kernel_is_refused():
+    rng, bands = np.random.default_rng(3), ("blue", "nir")
+    names = feature_names(bands)
+    x = rng.random((400, len(names)), np.float32)
+    forest = grow_forest(x, (x[:, 0] * 3).astype(int), n_classes=3, trees=3, depth=4, seed=3)
+    counts, scores = np.full(3, 133), (0.9, None, 0.8)
+    matrix = np.diag(counts)
+    state = LandcoverState(
+        ("cropland", "water", "built"),
+        bands,
+        bands,
+        names,
+        forest,
+        counts,
+        counts,
+        matrix,
+        scores,
+        0.85,
+        0.8,
+        None,
+        ("a note",),
+    )
+    arrays = landcover_arrays(state)
+    assert state_hash({"s": landcover_of(arrays, "a file")}) == state_hash({"s": state})
+    for name, (alter, told) in FAULTS.items():
+        key = f"landcover.{name.split()[0]}"
+        with pytest.raises(InputError, match=told):
+            landcover_of(arrays | {key: alter(arrays[key])}, "a file")
+    for wrong in ({}, {"states": np.frombuffer(b'{"landcover": {"bands": []}}', np.uint8)}):
+        with pytest.raises(InputError, match="holds no landcover"):
+            landcover_of(wrong, "a file")
