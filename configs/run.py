@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from configs.sensors import anchored_sensor
 from configs.vocabulary import change_types
 
 __all__ = [
+    "MODEL_SUFFIX",
     "AreaSettings",
     "CloudSettings",
     "DetectionSettings",
@@ -26,13 +28,23 @@ __all__ = [
     "OutputSettings",
     "RunConfig",
     "TerrainSettings",
+    "models_folder",
 ]
 
 
-METHODS = ("auto", "cva", "mad", "irmad", "isfa", "logratio", "omnibus")
+METHODS = ("auto", "cva", "mad", "irmad", "isfa", "texture", "structure", "logratio", "omnibus")
 
 REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
 """Scenes may be addresses, which have no folder."""
+
+MODEL_SUFFIX = ".tuban"
+"""Ending of the files of stored models."""
+
+
+def models_folder(beside: Path) -> Path:
+    """Return where models are stored: what TUBAN_MODELS names, else a folder beside the config."""
+    named = os.environ.get("TUBAN_MODELS")
+    return Path(named).absolute() if named else beside / "tuban-models"
 
 
 class AreaSettings(StrictModel):
@@ -171,13 +183,25 @@ class DetectionSettings(StrictModel):
 
 
 class LandcoverSettings(StrictModel):
-    """Land cover of both dates by a forest trained on the run's own land-use layer."""
+    """Land cover of both dates by a forest trained on the run's own land-use layer, or stored."""
 
     enabled: bool = True
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="stored model instead of learning: a name or hash of `tuban model list`, "
+        "a .tuban file, or in-use",
+    )
     trees: int = Field(60, ge=1, le=500)
     max_depth: int = Field(12, ge=2, le=30)
     samples_per_class: int = Field(3000, ge=50)
     erode_px: int = Field(1, ge=0, description="pixels dropped along parcel borders")
+
+    @model_validator(mode="after")
+    def _model_is_used(self) -> "LandcoverSettings":
+        if self.model is not None and not self.enabled:
+            raise ValueError("a model is named and land cover is not enabled: leave one out")
+        return self
 
 
 class OutputSettings(StrictModel):
@@ -210,6 +234,11 @@ class RunConfig(StrictModel):
     catalog: Path | None = Field(
         None, description="imagery catalogue: tells when unseen ground is seen next"
     )
+    models: Path | None = Field(
+        None,
+        description="folder of stored models; by default $TUBAN_MODELS, else tuban-models beside "
+        "the config",
+    )
     rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
     outputs: OutputSettings = OutputSettings()
     seed: int = Field(0, ge=0)
@@ -241,6 +270,7 @@ class RunConfig(StrictModel):
             return value
 
         changes: dict[str, Any] = {"layers": fix(self.layers), "catalog": fix(self.catalog)}
+        changes["models"] = fix(self.models) or models_folder(folder)
         for name, fields in (
             ("area", ["aoi"]),
             ("terrain", ["dem"]),
@@ -249,6 +279,9 @@ class RunConfig(StrictModel):
         ):
             part = getattr(self, name)
             changes[name] = part.model_copy(update={f: fix(getattr(part, f)) for f in fields})
+        model = self.landcover.model
+        if model is not None and model.endswith(MODEL_SUFFIX):
+            changes["landcover"] = self.landcover.model_copy(update={"model": str(folder / model)})
         changes["sensor"] = anchored_sensor(self.sensor, folder)
         if self.rules.endswith((".yaml", ".yml")):
             changes["rules"] = str(folder / self.rules)

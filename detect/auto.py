@@ -16,13 +16,14 @@ from scipy.special import chdtri
 
 from configs.errors import InputError
 from configs.run import METHODS
-from detect.calibration import calibrate
-from detect.evidence import MEDIAN_FLOOR, fit_evidence
+from detect.calibration import Calibration, calibrate
+from detect.evidence import MEDIAN_FLOOR, EvidenceState, fit_evidence
 from detect.magnitudes import fit_vector
 from detect.methods import SPLIT_FACTOR, Asked, Threshold, fit_method, noted
 from detect.projections import MadState, fit_irmad
 from detect.sample import CellPixels, draw_pixels, gather
 from detect.score import STRONG, ChangeState, Scores, halo_px, score_block
+from detect.thresholds import otsu_threshold
 from tiles.block import Block
 
 __all__ = ["ChangeState", "Scores", "fit_change", "halo_px", "score_block"]
@@ -94,11 +95,28 @@ LAW_LEVEL = 1e-6
 """Share of unchanged pixels that pass IR-MAD's threshold where its law is taken for true: one in a
 million, a single pixel of 10 m in a hundred square kilometres."""
 
+UNRELATED = 0.87
+"""Spread of the residuals relative to the image's own from which on the dates tell less than a
+quarter of each other's variance: then a residual is as long as the image itself, and its median
+measures no noise. Ten pairs of 2 m that nobody registered have 0.89 and more, labelled pairs of 10
+and 30 m at most 0.66."""
+
+PATCHY = 1.5
+"""Least ratio of the 90th to the 10th percentile of the statistic at which unrelated dates are told
+apart by place: noise everywhere has 1.02, 1.11 and 1.33 at 2, 10 and 30 m."""
+
 BLIND = (
     "no score of the sample reaches the threshold: either little changed, or so much of a small "
     "scene did that its median tells nothing; compare with method irmad or sensitivity high"
 )
 """Told where the contextual statistic finds nothing."""
+
+UNRELATED_NOTE = (
+    "the dates tell less than a quarter of each other: other seasons, angles or a poor fit of the "
+    "images, or change nearly everywhere. There is no scale of no change, the statistic was split "
+    "in two, and much of what is found may be false: check the pair before anybody acts on it"
+)
+"""Told where the statistic of dates that have little in common was split."""
 
 SPLIT_MEDIANS = 6.0
 """An IR-MAD threshold beyond this many medians splits off a few glints, not the change: noise of
@@ -209,6 +227,8 @@ def _fit_auto(
     calibration = calibrate(pixels, alone)
     median = max(calibration.median, MEDIAN_FLOOR)
     mad, mad_threshold, lawful, reason = _trusted_mad(pixels, state)
+    if mad is None and _is_unrelated(evidence, calibration):
+        return _split_unrelated(alone, calibration)
     if mad is None:
         medians = MEDIANS[target] * FACTOR[sensitivity]
         told = [f"contextual regression evidence, threshold {medians:.2f} scene medians", reason]
@@ -233,6 +253,25 @@ def _fit_auto(
         f"contextual regression evidence × IR-MAD, thresholds {medians:.2f} scene medians and "
         f"{mad_threshold * factor:.2f}",
         reason,
+    )
+
+
+def _is_unrelated(evidence: EvidenceState, calibration: Calibration) -> bool:
+    """Return whether neither date tells the other, and more so in some places than in others."""
+    patchy = calibration.quantile(0.9) >= PATCHY * calibration.quantile(0.1)
+    return patchy and evidence.unexplained >= UNRELATED
+
+
+def _split_unrelated(state: ChangeState, calibration: Calibration) -> ChangeState:
+    """Split the statistic in two where the scene holds no scale of no change."""
+    threshold = otsu_threshold(calibration.counts) / calibration.steps
+    threshold *= SPLIT_FACTOR[state.sensitivity]
+    share = 100 * (1 - calibration.share_up_to(threshold))
+    return noted(
+        replace(state, evidence_unit=1.0 / threshold, weak=round(SPLIT_WEAK_SHARE * state.strong)),
+        f"contextual regression evidence, threshold {threshold:.2f} (otsu), {share:.1f} % of the "
+        "sample above it",
+        UNRELATED_NOTE,
     )
 
 

@@ -102,6 +102,11 @@ class Calibration:
         """Median of the statistic."""
         return histogram_median(self.counts) / self.steps
 
+    def quantile(self, share: float) -> float:
+        """Return the value that this share of the pixels does not exceed."""
+        below = np.cumsum(self.counts)
+        return float(np.searchsorted(below, share * below[-1])) / self.steps
+
     def share_up_to(self, value: float) -> float:
         """Return the share of the pixels whose statistic is at most `value`, 0–1."""
         total = int(self.counts.sum())
@@ -124,7 +129,7 @@ class Calibration:
         ratio = np.sqrt(chdtri(freedom, 1 - CORE[2] / share) / chdtri(freedom, 1 - CORE[0] / share))
         return NoChange(scale, share, high / low / float(ratio))
 
-    def threshold(self, freedom: int, split: str = "otsu") -> float:
+    def threshold(self, freedom: int | None, split: str = "otsu") -> float:
         """Split the distribution in two and stay clear of unchanged noise.
 
         The lowest answer is as many medians as one in a thousand pixels would pass if nothing
@@ -132,12 +137,15 @@ class Calibration:
 
         Parameters
         ----------
-        freedom : int
+        freedom : int or None
+            None for a statistic without such a law, which has no lowest answer.
         split : {"otsu", "kittler", "rosin"}
             Any other name splits as ``otsu``.
         """
-        clear = np.sqrt(chdtri(freedom, FALSE_SHARE) / chdtri(freedom, 0.5))
-        lowest = max(float(clear) * self.median, 1 / self.steps)
+        lowest = 1 / self.steps
+        if freedom is not None:
+            clear = np.sqrt(chdtri(freedom, FALSE_SHARE) / chdtri(freedom, 0.5))
+            lowest = max(float(clear) * self.median, lowest)
         if split == "rosin":
             found = self._corner()
         else:

@@ -119,6 +119,12 @@ class EvidenceState:
     backward: OneWay
     visible: tuple[int, ...]
 
+    @property
+    def unexplained(self) -> float:
+        """Spread of what one date does not tell of the other, 1 for all: median over the bands."""
+        inverse = (way.prediction.inverse_scale for way in (self.forward, self.backward))
+        return float(np.median(1 / np.concatenate(list(inverse))))
+
 
 def evidence_halo(pixel_m: float) -> int:
     """Return the pixels around a block that its statistic depends on."""

@@ -15,6 +15,7 @@ from detect.radar import fit_radar
 from detect.sample import CellPixels, gather
 from detect.score import ChangeState
 from detect.significance import fit_noise
+from detect.texture import fit_texture
 
 __all__ = ["SPLIT_FACTOR", "Asked", "Threshold", "fit_method", "noted"]
 
@@ -57,6 +58,8 @@ def fit_method(pixels: Sequence[CellPixels], state: ChangeState, asked: Asked) -
         return _fit_projection(pixels, state, asked)
     if state.method in ("logratio", "omnibus"):
         return _fit_radar(pixels, state, asked)
+    if state.method in ("texture", "structure"):
+        return _fit_texture(pixels, state, asked)
     return _fit_index(pixels, state, asked)
 
 
@@ -124,8 +127,20 @@ def _fit_radar(pixels: Sequence[CellPixels], state: ChangeState, asked: Asked) -
     )
 
 
+def _fit_texture(pixels: Sequence[CellPixels], state: ChangeState, asked: Asked) -> ChangeState:
+    structure = state.method == "structure"
+    texture = fit_texture(
+        pixels, wavelengths=asked.wavelengths, pixel_m=state.pixel_m, structure=structure
+    )
+    state = replace(state, texture=texture, texture_unit=1.0)
+    freedom = None if structure else len(texture.visible)
+    threshold, told = _cut(pixels, state, asked, freedom)
+    title = "lost correlation" if structure else "change of log spread"
+    return noted(replace(state, texture_unit=1.0 / threshold), f"{title} of windows, {told}")
+
+
 def _cut(
-    pixels: Sequence[CellPixels], state: ChangeState, asked: Asked, freedom: int
+    pixels: Sequence[CellPixels], state: ChangeState, asked: Asked, freedom: int | None
 ) -> tuple[float, str]:
     """Return the threshold of a statistic of so many degrees of freedom, and a note on it."""
     calibration = calibrate(pixels, state)
@@ -139,10 +154,12 @@ def _cut(
 
 
 def _by_significance(
-    pixels: Sequence[CellPixels], state: ChangeState, asked: Asked, freedom: int
+    pixels: Sequence[CellPixels], state: ChangeState, asked: Asked, freedom: int | None
 ) -> tuple[float | None, str]:
     if asked.threshold != "significance":
         return None, "otsu" if asked.threshold == "default" else asked.threshold
+    if freedom is None:
+        return None, "otsu: a correlation has no law of significance here"
     calm = calibrate(pixels, state, calm=True)
     noise = fit_noise(calm.counts, calm.steps, freedom)
     if noise is None:

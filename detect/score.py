@@ -19,6 +19,7 @@ from detect.kernels.pixels import quantise, root_of_product
 from detect.magnitudes import VectorState, vector_halo, vector_statistic
 from detect.projections import MadState, irmad_statistic
 from detect.radar import RadarState, radar_statistic
+from detect.texture import TextureState, texture_halo, texture_statistic
 from tiles.block import Block
 from tiles.grid import Extent
 
@@ -49,9 +50,9 @@ class ChangeState:
         Quantised score of the weak threshold; `STRONG` is the strong one.
     min_area_m2 : float
         Smallest object that the method was tuned to report.
-    evidence, mad, vector, index, radar : fitted state or None
+    evidence, mad, vector, index, radar, texture : fitted state or None
         The parts of the score; none of them where nothing could be fitted: then nothing changed.
-    evidence_unit, mad_unit, vector_unit, index_unit, radar_unit : float
+    evidence_unit, mad_unit, vector_unit, index_unit, radar_unit, texture_unit : float
         1 / strong threshold of each part. The score is the geometric mean of the parts.
     notes : tuple of str
         What was chosen and why, for the run's record.
@@ -74,6 +75,8 @@ class ChangeState:
     index_unit: float = 0.0
     radar: RadarState | None = None
     radar_unit: float = 0.0
+    texture: TextureState | None = None
+    texture_unit: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,7 +87,7 @@ class ChangeState:
     @property
     def is_smoothed(self) -> bool:
         """Whether a part of the score is smoothed over its surroundings."""
-        smooth = self.evidence or self.vector or self.index
+        smooth = self.evidence or self.vector or self.index or self.texture
         return smooth is not None or (self.radar is not None and not self.radar.omnibus)
 
     @property
@@ -122,6 +125,8 @@ def halo_px(method: str, pixel_m: float) -> int:
     """
     if method == "auto":
         return max(evidence_halo(pixel_m), vector_halo(pixel_m)) + edge_radius(pixel_m)
+    if method in ("texture", "structure"):
+        return texture_halo(pixel_m)
     return vector_halo(pixel_m)
 
 
@@ -219,6 +224,9 @@ def change_statistic(block: Block, state: ChangeState) -> NDArray[np.float32] | 
     if state.radar is not None:
         plane = radar_statistic(block, state.radar, state.pixel_m)
         parts.append(plane * np.float32(state.radar_unit))
+    if state.texture is not None:
+        plane = texture_statistic(block, state.texture, state.pixel_m)
+        parts.append(plane * np.float32(state.texture_unit))
     if len(parts) == 2:
         root_of_product(parts[0], parts[1], parts[0])
     return parts[0] if parts else None

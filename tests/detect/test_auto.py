@@ -136,6 +136,26 @@ def test_nothing_reached_is_told():
     assert "reaches the threshold" in state.notes[-1]
 
 
+def test_dates_that_do_not_tell_each_other_are_split_in_two():
+    """Land of another kind everywhere, and much rougher in one part: no median measures noise."""
+    rough = np.zeros((160, 160), np.bool_)
+    rough[30:90, 40:120] = True
+    before, after = landscape((160, 160), 3, 4), landscape((160, 160), 3, 5)
+    after[:, rough] += 4 * (landscape((160, 160), 3, 6)[:, rough] - 0.25)
+    block = block_of(before, after, halo=halo_px("auto", 10.0))
+    state = fit(block)
+    assert state.evidence.unexplained >= 0.87
+    assert "check the pair" in state.notes[-1]
+    strong = score_block(block, state).strong
+    assert strong[rough].mean() > 0.6 > 3 * strong[~rough].mean()
+
+
+def test_noise_alone_is_not_split():
+    before, after = 0.3 + np.random.default_rng(2).normal(0, 0.01, (2, 3, 160, 160))
+    block = block_of(before, after, halo=halo_px("auto", 10.0))
+    assert not score_block(block, fit(block)).strong.any()
+
+
 def test_irmad_without_a_no_change_class_is_not_trusted():
     rng = np.random.default_rng(0)
     before, after = rng.gamma(0.3, size=(2, 6, 120, 120))

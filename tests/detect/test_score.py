@@ -62,6 +62,8 @@ def fitted():
         ("irmad", 10.0, "any"),
         ("logratio", 10.0, "any"),
         ("omnibus", 10.0, "any"),
+        ("texture", 5.0, "any"),
+        ("structure", 5.0, "any"),
         ("index:NDVI", 10.0, "any"),
     ):
         halo = halo_px(method, pixel_m)

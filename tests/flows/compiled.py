@@ -23,6 +23,8 @@ WAYS: tuple[dict[str, str], ...] = (
     {"method": "cva"},
     {"method": "irmad"},
     {"method": "isfa"},
+    {"method": "texture"},
+    {"method": "structure"},
     {"method": "logratio"},
     {"method": "omnibus"},
     {"method": "index:NDVI"},
