@@ -28,7 +28,8 @@ from tiles.stack import StackDate, StackReader, open_stack, stack_extent
 __all__ = ["config_groups", "history_of", "make_monitor_plan", "open_dates", "sampled_unit"]
 
 COPIES = 3
-"""Measured: arrays of a tile's whole series that exist at one time."""
+"""Arrays of a tile's whole series that exist at one time, at most: fitting EWMA, MOSUM and CCDC was
+measured to need 1.3, 1.6 and 1.9; the rest is for reading and for what compiled code allocates."""
 
 LEAST_TILE = 64
 
