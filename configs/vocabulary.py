@@ -25,6 +25,7 @@ __all__ = [
     "Use",
     "change_type",
     "change_types",
+    "cover_name",
     "find_use",
     "land_class",
     "land_classes",
@@ -167,6 +168,7 @@ class _NamesFile(StrictModel):
     outcomes: dict[str, _Names]
     lines: dict[str, _Names]
     roles: dict[str, _Names]
+    covers: dict[str, _Names]
 
 
 class _ClassRow(_Names):
@@ -357,4 +359,10 @@ def roles() -> tuple[str, ...]:
 def role_name(role: str, language: Language = "zh") -> str:
     """Return the name of a layer role for people."""
     name = _names().roles[role]
+    return name.zh if language == "zh" else name.en
+
+
+def cover_name(cover: str, language: Language = "zh") -> str:
+    """Return the name of a cover of `COVERS` for people."""
+    name = _names().covers[cover]
     return name.zh if language == "zh" else name.en

@@ -10,6 +10,7 @@ from configs.run import RunConfig
 from flows.aside import scene_set_aside
 from flows.plan import RunPlan, make_plan
 from flows.runner import run_folder
+from flows.stored import stored_landcover
 from tiles.catalog import Entry, load_catalog
 from tiles.files import free_bytes, require_free
 
@@ -66,6 +67,8 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         )
         _try(results, "method", lambda: _require_method(plan, config), str)
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
+        if config.landcover.model is not None:
+            _try(results, "model", lambda: stored_landcover(config, plan), _model_text)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
     if plan is not None or config.layers is None:
         crs = plan.grid.crs if plan is not None else ""
@@ -121,6 +124,10 @@ def _require_method(plan: RunPlan, config: RunConfig) -> str:
         bands = index_bands(index, plan.wavelengths, plan.bands)
         index_constants(index, bands, plan.wavelengths)
     return method
+
+
+def _model_text(stored: Any) -> str:
+    return f"{stored.card.label}, {stored.card.sensor}, months {stored.card.season}"
 
 
 def _date_text(plan: RunPlan) -> str:

@@ -125,6 +125,8 @@ def _gate_values(checks: Sequence[GateCheck], found: Registration) -> dict[str, 
 def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     """Let a worker fit radiometry, change and land cover, or take over the states handed in.
 
+    The land cover of a stored model comes instead of either.
+
     Returns
     -------
     files, values
@@ -136,14 +138,19 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         states = States(**handed | {"registration": registration})
     else:
         states = _fitted(context, registration)
+    stored = context.stored
+    if stored is not None:
+        states = replace(states, landcover=stored.state)
     folder = context.run.path(STATE_FOLDER)
     save_states(folder, {name: getattr(states, name) for name in STATE_CLASSES})
-    values = {
+    values: dict[str, Any] = {
         "hash": states.hash,
         "change": list(states.change.notes),
         "landcover_macro_f1": states.landcover.macro_f1,
         "landcover_notes": list(states.landcover.notes),
     }
+    if stored is not None:
+        values["landcover_model"] = stored.record
     return [folder / "state.json", folder / "state.npz"], values
 
 
@@ -151,7 +158,7 @@ def _fitted(context: "StageContext", registration: Registration) -> States:
     config, options = context.config, context.options
     job = FitJob(context.plan, registration, config.detection, config.landcover, config.seed)
     job = replace(job, clouds=clouds_of(context))
-    if config.landcover.enabled and config.layers is not None:
+    if config.landcover.enabled and config.layers is not None and context.stored is None:
         job = replace(job, shapes=_label_shapes(config.layers, job))
     states = work_once(fit_pair, job, scheduler=options.scheduler, memory=options.memory)
     for note in states.change.notes:

@@ -65,6 +65,8 @@ class Publication:
         judged = self.judged
         layers = " ".join(f"{r['role']}:{r['version'][:6]}" for r in judged["layers"])
         day = plan.after.civil_to
+        stored = self.context.stored
+        model = {} if stored is None else {"model": stored.card.label}
         return RunTitle(
             config.area.county_code,
             config.area.county_name,
@@ -77,7 +79,8 @@ class Publication:
                 "config": config.digest(),
                 "state": self.states.hash[:12],
                 "layers": layers,
-            },
+            }
+            | model,
             "; ".join(plan.attribution),
         )
 
@@ -287,6 +290,7 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
         "config": context.config.model_dump(mode="json"),
         "inputs": context.plan_key.parts,
         "layers": work.judged["layers"],
+        "models": [] if context.stored is None else [context.stored.record],
         "stages": values,
         "epochs": _epochs(context),
         "observed": _seen(work),

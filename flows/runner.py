@@ -19,7 +19,15 @@ from flows.stages import STAGES, RunOptions, StageContext, run_stage
 from tiles.catalog import load_catalog
 from tiles.files import atomic_path
 
-__all__ = ["active_context", "change_raster", "open_run", "run_folder", "work_run", "work_stages"]
+__all__ = [
+    "active_context",
+    "change_raster",
+    "fitted_aside",
+    "open_run",
+    "run_folder",
+    "work_run",
+    "work_stages",
+]
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +100,24 @@ def work_stages(
     worker = work or (lambda name: run_stage(name, context))
     values = without_damaged(context, lambda: {name: worker(name) for name in STAGES})
     return summarise(context, values)
+
+
+@contextmanager
+def fitted_aside(config: RunConfig) -> Iterator[tuple[StageContext, dict[str, Any]]]:
+    """Work a run up to its fit, in a folder that is thrown away.
+
+    Yields
+    ------
+    StageContext
+    dict
+        What the fit stage returned.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="tuban-fit-") as work,
+        open_run(config, Path(work), RunOptions()) as context,
+    ):
+        stages = ("plan", "gate", "fit")
+        yield context, without_damaged(context, lambda: [run_stage(n, context) for n in stages])[-1]
 
 
 def change_raster(config: RunConfig, target: Path, options: RunOptions) -> dict[str, Any]:

@@ -4,12 +4,13 @@ A stage asks the manifest first: a product made from the same inputs, settings a
 The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import DamagedImage, RasterError
 from configs.run import RunConfig
@@ -24,7 +25,12 @@ from tiles.files import companions, require_free
 from tiles.remote import is_remote
 from tiles.scene import SetAside
 
+if TYPE_CHECKING:
+    from flows.stored import StoredLandcover
+
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,13 @@ class StageContext:
             delattr(self, name)
 
     @cached_property
+    def stored(self) -> "StoredLandcover | None":
+        """The land-cover model that the config names; refused unless it fits the images."""
+        from flows.stored import stored_landcover
+
+        return stored_landcover(self.config, self.plan)
+
+    @cached_property
     def plan_key(self) -> StageKey:
         """Images, dates, grid and area."""
         files: dict[str, Path | str] = {}
@@ -113,8 +126,11 @@ class StageContext:
     @cached_property
     def fit_key(self) -> StageKey:
         """Gate, method, land-use map, or the states that were handed over."""
-        files = {"state": self.options.state} if self.options.state else {}
+        files: dict[str, Path | str] = {"state": self.options.state} if self.options.state else {}
         wanted = self._config("landcover", "seed")
+        if self.stored is not None:
+            files["land-cover model"] = self.stored.card.hash
+        wanted["landcover"].pop("model")
         detection = self.config.detection
         wanted["detection"] = {
             name: getattr(detection, name)
@@ -230,6 +246,8 @@ def _json(value: Any) -> Any:
 def _plan(context: StageContext) -> dict[str, Any]:
     summary = context.plan.summary()
     require_free(context.run.folder, summary["bytes_needed"])
+    if context.stored is not None:
+        log.info("land cover is told by the stored model %s", context.stored.card.file_name)
     context.once("plan", "checksums", context.plan_key, lambda: ([], _checksums(context.plan)))
     return dict(context.once("plan", "plan", context.plan_key, lambda: ([], summary)))
 

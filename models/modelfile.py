@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from configs.run import MODEL_SUFFIX
 from tiles.files import atomic_path
 
 __all__ = [
     "FORMAT",
     "NAME",
-    "SUFFIX",
     "ModelCard",
     "ModelKind",
     "model_hash",
@@ -42,7 +42,6 @@ Arrays = Mapping[str, NDArray[Any]]
 FORMAT = 1
 """Version of the file format."""
 
-SUFFIX = ".tuban"
 CARD, ARRAYS = "card.json", "arrays.npz"
 SEAL = 64
 """Characters at the end: SHA-256 in hex."""
@@ -109,7 +108,12 @@ class ModelCard:
     @property
     def file_name(self) -> str:
         """Name of the file: ``<name>-<first 8 digits of the hash>.tuban``."""
-        return f"{self.name}-{self.hash[:8]}{SUFFIX}"
+        return f"{self.label}{MODEL_SUFFIX}"
+
+    @property
+    def label(self) -> str:
+        """Name and first digits of the hash, as products carry them."""
+        return f"{self.name}-{self.hash[:8]}"
 
     def to_json(self) -> str:
         """Return the card as JSON, as the file and ``tuban model show --json`` hold it."""

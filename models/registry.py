@@ -3,9 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from configs.errors import InputError
-from models.modelfile import SUFFIX, ModelCard, ModelKind, open_model, save_model
+from configs.run import MODEL_SUFFIX
+from models.modelfile import ModelCard, ModelKind, open_model, save_model
 from tiles.files import atomic_path
 
 __all__ = ["IN_USE", "ModelCard", "ModelKind", "ModelRegistry", "open_model", "save_model"]
@@ -29,7 +33,7 @@ class ModelRegistry:
     def list(self) -> "list[tuple[Path, ModelCard | InputError]]":
         """Return every model file with its card, or with why it is refused; by file name."""
         found: list[tuple[Path, ModelCard | InputError]] = []
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+        for path in sorted(self.folder.glob(f"*{MODEL_SUFFIX}")):
             try:
                 found.append((path, open_model(path)[0]))
             except InputError as error:
@@ -49,7 +53,7 @@ class ModelRegistry:
         InputError
             If no model or more than one is meant, or the one that is meant is refused.
         """
-        files = sorted(self.folder.glob(f"*{SUFFIX}"))
+        files = sorted(self.folder.glob(f"*{MODEL_SUFFIX}"))
         stems = {path: path.stem.rpartition("-") for path in files}
         found = [p for p, (name, _, _) in stems.items() if text in (name, p.stem)]
         if not found and re.fullmatch(r"[0-9a-f]{4,64}", text):
@@ -68,7 +72,7 @@ class ModelRegistry:
     def use(self, text: str) -> ModelCard:
         """Choose a model for later runs that ask for the one in use; return its card."""
         card = open_model(self.find(text))[0]
-        chosen = self._chosen() | {card.kind: card.hash}
+        chosen = self.chosen() | {card.kind: card.hash}
         with atomic_path(self.folder / IN_USE) as part:
             part.write_text(json.dumps(chosen, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         return card
@@ -81,8 +85,42 @@ class ModelRegistry:
         InputError
             If the one that was chosen is no longer there.
         """
-        chosen = self._chosen().get(kind)
+        chosen = self.chosen().get(kind)
         return None if chosen is None else self.find(chosen)
+
+    def open(self, text: str, kind: ModelKind) -> tuple[Path, ModelCard, dict[str, NDArray[Any]]]:
+        """Open the model that a config names.
+
+        Parameters
+        ----------
+        text : str
+            As in `find`, a path that ends with ``.tuban``, or ``in-use``.
+        kind : str
+            What it must be.
+
+        Raises
+        ------
+        InputError
+            If there is none, it is refused, or it is of another kind.
+        """
+        path = Path(text) if text.endswith(MODEL_SUFFIX) else None
+        if text == "in-use":
+            path = self.in_use(kind)
+            if path is None:
+                raise InputError(
+                    f"no {kind} model is in use",
+                    str(self.folder),
+                    "choose one with `tuban model use NAME`",
+                )
+        path = path or self.find(text)
+        card, arrays = open_model(path)
+        if card.kind != kind:
+            raise InputError(
+                f"this is a model of kind {card.kind}, not {kind}",
+                str(path),
+                "name another; `tuban model list` tells the kinds",
+            )
+        return path, card, arrays
 
     def export(self, text: str, path: Path) -> Path:
         """Copy a model for another machine, to a folder or under a new file name."""
@@ -94,7 +132,8 @@ class ModelRegistry:
         """Take over a model file from elsewhere; return where it lies now."""
         return _copied(path, self.folder / open_model(path)[0].file_name)
 
-    def _chosen(self) -> dict[str, str]:
+    def chosen(self) -> dict[str, str]:
+        """Return the hash of the model in use, by kind."""
         path = self.folder / IN_USE
         if not path.exists():
             return {}

@@ -31,6 +31,7 @@ MODULES = (
     "flows.cli.catalog",
     "flows.cli.indices",
     "flows.cli.assess",
+    "flows.cli.model",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",

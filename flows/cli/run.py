@@ -62,20 +62,12 @@ def fit(
 ) -> None:
     """Fit registration, normalisation, thresholds and land cover without working the tiles."""
     import shutil
-    import tempfile
 
     from configs.run import RunConfig
-    from flows.aside import without_damaged
     from flows.fitting import STATE_FOLDER
-    from flows.runner import open_run
-    from flows.stages import RunOptions, run_stage
+    from flows.runner import fitted_aside
 
-    with (
-        tempfile.TemporaryDirectory(prefix="tuban-fit-") as work,
-        open_run(RunConfig.load(config), Path(work), RunOptions()) as context,
-    ):
-        stages = ("plan", "gate", "fit")
-        values = without_damaged(context, lambda: [run_stage(n, context) for n in stages])[-1]
+    with fitted_aside(RunConfig.load(config)) as (context, values):
         shutil.copytree(context.run.path(STATE_FOLDER), out, dirs_exist_ok=True)
     for note in values["change"]:
         typer.echo(note)

@@ -1,0 +1,170 @@
+"""``tuban model``: train, list, show, choose and hand on models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from configs.errors import ExitCode
+from flows.cli.options import tell
+
+if TYPE_CHECKING:
+    from models.registry import ModelRegistry
+
+__all__ = ["Registry", "add", "export", "model_group", "opened", "register", "show", "train", "use"]
+
+Registry = Annotated[
+    Path | None,
+    typer.Option(
+        "--registry",
+        metavar="DIR",
+        help="Folder of models.",
+        show_default="$TUBAN_MODELS, else tuban-models",
+    ),
+]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name, or first digits of the hash.")]
+
+
+def opened(folder: Path | None) -> "ModelRegistry":
+    """Return the registry of a folder, or of the one that holds where none is named."""
+    from configs.run import models_folder
+    from models.registry import ModelRegistry
+
+    return ModelRegistry(folder or models_folder(Path.cwd()))
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="run config")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model.", show_default="name of the run")
+    ] = None,
+    registry: Registry = None,
+) -> None:
+    """Learn land cover from the land-use map of a run, as the run does, and store the model."""
+    import datetime as dt
+
+    from configs.run import RunConfig
+    from flows.modeltraining import train_landcover
+
+    settings = RunConfig.load(config)
+    folder = registry or settings.models
+    assert folder is not None  # settled by load
+    path, card = train_landcover(
+        settings, folder, name=name or settings.name, created=dt.date.today()
+    )
+    for figure in ("macro_f1", "macro_f1_map", "kappa"):
+        if figure in card.metrics:
+            typer.echo(f"{figure}\t{card.metrics[figure]:.3f}")
+    for note in card.notes:
+        tell(note)
+    typer.echo(f"{path}: use it with landcover.model: {card.label}")
+
+
+def list_models(
+    registry: Registry = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models: in use or not, name and hash, kind, day, sensor, months, macro F1.
+
+    Ends with 3 where a file is refused.
+    """
+    import json
+
+    from configs.errors import InputError
+
+    models = opened(registry)
+    found, chosen = models.list(), models.chosen()
+    cards = [card for _, card in found if not isinstance(card, InputError)]
+    if as_json:
+        rows = [json.loads(c.to_json()) | {"in_use": c.hash in chosen.values()} for c in cards]
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for card in cards:
+            score = card.metrics.get("macro_f1")
+            typer.echo(
+                "\t".join(
+                    [
+                        "*" if chosen.get(card.kind) == card.hash else " ",
+                        card.label,
+                        card.kind,
+                        card.created.isoformat(),
+                        card.sensor,
+                        card.season,
+                        "–" if score is None else f"{score:.3f}",
+                    ]
+                )
+            )
+    tell(f"{len(cards)} models in {models.folder}; * in use")
+    refused = [error for _, error in found if isinstance(error, InputError)]
+    for error in refused:
+        tell(f"refused: {error}")
+    if refused:
+        raise typer.Exit(ExitCode.EXCEPTIONS)
+
+
+def show(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name, first digits of the hash, or a file.")
+    ],
+    lang: Annotated[Literal["both", "zh", "en"], typer.Option(help="Language.")] = "both",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    registry: Registry = None,
+) -> None:
+    """Show the card of a model: what it learned from, how well, for which images."""
+    from configs.run import MODEL_SUFFIX
+    from models.cards import card_lines
+    from models.modelfile import open_model
+
+    models = opened(registry)
+    card = open_model(Path(model) if model.endswith(MODEL_SUFFIX) else models.find(model))[0]
+    if as_json:
+        typer.echo(card.to_json())
+        return
+    blocks = []
+    if lang in ("both", "zh"):
+        blocks.append("\n".join(card_lines(card, "zh")))
+    if lang in ("both", "en"):
+        blocks.append("\n".join(card_lines(card, "en")))
+    typer.echo("\n\n".join(blocks))
+
+
+def use(model: Model, registry: Registry = None) -> None:
+    """Choose a model: later runs whose config says `landcover: {model: in-use}` take it."""
+    card = opened(registry).use(model)
+    typer.echo(f"{card.kind}: {card.label}")
+
+
+def export(
+    model: Model,
+    path: Annotated[Path, typer.Argument(help="File, or a folder that is there.")],
+    registry: Registry = None,
+) -> None:
+    """Write a model for another machine; `tuban model add` takes it over there."""
+    typer.echo(str(opened(registry).export(model, path)))
+
+
+def add(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Model file of another machine.")],
+    registry: Registry = None,
+) -> None:
+    """Take over a model from elsewhere; a file that was altered or is none is refused."""
+    typer.echo(str(opened(registry).add(path)))
+
+
+def model_group(app: typer.Typer) -> typer.Typer:
+    """Return the group of the model commands; made on the first call."""
+    for group in app.registered_groups:
+        if group.name == "model" and group.typer_instance is not None:
+            return group.typer_instance
+    made = typer.Typer(no_args_is_help=True)
+    app.add_typer(made, name="model", help="Stored models: train, choose, hand on.")
+    return made
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = model_group(app)
+    for name, command in (("train", train), ("list", list_models), ("show", show)):
+        group.command(name)(command)
+    for name, other in (("use", use), ("export", export), ("add", add)):
+        group.command(name)(other)

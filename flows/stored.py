@@ -1,0 +1,106 @@
+"""A stored model in a run: the one that the config names, and whether it fits the run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.errors import InputError
+from configs.run import RunConfig
+from configs.sensors import sensor_name
+from configs.vocabulary import COVERS
+from flows.plan import RunPlan
+from models.features import band_roles
+from models.landcover import LandcoverState, landcover_of
+from models.modelfile import ModelCard
+from models.registry import ModelRegistry
+from tiles.scene import Epoch
+
+__all__ = ["StoredLandcover", "season_of", "sensors_of", "stored_landcover"]
+
+PIXEL_TOLERANCE = 0.1
+"""Share by which the pixel size may differ: texture is measured in pixels."""
+
+
+@dataclass(frozen=True)
+class StoredLandcover:
+    """A land-cover model out of its file."""
+
+    card: ModelCard
+    state: LandcoverState
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` and the manifest say of it."""
+        card = self.card
+        return {
+            "kind": card.kind,
+            "name": card.name,
+            "hash": card.hash,
+            "created": card.created.isoformat(),
+            "sensor": card.sensor,
+            "season": card.season,
+        }
+
+
+def stored_landcover(config: RunConfig, plan: RunPlan) -> StoredLandcover | None:
+    """Return the land-cover model that a config names; None where the run learns its own.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, its file is refused, or it does not fit the images of the run.
+    """
+    named = config.landcover.model
+    if named is None:
+        return None
+    registry = ModelRegistry(config.models or Path("tuban-models"))
+    path, card, arrays = registry.open(named, "landcover")
+    stored = StoredLandcover(card, landcover_of(arrays, str(path)))
+    _require_fit(stored, plan, f"{path} (landcover.model: {named})")
+    return stored
+
+
+def _require_fit(stored: StoredLandcover, plan: RunPlan, where: str) -> None:
+    card, state = stored.card, stored.state
+    sensor, learned_m = sensors_of(plan.before), float(card.settings.get("pixel_m", plan.pixel_m))
+    roles = band_roles(plan.bands)
+    if state.roles == band_roles(plan.bands, plan.wavelengths):
+        roles = state.roles
+    compared = (
+        ("bands", ", ".join(state.bands), ", ".join(plan.bands)),
+        ("roles of the bands", ", ".join(state.roles), ", ".join(roles)),
+        ("land-cover classes", ", ".join(state.classes), ", ".join(COVERS)),
+        ("sensor of the before date", card.sensor, sensor),
+    )
+    for name, learned, wanted in compared:
+        if learned != wanted:
+            raise InputError(
+                f"the model does not fit: its {name}: {learned}; of the run: {wanted}",
+                where,
+                "train one with `tuban model train` on a run of these images, or leave "
+                "landcover.model out: the run then learns from its own land-use map",
+            )
+    if abs(learned_m / plan.pixel_m - 1) > PIXEL_TOLERANCE:
+        raise InputError(
+            f"the model does not fit: it learned on pixels of {learned_m:.3g} m, those of the run "
+            f"are {plan.pixel_m:.3g} m",
+            where,
+            "train one on a run of this pixel size, or set grid.resolution",
+        )
+
+
+def sensors_of(epoch: Epoch) -> str:
+    """Return the sensors of a date, sorted."""
+    return ", ".join(sorted({sensor_name(scene.sensor) for scene in epoch.scenes}))
+
+
+def season_of(plan: RunPlan) -> str:
+    """Return the months of both dates, such as ``4 → 9`` or ``4–5 → 9``; "?" where untold."""
+    return " → ".join(_months(epoch) for epoch in (plan.before, plan.after))
+
+
+def _months(epoch: Epoch) -> str:
+    if epoch.civil_from is None or epoch.civil_to is None:
+        return "?"
+    first, last = epoch.civil_from.month, epoch.civil_to.month
+    return str(first) if first == last else f"{first}–{last}"

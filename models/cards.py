@@ -1,0 +1,130 @@
+"""A model card for people, in Chinese or English."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from configs.vocabulary import COVERS, Language, cover_name
+from models.modelfile import ModelCard
+
+__all__ = ["card_lines", "kind_name"]
+
+KINDS = {
+    "landcover": ("地类", "land cover"),
+    "change": ("变化", "change"),
+    "clues": ("线索真伪", "true or pseudo change"),
+    "net": ("网络", "net"),
+}
+
+LABELS = {
+    "name": ("名称", "name"),
+    "hash": ("指纹", "hash"),
+    "kind": ("种类", "kind"),
+    "created": ("建立日期", "created"),
+    "parent": ("来源模型", "made from"),
+    "sensor": ("前时相传感器", "sensor before"),
+    "season": ("两期月份", "months of both dates"),
+    "bands": ("波段", "bands"),
+    "roles": ("波段作用", "roles of the bands"),
+    "classes": ("类别", "classes"),
+    "features": ("特征", "features"),
+    "metrics": ("精度指标", "figures of quality"),
+    "settings": ("训练参数", "settings"),
+    "data": ("学习数据", "learned from"),
+    "notes": ("说明", "notes"),
+}
+
+FIGURES = {
+    "macro_f1": ("各类平均精度（已清洗样本）", "macro F1, cleaned samples"),
+    "macro_f1_map": ("各类平均精度（全部样本）", "macro F1, all samples of the map"),
+    "kappa": ("卡帕系数", "kappa"),
+    "calibration": ("置信度偏差", "calibration error"),
+    "trees": ("决策树棵数", "trees"),
+    "max_depth": ("最大深度", "largest depth"),
+    "samples_per_class": ("每类样本上限", "samples per class at most"),
+    "erode_px": ("边界内缩像元", "pixels dropped along borders"),
+    "seed": ("随机种子", "seed"),
+    "pixel_m": ("像元大小（米）", "pixel size, m"),
+    "tuban": ("程序版本", "version of the program"),
+    "county": ("区县", "county"),
+    "before": ("前时相", "before"),
+    "after": ("后时相", "after"),
+    "samples": ("样本数", "samples"),
+    "dropped": ("清洗去除数", "dropped by cleaning"),
+    "files": ("影像文件指纹", "fingerprints of image files"),
+    "layers": ("图层指纹", "fingerprint of the layers"),
+    "scenes": ("影像", "scenes"),
+    "from": ("起", "from"),
+    "to": ("止", "to"),
+    "sensor": ("传感器", "sensor"),
+}
+
+
+def kind_name(kind: str, language: Language) -> str:
+    """Return the name of a kind of model."""
+    return _pick(KINDS[kind], language)
+
+
+def card_lines(card: ModelCard, language: Language) -> list[str]:
+    """Return a card as lines of text.
+
+    Parameters
+    ----------
+    card : ModelCard
+    language : {"zh", "en"}
+
+    Returns
+    -------
+    list of str
+        What stands in it as it is: names, numbers, fingerprints. Fields that are empty are left
+        out.
+    """
+    colon = "：" if language == "zh" else ": "
+    lines = []
+    for field, names in LABELS.items():
+        value = getattr(card, field)
+        label = f"{_pick(names, language)}{colon}"
+        if field == "kind":
+            lines.append(label + kind_name(value, language))
+        elif isinstance(value, Mapping):
+            lines += [label.rstrip()] if value else []
+            lines += [f"  {name}{colon}{text}" for name, text in _rows(value, language)]
+        elif value:
+            named = [_name(c, language) for c in value] if field == "classes" else value
+            lines.append(label + _text(named, language))
+    return lines
+
+
+def _pick(names: tuple[str, str], language: Language) -> str:
+    return names[0] if language == "zh" else names[1]
+
+
+def _name(key: str, language: Language) -> str:
+    """Return the name of a figure, setting or class; what has none keeps its own."""
+    head, _, tail = key.partition(".")
+    if head == "f1" and tail:
+        return f"F1 {_name(tail, language)}"
+    if key in COVERS:
+        return cover_name(key, language)
+    return _pick(FIGURES[key], language) if key in FIGURES else key
+
+
+def _rows(values: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """Return names and values, in the order of `FIGURES` and `COVERS`, what is in neither last."""
+    order = [*FIGURES, *COVERS, *(f"f1.{cover}" for cover in COVERS)]
+    place = {name: i for i, name in enumerate(order)}
+    keys = sorted(values, key=lambda k: (place.get(k, len(order)), k))
+    return [(_name(k, language), _text(values[k], language)) for k in keys]
+
+
+def _text(value: Any, language: Language) -> str:
+    comma, colon = ("，", "：") if language == "zh" else (", ", ": ")
+    if isinstance(value, Mapping):
+        return comma.join(f"{name}{colon}{text}" for name, text in _rows(value, language))
+    if isinstance(value, list | tuple):
+        return comma.join(_text(v, language) for v in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if value is None:
+        return "–"
+    return json.dumps(value) if isinstance(value, bool) else str(value)

@@ -1,0 +1,184 @@
+"""Models trained, chosen, handed on, and used by a run."""
+
+import datetime as dt
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from configs.errors import ConfigError, InputError
+from configs.run import RunConfig
+from configs.vocabulary import COVERS
+from flows.cli.app import build_app
+from flows.plan import RunPlan, make_plan
+from flows.runner import work_run
+from flows.stages import RunOptions
+from flows.stored import stored_landcover
+from flows.tilejob import States
+from models.features import feature_names
+from models.landcover import LandcoverState, landcover_arrays
+from models.modelfile import ModelCard, save_model
+from models.training import grow_forest
+from tests.flows.minicounty import build_mini, write_config
+
+BANDS = ("blue", "green", "red", "nir")
+SIX = (*BANDS, "swir1", "swir2")
+
+
+def tuban(*args: object, code: int = 0) -> str:
+    result = CliRunner().invoke(build_app(), ["--quiet", *map(str, args)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def store(
+    folder: Path, name: str, bands: tuple[str, ...] = BANDS, roles: tuple[str, ...] = (),
+    classes: tuple[str, ...] = COVERS, **card: object,
+) -> Path:  # fmt: skip
+    """Store a small forest that was grown on invented numbers."""
+    roles = roles or bands
+    names, none = feature_names(bands, roles=roles), np.zeros(len(classes), np.int64)
+    x = np.random.default_rng(1).random((90, len(names)), np.float32)
+    forest = grow_forest(
+        x, np.arange(90) % 3, n_classes=len(classes), trees=1, depth=3, seed=1
+    )  # fmt: skip
+    state = LandcoverState(
+        classes, bands, roles, names, forest, none, none, np.diag(none),
+        (None,) * len(classes), None, None, None, (),
+    )  # fmt: skip
+    made = ModelCard(
+        name, "landcover", dt.date(2025, 9, 30), sensor="generic", season="4 → 9",
+        bands=bands, roles=roles, classes=classes, features=names, settings={"pixel_m": 10.0},
+        metrics={"macro_f1": 0.875, "f1.water": 0.9}, data={"samples": {"water": 30}},
+    )  # fmt: skip
+    return save_model(folder, replace(made, **card), landcover_arrays(state))
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_mini(tmp_path_factory.mktemp("mini"))
+
+
+@pytest.fixture(scope="module")
+def plan(mini: Path) -> RunPlan:
+    return make_plan(RunConfig.load(mini))
+
+
+def test_the_commands_choose_show_and_hand_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TUBAN_MODELS", str(tmp_path / "models"))
+    path = store(tmp_path / "models", "forest-a")
+    assert tuban("model", "use", "forest-a") == f"landcover: {path.stem}\n"
+    row = tuban("model", "list").splitlines()[0]
+    assert row.split("\t") == [
+        "*", path.stem, "landcover", "2025-09-30", "generic", "4 → 9", "0.875",
+    ]  # fmt: skip
+    chinese, english = tuban("model", "show", "forest-a").split("\n\n")
+    assert "F1 水面：0.9" in chinese
+    assert "样本数：水面：30" in chinese
+    assert "F1 water: 0.9" in english
+    assert not [c for c in english if "\u4e00" <= c <= "\u9fff"]
+    shown = json.loads(tuban("model", "show", path, "--json"))
+    assert shown["hash"].startswith(path.stem[-8:])
+    carried = Path(tuban("model", "export", "forest-a", tmp_path / "model.tuban").strip())
+    there = ("--registry", tmp_path / "there")
+    added = Path(tuban("model", "add", carried, *there).strip())
+    assert added.read_bytes() == path.read_bytes()
+    (added.parent / "pickle-00000000.tuban").write_bytes(b"\x80\x04N.")
+    said = tuban("model", "list", *there, code=3)
+    assert path.stem in said
+    assert "Python pickle" in said
+    assert "where:" in tuban("model", "show", "nobody", code=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"bands": SIX}, r"bands: .*swir2; of the run: blue, green, red, nir"),
+        ({"roles": ("blue", "green", "nir", "red")}, r"roles of the bands"),
+        ({"classes": COVERS[:4]}, "land-cover classes: cropland, garden, forest, grass; of"),
+        ({"sensor": "sentinel2_l2a"}, "sensor of the before date: sentinel2_l2a; of"),
+        ({"settings": {"pixel_m": 2.0}}, "pixels of 2 m, those of the run are 10 m"),
+        ({"kind": "change"}, "of kind change, not landcover"),
+    ],
+)
+def test_a_model_that_does_not_fit_the_run_is_refused(
+    mini: Path, plan: RunPlan, tmp_path: Path, changes, told
+):
+    path = store(tmp_path, "forest-a", **changes)
+    config = RunConfig.load(mini)
+    chosen = config.landcover.model_copy(update={"model": str(path)})
+    with pytest.raises(InputError, match=told) as caught:
+        stored_landcover(config.model_copy(update={"landcover": chosen}), plan)
+    assert str(path) in caught.value.where
+    assert caught.value.fix
+
+
+def test_a_config_names_a_model_by_name_path_or_as_the_one_in_use(
+    mini: Path, plan: RunPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("TUBAN_MODELS", raising=False)
+    path = store(tmp_path / "tuban-models", "forest-a")
+    for named in ("forest-a", f"tuban-models/{path.name}", "in-use"):
+        config = tmp_path / "run.yaml"
+        text = mini.read_text(encoding="utf-8").replace("trees: 5", f"model: {named}")
+        config.write_text(text, encoding="utf-8")
+        if named == "in-use":
+            with pytest.raises(InputError, match="no landcover model is in use"):
+                stored_landcover(RunConfig.load(config), plan)
+            tuban("model", "use", "forest-a", "--registry", path.parent)
+        stored = stored_landcover(RunConfig.load(config), plan)
+        assert stored is not None
+        assert stored.card.label == path.stem
+    config.write_text(text.replace("model: in-use", "model: in-use\n  enabled: false"))
+    with pytest.raises(ConfigError, match="not enabled"):
+        RunConfig.load(config)
+
+
+@pytest.mark.slow
+def test_a_run_with_the_model_of_its_own_config_gives_the_same_clues(tmp_path: Path):
+    def work(**landcover: object) -> tuple[Path, dict]:
+        settings = {"trees": 5, "max_depth": 6, "samples_per_class": 100, **landcover}
+        config = write_config(tmp_path, landcover=settings, outputs={"evidence": "none"})
+        options = RunOptions(tile=128, workers=1)
+        summary = work_run(config, tmp_path / "runs", options, plain=True)
+        return Path(summary["folder"]), summary
+
+    build_mini(tmp_path)
+    folder, plain = work()
+    names = ("patches", "findings", "coverage")
+    tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in names}
+    clues, fitted = (folder / "clues.geojson").read_bytes(), plain["stages"]["fit"]["hash"]
+    tuban("model", "train", tmp_path / "mini.yaml", "--name", "own", "--registry", tmp_path / "m")
+    shown = json.loads(tuban("model", "show", "own", "--json", "--registry", tmp_path / "m"))
+    assert shown["season"] == "4 → 9"
+    assert shown["metrics"]["macro_f1"] == plain["stages"]["fit"]["landcover_macro_f1"]
+    assert sum(shown["data"]["samples"].values()) > 300
+    assert set(shown["data"]["files"]) >= {"before 0", "after 0"}
+    (path,) = (tmp_path / "m").glob("*.tuban")
+    assert f"ok   model: {path.stem}" in _checked(tmp_path, path)
+
+    again, stored = work(model=f"m/{path.name}")
+    assert again == folder
+    assert stored["stages"]["fit"]["hash"] == fitted
+    assert stored["models"][0]["hash"] == shown["hash"]
+    assert stored["versions"]["model"] == path.stem
+    assert path.stem in (folder / "report.html").read_text(encoding="utf-8")
+    assert plain["models"] == []
+    assert (folder / "clues.geojson").read_bytes() == clues
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), table)
+    manifest = [json.loads(x) for x in (folder / "manifest.jsonl").read_text().splitlines()]
+    fits = [p for p in manifest if p.get("stage") == "fit" and p["kind"] == "product"]
+    assert len(fits) == 2
+    assert States.load(folder / "work" / "states").landcover.is_known
+
+
+def _checked(folder: Path, model: Path) -> str:
+    config = folder / "checked.yaml"
+    text = (folder / "mini.yaml").read_text(encoding="utf-8")
+    config.write_text(text.replace("trees: 5", f"trees: 5\n  model: m/{model.name}"))
+    return tuban("check", config)
