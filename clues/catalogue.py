@@ -52,6 +52,7 @@ def _patch_facts() -> tuple[Fact, ...]:
         Fact("linear", "bool", "线状地物", "linear feature", assumable=True),
         Fact("mean_width", "length", "平均宽度", "mean width"),
         Fact("pseudo_change", "bool", "伪变化类型", "pseudo-change type", assumable=True),
+        Fact("learned_pseudo", "bool", "模型判为伪变化", "pseudo-change to the model", (), True),
         Fact("confidence", "share", "影像判定可信度", "confidence of imagery"),
         Fact("farm_purpose", "bool", "服务农业生产", "serves farm production", assumable=True),
         Fact("auxiliary_fits", "bool", "附属设施占比合规", "auxiliary share fits", assumable=True),

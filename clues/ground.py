@@ -146,6 +146,8 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
     kind, of_kind = np.unique(patches["change_type"].fillna("").astype(str), return_inverse=True)
     pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind][rows]
     pseudo[doubts] = None
+    learned = (kind == "learned_pseudo")[of_kind][rows]
+    pseudo[learned] = False
     length, width = length_and_width(perimeter, area_dm2 / 100.0)
     out = [
         FactColumn.bounded("area", cut.parcel_area, cut.parcel_area),
@@ -159,6 +161,7 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
         ),
         FactColumn.named("use", np.where(doubts, doubted, use), known=known, cause=unseen),
         _truth("pseudo_change", pseudo, unseen),
+        _truth("learned_pseudo", learned, unseen),
         _confidence(patches, rows),
     ]
     limit = transitions().linear.elongation_min

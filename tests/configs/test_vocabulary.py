@@ -86,11 +86,15 @@ def test_tables_are_whole():
         assert len(classes) > 50
         assert {c.group for c in classes.values()} <= set(GROUPS)
         assert {c.cover for c in classes.values()} - {None} == set(COVERS)
-    assert [c.number for c in change_types()] == list(range(2, 16))
+    assert [c.number for c in change_types()] == list(range(2, 17))
     assert {c.use for c in change_types()} <= set(uses())
     assert {u.group for u in uses().values()} - {None} <= set(GROUPS)
     assert change_type("nonsense").number == 2
-    assert [c.code for c in change_types() if c.is_pseudo] == ["crop_rotation", "same_cover"]
+    assert [c.code for c in change_types() if c.is_pseudo] == [
+        "crop_rotation",
+        "same_cover",
+        "learned_pseudo",
+    ]
 
 
 def test_no_word_names_two_uses():
