@@ -146,8 +146,7 @@ def patch_facts(patches: Any, cut: Cut, epochs: Epochs, *, perimeter: Floats) ->
     kind, of_kind = np.unique(patches["change_type"].fillna("").astype(str), return_inverse=True)
     pseudo = np.array([change_type(c or None).is_pseudo for c in kind], dtype=object)[of_kind][rows]
     pseudo[doubts] = None
-    learned = (kind == "learned_pseudo")[of_kind][rows]
-    pseudo[learned] = False
+    pseudo[learned := (kind == "learned_pseudo")[of_kind][rows]] = False
     length, width = length_and_width(perimeter, area_dm2 / 100.0)
     out = [
         FactColumn.bounded("area", cut.parcel_area, cut.parcel_area),
