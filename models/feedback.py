@@ -17,8 +17,8 @@ from configs.vocabulary import COVERS, change_types
 from detect.member_values import INDICES
 from detect.patches import shape_facts
 from models.forest import Forest, votes
+from models.growing import grow_forest
 from models.samples import blocked_folds
-from models.training import grow_forest
 from tiles.state import pack_states, unpack_states
 
 if TYPE_CHECKING:

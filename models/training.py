@@ -1,8 +1,7 @@
-"""Learn land cover from the land-use map: clean the samples, measure, grow the forest."""
+"""Learn land cover from the land-use map: clean the samples, measure, fit."""
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +10,16 @@ from configs.errors import InputError
 from models.accuracy import confusion, f1_scores, kappa, macro_f1
 from models.features import band_roles, feature_names
 from models.forest import Forest, predict, votes
+from models.growing import grow_forest
 from models.landcover import LandcoverState
 from models.samples import SampleTable, blocked_folds
 
-__all__ = ["contradicted", "fit_landcover", "grow_forest", "to_arrays"]
+__all__ = ["contradicted", "fit_landcover"]
 
 log = logging.getLogger(__name__)
 
 MIN_SAMPLES = 20
 """Fewest samples a class needs to be learned."""
-
-MIN_LEAF = 5
-"""Fewest samples in a leaf: a mislabelled pixel must not get a leaf of its own."""
 
 FOLD_DRAW = 2000
 """Rows a tree of a fold draws, or a quarter of all if that is more: enough to find wrong labels."""
@@ -180,99 +177,6 @@ def contradicted(
             ranked = found[np.argsort(mine[found] / total[found], kind="stable")]
             doubted[ranked[allowed:]] = False
     return doubted
-
-
-def grow_forest(
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    *,
-    n_classes: int,
-    trees: int,
-    depth: int,
-    seed: int,
-    draw: int | None = None,
-) -> Forest:
-    """Grow a random forest with scikit-learn, one thread, and return it as arrays.
-
-    Rare classes weigh more (``balanced_subsample``), so that a county of cropland still learns
-    its ponds. The answer depends on the order of the rows: pass them in table order. Each tree
-    sees `draw` rows drawn with replacement, by default as many as there are.
-    """
-    from sklearn.ensemble import RandomForestClassifier
-
-    model = RandomForestClassifier(
-        n_estimators=trees,
-        max_depth=depth,
-        min_samples_leaf=MIN_LEAF,
-        class_weight="balanced_subsample",
-        max_samples=draw,
-        n_jobs=1,
-        random_state=seed,
-    )
-    return to_arrays(model.fit(x, y), n_classes)
-
-
-def to_arrays(model: Any, n_classes: int) -> Forest:
-    """Turn a fitted ``RandomForestClassifier`` into arrays that decide exactly as its trees do.
-
-    scikit-learn compares a float32 value with a float64 threshold; the largest float32 below the
-    threshold splits the same values. A leaf votes for its heaviest class, ties go to the smaller.
-
-    Parameters
-    ----------
-    model : RandomForestClassifier
-        Fitted on class numbers from 0.
-    n_classes : int
-        Columns of the votes; classes the model never saw get none.
-    """
-    parts, base = [], 0
-    for estimator in model.estimators_:
-        part = _tree_arrays(estimator.tree_, model.classes_, base)
-        parts.append(part)
-        base += len(part[1])
-    depths, feature, threshold, child, label = zip(*parts, strict=True)
-    sizes = np.array([len(f) for f in feature])
-    return Forest(
-        roots=(np.cumsum(sizes) - sizes).astype(np.int32),
-        depths=np.array(depths, np.int32),
-        feature=np.concatenate(feature).astype(np.int16),
-        threshold=np.concatenate(threshold),
-        child=np.concatenate(child).astype(np.int32),
-        label=np.concatenate(label).astype(np.int16),
-        n_features=int(model.n_features_in_),
-        n_classes=n_classes,
-    )
-
-
-def _tree_arrays(tree: Any, codes: NDArray[np.int64], base: int) -> tuple[Any, ...]:
-    """Return depth and node arrays of one tree, numbered level by level from `base`."""
-    levels = [np.zeros(1, np.int64)]
-    while True:
-        inner = levels[-1][tree.children_left[levels[-1]] >= 0]
-        if not len(inner):
-            break
-        pairs = (tree.children_left[inner], tree.children_right[inner])
-        levels.append(np.stack(pairs, axis=1).ravel())
-    order = np.concatenate(levels)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(base, base + len(order))
-    left = tree.children_left[order]
-    leaf = left < 0
-    threshold = np.where(leaf, np.inf, _float32_below(tree.threshold[order]))
-    label = codes[tree.value[order, 0, :].argmax(axis=1)]
-    return (
-        len(levels) - 1,
-        np.where(leaf, 0, tree.feature[order]),
-        threshold.astype(np.float32),
-        np.where(leaf, place[order], place[left]),
-        np.where(leaf, label, -1),
-    )
-
-
-def _float32_below(value: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the largest float32 ≤ each value: x ≤ value is the same for every float32 x."""
-    near = value.astype(np.float32)
-    return np.where(near > value, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _out_of_fold(
