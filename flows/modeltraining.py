@@ -20,6 +20,9 @@ from tiles.scene import Epoch
 
 __all__ = ["train_landcover"]
 
+NOT_LEARNED = {"enabled", "model", "mode", "split_above_m2"}
+"""Settings of land cover that say how a model is used, not how it learns."""
+
 
 def train_landcover(
     config: RunConfig, folder: Path, *, name: str, created: dt.date
@@ -71,7 +74,7 @@ def _card(context: StageContext, state: LandcoverState, name: str, created: dt.d
     config, plan = context.config, context.plan
     figures = {f"f1.{c}": score for c, score in zip(state.classes, state.f1, strict=True)}
     figures |= {n: getattr(state, n) for n in ("macro_f1", "macro_f1_map", "kappa")}
-    settings = config.landcover.model_dump(mode="json", exclude={"enabled", "model"})
+    settings = config.landcover.model_dump(mode="json", exclude=NOT_LEARNED)
     return ModelCard(
         name,
         "landcover",

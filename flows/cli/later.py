@@ -20,19 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "model": _Reserved(
-        "0.5",
-        "Trained models.",
-        {
-            "train": "Train a model.",
-            "list": "List the models.",
-            "show": "Show the card of a model.",
-            "use": "Choose the model of later runs.",
-            "export": "Write a model for another machine.",
-            "retrain": "Train again with the verdicts of people.",
-            "propose": "Propose places whose labels would teach most.",
-        },
-    ),
     "patches": _Reserved("0.6", "Patches drawn elsewhere.", {"import": "Take over patches."}),
     "ledger": _Reserved(
         "0.6",

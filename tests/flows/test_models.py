@@ -2,12 +2,15 @@
 
 import datetime as dt
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from configs.errors import ConfigError, InputError
@@ -18,11 +21,11 @@ from flows.plan import RunPlan, make_plan
 from flows.runner import work_run
 from flows.stages import RunOptions
 from flows.stored import stored_landcover
-from flows.tilejob import States
 from models.features import feature_names
+from models.forest import Forest
 from models.landcover import LandcoverState, landcover_arrays
 from models.modelfile import ModelCard, save_model
-from models.training import grow_forest
+from tests.flows.command import ROOT, made
 from tests.flows.minicounty import build_mini, write_config
 
 BANDS = ("blue", "green", "red", "nir")
@@ -39,13 +42,10 @@ def store(
     folder: Path, name: str, bands: tuple[str, ...] = BANDS, roles: tuple[str, ...] = (),
     classes: tuple[str, ...] = COVERS, **card: object,
 ) -> Path:  # fmt: skip
-    """Store a small forest that was grown on invented numbers."""
+    """Store a model that never votes."""
     roles = roles or bands
     names, none = feature_names(bands, roles=roles), np.zeros(len(classes), np.int64)
-    x = np.random.default_rng(1).random((90, len(names)), np.float32)
-    forest = grow_forest(
-        x, np.arange(90) % 3, n_classes=len(classes), trees=1, depth=3, seed=1
-    )  # fmt: skip
+    forest = Forest.empty(len(names), len(classes))
     state = LandcoverState(
         classes, bands, roles, names, forest, none, none, np.diag(none),
         (None,) * len(classes), None, None, None, (),
@@ -139,10 +139,16 @@ def test_a_config_names_a_model_by_name_path_or_as_the_one_in_use(
 
 
 @pytest.mark.slow
-def test_a_run_with_the_model_of_its_own_config_gives_the_same_clues(tmp_path: Path):
+def test_the_page_runs_and_a_run_with_its_own_model_gives_the_same_clues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("TUBAN_MODELS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
     def work(**landcover: object) -> tuple[Path, dict]:
         settings = {"trees": 5, "max_depth": 6, "samples_per_class": 100, **landcover}
         config = write_config(tmp_path, landcover=settings, outputs={"evidence": "none"})
+        shutil.copy(config, "county.yaml")
         options = RunOptions(tile=128, workers=1)
         summary = work_run(config, tmp_path / "runs", options, plain=True)
         return Path(summary["folder"]), summary
@@ -151,34 +157,31 @@ def test_a_run_with_the_model_of_its_own_config_gives_the_same_clues(tmp_path: P
     folder, plain = work()
     names = ("patches", "findings", "coverage")
     tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in names}
-    clues, fitted = (folder / "clues.geojson").read_bytes(), plain["stages"]["fit"]["hash"]
-    tuban("model", "train", tmp_path / "mini.yaml", "--name", "own", "--registry", tmp_path / "m")
-    shown = json.loads(tuban("model", "show", "own", "--json", "--registry", tmp_path / "m"))
-    assert shown["season"] == "4 → 9"
-    assert shown["metrics"]["macro_f1"] == plain["stages"]["fit"]["landcover_macro_f1"]
-    assert sum(shown["data"]["samples"].values()) > 300
-    assert set(shown["data"]["files"]) >= {"before 0", "after 0"}
-    (path,) = (tmp_path / "m").glob("*.tuban")
-    assert f"ok   model: {path.stem}" in _checked(tmp_path, path)
+    clues = (folder / "clues.geojson").read_bytes()
+    commands, use_it = (page_blocks(language)[0] for language in ("", "yaml"))
+    said = {words[2]: tuban(*words[1:]) for words in map(str.split, commands.splitlines())}
+    (path,) = (tmp_path / "tuban-models").glob("*.tuban")
+    assert path.stem in said["list"]
+    assert (tmp_path / "other-machine" / path.name).read_bytes() == path.read_bytes()
+    card = json.loads(tuban("model", "show", "county-2025", "--json"))
+    assert card["metrics"]["macro_f1"] == plain["stages"]["fit"]["landcover_macro_f1"]
+    assert sum(card["data"]["samples"].values()) > 300
+    assert set(card["data"]["files"]) >= {"before 0", "after 0"}
 
-    again, stored = work(model=f"m/{path.name}")
+    again, stored = work(**yaml.safe_load(use_it)["landcover"])
+    assert f"ok   model: {path.stem}" in tuban("check", "county.yaml")
     assert again == folder
-    assert stored["stages"]["fit"]["hash"] == fitted
-    assert stored["models"][0]["hash"] == shown["hash"]
-    assert stored["versions"]["model"] == path.stem
-    assert path.stem in (folder / "report.html").read_text(encoding="utf-8")
+    assert stored["stages"]["fit"]["hash"] == plain["stages"]["fit"]["hash"]
+    assert stored["models"][0]["hash"] == card["hash"]
     assert plain["models"] == []
+    assert path.stem in (folder / "report.html").read_text(encoding="utf-8")
     assert (folder / "clues.geojson").read_bytes() == clues
     for name, table in tables.items():
         pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), table)
-    manifest = [json.loads(x) for x in (folder / "manifest.jsonl").read_text().splitlines()]
-    fits = [p for p in manifest if p.get("stage") == "fit" and p["kind"] == "product"]
-    assert len(fits) == 2
-    assert States.load(folder / "work" / "states").landcover.is_known
+    assert made(folder)["fit"] == 2
 
 
-def _checked(folder: Path, model: Path) -> str:
-    config = folder / "checked.yaml"
-    text = (folder / "mini.yaml").read_text(encoding="utf-8")
-    config.write_text(text.replace("trees: 5", f"trees: 5\n  model: m/{model.name}"))
-    return tuban("check", config)
+def page_blocks(language: str) -> list[str]:
+    """Return the blocks of a language of the how-to page."""
+    text = (ROOT / "docs" / "how-to" / "models.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
