@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tiles.grid import splitmix64
 
-__all__ = ["MEMBER_SEED", "NO_VALUE", "Members", "Statistics"]
+__all__ = ["MEMBER_SEED", "NO_VALUE", "Columns", "Members", "Statistics"]
 
 MEMBER_SEED = 64
 """Seed of the hash that chooses the member pixels of a component."""
@@ -21,16 +21,28 @@ NO_VALUE = np.iinfo(np.int32).min
 FAR = np.iinfo(np.int64).max
 
 
-class _Columns:
-    """Operations shared by the tables of equally long arrays below."""
+class Columns:
+    """Operations shared by tables of equally long arrays."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of the columns."""
+        return [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in self.names()}
 
     def take(self, index: NDArray[Any]) -> Self:
         """Return the rows of an index or boolean mask."""
         return type(self)(**{name: a[index] for name, a in self.arrays().items()})
+
+    def renumbered(self, keep: NDArray[np.bool_], number: NDArray[np.int64]) -> Self:
+        """Return the rows of the components of a mask, their column ``comp`` numbered anew."""
+        columns = self.arrays()
+        mine = keep[columns["comp"]]
+        kept = {name: a[mine] for name, a in columns.items()}
+        return type(self)(**kept | {"comp": number[kept["comp"]]})
 
     @classmethod
     def concatenate(cls, tables: Sequence[Self]) -> Self:
@@ -40,7 +52,7 @@ class _Columns:
 
 
 @dataclass(frozen=True)
-class Statistics(_Columns):
+class Statistics(Columns):
     """Whole numbers per component, each int64 (components,).
 
     Attributes
@@ -79,7 +91,7 @@ class Statistics(_Columns):
 
 
 @dataclass(frozen=True)
-class Members(_Columns):
+class Members(Columns):
     """The pixels of each component with the smallest hash, sorted by (comp, hash, row, col).
 
     Attributes
@@ -101,6 +113,12 @@ class Members(_Columns):
 
     def __len__(self) -> int:
         return len(self.comp)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return no members."""
+        nothing = np.empty(0, np.int64)
+        return cls.of(nothing, nothing, nothing, np.empty((0, 1), np.int32))
 
     @classmethod
     def of(

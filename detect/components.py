@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from detect.closed import Closed
 from detect.component_tables import Members, Statistics
+from detect.cover_runs import CoverRuns
 from detect.holes import gaps_to_fill
 from detect.kernels.runs import link_runs, number_roots
 from detect.tile_runs import Connectivity, ScoreArrays, TileRuns, label_tile
@@ -63,6 +65,10 @@ class Components:
         Means of the members' other values, NaN where none is.
     noise_pixels, noise_components : int
         What was dropped by tiles and join together.
+    members : Members
+        Of the large components that the join was asked to keep them of.
+    covers : CoverRuns
+        Of the same components, where the tiles told them; filled holes have none.
     """
 
     connectivity: Connectivity
@@ -80,6 +86,8 @@ class Components:
     values: NDArray[np.float64]
     noise_pixels: int
     noise_components: int
+    members: Members
+    covers: CoverRuns
 
     def __len__(self) -> int:
         return len(self.stats)
@@ -94,6 +102,7 @@ class Components:
         )
         rest: dict[str, Any] = {n: getattr(self, n) for n in own}
         kept = {n: a.take(keep) if n == "stats" else a[keep] for n, a in rest.items()}
+        kept |= {n: getattr(self, n).renumbered(keep, number) for n in ("members", "covers")}
         return dataclasses.replace(self, comp=number[self.comp[mine]], **runs, **kept)
 
 
@@ -104,6 +113,7 @@ def join(
     min_strong: int = 1,
     floor_px: int = 4,
     hole_px: int = 0,
+    large_px: int | None = None,
 ) -> Components:
     """Join tiles into the components of the area.
 
@@ -120,6 +130,8 @@ def join(
         A hole is a set of pixels outside all survivors that hang together by the dual
         connectivity (4 for 8, 8 for 4) and do not reach the outside of the area. Holes of at most
         this many pixels are filled unless another survivor lies in them.
+    large_px : int, optional
+        Pixels from which the members and covers of a component are kept; by default of none.
 
     Returns
     -------
@@ -130,7 +142,7 @@ def join(
     InputError
         If tiles are out of order, overlap, or were labelled with other settings.
     """
-    joiner = _Joiner(connectivity, min_strong, floor_px)
+    joiner = _Joiner(connectivity, min_strong, floor_px, FAR if large_px is None else large_px)
     for band in _bands(tiles):
         joiner.add(band)
     return _fill_holes(joiner.finish(), hole_px)
@@ -160,8 +172,11 @@ class _Joiner:
     together, the greater name becomes a child of the smaller one in `parent`.
     """
 
-    def __init__(self, connectivity: Connectivity, min_strong: int, floor_px: int) -> None:
+    def __init__(
+        self, connectivity: Connectivity, min_strong: int, floor_px: int, large_px: int
+    ) -> None:
         self.connectivity, self.min_strong, self.floor_px = connectivity, min_strong, floor_px
+        self.large_px = large_px
         self.noise_pixels = self.noise_components = 0
         self.parent: list[int] = []
         self.runs: list[NDArray[np.int64]] = []  # (row, first, last, name) per band
@@ -169,7 +184,8 @@ class _Joiner:
         self.open_name = np.empty(0, np.int64)
         self.open_stats = Statistics.empty()
         self.open_members: Members | None = None
-        self.done: list[_Done] = []
+        self.done: list[Closed] = []
+        self.covers = CoverRuns.empty()  # of names
 
     def add(self, band: list[TileRuns]) -> None:
         """Take in the next band."""
@@ -202,6 +218,11 @@ class _Joiner:
         keep = self._judge(stats, is_open)
         name = self._names(label[:n_open], keep)
         self._close(name, stats, members, keep & ~is_open)
+        told = [
+            t.covers.renumbered(keep[label[o:]], name[label[o:]])
+            for t, o in zip(band, offsets[:-1], strict=True)
+        ]
+        self.covers = CoverRuns.concatenate([self.covers, *told])
 
         runs = _fuse(runs[:, keep[runs[3]]])
         self.runs.append(np.array([*runs[:3], name[runs[3]]]))
@@ -209,7 +230,7 @@ class _Joiner:
         tail = runs[:, runs[0] == last_row]
         self.tail = np.array([*tail[:3], number[tail[3]]])
         self.open_name, self.open_stats = name[is_open], stats.take(is_open)
-        self.open_members = _renumber(members, is_open, number)
+        self.open_members = members.renumbered(is_open, number)
 
     def finish(self) -> Components:
         """Close what is open and number the survivors."""
@@ -217,7 +238,7 @@ class _Joiner:
         if members is not None:
             keep = self._judge(self.open_stats, np.zeros(len(self.open_name), bool))
             self._close(self.open_name, self.open_stats, members, keep)
-        done = _Done.concatenate(self.done)
+        done = Closed.concatenate(self.done)
         names = np.array(self.parent, np.int64)
         label = np.empty(len(names), np.int64)
         survivor = np.full(number_roots(names, label), -1)
@@ -229,6 +250,9 @@ class _Joiner:
         _, begin = np.unique(comp, return_index=True)
         order = np.argsort(begin)  # of survivors by their first run
         rank = np.argsort(order)
+        place = survivor[label]
+        large = (place >= 0) & np.append(done.stats.pixels >= self.large_px, False)[place]
+        covers = self.covers.renumbered(large, np.append(rank, -1)[place])
         return Components(
             self.connectivity,
             row,
@@ -245,6 +269,8 @@ class _Joiner:
             done.values[order],
             self.noise_pixels,
             self.noise_components,
+            done.members.renumbered(np.ones(len(order), bool), rank),
+            covers,
         )
 
     def _require_settings(self, tile: TileRuns) -> None:
@@ -306,40 +332,14 @@ class _Joiner:
         closed: NDArray[np.bool_],
     ) -> None:
         number = np.cumsum(closed) - 1
-        mine = _renumber(members, closed, number)
+        mine = members.renumbered(closed, number)
         votes = np.zeros((int(closed.sum()), *members.votes.shape[1:]), np.int64)
         np.add.at(votes, mine.comp, mine.votes)
         n_members = np.bincount(mine.comp, minlength=len(votes)).astype(np.int64)
         high, values = mine.percentile(len(votes), PERCENT), mine.means(len(votes))
-        self.done.append(_Done(name[closed], stats.take(closed), votes, n_members, high, values))
-
-
-@dataclass(frozen=True)
-class _Done:
-    """Closed survivors."""
-
-    name: NDArray[np.int64]
-    stats: Statistics
-    votes: NDArray[np.int64]
-    n_members: NDArray[np.int64]
-    high_score: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-    @staticmethod
-    def concatenate(parts: list["_Done"]) -> "_Done":
-        filled = [p for p in parts if len(p.name)]
-        if not filled:
-            nothing = np.empty(0, np.int64)
-            votes, values = np.empty((0, 2, 0), np.int64), np.empty((0, 0))
-            return _Done(nothing, Statistics.empty(), votes, nothing, nothing, values)
-        plain = ("name", "votes", "n_members", "high_score", "values")
-        columns = {n: np.concatenate([getattr(p, n) for p in filled]) for n in plain}
-        return _Done(stats=Statistics.concatenate([p.stats for p in filled]), **columns)
-
-
-def _renumber(members: Members, keep: NDArray[np.bool_], number: NDArray[np.int64]) -> Members:
-    kept = members.take(keep[members.comp])
-    return dataclasses.replace(kept, comp=number[kept.comp])
+        own = stats.take(closed)
+        kept = mine.take((own.pixels >= self.large_px)[mine.comp])
+        self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept))
 
 
 def _fuse(runs: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What else is known of a member pixel: the change of the common indices."""
+"""What else is known of a member pixel: the change of common indices, and how even it looks."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,58 @@ from numpy.typing import NDArray
 
 from configs.errors import InputError
 from configs.indices import spectral_index
+from configs.transitions import transitions
 from detect.component_tables import NO_VALUE
 from detect.indices import index_bands, index_program
 from tiles.block import Block
 
-__all__ = ["INDICES", "STEPS", "index_changes"]
+__all__ = ["INDICES", "STEPS", "VALUES", "index_changes", "member_values"]
 
 INDICES = ("NDVI", "NDBI", "NDWI")
 """Vegetation, built-up land, water: normalised differences, which need no unit of reflectance."""
 
+VALUES = (*INDICES, "smooth")
+"""Columns of `member_values`; the last is `STEPS` where the window is even, else 0."""
+
 STEPS = 10_000
 """Values are whole numbers of 1 / STEPS, so that their sums do not depend on the tiling."""
+
+
+def member_values(
+    block: Block,
+    after: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+    wavelengths: Sequence[float | None],
+) -> NDArray[np.int32]:
+    """Return the values of pixels of a block, (n, len(VALUES)); arguments of `index_changes`."""
+    changes = index_changes(block, after, rows, cols, wavelengths)
+    limit = transitions().smooth.variation_percent_max / 100
+    even = _variation(after, block.valid, rows, cols) < limit
+    return np.hstack([changes, np.where(even, STEPS, 0).astype(np.int32)[:, None]])
+
+
+def _variation(
+    image: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return deviation / mean of the brightness of 3 × 3 pixels, of those that are valid."""
+    height, width = valid.shape
+    values, seen = np.zeros((9, len(rows))), np.zeros((9, len(rows)), np.bool_)
+    for i in range(9):
+        y, x = rows + i // 3 - 1, cols + i % 3 - 1
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        y, x = y.clip(0, height - 1), x.clip(0, width - 1)
+        seen[i] = inside & valid[y, x]
+        for band in image:  # a fixed order of additions
+            values[i] += band[y, x]
+    values[~seen] = 0
+    count = np.maximum(seen.sum(axis=0), 1)
+    mean = values.sum(axis=0) / count
+    spread = (np.where(seen, values - mean, 0) ** 2).sum(axis=0) / count
+    return np.asarray(np.sqrt(spread) / np.maximum(mean, 1e-9))
 
 
 def index_changes(

@@ -73,10 +73,14 @@ def _piece_batches(
     """Yield runs (3, n) sorted by piece, the first run of each piece, the component of each."""
     row, first, last, comp = components.row, components.first, components.last, components.comp
     piece, parent = np.empty(len(row), np.int64), np.arange(len(row))
-    link_runs(row, first, last, np.arange(len(row)), 0, parent)
+    # Neighbours of another component are no part of a piece: each has lines of its own.
+    height = components.stats.row_max - components.stats.row_min + 2
+    line = row + (np.cumsum(height) - height - components.stats.row_min)[comp]
+    own = np.lexsort((first, line))
+    link_runs(line[own], first[own], last[own], np.arange(len(row)), 0, parent)
     number_roots(parent, piece)
-    order = np.lexsort((piece, comp))
-    piece, comp = piece[order], comp[order]
+    order = own[np.lexsort((piece, comp[own]))]
+    piece, comp = np.sort(piece), comp[order]
     run_start = np.flatnonzero(np.diff(piece, prepend=-1, append=-1))
     owner = comp[run_start[:-1]]
     batch = run_start[:-1] // BATCH_RUNS

@@ -14,7 +14,7 @@ from configs.errors import InputError
 from configs.transitions import transitions
 from configs.vocabulary import change_type
 from detect.components import Components
-from detect.member_values import INDICES, STEPS
+from detect.member_values import INDICES, STEPS, VALUES
 from detect.outlines import outlines
 from tiles.geodesy import DM2_PER_M2, ellipsoidal_area, sheet_number, to_cgcs2000
 from tiles.grid import AnalysisGrid
@@ -33,6 +33,7 @@ __all__ = [
     "patch_ids",
     "patch_table",
     "shape_facts",
+    "smooth_shares",
     "with_classes",
 ]
 
@@ -159,7 +160,7 @@ def patch_table(
 def _index_changes(components: Components) -> dict[str, NDArray[np.float64]]:
     """Return the columns of index changes; NaN where the tiles told none."""
     told = components.values / STEPS
-    if told.shape[1] != len(INDICES):
+    if told.shape[1] < len(INDICES):
         told = np.full((len(components), len(INDICES)), np.nan)
     return {f"{name.lower()}_change": told[:, i] for i, name in enumerate(INDICES)}
 
@@ -250,7 +251,7 @@ def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
     -------
     DataFrame
         ``area_m2``, ``perimeter_m``, ``width_m``, ``length_m``, ``elongation`` (length / width,
-        at least 1); index of the table.
+        at least 1), ``pixel_m`` (0 where the outline is not made of pixels); index of the table.
     """
     import pandas as pd
 
@@ -269,8 +270,15 @@ def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
         "width_m": width,
         "length_m": length,
         "elongation": length / width,
+        "pixel_m": side,
     }
     return pd.DataFrame(columns, index=table.index)
+
+
+def smooth_shares(components: Components) -> NDArray[np.float64]:
+    """Return the share of even windows of each component at the later date, NaN if not told."""
+    told = components.values.shape[1] == len(VALUES)
+    return components.values[:, -1] / STEPS if told else np.full(len(components), np.nan)
 
 
 def mean_widths(shapes: "pd.DataFrame") -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from configs.errors import InputError
 from detect.component_tables import MEMBER_SEED, Members, Statistics
+from detect.cover_runs import CoverRuns
 from detect.kernels.runs import (
     bottom_members,
     count_runs,
@@ -83,6 +84,8 @@ class TileRuns:
     members : Members
     noise_pixels, noise_components : int
         What was dropped.
+    covers : CoverRuns
+        Of components that are or may be large, where every pixel was classified.
     """
 
     core: Extent
@@ -100,6 +103,7 @@ class TileRuns:
     members: Members
     noise_pixels: int
     noise_components: int
+    covers: CoverRuns = dataclasses.field(default_factory=CoverRuns.empty)
 
     def with_votes(self, votes: NDArray[np.int32]) -> "TileRuns":
         """Return the tile with votes (members, 2, classes), in the order of ``members``."""
@@ -141,6 +145,7 @@ class TileRuns:
             "values": self.members.values,
         }
         stored |= {f"stats_{name}": a for name, a in self.stats.arrays().items()}
+        stored |= {f"covers_{name}": a for name, a in self.covers.arrays().items()}
         with atomic_path(path) as part, part.open("wb") as handle:
             np.savez_compressed(handle, **{n: _narrow(a) for n, a in stored.items()})  # type: ignore[arg-type]
 
@@ -168,8 +173,8 @@ class TileRuns:
                 )
             )
             last = first + stored["length"]
-            names = [f.name for f in dataclasses.fields(Statistics)]
-            stats = Statistics(**{n: stored[f"stats_{n}"].astype(np.int64) for n in names})
+            stats = Statistics(**_columns(stored, "stats", Statistics.names()))
+            covers = CoverRuns(**_columns(stored, "covers", CoverRuns.names()))
             member_comp, values = (stored[n].astype(t) for n, t in MEMBER_COLUMNS)
             members = Members.of(member_comp, member_row, member_col, values)
             votes, comp = stored["votes"].astype(np.int32), stored["comp"].astype(np.int32)
@@ -180,8 +185,16 @@ class TileRuns:
                 "remove the file and resume the run: the tile is worked again",
             ) from error
         rest = {"row": row, "first": first, "last": last, "comp": comp, "stats": stats}
-        result = cls(core, area, **header, **rest, seam=stored["seam"], members=members)
+        result = cls(
+            core, area, **header, **rest, seam=stored["seam"], members=members, covers=covers
+        )
         return result.with_votes(votes)
+
+
+def _columns(
+    stored: dict[str, NDArray[Any]], part: str, names: list[str]
+) -> dict[str, NDArray[np.int64]]:
+    return {n: stored[f"{part}_{n}"].astype(np.int64) for n in names}
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:

@@ -5,7 +5,7 @@ must be normalised to the before image first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import InputError
-from configs.transitions import Transitions, transitions
+from configs.transitions import FORMS, Transitions, transitions
+from models.certainty import Certainty
 from models.features import feature_names, features_at
 from models.forest import Forest, votes
 from tiles.state import pack_states, unpack_states
@@ -49,6 +50,8 @@ class LandcoverState:
         The same with the dropped samples counted. Pessimistic: errors of the map count.
     notes : tuple of str
         What could not be learned, and why.
+    certainty : Certainty
+        How often a change type is right.
     """
 
     classes: tuple[str, ...]
@@ -64,6 +67,7 @@ class LandcoverState:
     macro_f1_map: float | None
     kappa: float | None
     notes: tuple[str, ...]
+    certainty: Certainty = field(default_factory=Certainty.unknown)
 
     @property
     def is_known(self) -> bool:
@@ -148,6 +152,7 @@ def classify(
     shapes: pd.DataFrame | None = None,
     *,
     table: Transitions | None = None,
+    certainty: Certainty | None = None,
 ) -> pd.DataFrame:
     """Decide from, to, change type and confidence of components from their summed votes.
 
@@ -165,16 +170,20 @@ def classify(
     classes : sequence of str
         Covers in the order of the votes.
     shapes : DataFrame, optional
-        ``width_m`` and ``elongation`` per component, see `detect.patches.shape_facts`; no
-        component is linear without them.
+        ``width_m`` and ``elongation`` per component, see `detect.patches.shape_facts`, with
+        ``pixel_m`` (side of a pixel, taken off the width twice; 0 if left out) and
+        ``smooth_share`` (of its windows, 0–1); no component is linear or smooth without them.
     table : Transitions, optional
         Transition table; the shipped one by default.
+    certainty : Certainty, optional
+        Turns percent of the weight into percent right.
 
     Returns
     -------
     DataFrame
         ``from_cover``, ``to_cover`` (empty where unknown), ``change_type`` (code), ``confidence``
-        (0–100: percent of all weight that the type holds; −1 without votes).
+        (0–100: percent right by `certainty`, else percent of all weight that the type holds; −1
+        without votes).
 
     Raises
     ------
@@ -194,15 +203,19 @@ def classify(
     percent = np.full((k, k), 100, np.int64)
     np.fill_diagonal(percent, table.same_cover_percent)
     weight = counts[:, 0, :, None] * counts[:, 1, None, :] * percent
-    kinds = table.table(classes)[_is_linear(shapes, n, table).astype(np.intp)]
-    names = table.codes()
-    mass = np.stack([np.where(kinds == i, weight, 0).sum(axis=(1, 2)) for i in range(len(names))])
+    by_form, names = table.table(classes), table.codes()
+    kinds = by_form[_forms(shapes, n, table)]
+    mass, plain = (_mass(weight, k, len(names)) for k in (kinds, by_form[:1]))
     best, total = mass.argmax(axis=0), weight.sum(axis=(1, 2))
     pair = np.where(kinds == best[:, None, None], weight, -1).reshape(n, k * k).argmax(axis=1)
     seen = total > 0
     confidence = mass[best, np.arange(n)] * 100 // np.maximum(total, 1)
     change = np.array(names, object)[best]
     unsure = (change == SAME_COVER) & (confidence < table.same_cover_sure_percent)
+    if certainty is not None:
+        # Form decides between names of one change of cover: curves are told by covers alone.
+        meant = np.where(unsure, UNKNOWN, np.array(names, object)[plain.argmax(axis=0)])
+        confidence = certainty.told(meant, confidence)
     covers = np.array([*classes, ""], object)
     return pd.DataFrame(
         {
@@ -214,8 +227,22 @@ def classify(
     )
 
 
-def _is_linear(shapes: pd.DataFrame | None, n: int, table: Transitions) -> NDArray[np.bool_]:
+def _mass(weight: NDArray[np.int64], kinds: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the weight of each change type, (types, n)."""
+    return np.stack([np.where(kinds == i, weight, 0).sum(axis=(1, 2)) for i in range(count)])
+
+
+def _forms(shapes: pd.DataFrame | None, n: int, table: Transitions) -> NDArray[np.intp]:
+    """Return the position in `FORMS` of each component."""
     if shapes is None:
-        return np.zeros(n, np.bool_)
-    narrow = shapes["width_m"].to_numpy() <= table.linear.width_m_max
-    return np.asarray(narrow & (shapes["elongation"].to_numpy() >= table.linear.elongation_min))
+        return np.zeros(n, np.intp)
+    width = shapes["width_m"].to_numpy()
+    length = shapes["elongation"].to_numpy() * width
+    if "pixel_m" in shapes:
+        width = np.maximum(width - 2 * shapes["pixel_m"].to_numpy(), 1e-9)
+    narrow = (width <= table.linear.width_m_max) & (length >= table.linear.elongation_min * width)
+    smooth = np.zeros(n, np.bool_)
+    if "smooth_share" in shapes:
+        smooth = 100 * shapes["smooth_share"].to_numpy() >= table.smooth.share_percent_min
+    forms = np.where(smooth, FORMS.index("smooth"), FORMS.index("any"))
+    return np.where(narrow, FORMS.index("linear"), forms).astype(np.intp)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from configs.transitions import Transitions, transitions
+from configs.transitions import FORMS, Transitions, transitions
 from configs.vocabulary import COVERS, change_types
 
 GREEN = ("cropland", "garden", "forest", "grass")
@@ -41,7 +41,7 @@ def test_the_table_speaks_the_vocabulary():
     ],
 )
 def test_what_a_change_is_called(from_cover, to_cover, linear, change):
-    assert transitions().change(from_cover, to_cover, linear=linear) == change
+    assert transitions().change(from_cover, to_cover, form="linear" if linear else "any") == change
 
 
 def test_equal_covers_are_no_change_but_for_pits():
@@ -63,10 +63,10 @@ def test_pseudo_changes_are_vegetation_or_the_same_at_both_dates():
 def test_the_array_equals_the_rules():
     table = transitions()
     array, codes = table.table(COVERS), table.codes()
-    assert array.shape == (2, len(COVERS), len(COVERS))
-    for linear, i, j in np.ndindex(array.shape):
-        name = table.change(COVERS[i], COVERS[j], linear=bool(linear))
-        assert codes[array[linear, i, j]] == name
+    assert array.shape == (len(FORMS), len(COVERS), len(COVERS))
+    for form, i, j in np.ndindex(array.shape):
+        name = table.change(COVERS[i], COVERS[j], form=FORMS[form])
+        assert codes[array[form, i, j]] == name
 
 
 def test_a_table_without_fallback_is_refused():
@@ -75,6 +75,7 @@ def test_a_table_without_fallback_is_refused():
             {
                 "version": 1,
                 "linear": {"width_m_max": 30, "elongation_min": 6},
+                "smooth": {"variation_percent_max": 2, "share_percent_min": 10},
                 "same_cover_percent": 50,
                 "same_cover_sure_percent": 80,
                 "rules": [{"to": ["built"], "change": "new_building"}],

@@ -22,7 +22,7 @@ def test_least_areas_and_outlines_are_those_of_the_config(tmp_path: Path) -> Non
     patches = gpd.read_parquet(first / "patches.parquet")
     told = patches[["ndvi_change", "ndwi_change", "magnitude_p90"]].to_numpy()
     assert np.isfinite(told).all()
-    built = patches[patches["change_type"] == "new_building"]
+    built = patches[patches["change_type"].isin(["new_building", "hardened_ground"])]
     assert len(built)
     assert (built["ndvi_change"] < -0.2).all()
     assert patches["ndbi_change"].isna().all()  # no short-wave infrared band

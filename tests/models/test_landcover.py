@@ -9,9 +9,10 @@ from configs.errors import InputError
 from configs.transitions import transitions
 from configs.vocabulary import COVERS
 from models.features import feature_names
+from models.growing import grow_forest
 from models.landcover import LandcoverState, classify, landcover_arrays, landcover_of, vote_pair
 from models.samples import cap_samples, draw_samples
-from models.training import fit_landcover, grow_forest
+from models.training import fit_landcover
 from tiles.state import state_hash
 
 K = len(COVERS)
@@ -42,9 +43,13 @@ def reference(counts, linear):
         return "", "", "unknown", -1
     mass = dict.fromkeys(table.codes(), 0)
     for (a, b), weight in weights.items():
-        mass[table.change(a, b, linear=linear)] += weight
+        mass[table.change(a, b, form="linear" if linear else "any")] += weight
     change = max(mass, key=lambda code: mass[code])
-    meant = {p: w for p, w in weights.items() if table.change(*p, linear=linear) == change}
+    meant = {
+        p: w
+        for p, w in weights.items()
+        if table.change(*p, form="linear" if linear else "any") == change
+    }
     pair = max(meant, key=lambda p: meant[p])
     confidence = mass[change] * 100 // total
     if change == "same_cover" and confidence < table.same_cover_sure_percent:

@@ -1,0 +1,325 @@
+"""Parts of large components: where two uses lie in one change, there are two patches.
+
+Every pixel of a large component has a pair of covers. Pixels of the same kind that hang together
+are a part; parts below a least size join the neighbour with which they share the longest border,
+the smallest first. All of it works on joined runs and whole numbers, so the tiling leaves no trace.
+"""
+
+import dataclasses
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.component_tables import Members, Statistics
+from detect.components import PERCENT, Components
+from detect.kernels.borders import border_lengths
+from detect.kernels.runs import link_runs, number_roots
+
+__all__ = ["Parts", "find_parts", "split"]
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of the large components of an area.
+
+    Attributes
+    ----------
+    row, first, last, pair, strong, score_sum, filled : ndarray of int64, shape (runs,)
+        Runs sorted by (component, row, first): what `detect.cover_runs.CoverRuns` tells, each
+        taking the filled hole at its right with it (``filled`` pixels).
+    comp, part : ndarray of int64, shape (runs,)
+        Component and part of each run; parts are numbered from 0 in the order of their first run.
+    line : ndarray of int64, shape (runs,)
+        A row of its own for every row of every component: no two components are neighbours.
+    reach : int
+        1 if parts may meet at a corner.
+    """
+
+    row: Numbers
+    first: Numbers
+    last: Numbers
+    pair: Numbers
+    strong: Numbers
+    score_sum: Numbers
+    filled: Numbers
+    comp: Numbers
+    part: Numbers
+    line: Numbers
+    reach: int
+
+    def __len__(self) -> int:
+        return int(self.part.max()) + 1 if len(self.part) else 0
+
+    @property
+    def owner(self) -> Numbers:
+        """Component of each part."""
+        owner = np.empty(len(self), np.int64)
+        owner[self.part] = self.comp
+        return owner
+
+    def votes(self, covers: int) -> Numbers:
+        """Return how many pixels of each part had and have each cover, (parts, 2, covers)."""
+        out = np.zeros((len(self), 2, covers), np.int64)
+        scored = self.last - self.first + 1 - self.filled
+        for date, cover in enumerate((self.pair // covers, self.pair % covers)):
+            np.add.at(out[:, date], (self.part, cover), scored)
+        return out
+
+    def united(self, kinds: NDArray[np.integer], least_px: int = 1) -> "Parts":
+        """Return the parts with neighbours of one kind united and small ones absorbed.
+
+        Parameters
+        ----------
+        kinds : ndarray of int, shape (parts,)
+        least_px : int
+            A part with fewer pixels joins the neighbour with which it shares the longest border
+            (then the larger one, then the first), the smallest part first.
+        """
+        size = np.zeros(len(self), np.int64)
+        np.add.at(size, self.part, self.last - self.first + 1)
+        one, other, length = (np.empty(6 * len(self.part), np.int64) for _ in range(3))
+        runs = (self.line, self.first, self.last, self.part)
+        count = border_lengths(*runs, self.reach, one, other, length)
+        pairs = zip(
+            one[:count].tolist(), other[:count].tolist(), length[:count].tolist(), strict=True
+        )
+        merged = _Merger(size.tolist(), np.asarray(kinds).tolist(), pairs).work(least_px)
+        return dataclasses.replace(self, part=_in_order(merged[self.part]))
+
+
+class _Merger:
+    """Parts that grow together; the number of the one that absorbs stays."""
+
+    def __init__(
+        self, size: list[int], kind: list[int], borders: Iterable[tuple[int, int, int]]
+    ) -> None:
+        self.size, self.kind = size, kind
+        self.into = list(range(len(size)))
+        self.near: list[dict[int, int]] = [{} for _ in size]
+        for one, other, length in borders:
+            self.near[one][other] = self.near[one].get(other, 0) + length
+            self.near[other][one] = self.near[other].get(one, 0) + length
+
+    def work(self, least_px: int) -> Numbers:
+        """Return the part that each part went into."""
+        for i in range(len(self.size)):
+            if self.into[i] == i:
+                self._take_alike(i)
+        heap = [(s, i) for i, s in enumerate(self.size) if s < least_px and self.into[i] == i]
+        heapq.heapify(heap)
+        while heap:
+            size, i = heapq.heappop(heap)
+            if self.into[i] != i or size != self.size[i] or not self.near[i]:
+                continue
+            near = self.near[i]
+            j = max(near, key=lambda k: (near[k], self.size[k], -k))
+            self._absorb(j, i)
+            self._take_alike(j)
+            if self.size[j] < least_px:
+                heapq.heappush(heap, (self.size[j], j))
+        into = np.array(self.into, np.int64)
+        while (into[into] != into).any():
+            into = into[into]
+        return into
+
+    def _absorb(self, j: int, i: int) -> None:
+        for k, length in self.near[i].items():
+            del self.near[k][i]
+            if k != j:
+                self.near[j][k] = self.near[j].get(k, 0) + length
+                self.near[k][j] = self.near[j][k]
+        self.size[j] += self.size[i]
+        self.near[i], self.into[i] = {}, j
+
+    def _take_alike(self, j: int) -> None:
+        while alike := [k for k in self.near[j] if self.kind[k] == self.kind[j]]:
+            for k in alike:
+                self._absorb(j, k)
+
+
+def _in_order(part: Numbers) -> Numbers:
+    """Return numbers from 0 in the order of first appearance."""
+    _, first, which = np.unique(part, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int64)[which.reshape(-1)]
+
+
+def find_parts(components: Components, kinds: NDArray[np.integer], least_px: int) -> Parts:
+    """Find the parts of the components whose covers are told.
+
+    Parameters
+    ----------
+    components : Components
+    kinds : ndarray of int, shape (covers²,)
+        Kind of change that each pair of covers means, from 0.
+    least_px : int
+        Fewest pixels of a part, unless the component has no more.
+
+    Returns
+    -------
+    Parts
+    """
+    covers, stats = components.covers, components.stats
+    covers = covers.take(np.lexsort((covers.first, covers.row, covers.comp)))
+    height = stats.row_max - stats.row_min + 2
+    base = np.cumsum(height) - height - stats.row_min
+    line, last = covers.row + base[covers.comp], covers.last.copy()
+    ends = _run_ends(components, base, line, covers.first)
+    joined = (ends[1:] == ends[:-1]) & (line[1:] == line[:-1])
+    filled = np.zeros(len(line), np.int64)
+    filled[:-1] = np.where(joined, covers.first[1:] - last[:-1] - 1, 0)
+    last += filled
+    kind = np.asarray(kinds, np.int64)[covers.pair]
+    reach = int(components.connectivity == 8)
+    by_kind = line + kind * (int(height.sum()) + 1)
+    order = np.lexsort((covers.first, by_kind))
+    parent, label = np.arange(len(order)), np.empty(len(order), np.int64)
+    runs = by_kind[order], covers.first[order], last[order]
+    link_runs(*runs, np.arange(len(order)), reach, parent)
+    number_roots(parent, label)
+    part = np.empty(len(order), np.int64)
+    part[order] = label
+    part = _in_order(part)
+    of_part = np.zeros(int(part.max()) + 1 if len(part) else 0, np.int64)
+    of_part[part] = kind
+    parts = Parts(
+        covers.row,
+        covers.first,
+        last,
+        covers.pair,
+        covers.strong,
+        covers.score_sum,
+        filled,
+        covers.comp,
+        part,
+        line,
+        reach,
+    )
+    return parts.united(of_part, least_px)
+
+
+def _run_ends(components: Components, base: Numbers, line: Numbers, col: Numbers) -> Numbers:
+    """Return the last column of the component's run that holds each pixel."""
+    own = np.zeros(len(components), np.bool_)
+    own[components.covers.comp] = True
+    mine = own[components.comp]
+    comp, first, last = (a[mine] for a in (components.comp, components.first, components.last))
+    lines = components.row[mine] + base[comp]
+    order = np.lexsort((first, lines))
+    return np.asarray(last[order][_position(lines[order], first[order], line, col)], np.int64)
+
+
+def _position(lines: Numbers, firsts: Numbers, line: Numbers, col: Numbers) -> Numbers:
+    """Return the last of the sorted (line, first column) that is not behind each pixel."""
+    low = min(int(firsts.min(initial=0)), int(col.min(initial=0)))
+    span = max(int(firsts.max(initial=0)), int(col.max(initial=0))) - low + 1
+    keys, asked = lines * span + (firsts - low), line * span + (col - low)
+    return np.asarray(np.searchsorted(keys, asked, side="right") - 1, np.int64)
+
+
+def split(components: Components, parts: Parts, covers: int) -> Components:
+    """Return the components with the large ones replaced by their parts.
+
+    A part is numbered and named by its own first pixel, so the part that holds the first pixel of
+    the component keeps the id of the whole. Its votes are those of all its pixels. Score at the
+    90th percentile and other values are those of its member pixels; where it has none, those of
+    the component.
+
+    Parameters
+    ----------
+    components : Components
+    parts : Parts
+        From `find_parts`.
+    covers : int
+        Number of covers.
+    """
+    if not len(parts):
+        return components
+    whole = np.ones(len(components), np.bool_)
+    whole[parts.comp] = False
+    rest, own = components.take(whole), _part_columns(components, parts, covers)
+    number = len(rest) + parts.part
+    runs = np.concatenate(
+        [
+            np.array([rest.row, rest.first, rest.last, rest.comp]),
+            _fused(np.array([parts.row, parts.first, parts.last, number])),
+        ],
+        axis=1,
+    )
+    runs = runs[:, np.lexsort((runs[1], runs[0]))]
+    _, begin = np.unique(runs[3], return_index=True)
+    order = np.argsort(begin)
+    rank = np.argsort(order)
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(rest, name), values])[order] for name, values in own.items()
+    }
+    stats = Statistics.concatenate([rest.stats, _part_statistics(parts)]).take(order)
+    return dataclasses.replace(
+        components,
+        row=runs[0],
+        first=runs[1],
+        last=runs[2],
+        comp=rank[runs[3]],
+        stats=stats,
+        anchor_row=runs[0][begin[order]],
+        anchor_col=runs[1][begin[order]],
+        members=Members.empty(),
+        covers=components.covers.take(np.zeros(0, np.int64)),
+        **columns,
+    )
+
+
+def _fused(runs: Numbers) -> Numbers:
+    """Make one run of those of a part that touch; columns are sorted by (component, row, first)."""
+    row, first, last, part = runs
+    begins = np.ones(len(row), np.bool_)
+    begins[1:] = (row[1:] != row[:-1]) | (first[1:] != last[:-1] + 1) | (part[1:] != part[:-1])
+    at = np.flatnonzero(begins)
+    fused = runs[:, at].copy()
+    fused[2] = last[np.append(at[1:], len(row)) - 1]
+    return np.asarray(fused, np.int64)
+
+
+def _part_statistics(parts: Parts) -> Statistics:
+    runs = Statistics(
+        parts.last - parts.first + 1,
+        parts.strong,
+        parts.score_sum,
+        parts.row,
+        parts.row,
+        parts.first,
+        parts.last,
+    )
+    return runs.merged(parts.part, len(parts))
+
+
+def _part_columns(
+    components: Components, parts: Parts, covers: int
+) -> dict[str, NDArray[np.generic]]:
+    """Return filled pixels, votes, members, scores and values of the parts."""
+    count, owner, votes = len(parts), parts.owner, parts.votes(covers)
+    filled = np.zeros(count, np.int64)
+    np.add.at(filled, parts.part, parts.filled)
+    members = components.members
+    base = np.zeros(len(components), np.int64)
+    base[parts.comp] = parts.line - parts.row
+    at = _position(parts.line, parts.first, members.row + base[members.comp], members.col)
+    mine = dataclasses.replace(members, comp=parts.part[at])
+    held = np.bincount(mine.comp, minlength=count)
+    high, values = components.high_score[owner].copy(), components.values[owner].copy()
+    told = held > 0
+    mine = mine.renumbered(told, np.cumsum(told) - 1)
+    high[told] = mine.percentile(int(told.sum()), PERCENT)
+    values[told] = mine.means(int(told.sum()))
+    return {
+        "filled": filled,
+        "votes": votes,
+        "n_members": votes[:, 0].sum(axis=1),
+        "high_score": high,
+        "values": values,
+    }
