@@ -1,9 +1,9 @@
-"""How good a classification is: confusion matrix, F1 per class, kappa."""
+"""How good a classification is: confusion matrix, F1 per class, kappa, error of confidence."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["confusion", "f1_scores", "kappa", "macro_f1"]
+__all__ = ["calibration_error", "confusion", "f1_scores", "kappa", "macro_f1"]
 
 Counts = NDArray[np.int64]
 
@@ -39,6 +39,34 @@ def macro_f1(counts: Counts) -> float | None:
     """Return the mean F1 of the classes that the truth holds; None if it holds none."""
     scores = [score for score in f1_scores(counts) if score is not None]
     return sum(scores) / len(scores) if scores else None
+
+
+def calibration_error(
+    percent: NDArray[np.integer], right: NDArray[np.bool_], *, bins: int = 10
+) -> float | None:
+    """Return the expected calibration error of confidences, 0–1; None without any case.
+
+    Parameters
+    ----------
+    percent : ndarray of int, shape (n,)
+        Confidence, 0–100.
+    right : ndarray of bool, shape (n,)
+        Whether the decision was right.
+    bins : int
+        Equal intervals of confidence, over which the gap between mean confidence and share of
+        right decisions is averaged by the number of decisions.
+
+    References
+    ----------
+    .. [1] Naeini, Cooper, Hauskrecht (2015). Obtaining well calibrated probabilities using
+       Bayesian binning. doi:10.1609/aaai.v29i1.9602
+    """
+    if not len(percent):
+        return None
+    place = np.minimum(percent.astype(np.int64) * bins // 100, bins - 1)
+    told = np.bincount(place, weights=percent / 100, minlength=bins)
+    hits = np.bincount(place, weights=right, minlength=bins)
+    return float(np.abs(told - hits).sum() / len(percent))
 
 
 def kappa(counts: Counts) -> float | None:

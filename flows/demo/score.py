@@ -4,7 +4,9 @@ A change is found if patches that were reported as real changes cover 30 % of it
 patches but those taken for crop changes and those below the legal minimum, whether they became
 clues or were dismissed as lawful. A reported patch is a false alarm unless 15 % of it lies on true
 changes. The recall counts changes from 0.3 ha, those under clouds included. A found change is
-judged right if the gravest outcome on each line is the one the papers call for.
+judged right if the gravest outcome on each line is the one the papers call for. The confidence of
+a patch is set against whether its change type is right: that of the change most of it lies on, or
+any that only looks like change where it lies on none.
 """
 
 import json
@@ -21,8 +23,9 @@ import shapely
 from numpy.typing import NDArray
 
 from configs.vocabulary import change_types
-from flows.demo.matching import FOUND_SHARE, LARGE_M2, Matching, f1, match
+from flows.demo.matching import FOUND_SHARE, LARGE_M2, PATCH_SHARE, Matching, f1, match
 from flows.demo.truth import read_truth
+from models.accuracy import calibration_error
 from tiles.files import atomic_path
 
 __all__ = ["MISS_REASONS", "add_score", "score_lines", "score_run"]
@@ -140,6 +143,7 @@ def score_run(folder: Path, truth: Path) -> dict[str, Any]:
     findings = pd.read_parquet(folder / "findings.parquet", columns=[
         "patch_id", "line", "area_dm2", "outcome", "rule"])  # fmt: skip
     crop = patches["change_type"].isin([t.code for t in change_types() if t.is_pseudo])
+    told, sure = _types_right(changes, patches, crop.to_numpy())
     small = patches["outcome"] == "below_threshold"
     reported = patches[~crop & ~small].reset_index(drop=True)
     outlines = changes.geometry.to_numpy()
@@ -166,6 +170,8 @@ def score_run(folder: Path, truth: Path) -> dict[str, Any]:
         "f1": round(f1(recall, precision), 4),
         "outcomes_right": round(right / found, 4) if found else 0.0,
         "types_right": round(same / found, 4) if found else 0.0,
+        "patch_types_right": round(float(told.mean()), 4) if len(told) else 0.0,
+        "calibration_error": round(calibration_error(sure, told) or 0.0, 4),
         "changes": len(changes),
         "changes_counted": int((sizes >= LARGE_M2).sum()),
         "found": found,
@@ -179,6 +185,17 @@ def score_run(folder: Path, truth: Path) -> dict[str, Any]:
         "alarms": dict(sorted(Counter(reported["change_type"][~result.true]).items())),
         "by_kind": _by_kind(changes, result),
     }
+
+
+def _types_right(
+    changes: gpd.GeoDataFrame, patches: gpd.GeoDataFrame, pseudo: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return whether the change type of each patch is right, and its confidence in percent."""
+    common = _common_areas(changes.geometry.to_numpy(), patches.geometry.to_numpy())
+    real = common.sum(axis=0) >= PATCH_SHARE * shapely.area(patches.geometry.to_numpy())
+    kinds = changes["kind"].to_numpy()[common.argmax(axis=0)] if len(changes) else ""
+    right = np.where(real, patches["change_type"].to_numpy() == kinds, pseudo)
+    return right.astype(np.bool_), patches["confidence"].to_numpy(np.int64).clip(0)
 
 
 def _by_kind(changes: gpd.GeoDataFrame, result: Matching) -> dict[str, list[int]]:
@@ -202,7 +219,9 @@ def score_lines(score: dict[str, Any]) -> list[str]:
         f"{score['false_alarms_on_pseudo']} of them on pseudo-changes",
         f"outcomes right                  {percent('outcomes_right'):>8}   "
         f"of {score['found']} found changes",
-        f"change types right              {percent('types_right'):>8}",
+        f"change types right              {percent('types_right'):>8}   "
+        f"of found changes; {percent('patch_types_right')} of all patches",
+        f"error of their confidence       {percent('calibration_error'):>8}",
     ]
     lines += [f"missed: {m['change_id']} {m['kind']} {m['area_m2'] / 1e4:.2f} ha: {m['reason']}"
               for m in score["misses"]]  # fmt: skip

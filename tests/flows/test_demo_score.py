@@ -47,6 +47,7 @@ def county(tmp_path):
         {
             "patch_id": [f"T{i}" for i in range(5)],
             "change_type": changes["kind"],
+            "confidence": [95, 90, 85, 80, 100],
             "outcome": ["suspected", "suspected", "suspected", "non_new", "unresolved"],
         },
         geometry=[square(i, 95.0) for i in range(5)],
@@ -80,7 +81,8 @@ def test_a_run_without_fault_scores_full(county):
     score = scored(county[0])
     assert (score["recall"], score["precision"], score["f1"]) == (1.0, 1.0, 1.0)
     assert score["outcomes_right"] == 1.0
-    assert score["types_right"] == 1.0
+    assert score["types_right"] == score["patch_types_right"] == 1.0
+    assert score["calibration_error"] == pytest.approx(0.1)
     assert score["misses"] == score["wrong"] == []
     assert score["by_kind"]["new_building"] == [3, 3]
 
