@@ -222,7 +222,8 @@ class _Joiner:
             t.covers.renumbered(keep[label[o:]], name[label[o:]])
             for t, o in zip(band, offsets[:-1], strict=True)
         ]
-        self.covers = CoverRuns.concatenate([self.covers, *told])
+        told = [c for c in (self.covers, *told) if len(c)]
+        self.covers = CoverRuns.concatenate(told) if told else self.covers
 
         runs = _fuse(runs[:, keep[runs[3]]])
         self.runs.append(np.array([*runs[:3], name[runs[3]]]))

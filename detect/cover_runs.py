@@ -22,7 +22,7 @@ __all__ = ["CoverRuns", "cover_runs", "wanted_pixels"]
 
 @dataclass(frozen=True)
 class CoverRuns(Columns):
-    """Runs of pixels with the same pair of covers, each ndarray of int64 (runs,).
+    """Runs of pixels with the same pair of covers, ndarrays of int64 (runs,) but the votes.
 
     Attributes
     ----------
@@ -32,6 +32,8 @@ class CoverRuns(Columns):
         Number of the cover before × covers + number of the cover after.
     strong, score_sum : ndarray
         Strong pixels of the run, sum of its quantised scores.
+    votes : ndarray of int64, shape (runs, 2, covers)
+        Votes of the trees summed over the run, for both dates.
     """
 
     row: NDArray[np.int64]
@@ -41,6 +43,7 @@ class CoverRuns(Columns):
     pair: NDArray[np.int64]
     strong: NDArray[np.int64]
     score_sum: NDArray[np.int64]
+    votes: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -48,7 +51,8 @@ class CoverRuns(Columns):
     @classmethod
     def empty(cls) -> Self:
         """Return no runs."""
-        return cls(*(np.empty(0, np.int64) for _ in range(7)))
+        none = np.empty(0, np.int64)
+        return cls(none, none, none, none, none, none, none, np.empty((0, 2, 0), np.int64))
 
 
 def wanted_pixels(
@@ -73,7 +77,7 @@ def wanted_pixels(
 
 def cover_runs(
     pixels: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-    pairs: NDArray[np.integer],
+    votes: NDArray[np.integer],
     scores: "ScoreArrays",
     core: Extent,
 ) -> CoverRuns:
@@ -83,8 +87,8 @@ def cover_runs(
     ----------
     pixels : tuple of row, column, component
         From `wanted_pixels`.
-    pairs : ndarray of int, shape (n,)
-        Pair of covers of each pixel.
+    votes : ndarray of int, shape (n, 2, covers)
+        Votes of the trees for each pixel and date; ties go to the smaller cover.
     scores : ScoreArrays
         Of the tile.
     core : Extent
@@ -93,7 +97,8 @@ def cover_runs(
     row, col, comp = pixels
     if not len(row):
         return CoverRuns.empty()
-    pair = pairs.astype(np.int64)
+    best = votes.argmax(axis=2)
+    pair = best[:, 0] * votes.shape[2] + best[:, 1]
     begins = np.ones(len(row), np.bool_)
     begins[1:] = (row[1:] != row[:-1]) | (col[1:] != col[:-1] + 1) | (pair[1:] != pair[:-1])
     at = np.flatnonzero(begins)
@@ -108,4 +113,5 @@ def cover_runs(
         pair[at],
         np.add.reduceat(strong, at),
         np.add.reduceat(score, at),
+        np.add.reduceat(votes.astype(np.int64), at, axis=0),
     )

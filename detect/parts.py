@@ -1,8 +1,10 @@
 """Parts of large components: where two uses lie in one change, there are two patches.
 
 Every pixel of a large component has a pair of covers. Pixels of the same kind that hang together
-are a part; parts below a least size join the neighbour with which they share the longest border,
-the smallest first. All of it works on joined runs and whole numbers, so the tiling leaves no trace.
+are a part; parts below a least size, and rims, join the neighbour with which they share the longest
+border, the smallest first. A rim has fewer pixels than pixel edges around it: it is narrower than
+two pixels, and all of it is a mixture of what lies at its sides. All of it works on joined runs and
+whole numbers, so the tiling leaves no trace.
 """
 
 import dataclasses
@@ -33,6 +35,7 @@ class Parts:
     row, first, last, pair, strong, score_sum, filled : ndarray of int64, shape (runs,)
         Runs sorted by (component, row, first): what `detect.cover_runs.CoverRuns` tells, each
         taking the filled hole at its right with it (``filled`` pixels).
+    cover_votes : ndarray of int64, shape (runs, 2, covers)
     comp, part : ndarray of int64, shape (runs,)
         Component and part of each run; parts are numbered from 0 in the order of their first run.
     line : ndarray of int64, shape (runs,)
@@ -48,6 +51,7 @@ class Parts:
     strong: Numbers
     score_sum: Numbers
     filled: Numbers
+    cover_votes: Numbers
     comp: Numbers
     part: Numbers
     line: Numbers
@@ -63,33 +67,35 @@ class Parts:
         owner[self.part] = self.comp
         return owner
 
-    def votes(self, covers: int) -> Numbers:
-        """Return how many pixels of each part had and have each cover, (parts, 2, covers)."""
-        out = np.zeros((len(self), 2, covers), np.int64)
-        scored = self.last - self.first + 1 - self.filled
-        for date, cover in enumerate((self.pair // covers, self.pair % covers)):
-            np.add.at(out[:, date], (self.part, cover), scored)
+    @property
+    def votes(self) -> Numbers:
+        """Votes for all pixels of each part, (parts, 2, covers)."""
+        out = np.zeros((len(self), *self.cover_votes.shape[1:]), np.int64)
+        np.add.at(out, self.part, self.cover_votes)
         return out
 
-    def united(self, kinds: NDArray[np.integer], least_px: int = 1) -> "Parts":
-        """Return the parts with neighbours of one kind united and small ones absorbed.
+    def united(self, kinds: NDArray[np.integer], least_px: int = 0) -> "Parts":
+        """Return the parts with neighbours of one kind united, small ones and rims absorbed.
 
         Parameters
         ----------
         kinds : ndarray of int, shape (parts,)
         least_px : int
-            A part with fewer pixels joins the neighbour with which it shares the longest border
-            (then the larger one, then the first), the smallest part first.
+            A part with fewer pixels, or a rim, joins the neighbour with which it shares the longest
+            border (then the larger one, then the first), the smallest part first; 0: none does.
         """
         size = np.zeros(len(self), np.int64)
         np.add.at(size, self.part, self.last - self.first + 1)
         one, other, length = (np.empty(6 * len(self.part), np.int64) for _ in range(3))
         runs = (self.line, self.first, self.last, self.part)
-        count = border_lengths(*runs, self.reach, one, other, length)
+        inner = np.zeros(len(self), np.int64)
+        count = border_lengths(*runs, self.reach, one, other, length, inner)
+        edges = 2 * (size + np.bincount(self.part, minlength=len(self)) - inner)
         pairs = zip(
             one[:count].tolist(), other[:count].tolist(), length[:count].tolist(), strict=True
         )
-        merged = _Merger(size.tolist(), np.asarray(kinds).tolist(), pairs).work(least_px)
+        merger = _Merger(size.tolist(), edges.tolist(), np.asarray(kinds).tolist(), pairs)
+        merged = merger.work(least_px)
         return dataclasses.replace(self, part=_in_order(merged[self.part]))
 
 
@@ -97,9 +103,13 @@ class _Merger:
     """Parts that grow together; the number of the one that absorbs stays."""
 
     def __init__(
-        self, size: list[int], kind: list[int], borders: Iterable[tuple[int, int, int]]
+        self,
+        size: list[int],
+        edges: list[int],
+        kind: list[int],
+        borders: Iterable[tuple[int, int, int]],
     ) -> None:
-        self.size, self.kind = size, kind
+        self.size, self.edges, self.kind = size, edges, kind
         self.into = list(range(len(size)))
         self.near: list[dict[int, int]] = [{} for _ in size]
         for one, other, length in borders:
@@ -111,24 +121,33 @@ class _Merger:
         for i in range(len(self.size)):
             if self.into[i] == i:
                 self._take_alike(i)
-        heap = [(s, i) for i, s in enumerate(self.size) if s < least_px and self.into[i] == i]
+        heap = [
+            (s, i)
+            for i, s in enumerate(self.size)
+            if self.into[i] == i and self._is_slight(i, least_px)
+        ]
         heapq.heapify(heap)
         while heap:
             size, i = heapq.heappop(heap)
-            if self.into[i] != i or size != self.size[i] or not self.near[i]:
+            stale = self.into[i] != i or size != self.size[i]
+            if stale or not self.near[i] or not self._is_slight(i, least_px):
                 continue
             near = self.near[i]
             j = max(near, key=lambda k: (near[k], self.size[k], -k))
             self._absorb(j, i)
             self._take_alike(j)
-            if self.size[j] < least_px:
+            if self._is_slight(j, least_px):
                 heapq.heappush(heap, (self.size[j], j))
         into = np.array(self.into, np.int64)
         while (into[into] != into).any():
             into = into[into]
         return into
 
+    def _is_slight(self, i: int, least_px: int) -> bool:
+        return self.size[i] < least_px or (least_px > 0 and self.size[i] < self.edges[i])
+
     def _absorb(self, j: int, i: int) -> None:
+        self.edges[j] += self.edges[i] - 2 * self.near[i][j]
         for k, length in self.near[i].items():
             del self.near[k][i]
             if k != j:
@@ -195,6 +214,7 @@ def find_parts(components: Components, kinds: NDArray[np.integer], least_px: int
         covers.strong,
         covers.score_sum,
         filled,
+        covers.votes,
         covers.comp,
         part,
         line,
@@ -222,7 +242,7 @@ def _position(lines: Numbers, firsts: Numbers, line: Numbers, col: Numbers) -> N
     return np.asarray(np.searchsorted(keys, asked, side="right") - 1, np.int64)
 
 
-def split(components: Components, parts: Parts, covers: int) -> Components:
+def split(components: Components, parts: Parts) -> Components:
     """Return the components with the large ones replaced by their parts.
 
     A part is numbered and named by its own first pixel, so the part that holds the first pixel of
@@ -235,14 +255,12 @@ def split(components: Components, parts: Parts, covers: int) -> Components:
     components : Components
     parts : Parts
         From `find_parts`.
-    covers : int
-        Number of covers.
     """
     if not len(parts):
         return components
     whole = np.ones(len(components), np.bool_)
     whole[parts.comp] = False
-    rest, own = components.take(whole), _part_columns(components, parts, covers)
+    rest, own = components.take(whole), _part_columns(components, parts)
     number = len(rest) + parts.part
     runs = np.concatenate(
         [
@@ -298,13 +316,13 @@ def _part_statistics(parts: Parts) -> Statistics:
     return runs.merged(parts.part, len(parts))
 
 
-def _part_columns(
-    components: Components, parts: Parts, covers: int
-) -> dict[str, NDArray[np.generic]]:
+def _part_columns(components: Components, parts: Parts) -> dict[str, NDArray[np.generic]]:
     """Return filled pixels, votes, members, scores and values of the parts."""
-    count, owner, votes = len(parts), parts.owner, parts.votes(covers)
+    count, owner, votes = len(parts), parts.owner, parts.votes
     filled = np.zeros(count, np.int64)
     np.add.at(filled, parts.part, parts.filled)
+    scored = np.zeros(count, np.int64)
+    np.add.at(scored, parts.part, parts.last - parts.first + 1)
     members = components.members
     base = np.zeros(len(components), np.int64)
     base[parts.comp] = parts.line - parts.row
@@ -319,7 +337,7 @@ def _part_columns(
     return {
         "filled": filled,
         "votes": votes,
-        "n_members": votes[:, 0].sum(axis=1),
+        "n_members": scored - filled,
         "high_score": high,
         "values": values,
     }

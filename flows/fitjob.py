@@ -16,10 +16,11 @@ from detect.normalise import Radiometry, apply_radiometry, fit_radiometry
 from detect.score import halo_px
 from flows.plan import RunPlan
 from flows.tilejob import States
-from models.features import HALO
+from models.fullcover import COMPARED_HALO
 from models.landcover import LandcoverState
 from models.samples import SampleTable, cap_samples, draw_samples, join_dates
 from models.training import fit_landcover
+from models.trials import draw_trials, join_trials
 from tiles.block import Block
 from tiles.cloudmap import CloudMap, find_clouds
 from tiles.coregister import register_pair
@@ -204,7 +205,7 @@ class FitJob:
     @property
     def halo(self) -> int:
         """Pixels around a sample cell that scoring and features read."""
-        return max(halo_px(self.detection.method, self.plan.pixel_m), HALO)
+        return max(halo_px(self.detection.method, self.plan.pixel_m), COMPARED_HALO)
 
     def cells(self) -> list[Extent]:
         """Return the sample cells."""
@@ -257,6 +258,7 @@ def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> 
     """
     settings = job.landcover
     tables: tuple[list[SampleTable], list[SampleTable]] = ([], [])
+    trials = []
     for block in blocks:
         labels = _labels(job, block.extent)
         later = replace(block, before=apply_radiometry(block, radiometry).after)
@@ -264,6 +266,7 @@ def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> 
             tables[date].append(
                 draw_samples(image, labels, erode_px=settings.erode_px, seed=job.seed)
             )
+        trials.append(draw_trials(block, later.before, labels, classes=len(COVERS)))
     return fit_landcover(
         join_dates([cap_samples(t, settings.samples_per_class, job.seed) for t in tables]),
         classes=COVERS,
@@ -271,6 +274,7 @@ def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> 
         trees=settings.trees,
         max_depth=settings.max_depth,
         seed=job.seed,
+        trials=join_trials(trials),
     )
 
 

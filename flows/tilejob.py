@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from configs.errors import RunError
 from detect.auto import ChangeState, halo_px, score_block
-from detect.member_values import index_changes
+from detect.cover_runs import cover_runs, wanted_pixels
+from detect.member_values import member_values
 from detect.normalise import Radiometry, apply_radiometry
-from detect.tile_runs import Connectivity, label_tile
+from detect.score import Scores
+from detect.tile_runs import Connectivity, TileRuns, label_tile
 from detect.valid_runs import save_valid_runs
-from models.features import HALO
+from models.fullcover import COMPARED_HALO, compare_covers
 from models.landcover import LandcoverState, vote_pair
 from tiles.block import Block
 from tiles.grid import Extent, Tile
@@ -52,7 +54,7 @@ class States:
     @property
     def halo(self) -> int:
         """Pixels around a tile that scoring and features read."""
-        return max(halo_px(self.change.method, self.change.pixel_m), HALO)
+        return max(halo_px(self.change.method, self.change.pixel_m), COMPARED_HALO)
 
     @property
     def hash(self) -> str:
@@ -85,6 +87,10 @@ class TileJob:
         Pixels of the whole analysis.
     aoi : bytes or None
         WKB of the area of interest in the grid's CRS.
+    large_px : int
+        Pixels from which a component is classified in full.
+    exact : bool
+        Whether the covers of both dates are compared at every pixel.
     """
 
     reader: PairReader
@@ -95,6 +101,8 @@ class TileJob:
     connectivity: Connectivity
     floor_px: int
     aoi: bytes | None = None
+    large_px: int = 1 << 30
+    exact: bool = False
     token: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -144,19 +152,40 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
     block = _inside(reader.read(tile.extent, states.halo), job)
     normalised = apply_radiometry(block, states.radiometry)
     scores = score_block(block, states.change)
+    if job.exact and states.landcover.is_known:
+        weak, strong = compare_covers(states.landcover, block, normalised.after)
+        scores = Scores(scores.score, scores.weak | weak, scores.strong | strong)
     runs = label_tile(
         scores, tile.extent, job.area, connectivity=job.connectivity, floor_px=job.floor_px
     )
     rows, cols = runs.members.row - block.extent.row0, runs.members.col - block.extent.col0
     votes = vote_pair(states.landcover, block.before, normalised.after, block.valid, rows, cols)
-    changes = index_changes(
+    values = member_values(
         block, normalised.after, rows, cols, wavelengths(job.reader.before, job.reader.bands)
     )
     path, valid_path = job.paths(tile)
-    runs.with_votes(votes).with_values(changes).save(path)
+    runs = runs.with_votes(votes).with_values(values)
+    _with_covers(runs, job, states, block, normalised.after, scores).save(path)
     valid = block.valid[block.core_slices]
     save_valid_runs(valid_path, valid, tile.extent)
     return TileSummary(tile.name, valid.size, int(valid.sum()), len(runs.stats), runs.noise_pixels)
+
+
+def _with_covers(
+    runs: TileRuns,
+    job: TileJob,
+    states: States,
+    block: Block,
+    after: NDArray[np.float32],
+    scores: Scores,
+) -> TileRuns:
+    """Return the runs with the covers of all pixels of components that are or may be large."""
+    if not states.landcover.is_known:
+        return runs
+    pixels = wanted_pixels(runs, job.large_px)
+    local = pixels[0] - block.extent.row0, pixels[1] - block.extent.col0
+    votes = vote_pair(states.landcover, block.before, after, block.valid, *local)
+    return replace(runs, covers=cover_runs(pixels, votes, scores, runs.core))
 
 
 def _tools(job: TileJob) -> tuple[PairReader, States]:

@@ -1,4 +1,4 @@
-"""Land cover of every pixel: for large components, and for the comparison of two classifications.
+"""Land cover of every pixel compared between the dates, and what a pair of covers means.
 
 The comparison is a second source of candidates (exact mode): where the covers of both dates differ
 over three by three pixels, something may have changed even if the image hardly did.
@@ -16,7 +16,7 @@ from models.features import HALO
 from models.landcover import LandcoverState, vote_pair
 from tiles.block import Block
 
-__all__ = ["COMPARED_HALO", "change_kinds", "compare_covers", "cover_pairs"]
+__all__ = ["COMPARED_HALO", "change_kinds", "compare_covers"]
 
 COMPARED_HALO = HALO + 2
 """Pixels around a core that `compare_covers` reads: opening by 3 × 3 pixels looks at two more."""
@@ -44,31 +44,14 @@ def change_kinds(classes: tuple[str, ...]) -> NDArray[np.int64]:
     return _kinds(classes)[0]
 
 
-def cover_pairs(
+def _cover_pairs(
     state: LandcoverState,
     block: Block,
     after: NDArray[np.float32],
     rows: NDArray[np.int64],
     cols: NDArray[np.int64],
 ) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
-    """Classify pixels of both dates.
-
-    Parameters
-    ----------
-    state : LandcoverState
-    block : Block
-    after : ndarray of float32, shape (band, y, x)
-        The later date in the earlier one's radiometry.
-    rows, cols : ndarray of int64, shape (n,)
-        Positions of valid pixels in the arrays.
-
-    Returns
-    -------
-    pairs : ndarray of int16, shape (n,)
-        Class before × classes + class after; ties of votes go to the smaller class.
-    percent : ndarray of int8, shape (n,)
-        Percent of the trees for the class, at the date that has less.
-    """
+    """Return the pairs of covers of pixels, and the percent of the trees at the weaker date."""
     pairs, percent = np.zeros(len(rows), np.int16), np.zeros(len(rows), np.int8)
     for start in range(0, len(rows) if state.is_known else 0, BATCH):
         part = slice(start, start + BATCH)
@@ -108,7 +91,7 @@ def compare_covers(
     valid = block.valid[window]
     at = np.nonzero(valid)
     rows, cols = at[0] + window[0].start, at[1] + window[1].start
-    pairs, percent = cover_pairs(state, block, after, rows, cols)
+    pairs, percent = _cover_pairs(state, block, after, rows, cols)
     real = _kinds(state.classes)[1][pairs]
     weak, strong = np.zeros(valid.shape, np.bool_), np.zeros(valid.shape, np.bool_)
     weak[at], strong[at] = real & (percent >= LIKELY), real & (percent >= SURE)

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from configs.transitions import transitions
 from models.accuracy import confusion, f1_scores, kappa, macro_f1
+from models.certainty import Certainty, fit_certainty
 from models.features import band_roles, feature_names
 from models.forest import Forest, predict, votes
 from models.growing import grow_forest
 from models.landcover import LandcoverState
 from models.samples import SampleTable, blocked_folds
+from models.trials import TrialTable
 
 __all__ = ["contradicted", "fit_landcover"]
 
@@ -45,6 +48,7 @@ def fit_landcover(
     seed: int = 0,
     folds: int = 4,
     clean: bool = True,
+    trials: TrialTable | None = None,
 ) -> LandcoverState:
     """Fit the land-cover forest of a run on samples labelled by its own land-use map.
 
@@ -71,6 +75,8 @@ def fit_landcover(
         Spatial folds.
     clean : bool
         Whether contradicted samples are dropped.
+    trials : TrialTable, optional
+        Groups of pixels that confidence is learned on, see `models.certainty`.
 
     Returns
     -------
@@ -90,11 +96,11 @@ def fit_landcover(
     notes: list[str] = []
     samples = _learnable(samples, classes, notes)
     y = samples.labels.astype(np.int64) - 1
-    fold = blocked_folds(samples.rows, samples.cols, folds=folds, seed=seed)
+    fold, trial_fold = _folds(samples, trials, folds, seed)
     if len(y) and not fold.any():
         notes.append("all samples lie in one block: no accuracy, no cleaning")
     size = (max(15, trees // 4), max_depth, seed)
-    keep, held_out = _cleaned(samples, y, fold, len(classes), size, clean=clean)
+    keep, held_out, forests = _cleaned(samples, y, fold, len(classes), size, clean=clean)
     forest = Forest.empty(len(names), len(classes))
     if len(y):
         grown = {"n_classes": len(classes), "trees": trees, "depth": max_depth, "seed": seed}
@@ -114,6 +120,7 @@ def fit_landcover(
         macro_f1_map=macro_f1(whole),
         kappa=kappa(kept_only),
         notes=tuple(notes),
+        certainty=_certainty(trials, trial_fold, forests, classes),
     )
     log.info("land cover: %d of %d samples kept, F1 %s", keep.sum(), len(y), state.macro_f1)
     return state
@@ -127,16 +134,49 @@ def _cleaned(
     size: tuple[int, int, int],
     *,
     clean: bool,
-) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-    """Return which samples are kept, and the votes of forests that did not see them."""
+) -> tuple[NDArray[np.bool_], NDArray[np.int32], dict[int, Forest]]:
+    """Return which samples are kept, the votes of forests that did not see them, and these."""
     keep = np.ones(len(y), np.bool_)
     if clean and fold.any():
-        keep = ~contradicted(_out_of_fold(samples, y, keep, fold, n_classes, size), y)
-    return keep, _out_of_fold(samples, y, keep, fold, n_classes, size)
+        first = _fold_forests(samples, y, keep, fold, n_classes, size)
+        keep = ~contradicted(_out_of_fold(first, samples.X, fold, n_classes), y)
+    forests = _fold_forests(samples, y, keep, fold, n_classes, size)
+    return keep, _out_of_fold(forests, samples.X, fold, n_classes), forests
+
+
+def _folds(
+    samples: SampleTable, trials: TrialTable | None, folds: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the folds of samples and trials; a block of both is in the same one."""
+    rows, cols = samples.rows, samples.cols
+    if trials is not None:
+        rows, cols = np.append(rows, trials.rows), np.append(cols, trials.cols)
+    fold = blocked_folds(rows, cols, folds=folds, seed=seed)
+    return fold[: len(samples)], fold[len(samples) :]
+
+
+def _certainty(
+    trials: TrialTable | None,
+    fold: NDArray[np.int64],
+    forests: dict[int, Forest],
+    classes: tuple[str, ...],
+) -> Certainty:
+    """Learn confidence on the groups whose label the other blocks do not contradict."""
+    if trials is None or len(forests) < 2:
+        return Certainty.unknown()
+    counts = np.zeros((len(trials.labels), 2, len(classes)), np.int64)
+    for date, x in enumerate((trials.before, trials.after)):
+        held = _out_of_fold(forests, x, fold, len(classes))
+        np.add.at(counts[:, date], trials.group, held)
+    label = trials.labels - 1
+    asked = counts.sum(axis=2).min(axis=1) > 0
+    for date in range(2):
+        asked &= ~contradicted(counts[:, date], label)
+    return fit_certainty(counts[asked], label[asked], trials.areas[1:], classes, transitions())
 
 
 def contradicted(
-    counts: NDArray[np.int32],
+    counts: NDArray[np.integer],
     y: NDArray[np.int64],
     *,
     own: float = OWN_SHARE,
@@ -179,22 +219,22 @@ def contradicted(
     return doubted
 
 
-def _out_of_fold(
+def _fold_forests(
     samples: SampleTable,
     y: NDArray[np.int64],
     keep: NDArray[np.bool_],
     fold: NDArray[np.int64],
     n_classes: int,
     size: tuple[int, int, int],
-) -> NDArray[np.int32]:
-    """Return votes of forests grown on the kept samples of the other folds."""
+) -> dict[int, Forest]:
+    """Return for each fold a forest grown on the kept samples of the others."""
     trees, depth, seed = size
-    counts = np.zeros((len(y), n_classes), np.int32)
+    forests = {}
     for number in np.unique(fold).tolist():
-        held, rest = fold == number, np.flatnonzero((fold != number) & keep)
-        if not held.any() or not len(rest):
+        rest = np.flatnonzero((fold != number) & keep)
+        if not len(rest):
             continue
-        forest = grow_forest(
+        forests[number] = grow_forest(
             samples.X[rest],
             y[rest],
             n_classes=n_classes,
@@ -203,7 +243,17 @@ def _out_of_fold(
             seed=seed + 1 + number,
             draw=min(len(rest), max(FOLD_DRAW, len(rest) // 4)),
         )
-        counts[held] = votes(forest, samples.X[held])
+    return forests
+
+
+def _out_of_fold(
+    forests: dict[int, Forest], x: NDArray[np.float32], fold: NDArray[np.int64], n_classes: int
+) -> NDArray[np.int32]:
+    """Return the votes of the forest that did not see the fold of each row; 0 without one."""
+    counts = np.zeros((len(x), n_classes), np.int32)
+    for number, forest in forests.items():
+        held = fold == number
+        counts[held] = votes(forest, x[held])
     return counts
 
 

@@ -17,6 +17,7 @@ def border_lengths(
     one: NDArray[np.int64],
     other: NDArray[np.int64],
     length: NDArray[np.int64],
+    inner: NDArray[np.int64],
 ) -> int:
     """Write the pieces of border between runs of different parts; return how many.
 
@@ -30,14 +31,19 @@ def border_lengths(
         0: parts must share an edge; 1: they may also meet at a corner, a border of length 0.
     one, other, length : ndarray of int64, shape (6 n,)
         Written: the two parts and the pixel edges they share.
+    inner : ndarray of int64, shape (parts,)
+        Added to: edges between pixels of one part that lie in neighbouring runs.
     """
     above, above_end, i, n, count = 0, 0, 0, len(row), 0
     while i < n:
         end = i + 1
         while end < n and row[end] == row[i]:
-            if first[end] == last[end - 1] + 1 and part[end] != part[end - 1]:
-                one[count], other[count], length[count] = part[end - 1], part[end], 1
-                count += 1
+            if first[end] == last[end - 1] + 1:
+                if part[end] == part[end - 1]:
+                    inner[part[end]] += 1
+                else:
+                    one[count], other[count], length[count] = part[end - 1], part[end], 1
+                    count += 1
             end += 1
         if above_end > above and row[above] == row[i] - 1:
             a = above
@@ -46,9 +52,11 @@ def border_lengths(
                     a += 1
                 k = a
                 while k < above_end and first[k] <= last[b] + reach:
-                    if part[k] != part[b]:
-                        shared = min(last[k], last[b]) - max(first[k], first[b]) + 1
-                        one[count], other[count], length[count] = part[k], part[b], max(shared, 0)
+                    shared = max(min(last[k], last[b]) - max(first[k], first[b]) + 1, 0)
+                    if part[k] == part[b]:
+                        inner[part[b]] += shared
+                    else:
+                        one[count], other[count], length[count] = part[k], part[b], shared
                         count += 1
                     k += 1
         above, above_end, i = i, end, end
