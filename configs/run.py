@@ -196,6 +196,15 @@ class LandcoverSettings(StrictModel):
     max_depth: int = Field(12, ge=2, le=30)
     samples_per_class: int = Field(3000, ge=50)
     erode_px: int = Field(1, ge=0, description="pixels dropped along parcel borders")
+    mode: Literal["two_stage", "exact"] = Field(
+        "two_stage", description="exact: every pixel of both dates, compared as a second source"
+    )
+    split_above_m2: float = Field(
+        6400,
+        gt=0,
+        description="components from this size on are classified in full and split where their "
+        "uses part; 6400 is what the votes of 64 pixels of 10 m see whole, two parts of half of it",
+    )
 
     @model_validator(mode="after")
     def _model_is_used(self) -> "LandcoverSettings":

@@ -4,20 +4,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detect.components import Components, join
+from detect.parts import find_parts, split
 from detect.patches import (
     large_enough,
     paint_runs,
     paint_values,
     patch_table,
     shape_facts,
+    smooth_shares,
     with_classes,
 )
 from detect.tile_runs import TileRuns
 from detect.valid_runs import Runs, load_valid_runs
 from flows.fitting import STATE_FOLDER
 from flows.tilejob import States
-from flows.tiling import TILE_FOLDER
-from models.landcover import classify
+from flows.tiling import TILE_FOLDER, large_px
+from models.fullcover import change_kinds
+from models.landcover import LandcoverState, classify
 from tiles.files import atomic_path
 from tiles.writer import write_runs
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from flows.stages import StageContext
 
-__all__ = ["join_tiles"]
+__all__ = ["in_parts", "join_tiles"]
 
 
 def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
@@ -46,8 +49,10 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         min_strong=detection.min_strong_px,
         floor_px=detection.floor_px,
         hole_px=detection.hole_px,
+        large_px=large_px(context),
     )
     states = States.load(context.run.path(STATE_FOLDER))
+    components = in_parts(components, states.landcover, large_px(context))
     patches = _patches(context, components, states)
     large = large_enough(patches, detection.least_area_m2)
     small = patches.loc[~large].groupby("change_type")["n_pixels"].agg(["size", "sum"])
@@ -71,6 +76,30 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     return [table, raster], values
 
 
+def in_parts(components: Components, state: LandcoverState, large: int) -> Components:
+    """Return the components with large ones classified in full and split where their uses part.
+
+    Parts that get the same change type in the end, seen as wholes, are one patch again.
+
+    Parameters
+    ----------
+    components : Components
+        With the covers of the large ones.
+    state : LandcoverState
+    large : int
+        Pixels from which a component is large; a part has half of them or more.
+    """
+    parts = find_parts(components, change_kinds(state.classes), max(1, large // 2))
+    while len(parts):
+        found = classify(parts.votes, state.classes)["change_type"]
+        kinds = found.astype("category").cat.codes.to_numpy()
+        united = parts.united(kinds)
+        if len(united) == len(parts):
+            break
+        parts = united
+    return split(components, parts)
+
+
 def _patches(context: "StageContext", components: Components, states: States) -> "gpd.GeoDataFrame":
     plan, area = context.plan, context.config.area
     patches = patch_table(
@@ -84,7 +113,9 @@ def _patches(context: "StageContext", components: Components, states: States) ->
     )
     if not states.landcover.is_known or not len(patches):
         return patches
-    classes = classify(components.votes, states.landcover.classes, shape_facts(patches))
+    shapes = shape_facts(patches).assign(smooth_share=smooth_shares(components))
+    landcover = states.landcover
+    classes = classify(components.votes, landcover.classes, shapes, certainty=landcover.certainty)
     return with_classes(patches, classes)
 
 

@@ -130,7 +130,8 @@ class StageContext:
         wanted = self._config("landcover", "seed")
         if self.stored is not None:
             files["land-cover model"] = self.stored.card.hash
-        wanted["landcover"].pop("model")
+        for name in ("model", "mode", "split_above_m2"):
+            wanted["landcover"].pop(name)
         detection = self.config.detection
         wanted["detection"] = {
             name: getattr(detection, name)
@@ -149,6 +150,7 @@ class StageContext:
         """Fitted states and what makes a component."""
         detection = self.config.detection
         wanted = {n: getattr(detection, n) for n in ("floor_px", "connectivity")}
+        wanted |= {n: getattr(self.config.landcover, n) for n in ("mode", "split_above_m2")}
         return stage_key(
             "tiles", rooms=["flows.tilejob"], config=wanted, inputs={"fit": self.fit_key}
         )

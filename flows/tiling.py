@@ -1,5 +1,6 @@
 """The tiles stage: work what is missing on Dask, record each tile as it lands."""
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,15 @@ if TYPE_CHECKING:
     from flows.stages import StageContext
     from tiles.grid import Tile
 
-__all__ = ["TILE_FOLDER", "tile_job", "work_tiles"]
+__all__ = ["TILE_FOLDER", "large_px", "tile_job", "work_tiles"]
 
 TILE_FOLDER = "work/tiles"
+
+
+def large_px(context: "StageContext") -> int:
+    """Return the pixels from which a component is classified in full."""
+    area = context.config.landcover.split_above_m2
+    return max(2, math.ceil(area / context.plan.pixel_m**2))
 
 
 def tile_job(context: "StageContext") -> TileJob:
@@ -31,6 +38,8 @@ def tile_job(context: "StageContext") -> TileJob:
         connectivity=detection.connectivity,
         floor_px=detection.floor_px,
         aoi=plan.aoi,
+        large_px=large_px(context),
+        exact=context.config.landcover.mode == "exact",
     )
 
 
