@@ -27,6 +27,10 @@ DRAWS = 20_000
 FEWEST = 50
 """Made-up changes that a change type needs for a curve of its own; others share one."""
 
+BORROWED = 2
+"""Made-up changes of the shared curve that each percent of a change type's own is given, so that a
+few cases at its end do not say never or always."""
+
 SEED = 0x6365_7274
 
 
@@ -111,9 +115,9 @@ def fit_certainty(
     kinds = found["change_type"].to_numpy()
     percent = found["confidence"].to_numpy().astype(np.int64).clip(0, 100)
     right = kinds == truth
-    shared = _curve(percent, right)
+    shared = _curve(percent, right, np.zeros(101, np.int64), 0)
     names = tuple(table.codes())
-    rows = [_curve(percent[m], right[m]) if m.sum() >= FEWEST else shared
+    rows = [_curve(percent[m], right[m], shared, BORROWED) if m.sum() >= FEWEST else shared
             for m in (kinds == name for name in names)]  # fmt: skip
     return Certainty(names, np.array(rows, np.int16))
 
@@ -135,12 +139,14 @@ def _draw(
     return np.asarray(by_class[start[label] + within], np.int64)
 
 
-def _curve(percent: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _curve(
+    percent: NDArray[np.int64], right: NDArray[np.bool_], shared: NDArray[np.int64], weight: int
+) -> NDArray[np.int64]:
     """Return percent right for 0 … 100 percent of votes: the best fit that never falls."""
     from sklearn.isotonic import IsotonicRegression
 
-    cases = np.bincount(percent, minlength=101)
-    hits = np.bincount(percent, weights=right, minlength=101)
+    cases = np.bincount(percent, minlength=101) + weight
+    hits = np.bincount(percent, weights=right, minlength=101) + weight * shared / 100
     seen = np.flatnonzero(cases)
     fit = IsotonicRegression(out_of_bounds="clip")
     fit.fit(seen, hits[seen] / cases[seen], sample_weight=cases[seen])
