@@ -141,6 +141,10 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     stored = context.stored
     if stored is not None:
         states = replace(states, landcover=stored.state)
+    net = context.net
+    if net is not None:
+        notes = (f"change is scored by the net {net.card.label}, not by {states.change.method}",)
+        states = replace(states, net=net.state, change=replace(states.change, notes=notes))
     folder = context.run.path(STATE_FOLDER)
     save_states(folder, {name: getattr(states, name) for name in STATE_CLASSES})
     values: dict[str, Any] = {
@@ -151,6 +155,8 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     }
     if stored is not None:
         values["landcover_model"] = stored.record
+    if net is not None:
+        values["net"] = net.record
     return [folder / "state.json", folder / "state.npz"], values
 
 

@@ -27,6 +27,7 @@ from tiles.scene import SetAside
 
 if TYPE_CHECKING:
     from flows.stored import StoredLandcover
+    from flows.storednet import StoredNet
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -88,6 +89,13 @@ class StageContext:
         return stored_landcover(self.config, self.plan)
 
     @cached_property
+    def net(self) -> "StoredNet | None":
+        """The net that the config names; refused unless the images have its bands."""
+        from flows.storednet import stored_net
+
+        return stored_net(self.config, self.plan)
+
+    @cached_property
     def plan_key(self) -> StageKey:
         """Images, dates, grid and area."""
         files: dict[str, Path | str] = {}
@@ -130,6 +138,8 @@ class StageContext:
         wanted = self._config("landcover", "seed")
         if self.stored is not None:
             files["land-cover model"] = self.stored.card.hash
+        if self.net is not None:
+            files["net"] = self.net.card.hash
         for name in ("model", "mode", "split_above_m2"):
             wanted["landcover"].pop(name)
         detection = self.config.detection

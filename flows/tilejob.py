@@ -19,6 +19,7 @@ from detect.tile_runs import Connectivity, TileRuns, label_tile
 from detect.valid_runs import save_valid_runs
 from models.fullcover import COMPARED_HALO, compare_covers
 from models.landcover import LandcoverState, vote_pair
+from models.nets import NetState, net_scores
 from tiles.block import Block
 from tiles.grid import Extent, Tile
 from tiles.labels import burn_labels
@@ -39,12 +40,15 @@ class States:
     radiometry : Radiometry
     change : ChangeState
     landcover : LandcoverState
+    net : NetState
+        Scores change instead of `change` where there is one.
     """
 
     registration: Registration
     radiometry: Radiometry
     change: ChangeState
     landcover: LandcoverState
+    net: NetState = field(default_factory=NetState.none)
 
     @classmethod
     def load(cls, folder: Path) -> "States":
@@ -54,7 +58,8 @@ class States:
     @property
     def halo(self) -> int:
         """Pixels around a tile that scoring and features read."""
-        return max(halo_px(self.change.method, self.change.pixel_m), COMPARED_HALO)
+        least = max(halo_px(self.change.method, self.change.pixel_m), COMPARED_HALO)
+        return max(least, self.net.halo)
 
     @property
     def hash(self) -> str:
@@ -67,6 +72,7 @@ STATE_CLASSES: dict[str, type] = {
     "radiometry": Radiometry,
     "change": ChangeState,
     "landcover": LandcoverState,
+    "net": NetState,
 }
 
 
@@ -151,7 +157,8 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
     reader, states = _tools(job)
     block = _inside(reader.read(tile.extent, states.halo), job)
     normalised = apply_radiometry(block, states.radiometry)
-    scores = score_block(block, states.change)
+    net = states.net
+    scores = net_scores(net, block) if net.is_there else score_block(block, states.change)
     if job.exact and states.landcover.is_known:
         weak, strong = compare_covers(states.landcover, block, normalised.after)
         scores = Scores(scores.score, scores.weak | weak, scores.strong | strong)

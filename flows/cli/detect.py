@@ -15,6 +15,10 @@ Method = Annotated[str, typer.Option(help=f"{', '.join(METHODS)} or index:NAME")
 Sensor = Annotated[
     str | None, typer.Option(help="sensor or its YAML file, if the images do not tell")
 ]
+Net = Annotated[
+    str | None,
+    typer.Option(help="stored net that scores instead of the method: name, hash or .tuban file"),
+]
 Crs = Annotated[str | None, typer.Option(help="CRS of the result; of images without one")]
 Split = Annotated[
     str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
@@ -34,6 +38,7 @@ def detect(
         Path, typer.Option("-o", "--out", help="raster to write: 1 no change, 2 change")
     ],
     method: Method = "auto",
+    net: Net = None,
     sensitivity: Annotated[str, typer.Option(help="low, medium or high")] = "medium",
     target: Annotated[str, typer.Option(help="any or construction")] = "any",
     threshold: Split = "default",
@@ -46,7 +51,7 @@ def detect(
 ) -> None:
     """Find change between two images of one place, without any training or tuning."""
     from configs.loading import validated
-    from configs.run import RunConfig
+    from configs.run import RunConfig, models_folder
     from configs.sensors import anchored_sensor
     from flows.runner import change_raster
     from flows.stages import RunOptions
@@ -62,12 +67,14 @@ def detect(
             "gate": {"register_pair": register_pair},
             "detection": {
                 "method": method,
+                "net": net,
                 "sensitivity": sensitivity,
                 "target": target,
                 "threshold": threshold,
                 "significance": significance,
             },
             "landcover": {"enabled": False},
+            "models": models_folder(Path.cwd()),
         },
         "tuban detect",
     )
