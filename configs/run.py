@@ -22,6 +22,7 @@ __all__ = [
     "CloudSettings",
     "DetectionSettings",
     "EpochSettings",
+    "FeedbackSettings",
     "GateSettings",
     "GridSettings",
     "LandcoverSettings",
@@ -144,12 +145,6 @@ class DetectionSettings(StrictModel):
     looks: float | None = Field(
         None, gt=0, description="equivalent number of looks of radar images; absent: estimated"
     )
-    net: str | None = Field(
-        None,
-        min_length=1,
-        description="a stored net that scores pixels instead of the method (`tuban model net`): "
-        "name or hash, a .tuban file, or in-use",
-    )
     floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
@@ -219,6 +214,19 @@ class LandcoverSettings(StrictModel):
         return self
 
 
+class FeedbackSettings(StrictModel):
+    """A model of what people found on the ground: what it is sure about is a pseudo-change."""
+
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="a model of `tuban model retrain`: name or hash, a .tuban file, or in-use",
+    )
+    sure_percent: float = Field(
+        85, ge=50, le=100, description="probability from which a patch is dismissed by it"
+    )
+
+
 class OutputSettings(StrictModel):
     """What is written for people."""
 
@@ -245,6 +253,7 @@ class RunConfig(StrictModel):
     gate: GateSettings = GateSettings()
     detection: DetectionSettings = DetectionSettings()
     landcover: LandcoverSettings = LandcoverSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     layers: Path | None = Field(None, description="LAYERS.yaml: One-Map layers by role")
     catalog: Path | None = Field(
         None, description="imagery catalogue: tells when unseen ground is seen next"
@@ -294,12 +303,11 @@ class RunConfig(StrictModel):
         ):
             part = getattr(self, name)
             changes[name] = part.model_copy(update={f: fix(getattr(part, f)) for f in fields})
-        model = self.landcover.model
-        if model is not None and model.endswith(MODEL_SUFFIX):
-            changes["landcover"] = self.landcover.model_copy(update={"model": str(folder / model)})
-        net = self.detection.net
-        if net is not None and net.endswith(MODEL_SUFFIX):
-            changes["detection"] = self.detection.model_copy(update={"net": str(folder / net)})
+        for name in ("landcover", "feedback"):
+            model = getattr(self, name).model
+            if model is not None and model.endswith(MODEL_SUFFIX):
+                update = {"model": str(folder / model)}
+                changes[name] = getattr(self, name).model_copy(update=update)
         changes["sensor"] = anchored_sensor(self.sensor, folder)
         if self.rules.endswith((".yaml", ".yml")):
             changes["rules"] = str(folder / self.rules)

@@ -19,6 +19,7 @@ from detect.valid_runs import Runs, load_valid_runs
 from flows.fitting import STATE_FOLDER
 from flows.tilejob import States
 from flows.tiling import TILE_FOLDER, large_px
+from models.feedback import with_feedback
 from models.fullcover import change_kinds
 from models.landcover import LandcoverState, classify
 from tiles.files import atomic_path
@@ -57,6 +58,9 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     large = large_enough(patches, detection.least_area_m2)
     small = patches.loc[~large].groupby("change_type")["n_pixels"].agg(["size", "sum"])
     components, patches = components.take(large), patches[large].reset_index(drop=True)
+    if context.feedback is not None:
+        limit = round(10 * context.config.feedback.sure_percent)
+        patches = with_feedback(patches, context.feedback.state, limit)
     table = context.run.path("work", "patches.parquet")
     with atomic_path(table) as part:
         patches.to_parquet(part, index=False)

@@ -65,8 +65,7 @@ class Publication:
         judged = self.judged
         layers = " ".join(f"{r['role']}:{r['version'][:6]}" for r in judged["layers"])
         day = plan.after.civil_to
-        stored = self.context.stored
-        model = {} if stored is None else {"model": stored.card.label}
+        models = " ".join(model.card.label for model in self.context.models)
         return RunTitle(
             config.area.county_code,
             config.area.county_name,
@@ -80,7 +79,7 @@ class Publication:
                 "state": self.states.hash[:12],
                 "layers": layers,
             }
-            | model,
+            | ({"model": models} if models else {}),
             "; ".join(plan.attribution),
         )
 
@@ -290,7 +289,7 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
         "config": context.config.model_dump(mode="json"),
         "inputs": context.plan_key.parts,
         "layers": work.judged["layers"],
-        "models": [] if context.stored is None else [context.stored.record],
+        "models": [model.record for model in context.models],
         "stages": values,
         "epochs": _epochs(context),
         "observed": _seen(work),

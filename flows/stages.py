@@ -26,8 +26,7 @@ from tiles.remote import is_remote
 from tiles.scene import SetAside
 
 if TYPE_CHECKING:
-    from flows.stored import StoredLandcover
-    from flows.storednet import StoredNet
+    from flows.stored import StoredFeedback, StoredLandcover
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -89,11 +88,16 @@ class StageContext:
         return stored_landcover(self.config, self.plan)
 
     @cached_property
-    def net(self) -> "StoredNet | None":
-        """The net that the config names; refused unless the images have its bands."""
-        from flows.storednet import stored_net
+    def feedback(self) -> "StoredFeedback | None":
+        """The model of verdicts that the config names."""
+        from flows.stored import stored_feedback
 
-        return stored_net(self.config, self.plan)
+        return stored_feedback(self.config)
+
+    @cached_property
+    def models(self) -> "list[StoredLandcover | StoredFeedback]":
+        """All stored models that the run works with."""
+        return [model for model in (self.stored, self.feedback) if model is not None]
 
     @cached_property
     def plan_key(self) -> StageKey:
@@ -138,8 +142,6 @@ class StageContext:
         wanted = self._config("landcover", "seed")
         if self.stored is not None:
             files["land-cover model"] = self.stored.card.hash
-        if self.net is not None:
-            files["net"] = self.net.card.hash
         for name in ("model", "mode", "split_above_m2"):
             wanted["landcover"].pop(name)
         detection = self.config.detection
@@ -171,7 +173,7 @@ class StageContext:
         return stage_key(
             "join",
             rooms=["flows.joining"],
-            config=self._config("detection"),
+            config=self._config("detection") | self._feedback_settings(),
             inputs={"tiles": self.tiles_key},
         )
 
@@ -226,6 +228,12 @@ class StageContext:
     def _config(self, *fields: str) -> dict[str, Any]:
         return self.config.model_dump(mode="json", include=set(fields))
 
+    def _feedback_settings(self) -> dict[str, Any]:
+        """Return what of the model of verdicts changes patches; nothing where there is none."""
+        if self.feedback is None:
+            return {}
+        return {"feedback": [self.feedback.card.hash, self.config.feedback.sure_percent]}
+
     def once(
         self, stage: str, name: str, key: StageKey, make: Callable[[], tuple[list[Path], Any]]
     ) -> Any:
@@ -258,8 +266,8 @@ def _json(value: Any) -> Any:
 def _plan(context: StageContext) -> dict[str, Any]:
     summary = context.plan.summary()
     require_free(context.run.folder, summary["bytes_needed"])
-    if context.stored is not None:
-        log.info("land cover is told by the stored model %s", context.stored.card.file_name)
+    for model in context.models:
+        log.info("the run works with the stored %s model %s", model.card.kind, model.card.file_name)
     context.once("plan", "checksums", context.plan_key, lambda: ([], _checksums(context.plan)))
     return dict(context.once("plan", "plan", context.plan_key, lambda: ([], summary)))
 

@@ -10,23 +10,27 @@ from configs.sensors import sensor_name
 from configs.vocabulary import COVERS
 from flows.plan import RunPlan
 from models.features import band_roles
+from models.feedback import FeedbackState, feedback_of
 from models.landcover import LandcoverState, landcover_of
 from models.modelfile import ModelCard
 from models.registry import ModelRegistry
 from tiles.scene import Epoch
 
-__all__ = ["StoredLandcover", "season_of", "sensors_of", "stored_landcover"]
+__all__ = [
+    "StoredFeedback",
+    "StoredLandcover",
+    "season_of",
+    "sensors_of",
+    "stored_feedback",
+    "stored_landcover",
+]
 
 PIXEL_TOLERANCE = 0.1
 """Share by which the pixel size may differ: texture is measured in pixels."""
 
 
-@dataclass(frozen=True)
-class StoredLandcover:
-    """A land-cover model out of its file."""
-
+class _Stored:
     card: ModelCard
-    state: LandcoverState
 
     @property
     def record(self) -> dict[str, Any]:
@@ -40,6 +44,38 @@ class StoredLandcover:
             "sensor": card.sensor,
             "season": card.season,
         }
+
+
+@dataclass(frozen=True)
+class StoredLandcover(_Stored):
+    """A land-cover model out of its file."""
+
+    card: ModelCard
+    state: LandcoverState
+
+
+@dataclass(frozen=True)
+class StoredFeedback(_Stored):
+    """A model of verdicts out of its file."""
+
+    card: ModelCard
+    state: FeedbackState
+
+
+def stored_feedback(config: RunConfig) -> StoredFeedback | None:
+    """Return the model of verdicts that a config names; None where it names none.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or its file is refused.
+    """
+    named = config.feedback.model
+    if named is None:
+        return None
+    registry = ModelRegistry(config.models or Path("tuban-models"))
+    path, card, arrays = registry.open(named, "clues")
+    return StoredFeedback(card, feedback_of(arrays, f"{path} (feedback.model: {named})"))
 
 
 def stored_landcover(config: RunConfig, plan: RunPlan) -> StoredLandcover | None:

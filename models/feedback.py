@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import InputError
-from configs.vocabulary import COVERS, change_types
+from configs.vocabulary import COVERS, change_type, change_types
 from detect.member_values import INDICES
 from detect.patches import shape_facts
 from models.forest import Forest, votes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIRST",
+    "LEARNED",
     "MIN_EACH",
     "FeedbackScores",
     "FeedbackState",
@@ -37,6 +38,7 @@ __all__ = [
     "patch_features",
     "pseudo_permille",
     "spatial_folds",
+    "with_feedback",
 ]
 
 MIN_EACH = 20
@@ -48,6 +50,9 @@ MISSING = -9.0
 
 FIRST = {"first_type": "change_type", "first_confidence": "confidence"}
 """Columns that keep what imagery said before a model changed it, and what they keep."""
+
+LEARNED = "learned_pseudo"
+"""Change type of what the model is sure to be a pseudo-change."""
 
 MEASURES = ("area", "compactness", "width_m", "elongation", "confidence")
 KEPT = ("magnitude", "magnitude_p90", *(f"{name.lower()}_change" for name in INDICES))
@@ -275,6 +280,39 @@ def feedback_scores(
         int((gone & pseudo).sum()),
         float(((permille / 1000 - pseudo) ** 2).mean()) if len(pseudo) else 0.0,
     )
+
+
+def with_feedback(
+    patches: "gpd.GeoDataFrame", state: FeedbackState, limit: int
+) -> "gpd.GeoDataFrame":
+    """Return patches with their probability, and with the learned type where it is sure.
+
+    What imagery said stays in the columns of `FIRST`. A patch that imagery took for a pseudo-change
+    with at least that confidence keeps its type.
+
+    Parameters
+    ----------
+    patches : GeoDataFrame
+        Patch table that no model was applied to.
+    state : FeedbackState
+    limit : int
+        Probability in 1/1000 from which a patch becomes `LEARNED`, with it as confidence.
+    """
+    permille = pseudo_permille(state, patches)
+    kinds = [change_type(code) for code in patches["change_type"]]
+    alike = np.array([k.is_pseudo for k in kinds], np.bool_)
+    confidence = patches["confidence"].to_numpy()
+    sure = (permille >= limit) & ~(alike & (confidence * 10 >= permille))
+    learned = change_type(LEARNED)
+    changed: dict[str, Any] = {
+        "change_type": learned.code,
+        "tblx": learned.tblx,
+        "use": learned.use,
+        "confidence": (permille // 10).astype(confidence.dtype),
+    }
+    first = {name: patches[kept].to_numpy() for name, kept in FIRST.items()}
+    told = {n: np.where(sure, v, patches[n].to_numpy()) for n, v in changed.items()}
+    return patches.assign(pseudo_percent=(permille // 10).astype(np.int16), **first, **told)
 
 
 def feedback_arrays(state: FeedbackState) -> dict[str, NDArray[Any]]:
