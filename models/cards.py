@@ -127,4 +127,5 @@ def _text(value: Any, language: Language) -> str:
         return f"{value:.4g}"
     if value is None:
         return "–"
-    return json.dumps(value) if isinstance(value, bool) else str(value)
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return "".join(c for c in text if c.isprintable())  # a terminal obeys other characters

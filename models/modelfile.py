@@ -229,7 +229,11 @@ def open_model(path: Path) -> tuple[ModelCard, dict[str, NDArray[Any]]]:
         raise _refused(f"it holds {', '.join(sorted(members))[:200]}", where)
     card = _card(members[CARD], where)
     arrays = _arrays(members[ARRAYS], where)
-    if model_hash(card, arrays) != card.hash:
+    try:
+        found = model_hash(card, arrays)
+    except (ValueError, RecursionError) as error:  # numbers that are none, broken characters
+        raise _refused(f"its card holds what it may not ({error})", where) from error
+    if found != card.hash:
         raise InputError("the model is not the one its card describes", where, RETRY)
     return card, arrays
 

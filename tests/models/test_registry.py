@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import InputError
+from models.cards import card_lines
 from models.modelfile import model_hash
 from models.registry import ModelCard, ModelRegistry, open_model, save_model
 
@@ -125,6 +126,8 @@ FOREIGN = {
     "name": (lambda s: with_card(s, name="../../x"), "name"),
     "kind": (lambda s: with_card(s, kind="virus"), "kind"),
     "not a number": (lambda s: with_card(s, metrics={"f1": float("nan")}), "metrics"),
+    "endless": (lambda s: with_card(s, settings={"a": float("inf")}), "holds what it may not"),
+    "half a character": (lambda s: with_card(s, notes=["\ud800"]), "holds what it may not"),
     "other card": (lambda s: with_card(s, metrics={"macro_f1": 0.99}), "not the one its card"),
     "path": (lambda s: zipped(parts(s) | {"../../x": b"y"}), "../../x"),
     "compressed": (lambda s: zipped(parts(s), zipfile.ZIP_DEFLATED), "compressed"),
@@ -225,3 +228,12 @@ def test_a_registry_says_which_model_is_meant_when_it_cannot_know(tmp_path: Path
     (tmp_path / "in-use.json").write_text("[]")
     with pytest.raises(InputError, match="in use"):
         registry.in_use("clues")
+
+
+def test_a_card_from_elsewhere_cannot_command_a_terminal():
+    card = ModelCard(
+        "a", "net", dt.date(2025, 1, 1), notes=("\x1b[2Jgone",), data={"x": {"y": [1]}}
+    )
+    lines = card_lines(card, "en")
+    assert "notes: [2Jgone" in lines
+    assert "  x: y: 1" in lines
