@@ -29,6 +29,7 @@ __all__ = [
     "clouds_not_searched",
     "clouds_of",
     "fit_states",
+    "label_shapes",
     "open_gate",
     "registration_of",
 ]
@@ -165,15 +166,27 @@ def _fitted(context: "StageContext", registration: Registration) -> States:
     job = FitJob(context.plan, registration, config.detection, config.landcover, config.seed)
     job = replace(job, clouds=clouds_of(context))
     if config.landcover.enabled and config.layers is not None and context.stored is None:
-        job = replace(job, shapes=_label_shapes(config.layers, job))
+        job = replace(job, shapes=label_shapes(config.layers, job))
     states = work_once(fit_pair, job, scheduler=options.scheduler, memory=options.memory)
     for note in states.change.notes:
         log.info("%s", note)
     return states
 
 
-def _label_shapes(layers: Path, job: FitJob) -> LabelShapes | None:
-    """Return the outlines of the land-use map with a known cover where samples are drawn."""
+def label_shapes(layers: Path, job: FitJob) -> LabelShapes | None:
+    """Return the outlines of the land-use map with a known cover where samples are drawn.
+
+    Parameters
+    ----------
+    layers : Path
+        LAYERS.yaml.
+    job : FitJob
+
+    Returns
+    -------
+    LabelShapes or None
+        None without a land-use layer.
+    """
     import shapely
 
     from clues.layers import read_onemap
