@@ -38,7 +38,11 @@ FIGURES = {
     "macro_f1": ("各类平均精度（已清洗样本）", "macro F1, cleaned samples"),
     "macro_f1_map": ("各类平均精度（全部样本）", "macro F1, all samples of the map"),
     "kappa": ("卡帕系数", "kappa"),
-    "calibration": ("置信度偏差", "calibration error"),
+    "brier": ("布赖尔评分", "Brier score"),
+    "brier_none": ("布赖尔评分（无模型）", "Brier score without a model"),
+    "real_lost": ("误消的真实变化", "true changes lost"),
+    "pseudo_gone": ("消除的伪变化", "pseudo-changes taken away"),
+    "classifier": ("分类器", "classifier"),
     "trees": ("决策树棵数", "trees"),
     "max_depth": ("最大深度", "largest depth"),
     "samples_per_class": ("每类样本上限", "samples per class at most"),
@@ -57,7 +61,25 @@ FIGURES = {
     "from": ("起", "from"),
     "to": ("止", "to"),
     "sensor": ("传感器", "sensor"),
+    "runs": ("运行", "runs"),
+    "verdicts": ("核实认定来源", "verdicts"),
+    "patches": ("图斑", "patches"),
+    "real": ("真实变化", "true change"),
+    "pseudo": ("伪变化", "pseudo-change"),
+    "changed": ("变化", "changed"),
+    "unchanged": ("未变", "unchanged"),
+    "sure_percent": ("消除所需概率（%）", "probability to dismiss, %"),
+    "file": ("原文件", "original file"),
+    "bytes": ("字节数", "bytes"),
+    "side": ("输入边长（像元）", "side of the input, pixels"),
+    "scale": ("输入比例", "scale of the input"),
+    "threshold": ("阈值", "threshold"),
 }
+
+CLASSIFIERS = {"forest": ("随机森林", "random forest"), "boosting": ("梯度提升树", "boosted trees")}
+
+SHOWN = 20
+"""Entries of a list that are shown at most."""
 
 
 def kind_name(kind: str, language: Language) -> str:
@@ -114,7 +136,12 @@ def _rows(values: Mapping[str, Any], language: Language) -> list[tuple[str, str]
     order = [*FIGURES, *COVERS, *(f"f1.{cover}" for cover in COVERS)]
     place = {name: i for i, name in enumerate(order)}
     keys = sorted(values, key=lambda k: (place.get(k, len(order)), k))
-    return [(_name(k, language), _text(values[k], language)) for k in keys]
+    return [(_name(k, language), _value(k, values[k], language)) for k in keys]
+
+
+def _value(key: str, value: Any, language: Language) -> str:
+    known = CLASSIFIERS.get(str(value)) if key == "classifier" else None
+    return _text(value, language) if known is None else _pick(known, language)
 
 
 def _text(value: Any, language: Language) -> str:
@@ -122,7 +149,8 @@ def _text(value: Any, language: Language) -> str:
     if isinstance(value, Mapping):
         return comma.join(f"{name}{colon}{text}" for name, text in _rows(value, language))
     if isinstance(value, list | tuple):
-        return comma.join(_text(v, language) for v in value)
+        rest = [f"… ({len(value)})"] if len(value) > SHOWN else []
+        return comma.join([*(_text(v, language) for v in value[:SHOWN]), *rest])
     if isinstance(value, float):
         return f"{value:.4g}"
     if value is None:

@@ -49,7 +49,7 @@ SEAL = 64
 MAX_FILE = 1 << 30
 """Bytes of a file: a forest of 500 trees takes 50 MB, a large net a few hundred."""
 
-MAX_CARD = 1 << 20
+MAX_CARD = 16 << 20
 MAX_ARRAYS = 10_000
 NAME = re.compile(r"[\w][\w.-]{0,63}")
 ARRAY = re.compile(r"[\w][\w.-]{0,199}\.npy", re.ASCII)
@@ -170,6 +170,8 @@ def save_model(folder: Path, card: ModelCard, arrays: Arrays) -> Path:
     try:
         card = replace(card, hash=model_hash(card, arrays))
         text = card.to_json().encode()
+        if len(text) > MAX_CARD:
+            raise ValueError(f"{len(text) / 1e6:.0f} MB")
         _card(text, where)
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):

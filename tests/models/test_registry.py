@@ -177,6 +177,7 @@ def test_members_that_overlap_or_lie_about_their_size_are_refused(stored: bytes,
         (ModelCard("a/b", "landcover", dt.date(2025, 1, 1)), {}),
         (ModelCard("a", "landcover", dt.date(2025, 1, 1), metrics={"f1": float("nan")}), {}),
         (ModelCard("a", "landcover", dt.date(2025, 1, 1), data={"path": Path("a")}), {}),
+        (ModelCard("a", "clues", dt.date(2025, 1, 1), data={"patches": ["x" * (17 << 20)]}), {}),
         (CARD, {"objects": np.array([{}], object)}),
         (CARD, {"../a": np.zeros(3)}),
     ],
@@ -234,6 +235,15 @@ def test_a_card_from_elsewhere_cannot_command_a_terminal():
     card = ModelCard(
         "a", "net", dt.date(2025, 1, 1), notes=("\x1b[2Jgone",), data={"x": {"y": [1]}}
     )
+    many = ModelCard(
+        "a", "clues", dt.date(2025, 1, 1), data={"patches": list(range(500))},
+        classes=("real", "pseudo"), settings={"classifier": "boosting"},
+    )  # fmt: skip
+    lines = card_lines(many, "zh")
+    assert "类别：真实变化，伪变化" in lines
+    assert "  分类器：梯度提升树" in lines
+    assert lines[-1].startswith("  图斑：0，1，2")
+    assert lines[-1].endswith("，19，… (500)")
     lines = card_lines(card, "en")
     assert "notes: [2Jgone" in lines
     assert "  x: y: 1" in lines
