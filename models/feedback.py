@@ -7,7 +7,7 @@ trees must agree for which probability is measured on patches whose neighbourhoo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from detect.patches import shape_facts
 from models.forest import Forest, votes
 from models.growing import grow_forest
 from models.samples import blocked_folds
+from models.training import contradicted
+from tiles.grid import CELL
 from tiles.state import pack_states, unpack_states
 
 if TYPE_CHECKING:
@@ -30,11 +32,13 @@ __all__ = [
     "MIN_EACH",
     "FeedbackScores",
     "FeedbackState",
+    "Fitted",
     "feature_columns",
     "feedback_arrays",
     "feedback_of",
     "feedback_scores",
     "fit_feedback",
+    "patch_blocks",
     "patch_features",
     "pseudo_permille",
     "spatial_folds",
@@ -102,6 +106,24 @@ class FeedbackScores:
     brier: float
 
 
+class Fitted(NamedTuple):
+    """What `fit_feedback` returns.
+
+    Attributes
+    ----------
+    state : FeedbackState
+    held_out : ndarray of int32, shape (n,)
+        Probability in 1/1000 by forests that did not see the patch's block, nor its verdict for
+        what a vote means.
+    doubted : ndarray of bool, shape (n,)
+        Verdicts that were not learned from.
+    """
+
+    state: FeedbackState
+    held_out: NDArray[np.int32]
+    doubted: NDArray[np.bool_]
+
+
 def feature_columns() -> tuple[str, ...]:
     """Return the names of the columns of `patch_features`."""
     covers = [f"{end}_{cover}" for end in ("from", "to") for cover in COVERS]
@@ -150,6 +172,15 @@ def patch_features(patches: "gpd.GeoDataFrame") -> NDArray[np.float32]:
     return np.where(np.isfinite(x), x, np.float32(MISSING))
 
 
+def patch_blocks(patches: "gpd.GeoDataFrame") -> list[tuple[int, int]]:
+    """Return for each patch the block of some 2.5 km that it lies in."""
+    steps = [
+        np.floor(patches[name].to_numpy(np.float64) * DEGREE_STEPS / CELL)
+        for name in ("lat", "lon")
+    ]
+    return [(int(row), int(col)) for row, col in zip(*steps, strict=True)]
+
+
 def spatial_folds(patches: "gpd.GeoDataFrame", *, folds: int = 4) -> NDArray[np.int64]:
     """Deal patches to folds by whole blocks of ground, over runs and counties alike."""
     rows, cols = (
@@ -161,8 +192,11 @@ def spatial_folds(patches: "gpd.GeoDataFrame", *, folds: int = 4) -> NDArray[np.
 
 def fit_feedback(
     x: NDArray[np.float32], pseudo: NDArray[np.bool_], fold: NDArray[np.int64], *, seed: int = 0
-) -> tuple[FeedbackState, NDArray[np.int32]]:
+) -> Fitted:
     """Learn true against pseudo change.
+
+    People err: a verdict that forests grown on other ground strongly contradict is not learned
+    from, and is told.
 
     Parameters
     ----------
@@ -175,11 +209,8 @@ def fit_feedback(
 
     Returns
     -------
-    state : FeedbackState
+    Fitted
         Equal for equal input.
-    held_out : ndarray of int32, shape (n,)
-        Probability in 1/1000 by forests that did not see the patch's block, nor its verdict for
-        what a vote means.
 
     Raises
     ------
@@ -200,16 +231,32 @@ def fit_feedback(
             "verdicts",
             "judge patches in several places: nothing can be measured on one",
         )
-    found = np.zeros(len(x), np.int64)
-    for number in np.unique(fold).tolist():
-        held = fold == number
-        found[held] = votes(_grown(x[~held], pseudo[~held], seed + 1 + number), x[held])[:, 1]
-    state = FeedbackState(feature_columns(), _grown(x, pseudo, seed), _meaning(found, pseudo))
+    keep = np.ones(len(x), np.bool_)
+    doubted = contradicted(_votes_elsewhere(x, pseudo, fold, keep, seed), pseudo.astype(np.int64))
+    keep = ~doubted
+    found = _votes_elsewhere(x, pseudo, fold, keep, seed)[:, 1].astype(np.int64)
+    meaning = _meaning(found[keep], pseudo[keep])
+    state = FeedbackState(feature_columns(), _grown(x[keep], pseudo[keep], seed), meaning)
     held_out = np.zeros(len(x), np.int32)
     for number in np.unique(fold).tolist():
-        held = fold == number
-        held_out[held] = _meaning(found[~held], pseudo[~held])[found[held]]
-    return state, held_out
+        held, rest = fold == number, (fold != number) & keep
+        held_out[held] = _meaning(found[rest], pseudo[rest])[found[held]]
+    return Fitted(state, held_out, doubted)
+
+
+def _votes_elsewhere(
+    x: NDArray[np.float32],
+    pseudo: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    keep: NDArray[np.bool_],
+    seed: int,
+) -> NDArray[np.int32]:
+    """Return the votes of forests that were grown on the other folds."""
+    found = np.zeros((len(x), 2), np.int32)
+    for number in np.unique(fold).tolist():
+        held, rest = fold == number, (fold != number) & keep
+        found[held] = votes(_grown(x[rest], pseudo[rest], seed + 1 + number), x[held])
+    return found
 
 
 def _grown(x: NDArray[np.float32], pseudo: NDArray[np.bool_], seed: int) -> Forest:

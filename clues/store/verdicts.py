@@ -7,7 +7,7 @@ from sqlalchemy import select
 from clues.store import schema
 from clues.store.repository import Store
 
-__all__ = ["stored_verdicts"]
+__all__ = ["clue_numbers", "stored_verdicts"]
 
 
 def stored_verdicts(store: Store) -> list[dict[str, Any]]:
@@ -27,3 +27,11 @@ def stored_verdicts(store: Store) -> list[dict[str, Any]]:
     )
     with store.engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def clue_numbers(store: Store) -> dict[str, str]:
+    """Return the clue number of every patch that is a clue."""
+    clue = schema.clues.c
+    with store.engine.connect() as connection:
+        found = connection.execute(select(clue.object_id, clue.clue_no))
+        return {str(patch): str(number) for patch, number in found}

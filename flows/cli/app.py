@@ -32,6 +32,7 @@ MODULES = (
     "flows.cli.indices",
     "flows.cli.assess",
     "flows.cli.model",
+    "flows.cli.modelverdicts",
     "flows.cli.net",
     "flows.cli.init",
     "flows.cli.doctor",

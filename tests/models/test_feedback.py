@@ -64,7 +64,7 @@ def fitted():
 
 
 def test_it_knows_pseudo_changes_of_another_county():
-    (state, held_out), told = fitted()
+    (state, held_out, _), told = fitted()
     patches, pseudo = county(2)
     found = feedback_scores(pseudo_permille(state, patches), pseudo, 850)
     assert found.pseudo_gone >= 0.6 * found.pseudo
@@ -72,8 +72,16 @@ def test_it_knows_pseudo_changes_of_another_county():
     assert feedback_scores(held_out, told, 850).brier < 0.12
 
 
+def test_wrong_verdicts_are_told():
+    (_, _, doubted), told = fitted()
+    wrong = told ^ county(1)[1]
+    assert wrong.sum() >= 5
+    assert (doubted & wrong).sum() >= 0.6 * wrong.sum()
+    assert (doubted & ~wrong).sum() <= 3
+
+
 def test_probabilities_mean_what_they_say():
-    (state, _), _ = fitted()
+    (state, _, _), _ = fitted()
     patches, pseudo = county(3, n=600)
     p = pseudo_permille(state, patches) / 1000
     assert p.mean() == pytest.approx(pseudo.mean(), abs=0.06)
@@ -85,14 +93,14 @@ def test_probabilities_mean_what_they_say():
 def test_verdicts_drawn_at_random_teach_no_certainty():
     patches, pseudo = county(1)
     shuffled = np.random.default_rng(0).permutation(pseudo)
-    _, held_out = fit_feedback(patch_features(patches), shuffled, spatial_folds(patches))
+    _, held_out, _ = fit_feedback(patch_features(patches), shuffled, spatial_folds(patches))
     assert feedback_scores(held_out, shuffled, 850).pseudo_gone <= 2
     share = shuffled.mean()
     assert feedback_scores(held_out, shuffled, 850).brier > share * (1 - share) - 0.03
 
 
 def test_the_model_file_gives_the_same_answers_and_another_one_is_refused():
-    (state, _), _ = fitted()
+    (state, _, _), _ = fitted()
     arrays = feedback_arrays(state)
     patches, _ = county(2)
     same = feedback_of(arrays, "m.tuban")

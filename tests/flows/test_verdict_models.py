@@ -1,0 +1,165 @@
+"""`tuban model retrain` and `propose` on judged runs: deterministic, better or not used, spread."""
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pytest
+import shapely
+
+from clues.verdicts import read_verdicts
+from configs.errors import InputError
+from flows.proposing import propose
+from flows.retraining import retrain
+from models import feedback
+from models.feedback import LEARNED, feedback_of, with_feedback
+from models.modelfile import open_model
+from models.proposals import choose_patches
+from models.registry import ModelRegistry
+
+E0, N0 = 38_500_000, 4_060_000
+DAY = dt.date(2025, 12, 1)
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feedback, "TREES", 20)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """Return a judged run and which of its patches are pseudo-changes."""
+    rng, n = np.random.default_rng(1), 120
+    pseudo = rng.random(n) < 0.4
+    side, (x, y) = rng.uniform(40, 120, n), rng.uniform(0, 30_000, (2, n))
+    table = gpd.GeoDataFrame(
+        {
+            "patch_id": [f"T{i:012d}" for i in range(n)],
+            "n_pixels": (side**2 / 100).astype(int),
+            "area_dm2": (side**2 * 100).astype(int),
+            "change_type": np.where(np.arange(n) % 8, "pond", "crop_rotation"),
+            "confidence": rng.integers(30, 90, n).astype(np.int16),
+            "tblx": "KT",
+            "use": "pond",
+            "ndwi_change": np.where(pseudo, 0.3, 0.6) + rng.normal(0, 0.05, n),
+            "outcome": "suspected",
+            "disposition": np.where(np.arange(n) % 8, "clue", "dismissed"),
+            "sheet": "J50G083010",
+            "lon": 114 + x / 90_000,
+            "lat": 36 + y / 111_000,
+        },
+        geometry=shapely.box(E0 + x, N0 + y, E0 + x + side, N0 + y + side),
+        crs="EPSG:4526",
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    table.to_parquet(folder / "patches.parquet")
+    return folder, pseudo
+
+
+def told(path: Path, rows: list[tuple[int, bool]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        lines = [(f"T{i:012d}", "伪变化" if p else "违法") for i, p in rows]
+        csv.writer(handle).writerows([("patch_id", "verdict"), *lines])
+    return path
+
+
+def test_the_same_verdicts_in_any_order_give_the_same_file(run, tmp_path: Path):
+    folder, pseudo = run
+    rows = list(enumerate(pseudo))
+    mixed = [*rows[60:], *rows[:60], *rows[::-3]]
+    one = retrain([folder], ModelRegistry(tmp_path / "a"), created=DAY,
+                  sources=[told(tmp_path / "v.csv", rows)])  # fmt: skip
+    two = retrain([folder, folder], ModelRegistry(tmp_path / "b"), created=DAY,
+                  sources=[told(tmp_path / "v.csv", mixed)])  # fmt: skip
+    assert one.path.read_bytes() == two.path.read_bytes()
+    assert one.promoted
+    assert one.scores["new"].pseudo_gone > 0.5 * one.scores["new"].pseudo
+
+
+def test_a_model_that_is_not_better_is_kept_and_not_used_unless_forced(run, tmp_path: Path):
+    folder, pseudo = run
+    registry = ModelRegistry(tmp_path / "models")
+    drawn = np.random.default_rng(3).permutation(pseudo)
+    bad = told(tmp_path / "w.csv", list(enumerate(drawn)))
+    worse = retrain([folder], registry, created=DAY, sources=[bad])
+    assert not worse.promoted
+    assert worse.path.is_file()
+    assert worse.why.startswith("not better: Brier score")
+    assert registry.in_use("clues") is None
+    assert retrain([folder], registry, created=DAY, sources=[bad], force=True).promoted
+    assert registry.in_use("clues") == worse.path
+    good = retrain([folder], registry, created=DAY,
+                   sources=[told(tmp_path / "v.csv", list(enumerate(pseudo)))])  # fmt: skip
+    assert good.promoted
+    assert good.card.parent == worse.card.hash
+    assert any("its figures are too good" in note for note in good.notes)
+
+
+def test_a_run_keeps_what_imagery_said_of_dismissed_patches(run, tmp_path: Path):
+    folder, pseudo = run
+    done = retrain([folder], ModelRegistry(tmp_path / "models"), created=DAY,
+                   sources=[told(tmp_path / "v.csv", list(enumerate(pseudo)))])  # fmt: skip
+    patches = gpd.read_parquet(folder / "patches.parquet")
+    state = feedback_of(open_model(done.path)[1], "m")
+    learned = with_feedback(patches, state, 850)
+    gone = (learned["change_type"] == LEARNED).to_numpy()
+    assert len(learned) == len(patches)
+    assert gone.sum() >= 0.5 * pseudo.sum()
+    assert pseudo[gone].mean() >= 0.9
+    assert (learned["first_type"] == patches["change_type"]).all()
+    assert (learned["confidence"][gone] == learned["pseudo_percent"][gone]).all()
+    assert (learned["use"][gone] == "unknown").all()
+    assert (learned["change_type"][~gone] == patches["change_type"][~gone]).all()
+
+
+def test_too_few_verdicts_and_foreign_patches_are_told(run, tmp_path: Path):
+    folder, pseudo = run
+    registry = ModelRegistry(tmp_path / "models")
+    few = told(tmp_path / "v.csv", [(i, bool(pseudo[i])) for i in range(10)])
+    with pytest.raises(InputError, match="20 of each are needed"):
+        retrain([folder], registry, created=DAY, sources=[few])
+    with pytest.raises(InputError, match="no verdict to read"):
+        retrain([folder], registry, created=DAY)
+    more = told(tmp_path / "w.csv", [*enumerate(pseudo), (999, True)])
+    notes = retrain([folder], registry, created=DAY, sources=[more]).notes
+    assert any(n.startswith("1 patches with a verdict are in none of the runs: T0") for n in notes)
+
+
+def test_proposals_can_be_filled_in_and_read_back(run, tmp_path: Path):
+    folder, pseudo = run
+    registry, out = ModelRegistry(tmp_path / "models"), tmp_path / "next.xlsx"
+    judged = told(tmp_path / "v.csv", [(i, bool(p)) for i, p in enumerate(pseudo) if i < 90])
+    retrain([folder], registry, created=DAY, sources=[judged])
+    chosen = propose(folder, registry, sources=[judged], count=10, out=out)
+    ids = [one.patch["patch_id"] for one in chosen]
+    assert len(set(ids)) == 10
+    assert all(i >= f"T{90:012d}" for i in ids)
+    assert [one.control for one in chosen].count(True) == 2
+    again = propose(folder, registry, sources=[judged], count=10)
+    assert [one.patch["patch_id"] for one in again] == ids
+    book = openpyxl.load_workbook(out)
+    head, first, *_ = book["建议核查"].iter_rows()
+    heads = [c.value for c in head]
+    reason = first[heads.index("原因")].value
+    assert reason.startswith("模型给出的伪变化概率为")
+    assert not any("a" <= c <= "z" for c in reason)
+    english = [c.value for c in book["To inspect"][2]]
+    assert not any("\u4e00" <= c <= "\u9fff" for v in english for c in str(v))
+    first[heads.index("核查结论")].value = "伪变化"
+    book.save(out)
+    (row,) = read_verdicts(out).to_dict("records")
+    assert (row["patch_id"], row["meaning"]) == (ids[0], "pseudo")
+
+
+def test_proposals_are_spread_over_type_and_place():
+    worth = np.array([9.0, 8.0, 7.0, 5.0, 4.0, 3.9])
+    kinds = ["pond", "pond", "pond", "road", "pond", "road"]
+    blocks = [(0, 0), (0, 0), (5, 5), (0, 0), (9, 9), (7, 7)]
+    nothing = np.zeros(6, bool)
+    assert choose_patches(worth, kinds, blocks, nothing, 3) == [0, 5, 2]
+    assert choose_patches(worth, kinds, blocks, nothing, 99)[:1] == [0]
+    assert choose_patches(worth, kinds, blocks, np.arange(6) == 4, 5)[4] == 4
