@@ -100,6 +100,8 @@ def landcover_of(arrays: Mapping[str, NDArray[Any]], where: str) -> LandcoverSta
         fault = "the forest has other columns or classes than the state"
     elif len(state.f1) != len(state.classes):
         fault = "its figures are not those of its classes"
+    elif state.certainty.percent.shape != (len(state.certainty.kinds), 101):
+        fault = "its percents are not those of its change types"
     elif state.features != feature_names(state.bands, roles=state.roles):
         fault = f"features {', '.join(state.features)[:200]} are not those of its bands"
     if fault:
