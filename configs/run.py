@@ -193,7 +193,10 @@ class LandcoverSettings(StrictModel):
         description="stored model instead of learning: a name or hash of `tuban model list`, "
         "a .tuban file, or in-use",
     )
-    trees: int = Field(60, ge=1, le=500)
+    classifier: Literal["forest", "boosting"] = Field(
+        "forest", description="a random forest, or boosted trees"
+    )
+    trees: int = Field(60, ge=1, le=500, description="of the forest; rounds of boosting")
     max_depth: int = Field(12, ge=2, le=30)
     samples_per_class: int = Field(3000, ge=50)
     erode_px: int = Field(1, ge=0, description="pixels dropped along parcel borders")
@@ -223,7 +226,7 @@ class FeedbackSettings(StrictModel):
         description="a model of `tuban model retrain`: name or hash, a .tuban file, or in-use",
     )
     sure_percent: float = Field(
-        90, ge=50, le=100, description="probability from which a patch is dismissed by it"
+        85, ge=50, le=100, description="probability from which a patch is dismissed by it"
     )
 
 

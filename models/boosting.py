@@ -18,9 +18,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 from configs.errors import InputError
-from models.forest import predict, whole_shares
+from models.forest import Forest, predict, votes, whole_shares
 
-__all__ = ["MAX_LEAVES", "VOTES", "Boosting", "add_scores", "boosted_classes", "boosted_votes"]
+__all__ = [
+    "MAX_LEAVES",
+    "VOTES",
+    "Boosting",
+    "add_scores",
+    "boosted_classes",
+    "boosted_votes",
+    "votes_of",
+]
 
 MAX_LEAVES = 32
 """Leaves of a tree: bits of its mask."""
@@ -152,6 +160,11 @@ def boosted_votes(model: Boosting, x: NDArray[np.float32]) -> NDArray[np.int32]:
     out = np.zeros((len(x), model.n_classes), np.int32)
     out[:, model.codes] = whole_shares(weight / weight.sum(axis=1, keepdims=True), VOTES)
     return out
+
+
+def votes_of(model: Forest | Boosting, x: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Return the votes of whichever model it is: trees, or percent of a probability."""
+    return votes(model, x) if isinstance(model, Forest) else boosted_votes(model, x)
 
 
 def _scores(model: Boosting, x: NDArray[np.float32]) -> NDArray[np.float64]:

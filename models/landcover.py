@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from configs.errors import InputError
 from configs.transitions import FORMS, Transitions, transitions
+from models.boosting import Boosting, votes_of
 from models.certainty import Certainty
 from models.features import feature_names, features_at
-from models.forest import Forest, votes
+from models.forest import Forest
 from tiles.state import pack_states, unpack_states
 
 __all__ = ["LandcoverState", "classify", "landcover_arrays", "landcover_of", "vote_pair"]
@@ -37,7 +38,7 @@ class LandcoverState:
     features : tuple of str
         Names of the forest's columns.
     forest : Forest
-        No trees where the land cover stays unknown.
+        No trees where the land cover stays unknown, or where `boosting` tells it.
     sample_counts, dropped_counts : ndarray of int64, shape (classes,)
         Samples learned from, and dropped because the held-out forest contradicted the map.
     confusion : ndarray of int64, shape (classes, classes)
@@ -52,6 +53,8 @@ class LandcoverState:
         What could not be learned, and why.
     certainty : Certainty
         How often a change type is right.
+    boosting : Boosting or None
+        Votes instead of the forest.
     """
 
     classes: tuple[str, ...]
@@ -68,11 +71,17 @@ class LandcoverState:
     kappa: float | None
     notes: tuple[str, ...]
     certainty: Certainty = field(default_factory=Certainty.unknown)
+    boosting: Boosting | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether the state can tell covers apart."""
-        return self.forest.trees > 0
+        return self.classifier is not self.forest or self.forest.trees > 0
+
+    @property
+    def classifier(self) -> Forest | Boosting:
+        """What votes."""
+        return self.forest if self.boosting is None else self.boosting
 
 
 def landcover_arrays(state: LandcoverState) -> dict[str, NDArray[Any]]:
@@ -95,8 +104,8 @@ def landcover_of(arrays: Mapping[str, NDArray[Any]], where: str) -> LandcoverSta
         If they hold no land-cover state that can be worked with.
     """
     state: LandcoverState = unpack_states(arrays, {"landcover": LandcoverState}, where)["landcover"]
-    forest, fault = state.forest, state.forest.fault()
-    if (forest.n_features, forest.n_classes) != (len(state.features), len(state.classes)):
+    model, fault = state.classifier, state.forest.fault() or state.classifier.fault()
+    if (model.n_features, model.n_classes) != (len(state.features), len(state.classes)):
         fault = "the forest has other columns or classes than the state"
     elif len(state.f1) != len(state.classes):
         fault = "its figures are not those of its classes"
@@ -144,7 +153,7 @@ def vote_pair(
     if state.is_known:
         for date, image in enumerate((before, after)):
             x = features_at(image, valid, rows, cols, state.bands, roles=state.roles)
-            out[:, date] = votes(state.forest, x)
+            out[:, date] = votes_of(state.classifier, x)
     return out
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +10,18 @@ from numpy.typing import NDArray
 from configs.errors import InputError
 from configs.transitions import transitions
 from models.accuracy import confusion, f1_scores, kappa, macro_f1
+from models.boosting import Boosting, votes_of
 from models.certainty import Certainty, fit_certainty
 from models.features import band_roles, feature_names
-from models.forest import Forest, predict, votes
-from models.growing import grow_forest
+from models.forest import Forest, predict
+from models.growing import grow_boosting, grow_forest
 from models.landcover import LandcoverState
 from models.samples import SampleTable, blocked_folds
 from models.trials import TrialTable
 
-__all__ = ["contradicted", "fit_landcover"]
+__all__ = ["Classifier", "contradicted", "fit_landcover"]
+
+Classifier = Literal["forest", "boosting"]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,7 @@ def fit_landcover(
     folds: int = 4,
     clean: bool = True,
     trials: TrialTable | None = None,
+    classifier: Classifier = "forest",
 ) -> LandcoverState:
     """Fit the land-cover forest of a run on samples labelled by its own land-use map.
 
@@ -68,7 +73,8 @@ def fit_landcover(
     roles : sequence of str, optional
         Role of each band, see `models.features.band_roles`.
     trees, max_depth : int
-        Size of the forest. Each fold gets a quarter of the trees, at least 15.
+        Size of the forest. Each fold gets a quarter of the trees, at least 15. Boosting has as many
+        rounds as the forest would have trees, in the folds too.
     seed : int
         Seed of the forest and the folds.
     folds : int
@@ -77,6 +83,8 @@ def fit_landcover(
         Whether contradicted samples are dropped.
     trials : TrialTable, optional
         Groups of pixels that confidence is learned on, see `models.certainty`.
+    classifier : {"forest", "boosting"}
+        What votes in the end; wrong labels are found by forests in any case.
 
     Returns
     -------
@@ -99,19 +107,19 @@ def fit_landcover(
     fold, trial_fold = _folds(samples, trials, folds, seed)
     if len(y) and not fold.any():
         notes.append("all samples lie in one block: no accuracy, no cleaning")
-    size = (max(15, trees // 4), max_depth, seed)
-    keep, held_out, forests = _cleaned(samples, y, fold, len(classes), size, clean=clean)
-    forest = Forest.empty(len(names), len(classes))
+    size = (trees, max_depth, seed)
+    keep, held_out, forests = _cleaned(samples, y, fold, len(classes), size, classifier, clean)
+    model: Forest | Boosting = Forest.empty(len(names), len(classes))
     if len(y):
-        grown = {"n_classes": len(classes), "trees": trees, "depth": max_depth, "seed": seed}
-        forest = grow_forest(samples.X[keep], y[keep], **grown)
+        model = _grown(samples.X[keep], y[keep], len(classes), size, classifier)
     kept_only, whole = _matrix(held_out, y, keep), _matrix(held_out, y, np.ones_like(keep))
     state = LandcoverState(
         classes=classes,
         bands=bands,
         roles=roles,
         features=names,
-        forest=forest,
+        forest=model if isinstance(model, Forest) else Forest.empty(len(names), len(classes)),
+        boosting=model if isinstance(model, Boosting) else None,
         sample_counts=np.bincount(y[keep], minlength=len(classes)).astype(np.int64),
         dropped_counts=np.bincount(y[~keep], minlength=len(classes)).astype(np.int64),
         confusion=kept_only,
@@ -132,15 +140,15 @@ def _cleaned(
     fold: NDArray[np.int64],
     n_classes: int,
     size: tuple[int, int, int],
-    *,
+    classifier: Classifier,
     clean: bool,
-) -> tuple[NDArray[np.bool_], NDArray[np.int32], dict[int, Forest]]:
-    """Return which samples are kept, the votes of forests that did not see them, and these."""
+) -> tuple[NDArray[np.bool_], NDArray[np.int32], dict[int, Forest | Boosting]]:
+    """Return which samples are kept, the votes of models that did not see them, and these."""
     keep = np.ones(len(y), np.bool_)
     if clean and fold.any():
-        first = _fold_forests(samples, y, keep, fold, n_classes, size)
+        first = _fold_models(samples, y, keep, fold, n_classes, size, "forest")
         keep = ~contradicted(_out_of_fold(first, samples.X, fold, n_classes), y)
-    forests = _fold_forests(samples, y, keep, fold, n_classes, size)
+    forests = _fold_models(samples, y, keep, fold, n_classes, size, classifier)
     return keep, _out_of_fold(forests, samples.X, fold, n_classes), forests
 
 
@@ -158,7 +166,7 @@ def _folds(
 def _certainty(
     trials: TrialTable | None,
     fold: NDArray[np.int64],
-    forests: dict[int, Forest],
+    forests: dict[int, Forest | Boosting],
     classes: tuple[str, ...],
 ) -> Certainty:
     """Learn confidence on the groups whose label the other blocks do not contradict."""
@@ -219,41 +227,57 @@ def contradicted(
     return doubted
 
 
-def _fold_forests(
+def _grown(
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    n_classes: int,
+    size: tuple[int, int, int],
+    classifier: Classifier,
+    draw: int | None = None,
+) -> Forest | Boosting:
+    """Return a model grown on some samples; a single class is told by a forest."""
+    trees, depth, seed = size
+    if classifier == "boosting" and len(np.unique(y)) > 1:
+        return grow_boosting(x, y, n_classes=n_classes, rounds=trees, depth=depth, seed=seed)
+    grown = {"n_classes": n_classes, "trees": trees, "depth": depth, "seed": seed}
+    return grow_forest(x, y, **grown, draw=draw)
+
+
+def _fold_models(
     samples: SampleTable,
     y: NDArray[np.int64],
     keep: NDArray[np.bool_],
     fold: NDArray[np.int64],
     n_classes: int,
     size: tuple[int, int, int],
-) -> dict[int, Forest]:
-    """Return for each fold a forest grown on the kept samples of the others."""
+    classifier: Classifier,
+) -> dict[int, Forest | Boosting]:
+    """Return for each fold a model grown on the kept samples of the others."""
     trees, depth, seed = size
+    if classifier == "forest":
+        trees = max(15, trees // 4)
     forests = {}
     for number in np.unique(fold).tolist():
         rest = np.flatnonzero((fold != number) & keep)
         if not len(rest):
             continue
-        forests[number] = grow_forest(
-            samples.X[rest],
-            y[rest],
-            n_classes=n_classes,
-            trees=trees,
-            depth=depth,
-            seed=seed + 1 + number,
-            draw=min(len(rest), max(FOLD_DRAW, len(rest) // 4)),
-        )
+        draw = min(len(rest), max(FOLD_DRAW, len(rest) // 4))
+        part = (trees, depth, seed + 1 + number)
+        forests[number] = _grown(samples.X[rest], y[rest], n_classes, part, classifier, draw)
     return forests
 
 
 def _out_of_fold(
-    forests: dict[int, Forest], x: NDArray[np.float32], fold: NDArray[np.int64], n_classes: int
+    forests: dict[int, Forest | Boosting],
+    x: NDArray[np.float32],
+    fold: NDArray[np.int64],
+    n_classes: int,
 ) -> NDArray[np.int32]:
-    """Return the votes of the forest that did not see the fold of each row; 0 without one."""
+    """Return the votes of the model that did not see the fold of each row; 0 without one."""
     counts = np.zeros((len(x), n_classes), np.int32)
     for number, forest in forests.items():
         held = fold == number
-        counts[held] = votes(forest, x[held])
+        counts[held] = votes_of(forest, x[held])
     return counts
 
 

@@ -7,7 +7,7 @@ from configs.errors import InputError
 from configs.vocabulary import COVERS
 from models.accuracy import confusion, macro_f1
 from models.forest import predict
-from models.landcover import LandcoverState, vote_pair
+from models.landcover import LandcoverState, landcover_arrays, landcover_of, vote_pair
 from models.samples import SampleTable, cap_samples, draw_samples
 from models.training import MIN_SAMPLES, contradicted, fit_landcover
 from tiles.state import load_states, save_states, state_hash
@@ -91,11 +91,27 @@ def test_two_fits_are_equal_and_order_does_not_matter(landscape):
     assert state_hash({"landcover": first}) != state_hash({"landcover": other})
 
 
+@pytest.mark.slow
+def test_boosting_learns_the_same_and_goes_through_a_model_file(samples, landscape):
+    learned = fit(few(samples, 150), classifier="boosting", trees=8, max_depth=4)
+    assert learned.boosting is not None
+    assert not learned.forest.trees
+    assert learned.is_known
+    assert score(learned, landscape) > 0.85
+    assert 0.7 < learned.macro_f1_map < learned.macro_f1
+    arrays = landcover_arrays(learned)
+    stored = landcover_of(arrays, "model")
+    assert state_hash({"landcover": stored}) == state_hash({"landcover": learned})
+    arrays["landcover.boosting.feature"] = arrays["landcover.boosting.feature"] + 99
+    with pytest.raises(InputError, match="asks beyond"):
+        landcover_of(arrays, "model")
+
+
 def test_survives_the_disk(state, tmp_path):
     save_states(tmp_path, {"landcover": state})
     back = load_states(tmp_path, {"landcover": LandcoverState})["landcover"]
     for field in dataclasses.fields(state):
-        if field.name != "forest":
+        if field.name not in ("forest", "certainty"):
             np.testing.assert_array_equal(getattr(back, field.name), getattr(state, field.name))
     for field in dataclasses.fields(state.forest):
         mine, stored = getattr(state.forest, field.name), getattr(back.forest, field.name)
