@@ -102,7 +102,7 @@ def compare(name: str, answers: dict[str, Answer], truth: gpd.GeoDataFrame | Non
 
 
 def _on(patch: gpd.GeoSeries, truth: gpd.GeoDataFrame) -> str:
-    shared = truth.intersection(patch.geometry).area
+    shared = shapely.area(shapely.intersection(truth.geometry.to_numpy(), patch.geometry))
     met = truth[shared >= PATCH_SHARE * patch.geometry.area]
     return met["kind"].iloc[0] if len(met) else "no"
 

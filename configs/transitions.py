@@ -22,6 +22,7 @@ class LinearShape(StrictModel):
     """When a patch counts as linear: both limits hold, a pixel taken off at either side."""
 
     width_m_max: float = Field(gt=0, description="widest linear patch, area / length")
+    strip_min: float = Field(gt=1, description="least length / width, the pixels taken off")
     elongation_min: float = Field(gt=1, description="least length / width")
 
 

@@ -251,7 +251,7 @@ def _forms(shapes: pd.DataFrame | None, n: int, table: Transitions) -> NDArray[n
     length = shapes["elongation"].to_numpy() * width
     if "pixel_m" in shapes:
         width = np.maximum(width - 2 * shapes["pixel_m"].to_numpy(), 1e-9)
-    narrow = (width <= table.linear.width_m_max) & (length >= table.linear.elongation_min * width)
+    narrow = (width <= table.linear.width_m_max) & (length >= table.linear.strip_min * width)
     smooth = np.zeros(n, np.bool_)
     if "smooth_share" in shapes:
         smooth = 100 * shapes["smooth_share"].to_numpy() >= table.smooth.share_percent_min

@@ -74,7 +74,7 @@ def test_a_table_without_fallback_is_refused():
         Transitions.model_validate(
             {
                 "version": 1,
-                "linear": {"width_m_max": 30, "elongation_min": 6},
+                "linear": {"width_m_max": 30, "strip_min": 5, "elongation_min": 6},
                 "smooth": {"variation_percent_max": 2, "share_percent_min": 10},
                 "same_cover_percent": 50,
                 "same_cover_sure_percent": 80,
