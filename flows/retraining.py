@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,36 +159,46 @@ def retrain(
         n: feedback_scores(p[asked], pseudo[asked], 1001 if n == "none" else limit)
         for n, p in told.items()
     }
-    metrics = {
-        "brier": scores["new"].brier,
-        "brier_none": scores["none"].brier,
-        "real_lost": float(scores["new"].real_lost),
-        "pseudo_gone": float(scores["new"].pseudo_gone),
-    }
-    card = ModelCard(
+    card = replace(
+        _card(scores["new"], scores["none"], judged, pseudo),
         name=name,
-        kind="clues",
         created=created,
+        features=state.features,
+        settings={"sure_percent": sure_percent},
+        parent=parent,
+        notes=tuple(notes),
+    )
+    card.data.update(runs=sorted({r.resolve().name for r in runs}), verdicts=sorted(read))
+    path = save_model(registry.folder, card, feedback_arrays(state))
+    better, why = _better(scores)
+    if better or force:
+        registry.use(path.stem)
+    return Retrained(path, open_model(path)[0], scores, better or force, why, tuple(notes))
+
+
+def _card(
+    new: FeedbackScores, none: FeedbackScores, judged: "gpd.GeoDataFrame", pseudo: Any
+) -> ModelCard:
+    """Return what a card says of verdicts and figures."""
+    metrics = {
+        "brier": new.brier,
+        "brier_none": none.brier,
+        "real_lost": float(new.real_lost),
+        "pseudo_gone": float(new.pseudo_gone),
+    }
+    return ModelCard(
+        name="verdicts",
+        kind="clues",
+        created=dt.date.min,
         data={
-            "runs": sorted({r.resolve().name for r in runs}),
-            "verdicts": sorted(read),
             "real": int((~pseudo).sum()),
             "pseudo": int(pseudo.sum()),
             "patches": judged["patch_id"].tolist(),
             "tuban": version("tuban"),
         },
         classes=("real", "pseudo"),
-        features=state.features,
         metrics={n: round(v, 6) for n, v in metrics.items()},
-        settings={"sure_percent": sure_percent},
-        parent=parent,
-        notes=tuple(notes),
     )
-    path = save_model(registry.folder, card, feedback_arrays(state))
-    better, why = _better(scores)
-    if better or force:
-        registry.use(path.stem)
-    return Retrained(path, open_model(path)[0], scores, better or force, why, tuple(notes))
 
 
 def _fresh(
