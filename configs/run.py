@@ -226,7 +226,7 @@ class FeedbackSettings(StrictModel):
         description="a model of `tuban model retrain`: name or hash, a .tuban file, or in-use",
     )
     sure_percent: float = Field(
-        85, ge=50, le=100, description="probability from which a patch is dismissed by it"
+        90, ge=50, le=100, description="probability from which a patch is dismissed by it"
     )
 
 

@@ -20,7 +20,7 @@ from models.fullcover import COMPARED_HALO
 from models.landcover import LandcoverState
 from models.samples import SampleTable, cap_samples, draw_samples, join_dates
 from models.training import fit_landcover
-from models.trials import draw_trials, join_trials
+from models.trials import TrialTable, draw_trials, join_trials
 from tiles.block import Block
 from tiles.cloudmap import CloudMap, find_clouds
 from tiles.coregister import register_pair
@@ -32,7 +32,16 @@ from tiles.lineage import geometry_checks
 from tiles.pairgrid import overlap_percent, resolution_ratio
 from tiles.registration import Registration
 
-__all__ = ["Alignment", "FitJob", "GateJob", "LabelShapes", "fit_pair", "gate_pair"]
+__all__ = [
+    "Alignment",
+    "FitJob",
+    "GateJob",
+    "LabelShapes",
+    "draw_landcover",
+    "fit_pair",
+    "gate_pair",
+    "sample_blocks",
+]
 
 GATE_CELLS = 16
 """Cells whose windows are matched, all over the area: enough for a hundred windows."""
@@ -216,6 +225,12 @@ class FitJob:
         return [cell.expand(self.halo) for cell in self.cells()]
 
 
+def sample_blocks(job: FitJob) -> list[Block]:
+    """Read the sample cells of a fit with their halo."""
+    aligned = Alignment(job.registration, job.clouds)
+    return _read(job.plan, job.cells(), aligned, job.halo)
+
+
 def fit_pair(job: FitJob) -> States:
     """Fit radiometry, change statistic and land cover on the sample cells.
 
@@ -233,7 +248,7 @@ def fit_pair(job: FitJob) -> States:
         If a cell cannot be read.
     """
     plan, detection = job.plan, job.detection
-    blocks = _read(plan, job.cells(), Alignment(job.registration, job.clouds), job.halo)
+    blocks = sample_blocks(job)
     radiometry = fit_radiometry(blocks)
     change = fit_change(
         blocks,
@@ -257,6 +272,37 @@ def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> 
     cleaning of the samples drops it.
     """
     settings = job.landcover
+    samples, trials = draw_landcover(job, blocks, radiometry)
+    return fit_landcover(
+        samples,
+        classes=COVERS,
+        bands=job.plan.bands,
+        trees=settings.trees,
+        classifier=settings.classifier,
+        max_depth=settings.max_depth,
+        seed=job.seed,
+        trials=trials,
+    )
+
+
+def draw_landcover(
+    job: FitJob, blocks: Sequence[Block], radiometry: Radiometry
+) -> tuple[SampleTable, TrialTable]:
+    """Draw what land cover is learned from.
+
+    Parameters
+    ----------
+    job : FitJob
+    blocks : sequence of Block
+        The sample cells with the job's halo.
+    radiometry : Radiometry
+
+    Returns
+    -------
+    SampleTable, TrialTable
+        Samples of both dates, and groups for the confidence.
+    """
+    settings = job.landcover
     tables: tuple[list[SampleTable], list[SampleTable]] = ([], [])
     trials = []
     for block in blocks:
@@ -267,16 +313,8 @@ def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> 
                 draw_samples(image, labels, erode_px=settings.erode_px, seed=job.seed)
             )
         trials.append(draw_trials(block, later.before, labels, classes=len(COVERS)))
-    return fit_landcover(
-        join_dates([cap_samples(t, settings.samples_per_class, job.seed) for t in tables]),
-        classes=COVERS,
-        bands=job.plan.bands,
-        trees=settings.trees,
-        classifier=settings.classifier,
-        max_depth=settings.max_depth,
-        seed=job.seed,
-        trials=join_trials(trials),
-    )
+    samples = join_dates([cap_samples(t, settings.samples_per_class, job.seed) for t in tables])
+    return samples, join_trials(trials)
 
 
 def _labels(job: FitJob, extent: Extent) -> NDArray[np.int16]:
