@@ -145,6 +145,12 @@ class DetectionSettings(StrictModel):
     looks: float | None = Field(
         None, gt=0, description="equivalent number of looks of radar images; absent: estimated"
     )
+    net: str | None = Field(
+        None,
+        min_length=1,
+        description="a stored net that scores pixels instead of the method (`tuban model net`): "
+        "name or hash, a .tuban file, or in-use",
+    )
     floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
@@ -311,6 +317,9 @@ class RunConfig(StrictModel):
             if model is not None and model.endswith(MODEL_SUFFIX):
                 update = {"model": str(folder / model)}
                 changes[name] = getattr(self, name).model_copy(update=update)
+        net = self.detection.net
+        if net is not None and net.endswith(MODEL_SUFFIX):
+            changes["detection"] = self.detection.model_copy(update={"net": str(folder / net)})
         changes["sensor"] = anchored_sensor(self.sensor, folder)
         if self.rules.endswith((".yaml", ".yml")):
             changes["rules"] = str(folder / self.rules)

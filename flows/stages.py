@@ -27,6 +27,7 @@ from tiles.scene import SetAside
 
 if TYPE_CHECKING:
     from flows.stored import StoredFeedback, StoredLandcover
+    from flows.storednet import StoredNet
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -95,9 +96,16 @@ class StageContext:
         return stored_feedback(self.config)
 
     @cached_property
-    def models(self) -> "list[StoredLandcover | StoredFeedback]":
+    def models(self) -> "list[StoredLandcover | StoredFeedback | StoredNet]":
         """All stored models that the run works with."""
-        return [model for model in (self.stored, self.feedback) if model is not None]
+        return [model for model in (self.stored, self.feedback, self.net) if model is not None]
+
+    @cached_property
+    def net(self) -> "StoredNet | None":
+        """The net that the config names; refused unless the images have its bands."""
+        from flows.storednet import stored_net
+
+        return stored_net(self.config, self.plan)
 
     @cached_property
     def plan_key(self) -> StageKey:
@@ -142,6 +150,8 @@ class StageContext:
         wanted = self._config("landcover", "seed")
         if self.stored is not None:
             files["land-cover model"] = self.stored.card.hash
+        if self.net is not None:
+            files["net"] = self.net.card.hash
         for name in ("model", "mode", "split_above_m2"):
             wanted["landcover"].pop(name)
         detection = self.config.detection

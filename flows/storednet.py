@@ -27,7 +27,8 @@ class StoredNet:
     def record(self) -> dict[str, Any]:
         """What the manifest says of it."""
         card = self.card
-        return {"kind": card.kind, "name": card.name, "hash": card.hash} | card.settings
+        told = {"kind": card.kind, "name": card.name, "hash": card.hash}
+        return told | {"created": card.created.isoformat()} | card.settings
 
 
 def store_net(
