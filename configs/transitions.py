@@ -10,7 +10,15 @@ from pydantic import Field, model_validator
 
 from configs.loading import StrictModel, load_preset
 
-__all__ = ["FORMS", "LinearShape", "SmoothLook", "TransitionRule", "Transitions", "transitions"]
+__all__ = [
+    "FORMS",
+    "LinearShape",
+    "OtherLight",
+    "SmoothLook",
+    "TransitionRule",
+    "Transitions",
+    "transitions",
+]
 
 Form = Literal["any", "linear", "smooth"]
 
@@ -31,6 +39,13 @@ class SmoothLook(StrictModel):
 
     variation_percent_max: float = Field(gt=0, description="deviation / mean of 3×3 pixels")
     share_percent_min: float = Field(gt=0, le=100, description="least share of such windows")
+
+
+class OtherLight(StrictModel):
+    """When a patch only lies in another light: all bands changed by one factor."""
+
+    index_change_max: float = Field(gt=0, description="largest change of a normalised difference")
+    confidence_percent: int = Field(ge=0, le=100)
 
 
 class TransitionRule(StrictModel):
@@ -58,6 +73,7 @@ class Transitions(StrictModel):
     version: Literal[1]
     linear: LinearShape
     smooth: SmoothLook
+    other_light: OtherLight
     same_cover_percent: int = Field(ge=0, le=100)
     same_cover_sure_percent: int = Field(ge=0, le=100)
     rules: tuple[TransitionRule, ...]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CivilDates",
     "PaintRuns",
+    "index_changes_of",
     "large_enough",
     "mean_widths",
     "paint_runs",
@@ -145,7 +146,7 @@ def patch_table(
         "confidence": np.full(n, -1, np.int16),
         "magnitude": components.stats.score_sum / scored,
         "magnitude_p90": components.high_score,
-        **_index_changes(components),
+        **index_changes_of(components),
         "from_cover": _texts([""] * n),
         "to_cover": _texts([""] * n),
         "lon": lonlat[:, 0],
@@ -157,8 +158,8 @@ def patch_table(
     return table if classes is None else with_classes(table, classes)
 
 
-def _index_changes(components: Components) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of index changes; NaN where the tiles told none."""
+def index_changes_of(components: Components) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of index changes, after − before; NaN where the tiles told none."""
     told = components.values / STEPS
     if told.shape[1] < len(INDICES):
         told = np.full((len(components), len(INDICES)), np.nan)

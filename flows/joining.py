@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from detect.components import Components, join
 from detect.parts import find_parts, split
 from detect.patches import (
+    index_changes_of,
     large_enough,
     paint_runs,
     paint_values,
@@ -117,7 +120,10 @@ def _patches(context: "StageContext", components: Components, states: States) ->
     )
     if not states.landcover.is_known or not len(patches):
         return patches
-    shapes = shape_facts(patches).assign(smooth_share=smooth_shares(components))
+    changes = np.abs(np.stack(list(index_changes_of(components).values())))
+    shapes = shape_facts(patches).assign(
+        smooth_share=smooth_shares(components), index_change=changes.max(axis=0)
+    )
     landcover = states.landcover
     classes = classify(components.votes, landcover.classes, shapes, certainty=landcover.certainty)
     return with_classes(patches, classes)

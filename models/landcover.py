@@ -172,7 +172,8 @@ def classify(
     are added, the heaviest type wins, and its heaviest pair gives from and to. A component whose
     covers stay equal is thus decided by the next best votes, unless these are weak; that they stay
     equal is only said when it is sure, otherwise the type is unknown. All integers; ties go to the
-    type first in the table and to the smaller covers.
+    type first in the table and to the smaller covers. Where all bands changed by one factor, only
+    the light is another, and the cover stays what it was.
 
     Parameters
     ----------
@@ -183,7 +184,8 @@ def classify(
     shapes : DataFrame, optional
         ``width_m`` and ``elongation`` per component, see `detect.patches.shape_facts`, with
         ``pixel_m`` (side of a pixel, taken off the width twice; 0 if left out) and
-        ``smooth_share`` (of its windows, 0–1); no component is linear or smooth without them.
+        ``smooth_share`` (of its windows, 0–1) and ``index_change`` (largest change of a normalised
+        difference); no component is linear, smooth or lies in another light without them.
     table : Transitions, optional
         Transition table; the shipped one by default.
     certainty : Certainty, optional
@@ -227,13 +229,19 @@ def classify(
         # Form decides between names of one change of cover: curves are told by covers alone.
         meant = np.where(unsure, UNKNOWN, np.array(names, object)[plain.argmax(axis=0)])
         confidence = certainty.told(meant, confidence)
+    before, after = pair // k, pair % k
+    change = np.where(unsure, UNKNOWN, change)
+    still = np.array([table.change(c, c) for c in classes], object)[before]
+    lit = _in_other_light(shapes, n, table) & (still != UNKNOWN)
     covers = np.array([*classes, ""], object)
     return pd.DataFrame(
         {
-            "from_cover": covers[np.where(seen, pair // k, k)],
-            "to_cover": covers[np.where(seen, pair % k, k)],
-            "change_type": np.where(seen & ~unsure, change, UNKNOWN),
-            "confidence": np.where(seen, confidence, -1).astype(np.int16),
+            "from_cover": covers[np.where(seen, before, k)],
+            "to_cover": covers[np.where(seen, np.where(lit, before, after), k)],
+            "change_type": np.where(seen, np.where(lit, still, change), UNKNOWN),
+            "confidence": np.where(
+                seen, np.where(lit, table.other_light.confidence_percent, confidence), -1
+            ).astype(np.int16),
         }
     )
 
@@ -241,6 +249,13 @@ def classify(
 def _mass(weight: NDArray[np.int64], kinds: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return the weight of each change type, (types, n)."""
     return np.stack([np.where(kinds == i, weight, 0).sum(axis=(1, 2)) for i in range(count)])
+
+
+def _in_other_light(shapes: pd.DataFrame | None, n: int, table: Transitions) -> NDArray[np.bool_]:
+    """Return which components keep their normalised differences; none where these are not known."""
+    if shapes is None or "index_change" not in shapes:
+        return np.zeros(n, np.bool_)
+    return np.asarray(shapes["index_change"].to_numpy() <= table.other_light.index_change_max)
 
 
 def _forms(shapes: pd.DataFrame | None, n: int, table: Transitions) -> NDArray[np.intp]:

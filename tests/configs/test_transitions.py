@@ -76,6 +76,7 @@ def test_a_table_without_fallback_is_refused():
                 "version": 1,
                 "linear": {"width_m_max": 30, "strip_min": 5, "elongation_min": 6},
                 "smooth": {"variation_percent_max": 2, "share_percent_min": 10},
+                "other_light": {"index_change_max": 0.015, "confidence_percent": 90},
                 "same_cover_percent": 50,
                 "same_cover_sure_percent": 80,
                 "rules": [{"to": ["built"], "change": "new_building"}],

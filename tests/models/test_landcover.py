@@ -88,6 +88,18 @@ def test_shape_tells_roads_from_buildings():
     assert decide({"cropland": 9}, {"road": 9}, square)[2] == "hardened_ground"
 
 
+def test_one_factor_in_all_bands_is_another_light():
+    def shape(change: float) -> pd.DataFrame:
+        return pd.DataFrame({"width_m": [80.0], "elongation": [1.0], "index_change": [change]})
+
+    assert decide({"bare": 90}, {"built": 90}, shape(0.01)) == ("bare", "bare", "same_cover", 90)
+    assert decide({"cropland": 9}, {"facility": 9}, shape(0.01))[2] == "crop_rotation"
+    assert decide({"bare": 90}, {"built": 90}, shape(0.03))[2] == "new_building"
+    assert decide({"bare": 90}, {"built": 90}, shape(np.nan))[2] == "new_building"
+    assert decide({"pit": 90}, {"built": 90}, shape(0.01))[2] == "new_building"
+    assert decide({}, {}, shape(0.01)) == ("", "", "unknown", -1)
+
+
 def test_covers_that_mean_the_same_type_are_added():
     found = decide({"cropland": 40, "grass": 60}, {"built": 45, "facility": 35, "water": 20})
     assert found == ("grass", "built", "new_building", 45)
