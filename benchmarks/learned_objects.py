@@ -30,9 +30,10 @@ OBJECT_TEXT = """
 
 Objects of both dates stacked (`models/objects.py`), their statistics (`models/objectfeatures.py`),
 a forest of the other nine pairs, and the votes of the pair cut by Otsu's threshold: nothing is
-fitted to its labels, but that cut was taken after one threshold of the other pairs had won eight of ten
-only (mean 0.380). In the last column the votes are averaged over 25 × 25 pixels first, since the
-labels are coarse polygons of whole building sites; that window was chosen seeing all ten pairs.
+fitted to its labels, but that cut was taken after one threshold of the other pairs had won eight
+of ten only (mean 0.380). In the last column the votes are averaged over 25 × 25 pixels first,
+since the labels are coarse polygons of whole building sites; that window was chosen seeing all ten
+pairs.
 """
 
 
