@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -17,8 +18,17 @@ from detect.magnitudes import fit_vector
 from detect.series import SeriesMethod, fit_series, update_series
 from flows.runner import change_raster, work_run
 from flows.stages import RunOptions
+from models.boosting import votes_of
+from models.forest import classes_at
+from models.growing import grow_boosting, grow_forest
+from models.objectfeatures import object_statistics
+from models.objects import find_objects
 from tests.detect.invented import SIX, block_of, cells_of, changed_pair, uneven
+from tiles.grid import Extent
 
+LEARNERS = tuple(
+    f"models.{name}" for name in ("forest", "features", "boosting", "objects", "objectfeatures")
+)
 WAYS: tuple[dict[str, str], ...] = (
     {"method": "cva"},
     {"method": "irmad"},
@@ -35,10 +45,10 @@ COARSE_M = 30.0
 
 
 def kernels() -> dict[str, CPUDispatcher]:
-    """Return every compiled function of the kernels, the forest and the features, by name."""
+    """Return every compiled function of the kernels and of the models, by name."""
     names = [f"detect.kernels.{m.name}" for m in pkgutil.iter_modules(detect.kernels.__path__)]
     found = {}
-    for name in (*names, "models.forest", "models.features"):
+    for name in (*names, *LEARNERS):
         for key, value in vars(importlib.import_module(name)).items():
             if isinstance(value, CPUDispatcher):
                 found[f"{name}.{key}"] = value
@@ -86,9 +96,23 @@ def call() -> None:
         update_series(fitted, 1616, bands[-1], valid[-1])
 
 
+def learn() -> None:
+    """Call the models that a run asks for only where it is told to."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(400, 3)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64) + (x[:, 1] > 0)
+    forest = grow_forest(x, y, n_classes=3, trees=4, depth=3, seed=0)
+    classes_at(replace(forest, shares=np.full_like(forest.shares, 1 / 3)), x)
+    votes_of(grow_boosting(x, y, n_classes=3, rounds=2, depth=3, seed=0), x)
+    planes = rng.normal(size=(4, 40, 40)).astype(np.float32)
+    objects = find_objects(planes, np.ones((40, 40), np.bool_), Extent(0, 0, 40, 40))
+    object_statistics(objects, planes, 2)
+
+
 if __name__ == "__main__":
     work(Path(sys.argv[1]), Path(sys.argv[2]))
     call()
+    learn()
     found = kernels()
     idle = sorted(n for n, k in found.items() if not k.nopython_signatures)
     sys.stdout.write(f"{len(found)} kernels\n" + "".join(f"{name}\n" for name in idle))
