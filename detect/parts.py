@@ -74,7 +74,12 @@ class Parts:
         np.add.at(out, self.part, self.cover_votes)
         return out
 
-    def united(self, kinds: NDArray[np.integer], least_px: int = 0) -> "Parts":
+    def united(
+        self,
+        kinds: NDArray[np.integer],
+        least_px: int = 0,
+        doubtful: NDArray[np.bool_] | None = None,
+    ) -> "Parts":
         """Return the parts with neighbours of one kind united, small ones and rims absorbed.
 
         Parameters
@@ -83,6 +88,8 @@ class Parts:
         least_px : int
             A part with fewer pixels, or a rim, joins the neighbour with which it shares the longest
             border (then the larger one, then the first), the smallest part first; 0: none does.
+        doubtful : ndarray of bool, shape (parts,), optional
+            Parts that join a neighbour in the same way, whatever their size.
         """
         size = np.zeros(len(self), np.int64)
         np.add.at(size, self.part, self.last - self.first + 1)
@@ -94,7 +101,10 @@ class Parts:
         pairs = zip(
             one[:count].tolist(), other[:count].tolist(), length[:count].tolist(), strict=True
         )
-        merger = _Merger(size.tolist(), edges.tolist(), np.asarray(kinds).tolist(), pairs)
+        weak = np.zeros(len(self), np.bool_) if doubtful is None else doubtful
+        merger = _Merger(
+            size.tolist(), edges.tolist(), np.asarray(kinds).tolist(), weak.tolist(), pairs
+        )
         merged = merger.work(least_px)
         return dataclasses.replace(self, part=_in_order(merged[self.part]))
 
@@ -107,9 +117,10 @@ class _Merger:
         size: list[int],
         edges: list[int],
         kind: list[int],
+        weak: list[bool],
         borders: Iterable[tuple[int, int, int]],
     ) -> None:
-        self.size, self.edges, self.kind = size, edges, kind
+        self.size, self.edges, self.kind, self.weak = size, edges, kind, weak
         self.into = list(range(len(size)))
         self.near: list[dict[int, int]] = [{} for _ in size]
         for one, other, length in borders:
@@ -144,7 +155,8 @@ class _Merger:
         return into
 
     def _is_slight(self, i: int, least_px: int) -> bool:
-        return self.size[i] < least_px or (least_px > 0 and self.size[i] < self.edges[i])
+        rim = least_px > 0 and self.size[i] < self.edges[i]
+        return self.weak[i] or self.size[i] < least_px or rim
 
     def _absorb(self, j: int, i: int) -> None:
         self.edges[j] += self.edges[i] - 2 * self.near[i][j]
@@ -159,6 +171,7 @@ class _Merger:
     def _take_alike(self, j: int) -> None:
         while alike := [k for k in self.near[j] if self.kind[k] == self.kind[j]]:
             for k in alike:
+                self.weak[j] = self.weak[j] and self.weak[k]
                 self._absorb(j, k)
 
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["in_parts", "join_tiles"]
 
+LIKELY = 50
+"""Confidence from which a part is a patch by itself: its type is rather right than wrong."""
+
 
 def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     """Join the tiles, trace and classify the patches, paint the change raster.
@@ -86,7 +89,8 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
 def in_parts(components: Components, state: LandcoverState, large: int) -> Components:
     """Return the components with large ones classified in full and split where their uses part.
 
-    Parts that get the same change type in the end, seen as wholes, are one patch again.
+    Parts that get the same change type in the end, seen as wholes, are one patch again, and a part
+    whose type is not even likely stays with the neighbour it borders on most.
 
     Parameters
     ----------
@@ -98,9 +102,9 @@ def in_parts(components: Components, state: LandcoverState, large: int) -> Compo
     """
     parts = find_parts(components, change_kinds(state.classes), max(1, large // 2))
     while len(parts):
-        found = classify(parts.votes, state.classes)["change_type"]
-        kinds = found.astype("category").cat.codes.to_numpy()
-        united = parts.united(kinds)
+        found = classify(parts.votes, state.classes, certainty=state.certainty)
+        kinds = found["change_type"].astype("category").cat.codes.to_numpy()
+        united = parts.united(kinds, doubtful=found["confidence"].to_numpy() < LIKELY)
         if len(united) == len(parts):
             break
         parts = united

@@ -116,3 +116,17 @@ def test_a_small_component_stays_whole():
     weak, pair = two_halves()
     small = worked(weak, pair, 16, large=1000)
     assert len(in_parts(small)) == 1
+
+
+def test_a_doubtful_part_stays_with_the_neighbour_it_borders_on_most():
+    weak, pair = two_halves()
+    pair[4:10, 30:] = 8  # touches the right half only
+    parts = find_parts(worked(weak, pair, 16), np.arange(COVERS * COVERS), 20)
+    assert len(parts) == 3
+    kinds = np.arange(3)
+    sure = parts.united(kinds, doubtful=np.zeros(3, np.bool_))
+    assert len(sure) == 3
+    corner = int(parts.votes[:, 1, 2].argmax())
+    joined = parts.united(kinds, doubtful=kinds == corner)
+    assert sorted(joined.votes.sum(axis=(1, 2)).tolist()) == [3840, 3840]
+    assert len(parts.united(kinds, doubtful=np.ones(3, np.bool_))) == 1
