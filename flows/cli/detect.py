@@ -5,13 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from configs.run import METHODS
 from flows.cli.options import Tile, Workers, tell
 
 __all__ = ["detect", "register"]
 
 
-Method = Annotated[str, typer.Option(help=f"{', '.join(METHODS)} or index:NAME")]
+Method = Annotated[
+    str,
+    typer.Option(
+        help="auto, cva, mad, irmad, isfa, texture, structure, logratio, omnibus or index:NAME"
+    ),
+]
 Sensor = Annotated[
     str | None, typer.Option(help="sensor or its YAML file, if the images do not tell")
 ]
