@@ -55,6 +55,7 @@ def items(catalog: Path) -> list[str]:
     return [line.split("\t")[-1] for line in tuban("catalog", "search", catalog).splitlines()]
 
 
+@pytest.mark.slow
 def test_deliveries_run_to_clues_and_a_torn_scene_is_a_row_of_the_report(county: Path):
     home = county.parent
     out = tuban("catalog", "build", home / "deliveries", "-o", home / "catalog")

@@ -19,6 +19,8 @@ from flows.demo.settings import AFTER, BEFORE, difficulty_of
 from flows.demo.spectra import BANDS, LOOKS, MATERIALS
 from flows.demo.truth import read_truth
 
+pytestmark = pytest.mark.slow
+
 SMALL_PX = 256
 
 

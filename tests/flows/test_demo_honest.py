@@ -26,6 +26,7 @@ def test_command_refuses_an_unknown_difficulty():
     assert result.exit_code == ExitCode.MISUSE
 
 
+@pytest.mark.slow
 def test_simple_methods_find_an_easy_county_easier(tmp_path):
     scores = []
     for level in (1, 3):
