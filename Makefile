@@ -55,9 +55,9 @@ format: $(READY)  ## let ruff format everything
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-DEBIAN := postgresql postgresql-15-postgis-3
+DEBIAN := postgresql postgresql-15-postgis-3 chromium libreoffice-calc libreoffice-writer
 
-ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS
+ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS, Chromium, LibreOffice
 	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || { \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -qy --no-install-recommends $(DEBIAN); }
