@@ -41,8 +41,9 @@ test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)
 test-slow: $(READY)  ## faults, invariance and accuracy at full length
 	@$(PYTEST) -m "slow and not long" --durations=25
 
-test-long: $(READY)  ## the slow tests on more seeds and tilings (not part of a landing)
+test-long: $(READY)  ## more seeds, tilings and drawn examples (not part of a landing)
 	@$(PYTEST) -m long --durations=25
+	@TUBAN_EXAMPLES=fresh $(PYTEST) -m "hypothesis and not desk and not long"
 
 check: $(READY)  ## style, types, floors, spelling, sizes
 	$(BIN)/ruff check .

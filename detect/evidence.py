@@ -252,6 +252,7 @@ def evidence_statistic(block: Block, state: EvidenceState, pixel_m: float) -> ND
         wide.radius,
         wide.inverse_count,
         np.float32(VARIANCE_FLOOR),
+        np.float32(0),
         np.float32(STRUCTURE_TOP),
         lost,
     )

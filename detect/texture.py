@@ -99,7 +99,8 @@ def texture_statistic(block: Block, state: TextureState, pixel_m: float) -> NDAr
     """Return the change of texture or structure, float32 (y, x), zero where not valid.
 
     Texture: length of the changes of log spread over the bands, in robust spreads of the scene.
-    Structure: 1 − the mean correlation of the windows, from 0 to 1.
+    Structure: 1 − the mean correlation of the windows, from 0 to 1; windows that are flat at both
+    dates are alike.
     """
     out = np.empty(block.valid.shape, np.float32)
     if not state.structure:
@@ -119,6 +120,7 @@ def texture_statistic(block: Block, state: TextureState, pixel_m: float) -> NDAr
         np.arange(len(state.visible)),
         window.radius,
         window.inverse_count,
+        np.float32(VARIANCE_FLOOR),
         np.float32(VARIANCE_FLOOR),
         np.float32(1),
         out,

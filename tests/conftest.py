@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+# Drawn examples are the same in every run, so that a change and nothing else turns a test red;
+# TUBAN_EXAMPLES=fresh draws others (`make test-long` does).
+settings.register_profile("repeated", derandomize=True)
+settings.register_profile("fresh", derandomize=False)
+settings.load_profile(os.environ.get("TUBAN_EXAMPLES", "repeated"))
 
 LOGGERS = ("", "configs", "tiles", "detect", "models", "clues", "flows")
 

@@ -46,6 +46,7 @@ def lost_correlation(
     radius: int,
     inverse_count: NDArray[np.float32],  # (y, x), 0 where not valid
     floor: np.float32,  # added to both variances
+    shared: np.float32,  # added to the covariance: as much as the floor where flat equals flat
     top: np.float32,  # value where the dates do not correlate
     out: NDArray[np.float32],  # (y, x), written: top − max(0, mean correlation); 0 if not valid
 ) -> None:
@@ -65,7 +66,7 @@ def lost_correlation(
             for x in range(width):
                 var_u = max(xx[x] * inverse[x] - u[x] * u[x], none) + floor
                 var_v = max(yy[x] * inverse[x] - v[x] * v[x], none) + floor
-                both = xy[x] * inverse[x] - u[x] * v[x]
+                both = xy[x] * inverse[x] - u[x] * v[x] + shared
                 target[x] += share * (both / np.sqrt(var_u * var_v))
         for x in range(width):
             target[x] = top - max(target[x], none) if inverse[x] > none else none

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import InputError
@@ -201,6 +201,7 @@ KINDS = (
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     seed=st.integers(0, 9),
 )
+@example("constant", "structure", "any", "default", 10.0, 1, (7, 15), 0)
 @settings(max_examples=250, deadline=None)
 def test_odd_scenes_give_finite_scores_without_a_warning(
     kind, method, target, threshold, pixel_m, bands, shape, seed

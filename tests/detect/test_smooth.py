@@ -108,7 +108,8 @@ def test_window_variance_counts_valid_pixels_only(masked):
         assert out[y, x] == pytest.approx(wanted, abs=1e-5)
 
 
-def test_lost_correlation_is_the_shrunk_correlation_of_the_chosen_bands(masked):
+@pytest.mark.parametrize("shared", [0.0, 0.05])
+def test_lost_correlation_is_the_shrunk_correlation_of_the_chosen_bands(masked, shared):
     first, second, valid = masked
     inverse = inverse_counts(valid, 3)
     means = np.empty((2, *first.shape), np.float32)
@@ -116,14 +117,13 @@ def test_lost_correlation_is_the_shrunk_correlation_of_the_chosen_bands(masked):
         for plane, out in zip(planes, means[side], strict=True):
             box_means(plane, 3, inverse, out)
     out = np.empty(valid.shape, np.float32)
-    lost_correlation(
-        first, second, *means, np.array([0, 2]), 3, inverse, np.float32(0.05), np.float32(1.05), out
-    )
+    limits = (np.float32(0.05), np.float32(shared), np.float32(1.05))
+    lost_correlation(first, second, *means, np.array([0, 2]), 3, inverse, *limits, out)
     assert (out[~valid] == 0).all()
     for y, x in np.argwhere(valid):
         u, v = local(first, valid, y, x, 3), local(second, valid, y, x, 3)
         both = [
-            np.mean((u[b] - u[b].mean()) * (v[b] - v[b].mean()))
+            (np.mean((u[b] - u[b].mean()) * (v[b] - v[b].mean())) + shared)
             / np.sqrt((u[b].var() + 0.05) * (v[b].var() + 0.05))
             for b in (0, 2)
         ]
