@@ -1,0 +1,97 @@
+"""The key sheet of a ledger: by what a ledger that was filled in is told apart and read back.
+
+A ledger holds one hidden sheet named ``tuban``. Programs that save the workbook (Excel, WPS,
+LibreOffice) keep it; people do not see it. Every cell is text, every row begins with its kind:
+
+=================  =================================================================================
+kind               further cells
+=================  =================================================================================
+``tuban-ledger``   format number, ``1``
+``run``            name of the run folder
+``fingerprint``    `tables_fingerprint` of the judged tables
+``language``       ``zh`` or ``en``: of titles and choices
+``version``        key, value: as printed on every product, one row each
+``sheet``          ``list`` or ``machine``, name of the sheet, number of its head row (1 is the first)
+``column``         ``list`` or ``machine``, key, title, kind, ``fixed`` or ``fill``; left to right
+``row``            clue number, patch id, `row_check` of the fixed cells; top to bottom
+=================  =================================================================================
+
+What a reader may rely on:
+
+* A column is found by its title in the head row, never by its place: people move columns. Keys are
+  never given another meaning; `FILL_KEYS` are those that inspectors fill in.
+* A row is told by clue number **and** patch id as the list shows them, never by its place: people
+  sort and delete rows. Rows below the data (total) have no clue number.
+* `row_check` over the fixed cells of a row, in the order of the ``column`` rows, tells whether
+  anybody changed what the machine wrote. Pictures are no cells: their columns are ``fixed``,
+  of kind ``picture``, and take no part in it.
+* A verdict is one of `VERDICT_CHOICES` in the language of the ledger, or empty.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clues.outputs.tables import ClueTables
+
+__all__ = [
+    "FILL_KEYS",
+    "FORMAT",
+    "KEY_SHEET",
+    "VERDICT_CHOICES",
+    "row_check",
+    "tables_fingerprint",
+]
+
+KEY_SHEET, FORMAT = "tuban", "1"
+
+FILL_KEYS = (
+    *("verdict", "project", "holder"),
+    *("illegal_use", "illegal_mu", "illegal_cropland_mu", "illegal_pbf_mu"),
+    *("rectified", "rectification", "major", "remarks", "checked_by", "checked_on"),
+)
+"""Columns that inspectors fill in, in both languages where the form has them.
+
+``illegal_*_mu`` are numbers in mu of at least 0 (in English in the unit of the rule set),
+``checked_on`` is a date, the others are text.
+"""
+
+VERDICT_CHOICES = {
+    "zh": ("合法", "违法", "其他", "伪变化"),
+    "en": ("lawful", "unlawful", "other", "no change"),
+}
+
+DECIMALS = 6
+
+
+def row_check(cells: Iterable[Any]) -> str:
+    """Return the check of the fixed cells of a row, as written or as a program read them back.
+
+    Numbers count to six decimals, empty cells and empty texts are the same, and so are the ways
+    to end a line.
+
+    Examples
+    --------
+    >>> row_check(["a", 1, None]) == row_check(["a", 1.0, ""])
+    True
+    """
+    told = json.dumps([_plain(cell) for cell in cells], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _plain(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell.replace("\r\n", "\n").replace("\r", "\n").replace("_x000D_", "").rstrip()
+    return f"{round(float(cell), DECIMALS) + 0.0:.{DECIMALS}f}"
+
+
+def tables_fingerprint(tables: "ClueTables") -> str:
+    """Return what tells one judgement from another: its clues, their areas, answers, and rules."""
+    names = ("clue_no", "patch_id", "area_dm2", "outcome", "rule")
+    rows = sorted(zip(*(tables.clues[n].astype(str) for n in names), strict=True))
+    told = json.dumps([rows, tables.title.versions.get("rules", "")], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
