@@ -140,6 +140,7 @@ def keep_judgement(
         "name": folder.name,
         "key": key,
         "crs": crs,
+        "title": title.record,
         "versions": title.versions,
         "layers": layer_records(onemap),
         "tallies": tallies(judgement),

@@ -283,7 +283,7 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
     summary = {
         "name": context.run.folder.name,
         "folder": str(context.run.folder),
-        "title": {"county_code": work.title.county_code, "county_name": work.title.county_name},
+        "title": work.title.record,
         "versions": work.title.versions,
         "attribution": work.title.attribution,
         "config": context.config.model_dump(mode="json"),

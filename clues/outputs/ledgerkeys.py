@@ -11,7 +11,7 @@ kind               further cells
 ``fingerprint``    `tables_fingerprint` of the judged tables
 ``language``       ``zh`` or ``en``: of titles and choices
 ``version``        key, value: as printed on every product, one row each
-``sheet``          ``list`` or ``machine``, name of the sheet, number of its head row (1 is the first)
+``sheet``          ``list`` or ``machine``, name of the sheet, its head row counted from 1
 ``column``         ``list`` or ``machine``, key, title, kind, ``fixed`` or ``fill``; left to right
 ``row``            clue number, patch id, `row_check` of the fixed cells; top to bottom
 =================  =================================================================================

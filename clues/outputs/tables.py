@@ -47,6 +47,12 @@ class RunTitle:
         """Name of the monitoring batch."""
         return f"{self.year}Q{self.quarter}"
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` keeps of it."""
+        names = ("county_code", "county_name", "year", "quarter")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True)
 class ClueTables:

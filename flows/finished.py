@@ -1,0 +1,84 @@
+"""A finished run as its folder tells it: the judged tables with clue numbers, without imagery."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from clues.outputs.tables import ClueTables, RunTitle
+from configs.errors import InputError
+from configs.speech import PLAIN
+from flows.judging import RULES_NAME, rules_of
+from flows.registering import STORE_NAME
+
+__all__ = ["finished_tables", "run_summary"]
+
+
+def run_summary(folder: Path) -> dict[str, Any]:
+    """Return ``run.json`` of a finished run.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no judged run, or it is not finished.
+    """
+    path = folder / "run.json"
+    if not (folder / "findings.parquet").is_file():
+        raise InputError(
+            "the folder holds no judged run", str(folder), "name the folder that judge or run wrote"
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the run is not finished ({type(error).__name__})", str(path), "run it again first"
+        ) from error
+    return dict(found)
+
+
+def finished_tables(folder: Path) -> ClueTables:
+    """Return the judged tables of a finished run, of `tuban run` or `tuban judge`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no judged run, or it is not finished.
+    """
+    from clues.store.repository import Store
+    from clues.store.verdicts import clue_numbers
+
+    folder = folder.resolve()
+    summary = run_summary(folder)
+    tables = ClueTables.read(folder, _title(folder, summary))
+    if not (folder / STORE_NAME).is_file():
+        raise InputError("the run has no clue store", str(folder), "run it again first")
+    store = Store.at(folder / STORE_NAME)
+    try:
+        numbers = clue_numbers(store)
+    finally:
+        store.close()
+    clues = (tables.patches["disposition"] == "clue").to_numpy()
+    ids = tables.patches["patch_id"].tolist()
+    told = [numbers.get(i, "") if is_clue else "" for i, is_clue in zip(ids, clues, strict=True)]
+    title = tables.title
+    if not title.year:
+        days = [d for d in tables.patches["after_to"] if hasattr(d, "year")]
+        title = replace(title, year=max(days).year if days else 0)
+    return replace(tables, patches=tables.patches.assign(clue_no=told), title=title)
+
+
+def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:
+    told, config = summary.get("title", {}), summary.get("config", {})
+    area = config.get("area", {})
+    kept = folder / RULES_NAME
+    delivered = str(summary.get("command", "")).startswith("judge")
+    return RunTitle(
+        told.get("county_code") or area.get("county_code", ""),
+        told.get("county_name") or area.get("county_name", ""),
+        int(told.get("year", 0)),
+        int(told.get("quarter") or config.get("quarter", 1)),
+        folder.name,
+        {str(k): str(v) for k, v in summary["versions"].items()},
+        summary.get("attribution", ""),
+        rules_of(str(kept)).spoken if delivered and kept.is_file() else PLAIN,
+    )
