@@ -2,21 +2,19 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import shapely
 
+from clues.outputs.lettering import FONT_NAME, register_font
 from clues.outputs.sheet import EvidenceSheet, Picture
 from tiles.files import atomic_path
 
-__all__ = ["FONT_NAME", "font_path", "write_sheets"]
+__all__ = ["write_sheets"]
 
 log = logging.getLogger(__name__)
 
-FONT_NAME = "NotoSansSC"
 MILLIMETRE = 72 / 25.4
 PAGE_WIDTH, PAGE_HEIGHT = 210 * MILLIMETRE, 297 * MILLIMETRE
 MARGIN = 12 * MILLIMETRE
@@ -28,20 +26,6 @@ OUTCOME_COLOURS = {
     "legal": (0.10, 0.55, 0.20),
 }
 Pictures = Callable[[tuple[float, float, float, float]], tuple[Picture, Picture]]
-
-
-def font_path() -> Path:
-    """Return the Chinese font shipped with the package (Noto Sans SC, OFL, GB 2312 subset)."""
-    fonts = resources.files("clues.outputs") / "fonts"
-    return Path(str(fonts)) / "NotoSansSC-Regular-GB2312.ttf"
-
-
-@lru_cache(maxsize=1)
-def _register_font() -> None:
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    pdfmetrics.registerFont(TTFont(FONT_NAME, str(font_path())))
 
 
 def write_sheets(
@@ -63,7 +47,7 @@ def write_sheets(
     Path
         Each sheet as it is finished: who records them can go on where an interrupted run stopped.
     """
-    _register_font()
+    register_font()
     for sheet in sheets:
         target = folder / f"{sheet.clue_no}.pdf"
         with atomic_path(target) as part:

@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from clues.outputs.evidence import font_path
+from clues.outputs.lettering import font_path
 from tiles.files import atomic_path
 
 __all__ = ["write_page"]

@@ -13,9 +13,10 @@ import pypdfium2
 import pytest
 import shapely
 
-from clues.outputs.evidence import font_path, write_sheets
+from clues.outputs.evidence import write_sheets
 from clues.outputs.exchange import write_geojson, write_geopackage
 from clues.outputs.ledger import LEDGER_COLUMNS, write_ledger
+from clues.outputs.lettering import font_path
 from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
 from clues.quality import report_rows
