@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "answers",
     "attachments",
     "batches",
     "cases",
@@ -220,6 +221,18 @@ verdicts = Table(
     Column("line", String(16), nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("source", String(40), nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    _key(),
+    Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
+    Column("name", String(40), nullable=False),
+    Column("value", Text, nullable=False),
     Column("by", String(80), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("source", String(40), nullable=False),

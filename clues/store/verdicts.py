@@ -1,13 +1,14 @@
 """Verdicts of people in the clue store."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select
 
 from clues.store import schema
 from clues.store.repository import Store
 
-__all__ = ["clue_numbers", "stored_verdicts"]
+__all__ = ["add_verdicts", "clue_numbers", "stored_verdicts"]
 
 
 def stored_verdicts(store: Store) -> list[dict[str, Any]]:
@@ -30,8 +31,17 @@ def stored_verdicts(store: Store) -> list[dict[str, Any]]:
 
 
 def clue_numbers(store: Store) -> dict[str, str]:
-    """Return the clue number of every patch that is a clue."""
-    clue = schema.clues.c
+    """Return the clue number of every patch, of any judgement, that is or was a clue."""
+    clue, patch = schema.clues.c, schema.patches.c
+    query = select(patch.patch_id, clue.clue_no).join(
+        schema.clues, clue.object_id == patch.object_id
+    )
     with store.engine.connect() as connection:
-        found = connection.execute(select(clue.object_id, clue.clue_no))
-        return {str(patch): str(number) for patch, number in found}
+        return {str(patch): str(number) for patch, number in connection.execute(query.distinct())}
+
+
+def add_verdicts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Enter verdicts: ``patch_key`` and the columns of the table each; none is ever altered."""
+    entered = [dict(row) for row in rows]
+    if entered:
+        connection.execute(insert(schema.verdicts), entered)

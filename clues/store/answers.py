@@ -1,0 +1,140 @@
+"""What people filled in, cell by cell: the present state of each clue, and that at a mark.
+
+Nothing is ever altered: a change is a further row, so that a mark (the last rows at some moment)
+tells what every cell held then. The verdict cell is the last verdict on the whole patch, whatever
+way it came in; the other cells are rows of ``answers``.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, insert, select
+
+from clues.store import schema
+
+__all__ = ["Cell", "Filled", "Mark", "add_answers", "filled_in", "present_mark"]
+
+VERDICT = "verdict"
+
+
+class Mark(NamedTuple):
+    """How far verdicts and answers went at some moment.
+
+    Examples
+    --------
+    >>> Mark.of("12.40"), str(Mark(12, 40))
+    (Mark(verdicts=12, answers=40), '12.40')
+    """
+
+    verdicts: int = 0
+    answers: int = 0
+
+    @classmethod
+    def of(cls, text: str) -> "Mark":
+        """Read a mark; `ValueError` where it is none."""
+        first, second = text.split(".")
+        return cls(int(first), int(second))
+
+    def __str__(self) -> str:
+        return f"{self.verdicts}.{self.answers}"
+
+
+class Cell(NamedTuple):
+    """What a cell holds, by whom and since when."""
+
+    value: str
+    by: str
+    at: dt.datetime | None
+
+
+EMPTY = Cell("", "", None)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What people filled in for one thing on the ground.
+
+    Attributes
+    ----------
+    patch_key : int
+        Row of the patch that stands for it now.
+    patch_id : str
+        Number of that patch.
+    clue_no : str
+        "" where it never was a clue.
+    after : date or None
+        Last day of the later image.
+    history : dict of str to list of (row number, Cell)
+        By cell, in the order of entry.
+    """
+
+    patch_key: int
+    patch_id: str
+    clue_no: str
+    after: dt.date | None
+    history: dict[str, list[tuple[int, Cell]]] = field(default_factory=dict)
+
+    def cell(self, name: str, mark: Mark | None = None) -> Cell:
+        """Return what a cell holds now, or held at a mark."""
+        rows = self.history.get(name, ())
+        last = None if mark is None else mark.verdicts if name == VERDICT else mark.answers
+        known = [cell for number, cell in rows if last is None or number <= last]
+        return known[-1] if known else EMPTY
+
+    @property
+    def present(self) -> dict[str, str]:
+        """What the cells that are not empty hold now."""
+        told = {name: self.cell(name).value for name in sorted(self.history)}
+        return {name: value for name, value in told.items() if value}
+
+
+def present_mark(connection: Connection) -> Mark:
+    """Return the mark of this moment."""
+    tables = (schema.verdicts, schema.answers)
+    return Mark(*(connection.scalar(select(func.max(t.c.id))) or 0 for t in tables))
+
+
+def filled_in(connection: Connection, withdrawn: Iterable[str] = ()) -> list[Filled]:
+    """Return everything on the ground with what people filled in, by object.
+
+    Parameters
+    ----------
+    connection : Connection
+    withdrawn : iterable of str
+        Verdicts that stand for an empty cell.
+
+    Returns
+    -------
+    list of Filled
+        One per thing, in order of its present patch.
+    """
+    patch, clue = schema.patches.c, schema.clues.c
+    numbers = {str(o): str(n) for o, n in connection.execute(select(clue.object_id, clue.clue_no))}
+    found: dict[str, Filled] = {}
+    object_of: dict[int, str] = {}
+    names = (patch.id, patch.object_id, patch.patch_id, patch.after_to)
+    for key, thing, patch_id, after in connection.execute(select(*names).order_by(patch.id)):
+        found[thing] = Filled(key, patch_id, numbers.get(thing, ""), after)
+        object_of[key] = thing
+    emptied = set(withdrawn)
+    table = schema.verdicts.c
+    whole = (table.id, table.patch_key, table.verdict, table.by, table.at)
+    rows = connection.execute(select(*whole).where(table.parcel_no == 0).order_by(table.id))
+    for number, key, verdict, by, at in rows:
+        value = "" if verdict in emptied else verdict
+        history = found[object_of[key]].history.setdefault(VERDICT, [])
+        history.append((number, Cell(value, by, at)))
+    told = schema.answers.c
+    cells = (told.id, told.patch_key, told.name, told.value, told.by, told.at)
+    for number, key, name, value, by, at in connection.execute(select(*cells).order_by(told.id)):
+        found[object_of[key]].history.setdefault(name, []).append((number, Cell(value, by, at)))
+    return sorted(found.values(), key=lambda f: f.patch_key)
+
+
+def add_answers(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Enter answers: ``patch_key``, ``name``, ``value``, ``by``, ``at``, ``source`` each."""
+    entered = [dict(row) for row in rows]
+    if entered:
+        connection.execute(insert(schema.answers), entered)
