@@ -12,6 +12,7 @@ import pandas as pd
 
 from clues.store.repository import Store
 from clues.store.verdicts import stored_verdicts
+from clues.workbooks import read_workbook
 from configs.errors import InputError
 from configs.verdicts import verdict_meaning
 
@@ -117,21 +118,7 @@ def _sheets(source: Path, suffix: str) -> Iterator[tuple[str, list[Sequence[Any]
             text = data.decode("gb18030", errors="replace")
         yield "", list(csv.reader(io.StringIO(text)))
         return
-    from zipfile import BadZipFile
-
-    from openpyxl import load_workbook
-
-    try:
-        book = load_workbook(source, read_only=True, data_only=True)
-        sheets = [(s.title, list(s.iter_rows(values_only=True))) for s in book.worksheets]
-        book.close()
-    except (BadZipFile, KeyError, ValueError, OSError) as error:
-        raise InputError(
-            f"the workbook cannot be read ({type(error).__name__}: {error})",
-            str(source),
-            "open it in a spreadsheet and save it as .xlsx again",
-        ) from error
-    yield from sheets
+    yield from read_workbook(source).items()
 
 
 def _tabled(

@@ -4,6 +4,7 @@ import stat
 import unicodedata
 import zipfile
 from pathlib import Path
+from typing import IO
 from xml.parsers import expat
 
 from configs.errors import InputError
@@ -16,6 +17,7 @@ MOST_RATIO = 200
 """Unpacked bytes to packed ones; what people write stays far below."""
 SMALL = 1 << 20
 """An entry up to this size may be packed as tightly as it likes."""
+BLOCK = 1 << 14
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -86,33 +88,33 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
     return None
 
 
-class _Begun(Exception):
-    """The first element was reached: there is no document type."""
-
-
-def require_plain_xml(data: bytes, where: str, fix: str) -> None:
+def require_plain_xml(part: IO[bytes], where: str, fix: str) -> None:
     """Refuse an XML text with a document type: entities could read files or fill the memory.
 
     Parameters
     ----------
-    data : bytes
-        Its beginning suffices, up to the first element.
+    part : file
+        Read up to its first element.
     where, fix : str
         For the message.
     """
+    begun = False
 
     def refuse(*_: object) -> None:
         raise InputError("an XML part declares a document type", where, fix)
 
-    def begun(*_: object) -> None:
-        raise _Begun
+    def begin(*_: object) -> None:
+        nonlocal begun
+        begun = True
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = begun
+    parser.StartElementHandler = begin
     try:
-        parser.Parse(data, True)
-    except _Begun:
-        return
+        while not begun:
+            block = part.read(BLOCK)
+            parser.Parse(block, not block)
+            if not block:
+                return
     except expat.ExpatError as error:
         raise InputError(f"an XML part is damaged ({error})", where, fix) from error

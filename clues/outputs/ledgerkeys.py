@@ -9,6 +9,7 @@ kind               further cells
 ``tuban-ledger``   format number, ``1``
 ``run``            name of the run folder
 ``fingerprint``    `tables_fingerprint` of the judged tables
+``mark``           `ClueTables.mark`: how far the store went that the filled cells come from
 ``language``       ``zh`` or ``en``: of titles and choices
 ``version``        key, value: as printed on every product, one row each
 ``sheet``          ``list`` or ``machine``, name of the sheet, its head row counted from 1

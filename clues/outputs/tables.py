@@ -1,7 +1,7 @@
 """The judged tables of a run as the writers of outputs receive them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,10 @@ class ClueTables:
     title : RunTitle
     leads : GeoDataFrame or None
         One row per lead, see `clues.leads.LEAD_COLUMNS`.
+    filled : dict of str to dict
+        By patch: what people filled in so far, by key of the ledger's column.
+    mark : str
+        How far the store went when it was read, see `clues.store.answers.Mark`.
     """
 
     patches: "gpd.GeoDataFrame"
@@ -79,6 +83,8 @@ class ClueTables:
     indicators: dict[str, Any]
     title: RunTitle
     leads: "gpd.GeoDataFrame | None" = None
+    filled: dict[str, dict[str, str]] = field(default_factory=dict)
+    mark: str = "0.0"
 
     @classmethod
     def read(cls, folder: Path, title: RunTitle) -> "ClueTables":
