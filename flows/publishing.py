@@ -14,7 +14,8 @@ from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables, RunTitle
 from flows.aside import scene_set_aside
-from flows.fitting import STATE_FOLDER, clouds_not_searched, registration_of
+from flows.fitting import STATE_FOLDER, clouds_not_searched
+from flows.pictures import cutter_of
 from flows.progress import Progress
 from flows.registering import STORE_NAME, register_run
 from flows.tilejob import States
@@ -116,8 +117,7 @@ class Publication:
 
     def cutter(self) -> ChipCutter:
         """Return the cutter of before and after pictures."""
-        plan = self.context.plan
-        return ChipCutter(plan.before, plan.after, plan.grid, registration_of(self.context))
+        return cutter_of(self.context)
 
     def quality(self) -> QualityFacts:
         """Return what the run knows about its own quality."""

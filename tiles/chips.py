@@ -65,6 +65,8 @@ class ChipCutter:
         Applied to the after date.
     time_zone : str
         Zone of civil dates.
+    least_px : int
+        Fewest image pixels along the side of a picture; smaller frames are widened.
     """
 
     def __init__(
@@ -74,12 +76,13 @@ class ChipCutter:
         grid: AnalysisGrid,
         registration: Registration | None = None,
         time_zone: str = "Asia/Shanghai",
+        least_px: int = 4,
     ) -> None:
         bands = common_bands(before, after)
         colours = next((c for c in COLOURS if all(b in bands for b in c)), bands[2::-1] or bands)
         self._epochs = (before, after)
         self._time_zone = time_zone
-        self._grid = grid
+        self.grid, self._least_px = grid, least_px
         self._reader = PairReader(before, after, grid, bands=colours, registration=registration)
 
     def close(self) -> None:
@@ -94,7 +97,7 @@ class ChipCutter:
 
     @cached_property
     def _pixel_m(self) -> tuple[float, float]:
-        return self._grid.pixel_metres(pair_extent(*self._epochs, self._grid))
+        return self.grid.pixel_metres(pair_extent(*self._epochs, self.grid))
 
     def cut(
         self, bounds: tuple[float, float, float, float], size_px: int = 400
@@ -121,13 +124,13 @@ class ChipCutter:
         made = []
         for epoch, (values, valid, source) in zip(self._epochs, dates, strict=True):
             image = _picture(values, valid, lows_highs, size_px)
-            made.append(self._chip(epoch, image, source, self._grid.bounds(extent)))
+            made.append(self._chip(epoch, image, source, self.grid.bounds(extent)))
         return made[0], made[1]
 
     def _square(self, bounds: tuple[float, float, float, float]) -> Extent:
-        extent = self._grid.extent_of(bounds)
+        extent = self.grid.extent_of(bounds)
         mx, my = self._pixel_m
-        side = max(extent.width * mx, extent.height * my, 4 * max(mx, my))
+        side = max(extent.width * mx, extent.height * my, self._least_px * max(mx, my))
         rows, cols = math.ceil(side / my - 1e-6), math.ceil(side / mx - 1e-6)
         row0 = (extent.row0 + extent.row1 - rows) // 2
         col0 = (extent.col0 + extent.col1 - cols) // 2

@@ -16,7 +16,7 @@ from configs.units import metres2, mu
 from configs.vocabulary import Outcome, change_type, role_name
 from tiles.geodesy import to_cgcs2000
 
-__all__ = ["EvidenceSheet", "Picture", "evidence_sheets"]
+__all__ = ["EvidenceSheet", "Picture", "evidence_sheets", "frame_of"]
 
 AREA_LABELS = {
     "cropland_dm2": ("耕地", "Cropland"),
@@ -88,10 +88,15 @@ class EvidenceSheet:
 
     def frame(self, margin: float = 0.6) -> tuple[float, float, float, float]:
         """Return a square west, south, east, north around the patch in CRS units."""
-        west, south, east, north = self.outline.bounds
-        half = max(east - west, north - south) * (0.5 + margin)
-        x, y = (west + east) / 2, (south + north) / 2
-        return x - half, y - half, x + half, y + half
+        return frame_of(self.outline, margin)
+
+
+def frame_of(outline: Any, margin: float = 0.6) -> tuple[float, float, float, float]:
+    """Return a square west, south, east, north around an outline in CRS units."""
+    west, south, east, north = outline.bounds
+    half = max(east - west, north - south) * (0.5 + margin)
+    x, y = (west + east) / 2, (south + north) / 2
+    return x - half, y - half, x + half, y + half
 
 
 def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
