@@ -155,6 +155,12 @@ class PairReader:
         with gdal_env():
             return lay_over(before_side, extent), lay_over(after_side, extent)
 
+    def read_date(self, date: int, extent: Extent) -> DateArrays:
+        """Read one date alone: 0 before, 1 after."""
+        side = self._sides()[date]
+        with gdal_env():
+            return lay_over(side, extent)
+
     def read_scene(
         self, date: int, number: int, extent: Extent
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
