@@ -1,18 +1,37 @@
-"""Rows and columns of the ledger, and its columns where a rule set speaks English."""
+"""Rows and columns of the ledger, in whatever language, and the values that both languages show."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
+from clues.outputs.tables import RunTitle
 from clues.papers import SHOWN_DATES
 from clues.wording import FOREVER
+from configs.channels import channel_name
 from configs.speech import Speech
-from configs.units import SCORE_UNIT, UNIT_NAMES, area_in, metres2
-from configs.vocabulary import change_type
+from configs.vocabulary import land_class
 
-__all__ = ["Column", "Form", "Row", "day_text", "document_texts", "english_form"]
+__all__ = [
+    "CONTROL_AREAS",
+    "FILL",
+    "Column",
+    "Form",
+    "Row",
+    "class_text",
+    "day_text",
+    "document_texts",
+    "fill_in",
+    "measured",
+    "no_text",
+    "papers_of",
+    "suggestion",
+    "told_leads",
+]
+
+FILL = ("fill", "fill_area", "fill_day")
+"""Kinds of columns that inspectors fill in."""
 
 CONTROL_AREAS = {
     "landuse": "cropland_dm2",
@@ -42,6 +61,14 @@ class Row:
     coverage: list[dict[str, Any]]
     leads: list[dict[str, Any]] = field(default_factory=list)
     line: str = "land"
+    classes: list[dict[str, Any]] = field(default_factory=list)
+    title: RunTitle | None = None
+    rule_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    filled: Mapping[str, str] = field(default_factory=dict)
+
+    def numbered(self, number: int) -> "Row":
+        """Return the row with its place in the list."""
+        return replace(self, number=number)
 
     def area(self, name: str) -> int:
         """Return the dm² of an area column, summed over the parcels of the leading line."""
@@ -59,13 +86,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """One ledger column: title, width in characters, meaning, and how its value is made."""
+    """One ledger column: title, width in characters, meaning, and how its value is made.
 
+    Attributes
+    ----------
+    key : str
+        Stands for the column when a ledger is read back, see `clues.outputs.ledgerkeys`.
+    kind : str
+        text, whole, area, degree, measure, picture, or one of `FILL`.
+    """
+
+    key: str
     title: str
-    width: int
+    width: float
     meaning: str
     value: Callable[[Row], Any]
     kind: str = "text"
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether inspectors fill it in."""
+        return self.kind in FILL
 
 
 @dataclass(frozen=True)
@@ -74,27 +115,61 @@ class Form:
 
     Attributes
     ----------
+    columns : tuple of Column
+        Of the list; those up to the last that is filled in are printed.
+    pictures : tuple of Column
+        Put after the column ``clue_no`` where there are thumbnails.
+    leads : tuple of Column
+        Of the sheet of leads; none: there is no such sheet.
     sheets : tuple of str
-        Names of the list, the machine's sheet and the dictionary.
-    choices : dict of str to list of str
-        What an inspector may fill in, by column title.
+        Names of the list, the machine's sheet, the dictionary, and the sheet of leads.
+    choices : dict of str to sequence of str
+        What an inspector may choose, by key.
+    hints : dict of str to (str, str)
+        Heading and text of the message at a wrong entry, by kind of `FILL`.
     repeated : str
         Meaning of a machine column that the list explains.
     kind : callable
         Name of a change type.
     """
 
+    language: str
     title: str
     columns: tuple[Column, ...]
+    pictures: tuple[Column, ...]
     machine: tuple[Column, ...]
-    sheets: tuple[str, str, str]
+    leads: tuple[Column, ...]
+    sheets: tuple[str, str, str, str]
     total: str
     page: str
     head: tuple[str, str]
     version: str
-    choices: dict[str, list[str]]
+    choices: Mapping[str, Sequence[str]]
+    hints: Mapping[str, tuple[str, str]]
     repeated: str
     kind: Callable[[Any], str]
+
+
+def fill_in(key: str, title: str, width: float, meaning: str, kind: str = "fill") -> Column:
+    """Return a column that inspectors fill in; it shows what they filled in before."""
+
+    def value(row: Row) -> str | Decimal | dt.date:
+        text = row.filled.get(key, "")
+        try:
+            if text and kind == "fill_area":
+                return Decimal(text)
+            if text and kind == "fill_day":
+                return dt.date.fromisoformat(text[:10])
+        except (ArithmeticError, ValueError):
+            pass
+        return text
+
+    return Column(key, title, width, meaning, value, kind)
+
+
+def no_text(_row: Row) -> str:
+    """Return what stands behind a picture."""
+    return ""
 
 
 def day_text(value: Any) -> str:
@@ -112,10 +187,53 @@ def measured(name: str, unit: float = 1.0) -> Callable[[Row], float | None]:
     return value
 
 
-def document_texts(row: Row, speech: Speech) -> str:
+def suggestion(row: Row, speech: Speech) -> str:
+    """Return the machine's answer and, below, the rule that decided, by code and name."""
+    rules = [
+        f"{code} {row.rule_names.get(code, {}).get(speech.language, '')}".strip()
+        for code in row.joined("rule").split("\n")
+    ]
+    return "\n".join([speech.outcome(row.patch["outcome"]), *rules])
+
+
+def class_text(row: Row, language: str) -> str:
+    """Return the land class before that takes most of the patch: name, code and scheme."""
+    if not row.classes:
+        return ""
+    most = row.classes[0]
+    found = land_class(most["scheme"], most["code"])
+    name = "" if found is None else found.name_zh if language == "zh" else found.name_en
+    return f"{name} {most['code'] or ''} ({most['scheme']})".strip()
+
+
+def told_leads(row: Row) -> str:
+    """Name what points at the clue: imagery, and each lead with its day and distance."""
+    parts = ["卫片"] if row.patch.get("origin", "image") == "image" else []
+    return "\n".join(parts + [_lead_name(lead) for lead in row.leads])
+
+
+def _lead_name(lead: dict[str, Any]) -> str:
+    far = lead["distance_m"]
+    place = "" if far != far else f"距{far:.2f} m"
+    name = channel_name(lead["channel"]).zh
+    return f"{name}{lead['number'] or ''}（{day_text(lead['received']) or '日期不详'}）{place}"
+
+
+def papers_of(role: str, speech: Speech) -> Callable[[Row], str]:
+    """Return what writes the documents of one role on a clue, as `document_texts`."""
+
+    def value(row: Row) -> str:
+        return document_texts(row, speech, only=role)
+
+    return value
+
+
+def document_texts(row: Row, speech: Speech, only: str = "") -> str:
     """Return the documents and control lines on a clue with date and share, one to a line."""
     zh, parts = speech.language == "zh", []
     for c in row.coverage:
+        if only and c["role"] != only:
+            continue
         name, number = speech.role(c["role"]), c["number"] or c["key"]
         day = day_text(c["date"]) or ("日期不详" if zh else "date unknown")
         dated = bool(SHOWN_DATES.get(c["role"]))
@@ -130,126 +248,3 @@ def document_texts(row: Row, speech: Speech) -> str:
                 day = f"{day} – {'' if end == FOREVER else end}".rstrip()
             parts.append(f"{name} {number}{f' ({day})' * dated} covers {share:.2f} %")
     return "\n".join(dict.fromkeys(parts))
-
-
-def english_form(speech: Speech) -> Form:
-    """Return the ledger in English, with areas of the layers that the rule set names."""
-    return Form(
-        "land-change clues: leads with reasons, never a verdict",
-        _english_columns(speech),
-        _english_machine(),
-        ("clues", "machine", "dictionary"),
-        "Total",
-        "&CPage &P of &N",
-        ("column or code", "meaning"),
-        "version of",
-        {"Finding": ["lawful", "unlawful", "other", "no change"], "Put right": ["yes", "no"]},
-        REPEATED,
-        lambda kind: str(kind.name_en),
-    )
-
-
-def _english_columns(speech: Speech) -> tuple[Column, ...]:
-    unit, symbol = speech.area_unit, UNIT_NAMES[speech.area_unit][1]
-    head = (
-        Column("No.", 6, "row of this sheet", lambda r: r.number, "whole"),
-        Column("Place", 20, "administrative area, or latitude and longitude", _place),
-        Column("Clue", 19, "number of the clue, never used again", lambda r: r.patch["clue_no"]),
-        Column("Patch", 16, "number of the patch", lambda r: r.patch["patch_id"]),
-        Column(
-            "Change", 16, "type of change", lambda r: change_type(r.patch["change_type"]).name_en
-        ),
-        Column(
-            "Before", 11, "last day of the earlier image", lambda r: day_text(r.patch["before_to"])
-        ),
-        Column("After", 11, "last day of the later image", lambda r: day_text(r.patch["after_to"])),
-        Column("Area (m²)", 15, "on the ellipsoid", lambda r: metres2(r.patch["area_dm2"]), "area"),
-    )
-    areas = [] if unit == "m2" else [_area("Area", "of the patch", None, unit, symbol)]
-    areas += [
-        _area(speech.role(role).capitalize(), "taken by the patch", name, unit, symbol)
-        for role, name in CONTROL_AREAS.items()
-        if role in speech.roles
-    ]
-    return (*head, *areas, *_english_answers(speech))
-
-
-def _place(row: Row) -> str:
-    return row.patch["county_name"] or f"{row.patch['lat']:.5f}, {row.patch['lon']:.5f}"
-
-
-def _area(title: str, meaning: str, name: str | None, unit: str, symbol: str) -> Column:
-    def value(unit: str, row: Row) -> Decimal:
-        return area_in(row.patch["area_dm2"] if name is None else row.area(name), unit)
-
-    return Column(f"{title} ({symbol})", 14, meaning, partial(value, unit), "area")
-
-
-def _english_answers(speech: Speech) -> tuple[Column, ...]:
-    told = "filled in by the inspector"
-    return (
-        Column(
-            "Suggestion",
-            18,
-            "of the machine, never a verdict",
-            lambda r: speech.outcome(r.patch["outcome"]),
-        ),
-        Column("Rule", 8, "code of the deciding rule", lambda r: r.joined("rule", ", ")),
-        Column(
-            "Documents and lines",
-            36,
-            "number (date), share of the parcel",
-            partial(document_texts, speech=speech),
-        ),
-        Column("Reason", 60, "parcel by parcel", lambda r: r.joined("reason_en")),
-        Column("To ask", 36, "in the files or on site", lambda r: r.joined("questions_en")),
-        Column("Priority", 8, "the larger the sooner", lambda r: int(r.patch["priority"]), "whole"),
-        Column("Finding", 13, told, lambda r: "", "fill"),
-        Column("Project", 18, told, lambda r: "", "fill"),
-        Column("Holder", 18, told, lambda r: "", "fill"),
-        Column("Put right", 10, told, lambda r: "", "fill"),
-        Column("Remarks", 24, told, lambda r: "", "fill"),
-    )
-
-
-REPEATED = "as on the first sheet"
-
-
-def _english_machine() -> tuple[Column, ...]:
-    return (
-        Column("Clue", 19, REPEATED, lambda r: r.patch["clue_no"]),
-        Column("Patch", 16, REPEATED, lambda r: r.patch["patch_id"]),
-        Column("Source", 14, "number in the delivery", lambda r: r.patch["source_id"] or ""),
-        Column("Longitude", 12, "centre", lambda r: round(float(r.patch["lon"]), 6), "degree"),
-        Column("Latitude", 12, "centre", lambda r: round(float(r.patch["lat"]), 6), "degree"),
-        Column("Change code", 16, "type of change", lambda r: r.patch["change_type"]),
-        Column(
-            "Confidence",
-            10,
-            "0–100, −1: not known",
-            lambda r: int(r.patch["confidence"]),
-            "whole",
-        ),
-        *_english_measures(),
-        Column("Outcome", 14, "code of the suggestion", lambda r: r.patch["outcome"]),
-        Column("Rules", 16, "all that hold", lambda r: r.joined("rules", ", ")),
-        Column("Flags", 14, "raised marks", lambda r: r.joined("flags", ", ")),
-        Column("Features", 30, "keys of documents", lambda r: r.joined("documents", ", ")),
-    )
-
-
-def _english_measures() -> tuple[Column, ...]:
-    pixels = "after minus before, mean of the patch's pixels, at most 64 of them"
-    return (
-        Column("Mean width (m)", 12, "of elongated patches", measured("width_m"), "measure"),
-        Column(
-            "Strength",
-            10,
-            "of the strongest tenth of the pixels, in multiples of the threshold",
-            measured("magnitude_p90", SCORE_UNIT),
-            "measure",
-        ),
-        Column("Vegetation", 11, f"change of NDVI: {pixels}", measured("ndvi_change"), "measure"),
-        Column("Built-up", 11, f"change of NDBI: {pixels}", measured("ndbi_change"), "measure"),
-        Column("Water", 11, f"change of NDWI: {pixels}", measured("ndwi_change"), "measure"),
-    )

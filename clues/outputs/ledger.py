@@ -1,298 +1,278 @@
 """The clue ledger (线索台账) as a workbook: what inspectors read, fill in and hand back.
 
-Sheet 1 is the list people work with, sheet 2 holds the machine's columns, sheet 3 says what every
-column and code means. Every text is written as text: a cell that begins with ``=`` stays text.
+Sheet 1 is the list people work with: county upwards, cropland downwards. What they need on paper
+is printed, the reasons stand to the right of it. Sheet 2 holds the machine's columns, sheet 3 says
+what every column and code means, and the hidden sheet ``tuban`` holds what a filled-in ledger is
+read back by: see `clues.outputs.ledgerkeys`, which says what a reader may rely on. Every text is
+written as text: a cell that begins with ``=`` stays text, and no cell holds a formula.
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clues.outputs.columns import (
-    Column,
-    Form,
-    Row,
-    day_text,
-    document_texts,
-    english_form,
-    measured,
+from clues.outputs.chineseledger import CHINESE_FORM, LEDGER_COLUMNS, MACHINE_COLUMNS
+from clues.outputs.columns import Column, Form, Row
+from clues.outputs.englishledger import english_form
+from clues.outputs.ledgerkeys import KEY_SHEET, key_rows
+from clues.outputs.ledgerlook import (
+    EXCEL_TEXT_LIMIT,
+    add_picture,
+    formats_of,
+    print_setup,
+    row_height,
 )
 from clues.outputs.tables import ClueTables
-from configs.channels import channel_name
-from configs.speech import PLAIN
-from configs.units import SCORE_UNIT, metres2, mu
-from configs.vocabulary import Outcome, change_type, change_types
+from configs.vocabulary import change_types
 from tiles.files import atomic_path
 
-__all__ = ["INSPECTOR_CHOICES", "LEDGER_COLUMNS", "MACHINE_COLUMNS", "Column", "write_ledger"]
+__all__ = [
+    "LEDGER_COLUMNS",
+    "MACHINE_COLUMNS",
+    "PICTURED",
+    "Thumbnails",
+    "form_of",
+    "ledger_rows",
+    "write_ledger",
+]
 
-BLUE, YELLOW, FONT = "#4472C4", "#FFF2CC", "微软雅黑"
-EXCEL_TEXT_LIMIT = 32_000
-INSPECTOR_CHOICES = {
-    "是否整改": ["是", "否"],
-    "整改方式": ["拆除复耕", "补办手续", "未整改"],
-    "核实认定意见": ["合法", "违法", "其他", "伪变化"],
-    "重大典型问题": ["是", "否"],
-}
+PICTURED = 500
+"""Clues with pictures in the list, those of the highest priority."""
 
+Thumbnails = Mapping[str, tuple[bytes, bytes]]
+"""JPEG before and after, by clue number."""
 
-def _outside(row: Row) -> Decimal:
-    return mu(row.area("outside_boundary_dm2"))
-
-
-def _sources(row: Row) -> str:
-    """Name what points at the clue: imagery, and each lead with its day and distance."""
-    parts = ["卫片"] if row.patch.get("origin", "image") == "image" else []
-    return "\n".join(parts + [_lead_name(lead) for lead in row.leads])
-
-
-def _lead_name(lead: dict[str, Any]) -> str:
-    far = lead["distance_m"]
-    place = "" if far != far else f"距{far:.2f} m"
-    name = channel_name(lead["channel"]).zh
-    return f"{name}{lead['number'] or ''}（{day_text(lead['received']) or '日期不详'}）{place}"
+HEAD_ROW = {"list": 2, "machine": 1}
+NUMBERS = ("area", "whole", "degree", "measure")
+MADE = dt.datetime(2000, 1, 1)
+"""Printed as the day a workbook was made: the bytes depend on the clues alone."""
 
 
-def _type_name(row: Row) -> str:
-    return change_type(row.patch["change_type"]).name_zh
+def form_of(tables: ClueTables) -> Form:
+    """Return the form of the ledger in the language of the rule set."""
+    speech = tables.title.speech
+    return CHINESE_FORM if speech.language == "zh" else english_form(speech)
 
 
-LEDGER_COLUMNS: tuple[Column, ...] = (
-    Column("序号", 6, "本表行号", lambda r: r.number, "whole"),
-    Column("县名称", 12, "县级行政区名称", lambda r: r.patch["county_name"]),
-    Column("线索编号", 19, "县代码+年+季+六位流水号，不重复使用", lambda r: r.patch["clue_no"]),
-    Column("图斑编号", 16, "由格网、时相和起始像元生成", lambda r: r.patch["patch_id"]),
-    Column("变化类型", 12, "影像判定的变化类型", _type_name),
-    Column("前时相", 11, "变化前影像日期（末日）", lambda r: day_text(r.patch["before_to"])),
-    Column("后时相", 11, "变化后影像日期（末日）", lambda r: day_text(r.patch["after_to"])),
-    Column("面积（平方米）", 13, "椭球面积", lambda r: metres2(r.patch["area_dm2"]), "area"),
-    Column("面积（亩）", 10, "1亩=2000/3平方米", lambda r: mu(r.patch["area_dm2"]), "area"),
-    Column("耕地（亩）", 10, "占耕地毛面积", lambda r: mu(r.area("cropland_dm2")), "area"),
-    Column("永久基本农田（亩）", 12, "占永久基本农田", lambda r: mu(r.area("pbf_dm2")), "area"),
-    Column("生态红线（亩）", 12, "占生态保护红线", lambda r: mu(r.area("redline_dm2")), "area"),
-    Column(
-        "判定建议", 12, "机器判定建议，不是违法认定", lambda r: Outcome(r.patch["outcome"]).name_zh
-    ),
-    Column("线索来源", 24, "卫片，或举报、信访等来件（日期）及距离", _sources),
-    Column("规则", 10, "决定性规则代码", lambda r: r.joined("rule", "、")),
-    Column("批准文件及覆盖", 30, "文号（日期）覆盖比例", partial(document_texts, speech=PLAIN)),
-    Column("理由", 60, "逐地块的判定理由", lambda r: r.joined("reason_zh")),
-    Column("待核问题", 36, "须内业或外业回答的问题", lambda r: r.joined("questions_zh")),
-    Column("优先级", 8, "数值越大越先查", lambda r: int(r.patch["priority"]), "whole"),
-    Column("核实认定意见", 13, "由核查人员填写", lambda r: "", "fill"),
-    Column("项目名称", 18, "由核查人员填写", lambda r: "", "fill"),
-    Column("项目主体", 18, "由核查人员填写", lambda r: "", "fill"),
-    Column("是否整改", 10, "由核查人员填写", lambda r: "", "fill"),
-    Column("整改方式", 12, "由核查人员填写", lambda r: "", "fill"),
-    Column("重大典型问题", 13, "由核查人员填写", lambda r: "", "fill"),
-    Column("备注", 24, "由核查人员填写", lambda r: "", "fill"),
-)
-
-INDEX_MEANING = "后时相减前时相，图斑内像元（至多64个）的平均"
-
-MACHINE_COLUMNS: tuple[Column, ...] = (
-    Column("线索编号", 19, "同表一", lambda r: r.patch["clue_no"]),
-    Column("图斑编号", 16, "同表一", lambda r: r.patch["patch_id"]),
-    Column("来源编号", 14, "导入图斑的原编号", lambda r: r.patch["source_id"] or ""),
-    Column("经度", 12, "中心点，CGCS2000，度", lambda r: round(float(r.patch["lon"]), 6), "degree"),
-    Column("纬度", 12, "中心点，CGCS2000，度", lambda r: round(float(r.patch["lat"]), 6), "degree"),
-    Column("图幅号", 14, "1:10000图幅号", lambda r: r.patch["sheet"]),
-    Column("像元数", 10, "图斑像元个数", lambda r: int(r.patch["n_pixels"]), "whole"),
-    Column("变化代码", 16, "变化类型代码", lambda r: r.patch["change_type"]),
-    Column("图斑类型", 10, "TBLX", lambda r: r.patch["tblx"] or ""),
-    Column("前覆被", 10, "前时相覆被", lambda r: r.patch["from_cover"] or ""),
-    Column("后覆被", 10, "后时相覆被", lambda r: r.patch["to_cover"] or ""),
-    Column("置信度", 8, "0–100,−1为未知", lambda r: int(r.patch["confidence"]), "whole"),
-    Column("平均宽度（米）", 11, "长条形图斑的平均宽度", measured("width_m"), "measure"),
-    Column(
-        "变化强度",
-        10,
-        "变化最强的十分之一像元，为阈值的倍数",
-        measured("magnitude_p90", SCORE_UNIT),
-        "measure",
-    ),
-    Column("植被指数变化", 11, f"NDVI，{INDEX_MEANING}", measured("ndvi_change"), "measure"),
-    Column("建筑指数变化", 11, f"NDBI，{INDEX_MEANING}", measured("ndbi_change"), "measure"),
-    Column("水体指数变化", 11, f"NDWI，{INDEX_MEANING}", measured("ndwi_change"), "measure"),
-    Column("判定代码", 14, "机器判定代码", lambda r: r.patch["outcome"]),
-    Column("全部规则", 16, "成立的规则", lambda r: r.joined("rules", "、")),
-    Column("控制线标记", 14, "PBF/ECO/UGB/RES/NRR", lambda r: r.joined("flags", "、")),
-    Column("耕地净面积（亩）", 13, "扣除田坎", lambda r: mu(r.area("cropland_net_dm2")), "area"),
-    Column(
-        "边界外（亩）", 11, "城镇开发边界外", lambda r: mu(r.area("outside_boundary_dm2")), "area"
-    ),
-    Column("涉及文件", 30, "文件键", lambda r: r.joined("documents", "、")),
-    Column("英文理由", 60, "reasons in English", lambda r: r.joined("reason_en")),
-)
+def ledger_rows(tables: ClueTables) -> list[Row]:
+    """Return the clues as they stand in the list: county upwards, cropland downwards."""
+    parts = (
+        tables.findings_by_patch(),
+        tables.coverage_by_patch(),
+        tables.leads_by_patch(),
+        tables.classes_by_patch(),
+    )
+    line, rows = tables.leading_line, []
+    for record in tables.clues.drop(columns="geometry").to_dict("records"):
+        found, covered, leads, classes = (p.get(record["patch_id"], []) for p in parts)
+        row = Row(
+            *(0, record, found, covered, leads, line, classes, tables.title, tables.rule_names),
+            tables.filled.get(str(record["patch_id"]), {}),
+        )
+        rows.append((record["county_code"], -row.area("cropland_dm2"), record["clue_no"], row))
+    ordered = sorted(rows, key=lambda r: r[:3])
+    return [row.numbered(i) for i, (*_, row) in enumerate(ordered, start=1)]
 
 
-RELATIONS = {"attached": "并入线索", "reopened": "重新核实", "opened": "单独列为线索"}
-
-
-def _told(name: str) -> Callable[[Row], str]:
-    return lambda row: str(row.leads[0][name] or "")
-
-
-LEAD_COLUMNS: tuple[Column, ...] = (
-    Column("来件编号", 18, "举报、信访等来件的编号", _told("number")),
-    Column("来件渠道", 14, "举报、信访等", lambda r: channel_name(r.leads[0]["channel"]).zh),
-    Column("来件日期", 11, "收到日期", lambda r: day_text(r.leads[0]["received"])),
-    Column("反映内容", 50, "来件原文", _told("text")),
-    Column("处理方式", 14, "并入、重新核实或单列", lambda r: RELATIONS[r.leads[0]["relation"]]),
-    Column("线索编号", 19, "同表一", lambda r: r.patch["clue_no"]),
-    Column("图斑编号", 16, "同表一", lambda r: r.patch["patch_id"]),
-    Column("处理理由", 60, "距离、时限和结论", _told("reason_zh")),
-    Column("英文处理理由", 60, "the same in English", _told("reason_en")),
-)
-
-
-CHINESE_FORM = Form(
-    "卫片执法线索台账",
-    LEDGER_COLUMNS,
-    MACHINE_COLUMNS,
-    ("线索台账", "机器字段", "字典"),
-    "合计",
-    "&C第 &P 页 共 &N 页",
-    ("字段或代码", "含义"),
-    "版本",
-    INSPECTOR_CHOICES,
-    "同表一",
-    lambda kind: str(kind.name_zh),
-)
-
-
-def write_ledger(tables: ClueTables, path: Path) -> None:
+def write_ledger(tables: ClueTables, path: Path, thumbnails: Thumbnails | None = None) -> None:
     """Write the ledger workbook.
 
     Parameters
     ----------
     tables : ClueTables
-        Clues in ledger order.
     path : Path
         ``.xlsx``; written atomically.
+    thumbnails : mapping of str to (bytes, bytes), optional
+        JPEG before and after by clue number. The first `PICTURED` clues by priority that are in
+        it show theirs, as pictures that move with their row; without any there are no columns
+        for them.
     """
     import xlsxwriter
 
-    parts = (tables.findings_by_patch(), tables.coverage_by_patch(), tables.leads_by_patch())
-    records = tables.clues.drop(columns="geometry").to_dict("records")
-    line, rows = tables.leading_line, []
-    for i, record in enumerate(records, start=1):
-        own = [part.get(record["patch_id"], []) for part in parts]
-        rows.append(Row(i, record, own[0], own[1], own[2], line))
-    speech = tables.title.speech
-    form = CHINESE_FORM if speech.language == "zh" else english_form(speech)
-    with atomic_path(path) as part:
-        options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": False}
-        with xlsxwriter.Workbook(str(part), options) as book:
-            formats = _formats(book)
-            _write_list(book, formats, form, tables, rows)
-            _write_machine(book, formats, form, rows)
-            if tables.leads is not None and len(tables.leads):
-                _write_leads(book, formats, rows)
-            _write_dictionary(book, formats, form, tables)
+    rows, form = ledger_rows(tables), form_of(tables)
+    shown = _pictured(rows, thumbnails or {})
+    columns = _with_pictures(form) if shown else form.columns
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
+    with atomic_path(path) as part, xlsxwriter.Workbook(str(part), options) as book:
+        book.set_properties({"title": _heading(tables, form), "author": "tuban", "created": MADE})
+        formats = formats_of(book)
+        _write_list(book, formats, form, tables, (columns, rows, shown))
+        _write_machine(book, formats, form, rows)
+        if form.leads and tables.leads is not None and len(tables.leads):
+            _write_leads(book, formats, form, rows)
+        _write_dictionary(book, formats, form, tables, columns)
+        _write_keys(book, form, tables, columns, rows)
 
 
-def _formats(book: Any) -> dict[str, Any]:
-    base = {"font_name": FONT, "font_size": 10, "border": 1, "valign": "vcenter"}
-    head = base | {"bold": True, "font_color": "#FFFFFF", "bg_color": BLUE, "text_wrap": True}
-    return {
-        "title": book.add_format(
-            {"font_name": FONT, "font_size": 16, "bold": True}
-            | {"align": "center", "valign": "vcenter"}
-        ),
-        "head": book.add_format(head | {"align": "center"}),
-        "text": book.add_format(base | {"text_wrap": True}),
-        "fill": book.add_format(base | {"text_wrap": True, "bg_color": "#F2F2F2"}),
-        "whole": book.add_format(base | {"num_format": "0"}),
-        "area": book.add_format(base | {"num_format": "#,##0.00"}),
-        "degree": book.add_format(base | {"num_format": "0.000000"}),
-        "measure": book.add_format(base | {"num_format": "0.00"}),
-        "total": book.add_format(base | {"bold": True, "bg_color": YELLOW}),
-        "total_area": book.add_format(
-            base | {"bold": True, "bg_color": YELLOW, "num_format": "#,##0.00"}
-        ),
-    }
+def _heading(tables: ClueTables, form: Form) -> str:
+    return f"{tables.title.stem} {form.title}".strip()
+
+
+def _pictured(rows: Sequence[Row], thumbnails: Thumbnails) -> Thumbnails:
+    ranked = sorted(rows, key=lambda r: (-int(r.patch["priority"]), r.patch["clue_no"]))
+    first = [str(row.patch["clue_no"]) for row in ranked[:PICTURED]]
+    return {clue: thumbnails[clue] for clue in first if clue in thumbnails}
+
+
+def _with_pictures(form: Form) -> tuple[Column, ...]:
+    at = [column.key for column in form.columns].index("clue_no") + 1
+    return (*form.columns[:at], *form.pictures, *form.columns[at:])
 
 
 def _write_list(
-    book: Any, formats: dict[str, Any], form: Form, tables: ClueTables, rows: list[Row]
+    book: Any,
+    formats: Mapping[str, Any],
+    form: Form,
+    tables: ClueTables,
+    content: tuple[Sequence[Column], Sequence[Row], Thumbnails],
 ) -> None:
+    columns, rows, shown = content
     sheet = book.add_worksheet(form.sheets[0])
-    columns, title = form.columns, tables.title
-    heading = f"{title.stem} {form.title}"
-    sheet.merge_range(0, 0, 0, len(columns) - 1, heading, formats["title"])
-    sheet.set_row(0, 30)
-    _write_rows(sheet, formats, columns, rows, first=1)
+    keys = [column.key for column in columns]
+    printed = max(c for c, column in enumerate(columns) if column.is_filled)
+    frozen = keys.index("clue_no") + 1
+    # pictures shown in the cells tell the height of the rows, which is written before the cells
+    _set_up_columns(sheet, columns)
+    sheet.set_row(0, 34)
+    sheet.merge_range(0, 0, 0, printed, _heading(tables, form), formats["title"])
+    sheet.set_row(1, 58)
+    _write_heads(sheet, formats, columns, 1)
+    for r, row in enumerate(rows, start=2):
+        pictures = shown.get(str(row.patch["clue_no"]))
+        sheet.set_row(r, row_height(columns, row, pictured=pictures is not None))
+        _write_row(sheet, formats, columns, row, r)
+        for c, jpeg in zip((frozen, frozen + 1), pictures or (), strict=False):
+            add_picture(sheet, r, c, jpeg)
+    _write_total(sheet, formats, columns, rows, form.total)
+    _add_choices(sheet, form, columns, len(rows))
+    sheet.freeze_panes(2, frozen)
+    sheet.autofilter(1, 0, max(len(rows) + 1, 1), len(columns) - 1)
+    sheet.print_area(0, 0, len(rows) + 2, printed)
+    sheet.repeat_rows(0, 1)
+    print_setup(sheet, tables.title.attribution, form.page)
+
+
+def _set_up_columns(sheet: Any, columns: Sequence[Column]) -> None:
+    for c, column in enumerate(columns):
+        sheet.set_column(c, c, column.width)
+
+
+def _write_heads(
+    sheet: Any, formats: Mapping[str, Any], columns: Sequence[Column], row: int
+) -> None:
+    for c, column in enumerate(columns):
+        sheet.write_string(row, c, column.title, formats["head"])
+
+
+def _write_row(
+    sheet: Any, formats: Mapping[str, Any], columns: Sequence[Column], row: Row, r: int
+) -> None:
+    for c, column in enumerate(columns):
+        value = column.value(row)
+        if value is None or value == "":
+            sheet.write_blank(r, c, None, formats[column.kind])
+        elif isinstance(value, dt.date):
+            sheet.write_datetime(r, c, value, formats[column.kind])
+        elif column.kind in NUMBERS or isinstance(value, Decimal):
+            sheet.write_number(r, c, float(value), formats[column.kind])
+        else:
+            sheet.write_string(r, c, str(value)[:EXCEL_TEXT_LIMIT], formats[column.kind])
+
+
+def _write_total(
+    sheet: Any,
+    formats: Mapping[str, Any],
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    label: str,
+) -> None:
     last = len(rows) + 2
-    sheet.write_string(last, 0, form.total, formats["total"])
+    sheet.set_row(last, 22)
+    sheet.write_string(last, 0, label, formats["total"])
     for c, column in enumerate(columns[1:], start=1):
         if column.kind == "area":
             total = sum((Decimal(column.value(r)) for r in rows), Decimal(0))
             sheet.write_number(last, c, float(total), formats["total_area"])
         else:
             sheet.write_blank(last, c, None, formats["total"])
-    for name, choices in form.choices.items():
-        c = [column.title for column in columns].index(name)
-        if rows:
-            sheet.data_validation(2, c, last - 1, c, {"validate": "list", "source": choices})
-    sheet.freeze_panes(2, 4)
-    sheet.autofilter(1, 0, max(last - 1, 1), len(columns) - 1)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0, 1)
-    sheet.set_footer("&L" + _safe_footer(title.attribution) + form.page)
 
 
-def _write_machine(book: Any, formats: dict[str, Any], form: Form, rows: list[Row]) -> None:
+def _add_choices(sheet: Any, form: Form, columns: Sequence[Column], count: int) -> None:
+    """Let the cells that inspectors fill in take what can be read back, and nothing else."""
+    wanted: dict[str, dict[str, Any]] = {
+        "fill_area": {"validate": "decimal", "criteria": ">=", "value": 0},
+        "fill_day": {"validate": "date", "criteria": ">=", "value": dt.date(2000, 1, 1)},
+    }
+    for c, column in enumerate(columns):
+        rule = wanted.get(column.kind)
+        if column.key in form.choices:
+            rule = {"validate": "list", "source": list(form.choices[column.key])}
+        if rule is None or not count:
+            continue
+        title, text = form.hints[column.kind]
+        sheet.data_validation(
+            2, c, count + 1, c, rule | {"error_title": title, "error_message": text}
+        )
+
+
+def _write_machine(book: Any, formats: Mapping[str, Any], form: Form, rows: Sequence[Row]) -> None:
     sheet = book.add_worksheet(form.sheets[1])
-    _write_rows(sheet, formats, form.machine, rows, first=0)
+    keys = [column.key for column in form.machine]
+    _write_table(sheet, formats, form.machine, rows)
+    sheet.freeze_panes(1, keys.index("clue_no") + 1)
+
+
+def _write_leads(book: Any, formats: Mapping[str, Any], form: Form, rows: Sequence[Row]) -> None:
+    sheet = book.add_worksheet(form.sheets[3])
+    single = [Row(r.number, r.patch, [], [], [lead]) for r in rows for lead in r.leads]
+    _write_table(sheet, formats, form.leads, single)
     sheet.freeze_panes(1, 1)
 
 
-def _write_leads(book: Any, formats: dict[str, Any], rows: list[Row]) -> None:
-    sheet = book.add_worksheet("其他来源线索")
-    single = [Row(i, r.patch, [], [], [lead]) for i, r in enumerate(rows, 1) for lead in r.leads]
-    _write_rows(sheet, formats, LEAD_COLUMNS, single, first=0)
-    sheet.freeze_panes(1, 1)
+def _write_table(
+    sheet: Any, formats: Mapping[str, Any], columns: Sequence[Column], rows: Sequence[Row]
+) -> None:
+    _set_up_columns(sheet, columns)
+    _write_heads(sheet, formats, columns, 0)
+    for r, row in enumerate(rows, start=1):
+        _write_row(sheet, formats, columns, row, r)
+    sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
+    print_setup(sheet, "", "")
 
 
-def _write_dictionary(book: Any, formats: dict[str, Any], form: Form, tables: ClueTables) -> None:
+def _write_dictionary(
+    book: Any,
+    formats: Mapping[str, Any],
+    form: Form,
+    tables: ClueTables,
+    columns: Sequence[Column],
+) -> None:
     sheet = book.add_worksheet(form.sheets[2])
+    told = [*columns, *form.machine]
+    if form.leads and tables.leads is not None and len(tables.leads):
+        told += form.leads
     lines: list[Sequence[str]] = [form.head]
-    lines += [(c.title, c.meaning) for c in form.columns]
-    lines += [(c.title, c.meaning) for c in form.machine if c.meaning != form.repeated]
-    if tables.leads is not None and len(tables.leads):
-        lines += [(c.title, c.meaning) for c in LEAD_COLUMNS if c.meaning != "同表一"]
+    lines += [(c.title, c.meaning) for c in told if c.meaning != form.repeated]
     lines += [(t.code, form.kind(t)) for t in change_types()]
+    names = tables.rule_names.items()
+    lines += [(code, name[form.language]) for code, name in names if name.get(form.language)]
     lines += [(f"{form.version} {key}", value) for key, value in tables.title.versions.items()]
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, 1, 90)
     for r, pair in enumerate(lines):
         for c, text in enumerate(pair):
             sheet.write_string(r, c, text, formats["head" if r == 0 else "text"])
-    sheet.set_column(0, 0, 22)
-    sheet.set_column(1, 1, 60)
     sheet.freeze_panes(1, 0)
+    print_setup(sheet, "", form.page)
 
 
-def _write_rows(
-    sheet: Any, formats: dict[str, Any], columns: Sequence[Column], rows: list[Row], *, first: int
+def _write_keys(
+    book: Any, form: Form, tables: ClueTables, columns: Sequence[Column], rows: Sequence[Row]
 ) -> None:
-    for c, column in enumerate(columns):
-        sheet.set_column(c, c, column.width)
-        sheet.write_string(first, c, column.title, formats["head"])
-    for r, row in enumerate(rows, start=first + 1):
-        for c, column in enumerate(columns):
-            value = column.value(row)
-            if value is None:
-                sheet.write_blank(r, c, None, formats["text"])
-            elif column.kind in ("area", "whole", "degree", "measure"):
-                sheet.write_number(r, c, float(value), formats[column.kind])
-            else:
-                text = str(value)[:EXCEL_TEXT_LIMIT]
-                sheet.write_string(r, c, text, formats["fill" if column.kind == "fill" else "text"])
-
-
-def _safe_footer(text: str) -> str:
-    return text.replace("&", "&&")[:150]
+    sheet = book.add_worksheet(KEY_SHEET)
+    for r, cells in enumerate(key_rows(tables, form, HEAD_ROW, columns, rows)):
+        for c, text in enumerate(cells):
+            sheet.write_string(r, c, text)
+    sheet.hide()

@@ -10,6 +10,7 @@ kind               further cells
 ``run``            name of the run folder
 ``fingerprint``    `tables_fingerprint` of the judged tables
 ``mark``           `ClueTables.mark`: how far the store went that the filled cells come from
+``mark``           `clues.store.answers.Mark`: how far the store went when this was written
 ``language``       ``zh`` or ``en``: of titles and choices
 ``version``        key, value: as printed on every product, one row each
 ``sheet``          ``list`` or ``machine``, name of the sheet, its head row counted from 1
@@ -31,10 +32,11 @@ What a reader may rely on:
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clues.outputs.columns import Column, Form, Row
     from clues.outputs.tables import ClueTables
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "FORMAT",
     "KEY_SHEET",
     "VERDICT_CHOICES",
+    "key_rows",
     "row_check",
     "tables_fingerprint",
 ]
@@ -96,3 +99,41 @@ def tables_fingerprint(tables: "ClueTables") -> str:
     rows = sorted(zip(*(tables.clues[n].astype(str) for n in names), strict=True))
     told = json.dumps([rows, tables.title.versions.get("rules", "")], ensure_ascii=False)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def key_rows(
+    tables: "ClueTables",
+    form: "Form",
+    head_row: Mapping[str, int],
+    columns: Sequence["Column"],
+    rows: Sequence["Row"],
+) -> Iterator[Sequence[str]]:
+    """Yield the rows of the key sheet.
+
+    Parameters
+    ----------
+    head_row : mapping of str to int
+        Head row of the sheets ``list`` and ``machine``.
+    columns : sequence of Column
+        Of the list as it is written, with pictures if it has some.
+    rows : sequence of Row
+        As the list shows them.
+    """
+    title = tables.title
+    yield "tuban-ledger", FORMAT
+    yield "run", title.run_name
+    yield "fingerprint", tables_fingerprint(tables)
+    yield "mark", tables.mark
+    yield "language", form.language
+    for key, value in title.versions.items():
+        yield "version", key, value
+    sheets = {"list": (form.sheets[0], columns), "machine": (form.sheets[1], form.machine)}
+    for name, (sheet, own) in sheets.items():
+        yield "sheet", name, sheet, str(head_row[name])
+        for column in own:
+            role = "fill" if column.is_filled else "fixed"
+            yield "column", name, column.key, column.title, column.kind, role
+    fixed = [c for c in columns if not c.is_filled and c.kind != "picture"]
+    for row in rows:
+        check = row_check(column.value(row) for column in fixed)
+        yield "row", row.patch["clue_no"], row.patch["patch_id"], check

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-__all__ = ["ClueTables", "RunTitle"]
+__all__ = ["CLASSES_NAME", "ClueTables", "RunTitle"]
+
+CLASSES_NAME = "landclasses.parquet"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ class ClueTables:
         By patch: what people filled in so far, by key of the ledger's column.
     mark : str
         How far the store went when it was read, see `clues.store.answers.Mark`.
+    classes : DataFrame or None
+        Land classes before of each patch, the largest first, see `clues.formerclasses`.
+    rule_names : dict
+        Names of the rules in both languages, by code.
     """
 
     patches: "gpd.GeoDataFrame"
@@ -85,6 +91,8 @@ class ClueTables:
     leads: "gpd.GeoDataFrame | None" = None
     filled: dict[str, dict[str, str]] = field(default_factory=dict)
     mark: str = "0.0"
+    classes: "pd.DataFrame | None" = None
+    rule_names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path, title: RunTitle) -> "ClueTables":
@@ -92,6 +100,7 @@ class ClueTables:
         import geopandas as gpd
         import pandas as pd
 
+        classes = folder / CLASSES_NAME
         return cls(
             gpd.read_parquet(folder / "patches.parquet"),
             gpd.read_parquet(folder / "findings.parquet"),
@@ -99,6 +108,8 @@ class ClueTables:
             json.loads((folder / "indicators.json").read_text(encoding="utf-8")),
             title,
             gpd.read_parquet(folder / "leads.parquet"),
+            classes=pd.read_parquet(classes) if classes.is_file() else None,
+            rule_names=_rule_names(folder / "rules.json"),
         )
 
     @property
@@ -124,9 +135,22 @@ class ClueTables:
         plain = self.leads.drop(columns="geometry").assign(_far=far)
         return _grouped(plain.sort_values(["_far", "lead_id"]).drop(columns="_far"))
 
+    def classes_by_patch(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the land classes before as plain records, by patch, the largest first."""
+        return {} if self.classes is None else _grouped(self.classes)
+
     def coverage_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the document coverage as plain records, by patch."""
         return _grouped(self.coverage.sort_values(["line", "parcel_id", "role", "key"]))
+
+
+def _rule_names(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    names: dict[str, dict[str, str]] = {}
+    for rule in json.loads(path.read_text(encoding="utf-8"))["rules"]:
+        names.setdefault(rule["code"], rule["name"])
+    return names
 
 
 def _grouped(table: "pd.DataFrame") -> dict[str, list[dict[str, Any]]]:

@@ -2,12 +2,9 @@
 
 import json
 import re
-from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pyogrio
 import pypdfium2
 import pytest
@@ -15,58 +12,11 @@ import shapely
 
 from clues.outputs.evidence import write_sheets
 from clues.outputs.exchange import write_geojson, write_geopackage
-from clues.outputs.ledger import LEDGER_COLUMNS, write_ledger
+from clues.outputs.ledger import write_ledger
 from clues.outputs.lettering import font_path
 from clues.outputs.report import QualityFacts, write_report
 from clues.outputs.sheet import evidence_sheets
 from clues.quality import report_rows
-from configs.speech import Speech
-
-
-def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
-    write_ledger(tables, tmp_path / "clues.xlsx")
-    book = openpyxl.load_workbook(tmp_path / "clues.xlsx")
-    sheet = book["线索台账"]
-    heads = [c.value for c in sheet[2]]
-    assert heads == [c.title for c in LEDGER_COLUMNS]
-    assert sheet.freeze_panes == "E3"
-    rows = list(sheet.iter_rows(min_row=3, max_row=4, values_only=True))
-    assert [r[heads.index("线索编号")] for r in rows] == ["99990125Q2000001", "99990125Q2000002"]
-    for name in ("面积（亩）", "耕地（亩）", "面积（平方米）"):
-        column = heads.index(name)
-        total = sum(Decimal(str(r[column])) for r in rows)
-        assert Decimal(str(sheet.cell(5, column + 1).value)) == total
-    assert "临字〔2023〕1号（2023-05-01）覆盖53.19%" in rows[1][heads.index("批准文件及覆盖")]
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_machine_sheet_tells_width_and_strength(tables, tmp_path: Path, language):
-    title = replace(tables.title, speech=Speech(language=language))
-    plain = replace(tables, title=title, coverage=tables.coverage[:0])
-    write_ledger(plain, tmp_path / "clues.xlsx")
-    book = openpyxl.load_workbook(tmp_path / "clues.xlsx")
-    head, *rows = book.worksheets[1].iter_rows(values_only=True)
-    names = {
-        "zh": ("平均宽度（米）", "变化强度", "植被指数变化", "水体指数变化"),
-        "en": ("Mean width (m)", "Strength", "Vegetation", "Water"),
-    }[language]
-    told = [[r[head.index(n)] for n in names] for r in rows]
-    assert told == [[None, 2.5, -0.4, 0.1], [6.4, 1.2345, None, 0.1]]
-
-
-def test_ledger_is_safe_against_formulas(tables, tmp_path: Path):
-    tables.patches.loc[0, "county_name"] = "=HYPERLINK(1)"
-    write_ledger(tables, tmp_path / "clues.xlsx")
-    book = openpyxl.load_workbook(tmp_path / "clues.xlsx")
-    cells = [c for sheet in book for row in sheet.iter_rows() for c in row]
-    assert not [c for c in cells if c.data_type == "f"]
-    assert "=1+1" in [c.value for c in cells]
-
-
-def test_an_empty_list_still_makes_a_ledger(tables, tmp_path: Path):
-    tables.patches["disposition"] = "dismissed"
-    write_ledger(tables, tmp_path / "clues.xlsx")
-    assert openpyxl.load_workbook(tmp_path / "clues.xlsx")["线索台账"].max_row == 3
 
 
 def test_geojson_follows_rfc_7946(tables, tmp_path: Path):

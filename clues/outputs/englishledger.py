@@ -1,0 +1,219 @@
+"""The ledger in English, with the unit and the layers that a rule set names."""
+
+from decimal import Decimal
+from functools import partial
+
+from clues.outputs.columns import (
+    CONTROL_AREAS,
+    Column,
+    Form,
+    Row,
+    class_text,
+    day_text,
+    document_texts,
+    fill_in,
+    measured,
+    no_text,
+    suggestion,
+)
+from clues.outputs.ledgerkeys import VERDICT_CHOICES
+from configs.speech import Speech
+from configs.units import SCORE_UNIT, UNIT_NAMES, area_in, metres2
+from configs.vocabulary import change_type
+
+__all__ = ["english_form"]
+
+SAME, FILLED_IN = "as on the first sheet", "filled in by the inspector"
+YES_NO = ("yes", "no")
+
+PICTURE_COLUMNS = (
+    Column("before_picture", "Before", 14, "image of the earlier date", no_text, "picture"),
+    Column(
+        "after_picture", "After", 14, "image of the later date, same extent", no_text, "picture"
+    ),
+)
+
+
+def english_form(speech: Speech) -> Form:
+    """Return the ledger in English, with areas of the layers that the rule set names."""
+    symbol = UNIT_NAMES[speech.area_unit][1]
+    return Form(
+        "en",
+        "land-change clues: leads with reasons, never a verdict",
+        (*_facts(speech), *_filled(speech), *_reasons(speech)),
+        PICTURE_COLUMNS,
+        _machine(speech),
+        (),
+        ("clues", "machine", "dictionary", "leads"),
+        "Total",
+        "&RPage &P of &N",
+        ("column or code", "meaning"),
+        "version of",
+        {"verdict": VERDICT_CHOICES["en"], "rectified": YES_NO, "major": YES_NO},
+        {
+            "fill": ("Not among the choices", "Choose from the list."),
+            "fill_area": ("Not an area", f"Write a number of 0 or more, in {symbol}."),
+            "fill_day": ("Not a date", "Write a date such as 2025-10-31."),
+        },
+        SAME,
+        lambda kind: str(kind.name_en),
+    )
+
+
+def _facts(speech: Speech) -> tuple[Column, ...]:
+    unit = speech.area_unit
+    head = (
+        Column("number", "No.", 5, "row of this sheet", lambda r: r.number, "whole"),
+        Column("county_name", "Place", 16, "area, or latitude and longitude", _place),
+        Column(
+            *("clue_no", "Clue", 18, "number of the clue, never used again"),
+            lambda r: r.patch["clue_no"],
+        ),
+        Column(
+            *("change", "Change", 14, "type of change"),
+            lambda r: change_type(r.patch["change_type"]).name_en,
+        ),
+        Column("epochs", "Before, after", 11, "last day of either image", _epochs),
+    )
+    square = "Area (m²)", 13, "on the ellipsoid", lambda r: metres2(r.patch["area_dm2"]), "area"
+    areas = [Column("area_m2", *square)]
+    if unit != "m2":
+        areas = [_area(f"area_{unit}", "Area", "of the patch", None, speech)]
+    areas += [
+        _area(name, speech.role(role).capitalize(), "taken by the patch", name, speech)
+        for role, name in CONTROL_AREAS.items()
+        if role in speech.roles
+    ]
+    told = "of the machine, never a verdict; code and name of the deciding rule"
+    return (
+        *head,
+        *areas,
+        Column("suggestion", "Suggestion, rule", 20, told, partial(suggestion, speech=speech)),
+        Column(
+            *("priority", "Priority", 8, "the larger the sooner"),
+            *(lambda r: int(r.patch["priority"]), "whole"),
+        ),
+    )
+
+
+def _filled(speech: Speech) -> tuple[Column, ...]:
+    symbol = UNIT_NAMES[speech.area_unit][1]
+    choices = f"{FILLED_IN}: yes, no"
+    return (
+        fill_in("verdict", "Finding", 12, f"{FILLED_IN}: what was found"),
+        fill_in("project", "Project", 16, FILLED_IN),
+        fill_in("holder", "Holder", 16, FILLED_IN),
+        fill_in("illegal_mu", f"Unlawful ({symbol})", 11, FILLED_IN, "fill_area"),
+        fill_in("rectified", "Put right", 8, choices),
+        fill_in("major", "Major problem", 9, choices),
+        fill_in("remarks", "Remarks", 20, FILLED_IN),
+        fill_in("checked_by", "Checked by", 12, FILLED_IN),
+        fill_in("checked_on", "Checked on", 11, FILLED_IN, "fill_day"),
+    )
+
+
+def _reasons(speech: Speech) -> tuple[Column, ...]:
+    return (
+        Column("reason", "Reason", 90, "parcel by parcel", lambda r: r.joined("reason_en")),
+        Column(
+            *("questions", "To ask", 50, "in the files or on site"),
+            lambda r: r.joined("questions_en"),
+        ),
+        Column(
+            *("documents", "Documents and lines", 44, "number (date), share of the parcel"),
+            partial(document_texts, speech=speech),
+        ),
+        Column("patch_id", "Patch", 17, "number of the patch", lambda r: r.patch["patch_id"]),
+    )
+
+
+def _epochs(row: Row) -> str:
+    return f"{day_text(row.patch['before_to'])}\n{day_text(row.patch['after_to'])}"
+
+
+def _place(row: Row) -> str:
+    return row.patch["county_name"] or f"{row.patch['lat']:.5f}, {row.patch['lon']:.5f}"
+
+
+def _area(key: str, title: str, meaning: str, name: str | None, speech: Speech) -> Column:
+    unit, symbol = speech.area_unit, UNIT_NAMES[speech.area_unit][1]
+
+    def value(row: Row) -> Decimal:
+        return area_in(row.patch["area_dm2"] if name is None else row.area(name), unit)
+
+    return Column(key, f"{title} ({symbol})", 12, meaning, value, "area")
+
+
+def _machine(speech: Speech) -> tuple[Column, ...]:
+    return (
+        Column("number", "No.", 6, SAME, lambda r: r.number, "whole"),
+        Column("clue_no", "Clue", 19, SAME, lambda r: r.patch["clue_no"]),
+        Column("patch_id", "Patch", 17, SAME, lambda r: r.patch["patch_id"]),
+        Column("source_id", "Source", 14, "number in the delivery", lambda r: r.patch["source_id"]),
+        Column(
+            *("lon", "Longitude", 12, "centre"),
+            *(lambda r: round(float(r.patch["lon"]), 6), "degree"),
+        ),
+        Column(
+            *("lat", "Latitude", 12, "centre"),
+            *(lambda r: round(float(r.patch["lat"]), 6), "degree"),
+        ),
+        Column("before", "Before", 11, "last day", lambda r: day_text(r.patch["before_to"])),
+        Column("after", "After", 11, "last day", lambda r: day_text(r.patch["after_to"])),
+        Column(
+            "imagery", "Imagery", 26, "credit", lambda r: r.title.attribution if r.title else ""
+        ),
+        Column("area_m2", "Area (m²)", 14, "on the ellipsoid", _metres, "area"),
+        Column(
+            "change_type", "Change code", 16, "type of change", lambda r: r.patch["change_type"]
+        ),
+        Column(
+            *(
+                "former_class",
+                "Former class",
+                26,
+                "that takes most of the patch: name, code, scheme",
+            ),
+            partial(class_text, language="en"),
+        ),
+        Column(
+            *("confidence", "Confidence", 10, "0–100, −1: not known"),
+            *(lambda r: int(r.patch["confidence"]), "whole"),
+        ),
+        *_measures(),
+        Column("outcome", "Outcome", 14, "code of the suggestion", lambda r: r.patch["outcome"]),
+        Column("rule", "Rule", 10, "that decided", lambda r: r.joined("rule", ", ")),
+        Column("rules", "Rules", 16, "all that hold", lambda r: r.joined("rules", ", ")),
+        Column("flags", "Flags", 14, "raised marks", lambda r: r.joined("flags", ", ")),
+        Column("features", "Features", 30, "keys", lambda r: r.joined("documents", ", ")),
+    )
+
+
+def _metres(row: Row) -> Decimal:
+    return metres2(row.patch["area_dm2"])
+
+
+def _measures() -> tuple[Column, ...]:
+    pixels = "after minus before, mean of the patch's pixels, at most 64 of them"
+    return (
+        Column(
+            *("width_m", "Mean width (m)", 12, "of elongated patches"),
+            *(measured("width_m"), "measure"),
+        ),
+        Column(
+            "strength",
+            "Strength",
+            10,
+            "of the strongest tenth of the pixels, in multiples of the threshold",
+            measured("magnitude_p90", SCORE_UNIT),
+            "measure",
+        ),
+        *(
+            Column(f"{name}_change", title, 11, f"change of {name.upper()}: {pixels}", value, kind)
+            for name, title, value, kind in (
+                ("ndvi", "Vegetation", measured("ndvi_change"), "measure"),
+                ("ndbi", "Built-up", measured("ndbi_change"), "measure"),
+                ("ndwi", "Water", measured("ndwi_change"), "measure"),
+            )
+        ),
+    )

@@ -1,0 +1,100 @@
+"""How a ledger looks: formats of cells, heights of rows, pictures, paper."""
+
+import unicodedata
+from collections.abc import Sequence
+from io import BytesIO
+from math import ceil
+from typing import Any
+
+from clues.outputs.columns import Column, Row
+
+__all__ = [
+    "EXCEL_TEXT_LIMIT",
+    "add_picture",
+    "formats_of",
+    "print_setup",
+    "row_height",
+]
+
+BLUE, YELLOW, GREY, FONT = "#4472C4", "#FFF2CC", "#F2F2F2", "微软雅黑"
+EXCEL_TEXT_LIMIT = 32_000
+LINE_PT, ROW_PT, PICTURED_PT, TALLEST_PT = 14.0, 30.0, 78.0, 409.0
+PICTURE_PX = 98
+"""Side of a picture in a column of 14 characters (103 pixels) and a row of 78 points (104)."""
+
+
+def formats_of(book: Any) -> dict[str, Any]:
+    """Return the formats of cells by kind of column, and ``title``, ``head`` and the total's."""
+    base = {"font_name": FONT, "font_size": 10, "border": 1, "valign": "vcenter"}
+    base |= {"border_color": "#A6A6A6"}
+    head = base | {"bold": True, "font_color": "#FFFFFF", "bg_color": BLUE, "text_wrap": True}
+    text, total = base | {"text_wrap": True}, base | {"bold": True, "bg_color": YELLOW}
+    areas, fill = {"num_format": "#,##0.00"}, text | {"bg_color": GREY}
+    title = {"font_name": FONT, "font_size": 18, "bold": True, "align": "left"}
+    looks = {
+        "title": title | {"valign": "vcenter"},
+        "head": head | {"align": "center"},
+        "text": text,
+        "picture": text,
+        "whole": base | {"num_format": "0"},
+        "area": base | areas,
+        "degree": base | {"num_format": "0.000000"},
+        "measure": base | {"num_format": "0.00"},
+        "fill": fill,
+        "fill_area": fill | areas,
+        "fill_day": fill | {"num_format": "yyyy-mm-dd"},
+        "total": total,
+        "total_area": total | areas,
+    }
+    return {name: book.add_format(look) for name, look in looks.items()}
+
+
+def row_height(columns: Sequence[Column], row: Row, *, pictured: bool) -> float:
+    """Return the height in points that shows all texts of a row, and its pictures."""
+    lines = max(
+        _lines(str(column.value(row)), column.width)
+        for column in columns
+        if column.kind in ("text", "fill")
+    )
+    least = PICTURED_PT if pictured else ROW_PT
+    return min(max(least, LINE_PT * lines + 4), TALLEST_PT)
+
+
+def _lines(text: str, width: float) -> int:
+    return sum(max(1, ceil(_units(part) / (width - 1))) for part in text.split("\n"))
+
+
+def _units(text: str) -> float:
+    """Return the width of a text in digits; Chinese characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
+
+
+def add_picture(sheet: Any, row: int, column: int, jpeg: bytes) -> None:
+    """Put a picture into the middle of a cell; it moves with the cell and keeps its size."""
+    from xlsxwriter.image import Image
+
+    image = Image(BytesIO(jpeg))
+    across, up = image.width * 96 / image._x_dpi, image.height * 96 / image._y_dpi
+    scale = PICTURE_PX / max(across, up)
+    options = {
+        "object_position": 1,
+        "x_scale": scale,
+        "y_scale": scale,
+        "x_offset": 3 + (PICTURE_PX - across * scale) / 2,
+        "y_offset": 3 + (PICTURE_PX - up * scale) / 2,
+        "decorative": True,
+    }
+    sheet.insert_image(row, column, image, options)
+
+
+def print_setup(sheet: Any, credit: str, page: str) -> None:
+    """Print on A4 across, as wide as the paper, with the credit of the imagery at the foot."""
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.5)
+    told = credit.replace("&", "&&")[:150]
+    if told or page:
+        sheet.set_footer((f"&L{told}" if told else "") + page)
