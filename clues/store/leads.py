@@ -19,9 +19,10 @@ def keep_leads(connection: Connection, leads: Any) -> None:
     leads : GeoDataFrame
         Of a judgement whose clues are registered, see `clues.leads.LEAD_COLUMNS`.
     """
-    table, clue = schema.leads, schema.clues.c
+    table, clue, patch = schema.leads, schema.clues.c, schema.patches.c
     known = set(connection.scalars(select(table.c.lead_id)))
-    clues = {str(o): int(i) for o, i in connection.execute(select(clue.object_id, clue.id))}
+    pairs = select(patch.patch_id, clue.id).join(schema.clues, clue.object_id == patch.object_id)
+    clues = {str(p): int(i) for p, i in connection.execute(pairs)}
     wkb, bounds = shapely.to_wkb(leads.geometry.to_numpy()), leads.geometry.bounds.to_numpy()
     for i, row in enumerate(leads.drop(columns="geometry").to_dict("records")):
         distance, received = row["distance_m"], row["received"]

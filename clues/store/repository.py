@@ -216,18 +216,27 @@ def _insert_patches(
         for c in schema.patches.columns
         if c.name in patches.columns and c.name not in ("geometry", "id")
     ]
-    rows = []
+    rows, objects = [], _objects(patches)
     for i, values in enumerate(patches[columns].astype(object).to_dict("records")):
         west, south, east, north = (float(v) for v in bounds[i])
         rows.append(
             {k: _plain(v) for k, v in values.items()}
-            | {"run_id": run_id, "object_id": values["patch_id"], "geometry": wkb[i]}
+            | {"run_id": run_id, "object_id": objects[i], "geometry": wkb[i]}
             | {"west": west, "south": south, "east": east, "north": north}
         )
     _insert_many(connection, schema.patches, rows)
     table = schema.patches.c
     found = connection.execute(select(table.patch_id, table.id).where(table.run_id == run_id))
     return {str(patch_id): int(key) for patch_id, key in found}
+
+
+def _objects(patches: "gpd.GeoDataFrame") -> list[str]:
+    """Return what stays the same thing on the ground; a patch that nobody redrew is its own."""
+    ids = [str(p) for p in patches["patch_id"]]
+    if "object_id" not in patches:
+        return ids
+    pairs = zip(patches["object_id"], ids, strict=True)
+    return [thing if isinstance(thing, str) and thing else own for thing, own in pairs]
 
 
 def _insert_parcels(
@@ -290,15 +299,17 @@ def _insert_clues(
     """Give numbers to clues that have none: a thing keeps its number when it is judged again."""
     rows = []
     numbered = set(connection.scalars(select(schema.clues.c.object_id)))
-    fresh = (patches["disposition"] == "clue") & ~patches["patch_id"].isin(numbered)
-    for county, ids in patches[fresh].groupby("county_code", sort=True)["patch_id"]:
+    things = patches[["patch_id", "county_code", "disposition"]].assign(thing=_objects(patches))
+    fresh = (things["disposition"] == "clue") & ~things["thing"].isin(numbered)
+    for county, group in things[fresh].groupby("county_code", sort=True):
         series = f"{county}{run.year % 100:02d}Q{run.quarter}"
-        first = _take_numbers(connection, series, len(ids))
-        for offset, patch_id in enumerate(ids):
+        first = _take_numbers(connection, series, len(group))
+        pairs = zip(group["patch_id"], group["thing"], strict=True)
+        for offset, (patch_id, thing) in enumerate(pairs):
             rows.append(
                 {
                     "clue_no": f"{series}{first + offset:06d}",
-                    "object_id": patch_id,
+                    "object_id": thing,
                     "patch_key": keys[patch_id],
                     "status": "suspected",
                     "registered_at": now,
