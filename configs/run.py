@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from configs.loading import StrictModel, load_model
 from configs.mistakes import choice
 from configs.sensors import anchored_sensor
-from configs.vocabulary import change_types
+from configs.vocabulary import Language, change_types
 
 __all__ = [
     "MODEL_SUFFIX",
@@ -27,6 +27,7 @@ __all__ = [
     "GridSettings",
     "LandcoverSettings",
     "OutputSettings",
+    "ReportSettings",
     "RunConfig",
     "TerrainSettings",
     "models_folder",
@@ -55,6 +56,11 @@ class AreaSettings(StrictModel):
     county_name: str = Field("", description="name printed in titles and file names")
     time_zone: str = Field("Asia/Shanghai", description="zone of civil dates")
     aoi: Path | None = Field(None, description="polygon layer that limits the analysis")
+    by_county: bool = Field(
+        False,
+        description="cut patches along the county borders of the division layer; a county_code "
+        "that ends in 00 then stands for all counties of the city or province",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -242,6 +248,20 @@ class OutputSettings(StrictModel):
     evidence: Literal["all", "none"] | int = Field("all", description="sheets, or the first n")
 
 
+class ReportSettings(StrictModel):
+    """What the report of a run is like."""
+
+    template: Literal["quarterly", "annual"] = "quarterly"
+    language: Language | None = Field(None, description="by default that of the rule set")
+    clues: int = Field(12, ge=0, le=60, description="first clues shown with both dates")
+    previous: Path | None = Field(
+        None, description="folder of the run of the previous period, to compare with"
+    )
+    assessment: Path | None = Field(
+        None, description="folder that `tuban assess` wrote: how accurate the map is"
+    )
+
+
 class RunConfig(StrictModel):
     """Everything one run depends on; paths are relative to the config file."""
 
@@ -274,6 +294,7 @@ class RunConfig(StrictModel):
     )
     rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
     outputs: OutputSettings = OutputSettings()
+    report: ReportSettings = ReportSettings()
     seed: int = Field(0, ge=0)
 
     @field_validator("clouds", mode="before")
@@ -307,6 +328,7 @@ class RunConfig(StrictModel):
         for name, fields in (
             ("area", ["aoi"]),
             ("terrain", ["dem"]),
+            ("report", ["previous", "assessment"]),
             ("before", ["scenes", "mask"]),
             ("after", ["scenes", "mask"]),
         ):

@@ -23,7 +23,7 @@ from models.training import fit_landcover
 from models.trials import TrialTable, draw_trials, join_trials
 from tiles.block import Block
 from tiles.cloudmap import CloudMap, find_clouds
-from tiles.coregister import register_pair
+from tiles.coregister import estimate_registration, register_pair
 from tiles.gate import GateCheck, gate_report
 from tiles.grid import Extent, sample_cells
 from tiles.labels import burn_labels
@@ -72,12 +72,15 @@ class GateJob:
     seed : int
         Of the sample cells.
     clouds : CloudSettings
+    given : Alignment or None
+        Taken over instead of finding one; it is checked all the same.
     """
 
     plan: RunPlan
     gate: GateSettings
     seed: int
     clouds: CloudSettings
+    given: Alignment | None = None
 
 
 def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
@@ -103,11 +106,16 @@ def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
     cells = sample_cells(plan.extent, job.seed, share=0.0, minimum=GATE_CELLS)
     found = left = None
     applied = Registration(0.0, 0.0, 0, 0, 0.0)
-    if gate.register_pair:
+    if job.given is not None:
+        moves = (None, job.given.registration) if gate.register_pair else ()
+        reads = (_read(plan, cells, Alignment(move)) for move in moves)
+        told = [estimate_registration(r, max_shift_px=gate.max_shift_px) for r in reads]
+        found, left = told or (None, None)
+    elif gate.register_pair:
         found, applied, left = register_pair(
             lambda move: _read(plan, cells, Alignment(move)), max_shift_px=gate.max_shift_px
         )
-    aligned = Alignment(applied, _clouds(job, applied))
+    aligned = job.given or Alignment(applied, _clouds(job, applied))
     blocks = _read(plan, cells, aligned)
     checks = gate_report(
         plan.before,

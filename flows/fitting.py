@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs.sensors import sensor_spec
+from configs.told import Told
 from configs.vocabulary import COVERS
-from flows.fitjob import FitJob, GateJob, LabelShapes, fit_pair, gate_pair
+from flows.fitjob import Alignment, FitJob, GateJob, LabelShapes, fit_pair, gate_pair
 from flows.tilejob import STATE_CLASSES, States
 from flows.workers import work_once
 from tiles.cloudmap import CloudMap, write_cloud_map
@@ -29,6 +31,7 @@ __all__ = [
     "clouds_not_searched",
     "clouds_of",
     "fit_states",
+    "hand_over",
     "label_shapes",
     "open_gate",
     "registration_of",
@@ -38,6 +41,8 @@ log = logging.getLogger(__name__)
 
 STATE_FOLDER = "work/states"
 GATE_FOLDER = "work/gate"
+HANDED_GATE = "gate"
+"""Folder of registration and clouds in the states that `tuban fit` hands over."""
 
 
 def registration_of(context: "StageContext") -> Registration:
@@ -54,7 +59,7 @@ def clouds_of(context: "StageContext") -> CloudMap | None:
     return found
 
 
-def clouds_not_searched(context: "StageContext") -> str | None:
+def clouds_not_searched(context: "StageContext") -> Told | None:
     """Return why clouds were not searched at a date that needs it, for the report; else None.
 
     Radar sees through clouds.
@@ -70,13 +75,13 @@ def clouds_not_searched(context: "StageContext") -> str | None:
     if not needed or clouds_of(context) is not None:
         return None
     if all(name in plan.bands for name in NEEDED):
-        return (
-            "未检测云：影像没有可用像元，或数值没有明暗对比 "
-            "clouds not searched: no usable pixel, or values without contrast"
+        return Told(
+            "未检测云：影像没有可用像元，或数值没有明暗对比",
+            "clouds not searched: no usable pixel, or values without contrast",
         )
-    return (
-        "未检测云：两期没有共同的蓝、红、近红外波段 "
-        "clouds not searched: blue, red and near infrared are not there at both dates"
+    return Told(
+        "未检测云：两期没有共同的蓝、红、近红外波段",
+        "clouds not searched: blue, red and near infrared are not there at both dates",
     )
 
 
@@ -93,7 +98,8 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     PairRefused
         Naming each check that failed, its number, limit and remedy.
     """
-    job = GateJob(context.plan, context.config.gate, context.config.seed, context.config.clouds)
+    config = context.config
+    job = GateJob(context.plan, config.gate, config.seed, config.clouds, _handed_gate(context))
     aligned, checks = work_once(
         gate_pair, job, scheduler=context.options.scheduler, memory=context.options.memory
     )
@@ -115,6 +121,26 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         files.append(context.run.path("quality", "clouds.tif"))
         write_cloud_map(files[-1], clouds, context.plan.grid)
     return files, _gate_values(checks, found)
+
+
+def hand_over(context: "StageContext", folder: Path) -> None:
+    """Copy the fitted states of a run, with its registration and clouds, for other runs."""
+    run = context.run
+    shutil.copytree(run.path(STATE_FOLDER), folder, dirs_exist_ok=True)
+    shutil.copytree(run.path(GATE_FOLDER), folder / HANDED_GATE, dirs_exist_ok=True)
+
+
+def _handed_gate(context: "StageContext") -> Alignment | None:
+    """Return registration and clouds of the states handed in, for a run by county; else None.
+
+    Counties that each register for themselves find displacements that differ by hundredths of a
+    pixel: enough for other patches. Another run may be of another pair, and looks for itself.
+    """
+    handed = context.options.state
+    if handed is None or context.plan.counties is None:
+        return None
+    states = load_states(handed / HANDED_GATE, {"registration": Registration, "clouds": CloudMap})
+    return Alignment(states["registration"], states.get("clouds"))
 
 
 def _gate_values(checks: Sequence[GateCheck], found: Registration) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The join stage: tile products to patches with a change type, and the change raster."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from detect.components import Components, join
 from detect.parts import find_parts, split
 from detect.patches import (
+    PaintRuns,
     index_changes_of,
     large_enough,
     paint_runs,
@@ -20,8 +22,8 @@ from detect.patches import (
 from detect.tile_runs import TileRuns
 from detect.valid_runs import Runs, load_valid_runs
 from flows.fitting import STATE_FOLDER
-from flows.tilejob import States
-from flows.tiling import TILE_FOLDER, large_px
+from flows.tilejob import States, TileJob
+from flows.tiling import tile_job
 from models.feedback import with_feedback
 from models.fullcover import change_kinds
 from models.landcover import LandcoverState, classify
@@ -39,6 +41,15 @@ LIKELY = 50
 """Confidence from which a part is a patch by itself: its type is rather right than wrong."""
 
 
+@dataclass(frozen=True)
+class _Joined:
+    """What one county, or a run that knows none, joined into."""
+
+    components: Components
+    patches: "gpd.GeoDataFrame"
+    too_small: dict[str, tuple[int, int]]
+
+
 def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     """Join the tiles, trace and classify the patches, paint the change raster.
 
@@ -47,43 +58,71 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     files, values
         For the manifest.
     """
-    tiles = context.plan.tiles(context.options.tile)
-    folder = context.run.path(TILE_FOLDER, str(context.options.tile))
-    detection = context.config.detection
-    components = join(
-        (TileRuns.load(folder / f"{tile.name}.npz") for tile in tiles),
-        connectivity=detection.connectivity,
-        min_strong=detection.min_strong_px,
-        floor_px=detection.floor_px,
-        hole_px=detection.hole_px,
-        large_px=large_px(context),
-    )
     states = States.load(context.run.path(STATE_FOLDER))
-    components = in_parts(components, states.landcover, large_px(context))
-    patches = _patches(context, components, states)
-    large = large_enough(patches, detection.least_area_m2)
-    small = patches.loc[~large].groupby("change_type")["n_pixels"].agg(["size", "sum"])
-    components, patches = components.take(large), patches[large].reset_index(drop=True)
+    job, area = tile_job(context), context.config.area
+    counties = [(c.code, c.code, c.name) for c in job.counties.own] if job.counties else []
+    alone = [("", area.county_code, area.county_name)]
+    found = [_joined(context, states, job, *named) for named in counties or alone]
+    patches = _stacked([f.patches for f in found])
     if context.feedback is not None:
         limit = round(10 * context.config.feedback.sure_percent)
         patches = with_feedback(patches, context.feedback.state, limit)
     table = context.run.path("work", "patches.parquet")
     with atomic_path(table) as part:
         patches.to_parquet(part, index=False)
-    valid = load_valid_runs(folder / f"{tile.name}.valid.npz" for tile in tiles)
-    raster = _paint(context, components, patches, valid, states)
+    tiles = context.plan.tiles(context.options.tile)
+    valid = load_valid_runs(job.paths(tile)[-1] for tile in tiles)
+    raster = _paint(context, found, valid, states)
+    too_small: dict[str, list[int]] = {}
+    for code, sizes in (pair for f in found for pair in f.too_small.items()):
+        kept = too_small.setdefault(code, [0, 0])
+        too_small[code] = [a + b for a, b in zip(kept, sizes, strict=True)]
     values = {
         "patches": len(patches),
-        "changed_pixels": int(components.stats.pixels.sum()),
+        "changed_pixels": sum(int(f.components.stats.pixels.sum()) for f in found),
         "observed_pixels": int((valid[2] - valid[1] + 1).sum()),
-        "noise_pixels": components.noise_pixels,
-        "noise_components": components.noise_components,
+        "noise_pixels": sum(f.components.noise_pixels for f in found),
+        "noise_components": sum(f.components.noise_components for f in found),
         "too_small": {
-            str(code): {"patches": int(count), "pixels": int(pixels)}
-            for code, count, pixels in small.itertuples()
+            code: {"patches": count, "pixels": pixels}
+            for code, (count, pixels) in sorted(too_small.items())
         },
     }
     return [table, raster], values
+
+
+def _joined(
+    context: "StageContext", states: States, job: TileJob, part: str, code: str, name: str
+) -> _Joined:
+    """Join what the tiles found of one county (`part` is its code; "" where there are none)."""
+    detection, large_px = context.config.detection, job.large_px
+    tiles = context.plan.tiles(context.options.tile)
+    paths = [p for tile in tiles if (p := job.runs_path(tile, part)) in job.paths(tile)]
+    components = join(
+        (TileRuns.load(path) for path in paths),
+        connectivity=detection.connectivity,
+        min_strong=detection.min_strong_px,
+        floor_px=detection.floor_px,
+        hole_px=detection.hole_px,
+        large_px=large_px,
+    )
+    components = in_parts(components, states.landcover, large_px)
+    patches = _patches(context, components, states, (code, name))
+    large = large_enough(patches, detection.least_area_m2)
+    small = patches.loc[~large].groupby("change_type")["n_pixels"].agg(["size", "sum"])
+    return _Joined(
+        components.take(large),
+        patches[large].reset_index(drop=True),
+        {str(kind): (int(count), int(pixels)) for kind, count, pixels in small.itertuples()},
+    )
+
+
+def _stacked(tables: "list[gpd.GeoDataFrame]") -> "gpd.GeoDataFrame":
+    """Return the patches of all counties, in the order of their codes."""
+    import pandas as pd
+
+    full = [t for t in tables if len(t)]
+    return full[0] if len(full) == 1 else pd.concat(full or tables[:1], ignore_index=True)
 
 
 def in_parts(components: Components, state: LandcoverState, large: int) -> Components:
@@ -111,15 +150,17 @@ def in_parts(components: Components, state: LandcoverState, large: int) -> Compo
     return split(components, parts)
 
 
-def _patches(context: "StageContext", components: Components, states: States) -> "gpd.GeoDataFrame":
-    plan, area = context.plan, context.config.area
+def _patches(
+    context: "StageContext", components: Components, states: States, county: tuple[str, str]
+) -> "gpd.GeoDataFrame":
+    plan = context.plan
     patches = patch_table(
         components,
         plan.grid,
         before=(plan.before.civil_from, plan.before.civil_to),
         after=(plan.after.civil_from, plan.after.civil_to),
-        county_code=area.county_code,
-        county_name=area.county_name,
+        county_code=county[0],
+        county_name=county[1],
         smooth=context.config.detection.smooth_outlines,
     )
     if not states.landcover.is_known or not len(patches):
@@ -133,20 +174,17 @@ def _patches(context: "StageContext", components: Components, states: States) ->
     return with_classes(patches, classes)
 
 
-def _paint(
-    context: "StageContext",
-    components: Components,
-    patches: "gpd.GeoDataFrame",
-    valid: Runs,
-    states: States,
-) -> Path:
+def _paint(context: "StageContext", found: list[_Joined], valid: Runs, states: States) -> Path:
     target = context.run.path("change.tif")
     plan = context.plan
+    runs = [paint_runs(f.components, paint_values(f.patches)) for f in found]
+    row, first, last = (np.concatenate([r[i] for r in runs]) for i in range(3))
+    value, order = np.concatenate([r.value for r in runs]), np.lexsort((first, row))
     write_runs(
         target,
         plan.grid,
         plan.extent,
-        paint_runs(components, paint_values(patches)),
+        PaintRuns(row[order], first[order], last[order], value[order]),
         valid,
         tags={
             "TUBAN_VALUES": "0 nodata, 1 no change, 2 and more: change type",

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from configs.errors import ConfigError, InputError
 from tiles.files import atomic_path
 
@@ -23,6 +25,7 @@ __all__ = [
     "require_layers",
     "rules_of",
     "tallies",
+    "write_classes",
     "write_tables",
 ]
 
@@ -79,17 +82,25 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     """
     import geopandas as gpd
 
+    from clues.bycounty import judge_counties
     from clues.judgement import judge_patches
     from clues.layers import read_onemap
 
-    config = context.config
+    config, counties = context.config, context.plan.counties
     layers = require_layers(config)
     require_dates(context.plan)
     patches = gpd.read_parquet(context.run.path("work", "patches.parquet"))
     onemap = read_onemap(layers, crs=context.plan.grid.crs)
     rules = rules_of(config.rules)
-    judgement = judge_patches(patches, onemap, rules)
+    if counties is None:
+        judgement = judge_patches(patches, onemap, rules)
+    else:
+        leads = onemap.layers.get("lead")
+        places = leads.table.geometry.to_numpy() if leads else np.empty(0, dtype=object)
+        named = [(c.code, c.name) for c in counties.own]
+        judgement = judge_counties(patches, onemap, rules, named, counties.homes(places))
     files = write_tables(judgement, rules, context.run.folder)
+    files.append(write_classes(judgement, onemap, context.run.folder))
     values = {
         "rule_set": rules.name,
         "rule_set_version": rules.digest,
@@ -115,6 +126,19 @@ def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list
             text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
             part.write_text(text + "\n", encoding="utf-8")
     return files
+
+
+def write_classes(judgement: "Judgement", onemap: Any, folder: Path) -> Path:
+    """Write which land-use parcels lie under the patches of a judgement; return the file."""
+    from clues.formerclasses import former_classes
+    from clues.outputs.tables import CLASSES_NAME
+
+    landuse = onemap.layers.get("landuse")
+    table = former_classes(judgement.patches, None if landuse is None else landuse.table)
+    path = folder / CLASSES_NAME
+    with atomic_path(path) as part:
+        table.to_parquet(part, index=False)
+    return path
 
 
 def layer_records(onemap: Any) -> list[dict[str, Any]]:

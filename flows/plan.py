@@ -11,6 +11,7 @@ import shapely
 from configs.errors import InputError
 from configs.run import EpochSettings, RunConfig
 from flows.aside import require_cover, without
+from flows.counties import Counties, counties_of
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
 from tiles.learnedclouds import require_detector
 from tiles.mosaic import mosaicked
@@ -49,6 +50,8 @@ class RunPlan:
         Pixels of the analysis.
     aoi : bytes or None
         WKB of the area of interest in the grid's CRS.
+    counties : Counties or None
+        Of a run that keeps to county borders; they then limit the area of interest.
     """
 
     before: Epoch
@@ -58,6 +61,7 @@ class RunPlan:
     wavelengths: tuple[float | None, ...]
     extent: Extent
     aoi: bytes | None = None
+    counties: Counties | None = None
 
     @property
     def pixels(self) -> int:
@@ -150,27 +154,36 @@ def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
     after = without(after, damaged, zone, config.after.date)
     bands = common_bands(before, after)
     extent = pair_extent(before, after, grid)
+    counties = counties_of(config, grid.crs)
+    shape = _limits(config, grid.crs, counties)
     aoi = None
-    if config.area.aoi is not None:
-        shape = area_of_interest(config.area.aoi, grid.crs)
+    if shape is not None:
         extent = extent.intersect(grid.extent_of(shape.bounds))
         if extent.is_empty:
             raise InputError(
                 "the area of interest does not meet the images",
-                str(config.area.aoi),
+                str(config.area.aoi or config.layers),
                 "check its CRS, or name images that cover it",
             )
         aoi = shapely.to_wkb(shape)
     require_cover(before, after, shapely.from_wkb(aoi) if aoi else None, grid.crs)
     for scene in (*before.scenes, *after.scenes):
         require_heights(scene, grid, extent)
-    plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi)
+    plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi, counties)
     plan.reader()  # refuses a pair without common bands
     if config.clouds.detector == "s2cloudless":
         searched = plan.cloud_dates(config.clouds.search)
         dates = zip((before, after), searched, strict=True)
         require_detector([s for epoch, wanted in dates if wanted for s in epoch.scenes])
     return plan
+
+
+def _limits(config: RunConfig, crs: str, counties: Counties | None) -> Any:
+    """Return the outline that limits the analysis: area of interest, counties, both; or None."""
+    shape = None if config.area.aoi is None else area_of_interest(config.area.aoi, crs)
+    if counties is None:
+        return shape
+    return counties.area() if shape is None else shapely.intersection(shape, counties.area())
 
 
 def _epoch(config: RunConfig, wanted: EpochSettings) -> Epoch:

@@ -120,6 +120,8 @@ class StageContext:
             files |= {f"{name} {p.name}": p for p in beside}
         if self.config.area.aoi:
             files["aoi"] = self.config.area.aoi
+        if self.plan.counties is not None:
+            files["division layer"] = self.plan.counties.version
         if self.config.terrain.dem:
             files["elevation"] = self.config.terrain.dem
         sensor = self.config.sensor or ""
@@ -135,12 +137,14 @@ class StageContext:
 
     @cached_property
     def gate_key(self) -> StageKey:
-        """Plan and limits of the gate."""
+        """Plan and limits of the gate; the states handed to a run by county."""
+        handed = self.options.state if self.config.area.by_county else None
         return stage_key(
             "gate",
             rooms=["flows.fitjob"],
             config=self._config("gate", "clouds", "seed"),
             inputs={"plan": self.plan_key},
+            files={"state": handed} if handed else {},
         )
 
     @cached_property
@@ -174,7 +178,10 @@ class StageContext:
         wanted = {n: getattr(detection, n) for n in ("floor_px", "connectivity")}
         wanted |= {n: getattr(self.config.landcover, n) for n in ("mode", "split_above_m2")}
         return stage_key(
-            "tiles", rooms=["flows.tilejob"], config=wanted, inputs={"fit": self.fit_key}
+            "tiles",
+            rooms=["flows.counties", "flows.tilejob"],
+            config=wanted,
+            inputs={"fit": self.fit_key},
         )
 
     @cached_property

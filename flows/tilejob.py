@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from detect.normalise import Radiometry, apply_radiometry
 from detect.score import STRONG, Scores
 from detect.tile_runs import Connectivity, TileRuns, label_tile
 from detect.valid_runs import save_valid_runs
+from flows.counties import Counties
 from models.fullcover import COMPARED_HALO, compare_covers
 from models.landcover import LandcoverState, vote_pair
 from models.nets import NetState, net_scores
@@ -98,6 +100,8 @@ class TileJob:
         Pixels of the whole analysis.
     aoi : bytes or None
         WKB of the area of interest in the grid's CRS.
+    counties : Counties or None
+        Of a run that keeps to county borders: each county has its own runs of change.
     large_px : int
         Pixels from which a component is classified in full.
     exact : bool
@@ -112,6 +116,7 @@ class TileJob:
     connectivity: Connectivity
     floor_px: int
     aoi: bytes | None = None
+    counties: Counties | None = None
     large_px: int = 1 << 30
     exact: bool = False
     token: str = field(default="", init=False)
@@ -120,9 +125,17 @@ class TileJob:
         text = f"{self.states_hash}|{self.folder.resolve()}|{self.area}"
         object.__setattr__(self, "token", hashlib.sha256(text.encode()).hexdigest())
 
-    def paths(self, tile: Tile) -> tuple[Path, Path]:
-        """Return the files of a tile's product: runs of change, runs of valid pixels."""
-        return self.folder / f"{tile.name}.npz", self.folder / f"{tile.name}.valid.npz"
+    def paths(self, tile: Tile) -> tuple[Path, ...]:
+        """Return the files of a tile's product: runs of change (per county), of valid pixels."""
+        codes: tuple[str, ...] = ("",)
+        if self.counties is not None:
+            codes = self.counties.near(self.reader.grid.bounds(tile.extent)).worked
+        changed = (self.runs_path(tile, code) for code in codes)
+        return *changed, self.folder / f"{tile.name}.valid.npz"
+
+    def runs_path(self, tile: Tile, code: str = "") -> Path:
+        """Return the file with the runs of change of a tile, of one county if a code is given."""
+        return self.folder / f"{tile.name}{code and '.'}{code}.npz"
 
 
 @dataclass(frozen=True)
@@ -160,7 +173,7 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
         If the fitted states are not those the run was planned with.
     """
     reader, states = _tools(job)
-    block = _inside(reader.read(tile.extent, states.halo), job)
+    block = reader.read(tile.extent, states.halo)
     normalised = apply_radiometry(block, states.radiometry)
     net = states.net
     scores = net_scores(net, block) if net.is_there else score_block(block, states.change)
@@ -170,20 +183,57 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
         scores = Scores(
             scores.score, scores.weak | (weak & moved), scores.strong | (strong & moved)
         )
+    seen = np.zeros(tile.extent.shape, np.bool_)
+    found = []
+    for code, inside in _parts(job, tile.extent):
+        seen |= inside
+        own = Scores(scores.score * inside, scores.weak & inside, scores.strong & inside)
+        runs = _labelled(job, states, tile, block, normalised.after, own)
+        runs.save(job.runs_path(tile, code))
+        found.append(runs)
+    valid = block.valid[block.core_slices] & seen
+    save_valid_runs(job.paths(tile)[-1], valid, tile.extent)
+    components, noise = sum(len(r.stats) for r in found), sum(r.noise_pixels for r in found)
+    return TileSummary(tile.name, valid.size, int(valid.sum()), components, noise)
+
+
+def _parts(job: TileJob, extent: Extent) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield what is worked apart, by code, and its pixels: the counties, or all of interest.
+
+    Pixels outside take part in statistics of windows, and in nothing else: what is found near a
+    border does not depend on where the border runs.
+    """
+    grid = job.reader.grid
+    inside = np.ones(extent.shape, np.bool_)
+    if job.aoi is not None:
+        shape = np.array([shapely.from_wkb(job.aoi)], dtype=object)
+        inside = burn_labels(shape, np.ones(1, np.int16), grid, extent) > 0
+    if job.counties is None:
+        yield "", inside
+        return
+    for code, own in job.counties.masks(grid, extent):
+        yield code, own & inside
+
+
+def _labelled(
+    job: TileJob,
+    states: States,
+    tile: Tile,
+    block: Block,
+    after: NDArray[np.float32],
+    scores: Scores,
+) -> TileRuns:
+    """Return the runs of change with the votes and values of their members."""
     runs = label_tile(
         scores, tile.extent, job.area, connectivity=job.connectivity, floor_px=job.floor_px
     )
     rows, cols = runs.members.row - block.extent.row0, runs.members.col - block.extent.col0
-    votes = vote_pair(states.landcover, block.before, normalised.after, block.valid, rows, cols)
+    votes = vote_pair(states.landcover, block.before, after, block.valid, rows, cols)
     values = member_values(
-        block, normalised.after, rows, cols, wavelengths(job.reader.before, job.reader.bands)
+        block, after, rows, cols, wavelengths(job.reader.before, job.reader.bands)
     )
-    path, valid_path = job.paths(tile)
     runs = runs.with_votes(votes).with_values(values)
-    _with_covers(runs, job, states, block, normalised.after, scores).save(path)
-    valid = block.valid[block.core_slices]
-    save_valid_runs(valid_path, valid, tile.extent)
-    return TileSummary(tile.name, valid.size, int(valid.sum()), len(runs.stats), runs.noise_pixels)
+    return _with_covers(runs, job, states, block, after, scores)
 
 
 def _with_covers(
@@ -219,23 +269,3 @@ def _tools(job: TileJob) -> tuple[PairReader, States]:
             _open_jobs.clear()
             _open_jobs[job.token] = (job.reader, states)
         return _open_jobs[job.token]
-
-
-def _inside(block: Block, job: TileJob) -> Block:
-    """Return the block with pixels outside the area of interest not valid."""
-    if job.aoi is None:
-        return block
-    shape = np.array([shapely.from_wkb(job.aoi)], dtype=object)
-    inside: NDArray[np.bool_] = (
-        burn_labels(shape, np.ones(1, np.int16), job.reader.grid, block.extent) > 0
-    )
-    valid = block.valid & inside
-    return Block(
-        block.extent,
-        block.core,
-        block.bands,
-        block.before * valid,
-        block.after * valid,
-        valid,
-        block.source,
-    )

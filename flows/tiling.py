@@ -22,13 +22,16 @@ TILE_FOLDER = "work/tiles"
 def large_px(context: "StageContext") -> int:
     """Return the pixels from which a component is classified in full."""
     area = context.config.landcover.split_above_m2
-    return max(2, math.ceil(area / context.plan.pixel_m**2))
+    pixel_m = States.load(context.run.path(STATE_FOLDER)).change.pixel_m
+    return max(2, math.ceil(area / pixel_m**2))
 
 
 def tile_job(context: "StageContext") -> TileJob:
     """Return what all tiles of the run share."""
     plan, detection = context.plan, context.config.detection
     states = context.run.path(STATE_FOLDER)
+    counties = plan.counties and plan.counties.near(plan.grid.bounds(plan.extent))
+    limited = plan.counties is None or context.config.area.aoi is not None
     return TileJob(
         reader=plan.reader(registration_of(context), clouds_of(context)),
         states=states,
@@ -37,7 +40,8 @@ def tile_job(context: "StageContext") -> TileJob:
         area=plan.extent,
         connectivity=detection.connectivity,
         floor_px=detection.floor_px,
-        aoi=plan.aoi,
+        aoi=plan.aoi if limited else None,
+        counties=counties,
         large_px=large_px(context),
         exact=context.config.landcover.mode == "exact",
     )

@@ -61,14 +61,12 @@ def fit(
     out: Out,
 ) -> None:
     """Fit registration, normalisation, thresholds and land cover without working the tiles."""
-    import shutil
-
     from configs.run import RunConfig
-    from flows.fitting import STATE_FOLDER
+    from flows.fitting import hand_over
     from flows.runner import fitted_aside
 
     with fitted_aside(RunConfig.load(config)) as (context, values):
-        shutil.copytree(context.run.path(STATE_FOLDER), out, dirs_exist_ok=True)
+        hand_over(context, out)
     for note in values["change"]:
         typer.echo(note)
     typer.echo(f"{out}: state {values['hash']}")

@@ -1,0 +1,82 @@
+"""Judgement county by county: filings and leads count within the county they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clues.indicators import indicators
+from clues.judgement import Judgement, judge_patches
+from clues.layers import OneMap
+from configs.layers import County
+from configs.rules import RuleSet
+
+__all__ = ["judge_counties"]
+
+
+def judge_counties(
+    patches: Any,
+    onemap: OneMap,
+    rules: RuleSet,
+    counties: Sequence[tuple[str, str]],
+    lead_homes: NDArray[np.object_],
+) -> Judgement:
+    """Judge the patches of each county as if there were no other.
+
+    Parameters
+    ----------
+    patches : GeoDataFrame
+        In the order of `counties`.
+    onemap : OneMap
+    rules : RuleSet
+    counties : sequence of (code, name)
+        Those that are judged, by code; what lies in another is left out.
+    lead_homes : ndarray of str, shape (leads,)
+        Code of the county of each lead of the One-Map.
+
+    Returns
+    -------
+    Judgement
+        The tables of the counties one after the other; indicators of all together.
+    """
+    codes = patches["county_code"].to_numpy(dtype=object)
+    found = [
+        judge_patches(
+            patches[codes == code].reset_index(drop=True),
+            _of_county(onemap, code, name, lead_homes == code),
+            rules,
+        )
+        for code, name in counties
+    ]
+    judged = _stacked([j.patches for j in found])
+    findings = _stacked([j.findings for j in found])
+    return Judgement(
+        judged,
+        findings,
+        _stacked([j.coverage for j in found]),
+        indicators(judged, findings, rules),
+        _stacked([j.leads for j in found]),
+    )
+
+
+def _of_county(onemap: OneMap, code: str, name: str, leads: NDArray[np.bool_]) -> OneMap:
+    """Return the One-Map with the leads of one county only; what opens a clue is its own."""
+    layers = dict(onemap.layers)
+    if "lead" in layers:
+        table = layers["lead"].table[leads].reset_index(drop=True)
+        layers["lead"] = replace(layers["lead"], table=table)
+    file = onemap.file.model_copy(update={"county": County(code=code, name=name)})
+    own = replace(onemap, layers=layers, file=file)
+    # leads are not among the features: both are made once for all counties
+    vars(own).update(features=onemap.features, tree=onemap.tree)
+    return own
+
+
+def _stacked(tables: list[Any]) -> Any:
+    full = [t for t in tables if len(t)]
+    if len(full) < 2:
+        return (full or tables)[0]
+    return pd.concat(full, ignore_index=True)
