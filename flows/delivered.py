@@ -16,6 +16,7 @@ from flows.judging import (
     reject_rows,
     rules_of,
     tallies,
+    write_classes,
     write_tables,
 )
 from flows.registering import register_run
@@ -115,19 +116,13 @@ def keep_judgement(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_tables(judgement, rules, folder)
+    write_classes(judgement, onemap, folder)
     title = _title(judgement, file, onemap, rules, folder.name, quarter)
     key = hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
     crs = judgement.patches.crs.to_string()
     tables = register_run(
         folder,
-        ClueTables(
-            judgement.patches,
-            judgement.findings,
-            judgement.coverage,
-            judgement.indicators,
-            title,
-            judgement.leads,
-        ),
+        ClueTables.read(folder, title),
         key=key,
         crs=crs,
         rule_set=rules.name,

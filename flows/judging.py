@@ -101,6 +101,7 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         judgement = judge_counties(patches, onemap, rules, named, counties.homes(places))
     files = write_tables(judgement, rules, context.run.folder)
     files.append(write_classes(judgement, onemap, context.run.folder))
+    files.append(write_classes(judgement, onemap, context.run.folder))
     values = {
         "rule_set": rules.name,
         "rule_set_version": rules.digest,
@@ -126,6 +127,19 @@ def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list
             text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
             part.write_text(text + "\n", encoding="utf-8")
     return files
+
+
+def write_classes(judgement: "Judgement", onemap: Any, folder: Path) -> Path:
+    """Write which land-use parcels lie under the patches of a judgement; return the file."""
+    from clues.formerclasses import former_classes
+    from clues.outputs.tables import CLASSES_NAME
+
+    landuse = onemap.layers.get("landuse")
+    table = former_classes(judgement.patches, None if landuse is None else landuse.table)
+    path = folder / CLASSES_NAME
+    with atomic_path(path) as part:
+        table.to_parquet(part, index=False)
+    return path
 
 
 def write_classes(judgement: "Judgement", onemap: Any, folder: Path) -> Path:

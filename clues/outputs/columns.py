@@ -23,6 +23,7 @@ __all__ = [
     "day_text",
     "document_texts",
     "fill_in",
+    "main_class",
     "measured",
     "no_text",
     "papers_of",
@@ -196,14 +197,22 @@ def suggestion(row: Row, speech: Speech) -> str:
     return "\n".join([speech.outcome(row.patch["outcome"]), *rules])
 
 
+def main_class(row: Row) -> tuple[str, str]:
+    """Return scheme and code of the land class before that takes most of the patch."""
+    areas: dict[tuple[str, str], int] = {}
+    for piece in row.classes:
+        pair = (str(piece["scheme"] or ""), str(piece["code"] or ""))
+        areas[pair] = areas.get(pair, 0) + int(piece["area_dm2"])
+    known = {pair: area for pair, area in areas.items() if pair[1]}
+    return max(known, key=lambda pair: (known[pair], pair)) if known else ("", "")
+
+
 def class_text(row: Row, language: str) -> str:
     """Return the land class before that takes most of the patch: name, code and scheme."""
-    if not row.classes:
-        return ""
-    most = row.classes[0]
-    found = land_class(most["scheme"], most["code"])
+    scheme, code = main_class(row)
+    found = land_class(scheme, code)
     name = "" if found is None else found.name_zh if language == "zh" else found.name_en
-    return f"{name} {most['code'] or ''} ({most['scheme']})".strip()
+    return f"{name} {code} ({scheme})".strip() if code else ""
 
 
 def told_leads(row: Row) -> str:
