@@ -44,6 +44,7 @@ def finished_tables(folder: Path) -> ClueTables:
     InputError
         If the folder holds no judged run, or it is not finished.
     """
+    from clues.store.answers import present_state
     from clues.store.repository import Store
     from clues.store.verdicts import clue_numbers
 
@@ -55,6 +56,7 @@ def finished_tables(folder: Path) -> ClueTables:
     store = Store.at(folder / STORE_NAME)
     try:
         numbers = clue_numbers(store)
+        filled, mark = present_state(store)
     finally:
         store.close()
     clues = (tables.patches["disposition"] == "clue").to_numpy()
@@ -64,7 +66,8 @@ def finished_tables(folder: Path) -> ClueTables:
     if not title.year:
         days = [d for d in tables.patches["after_to"] if hasattr(d, "year")]
         title = replace(title, year=max(days).year if days else 0)
-    return replace(tables, patches=tables.patches.assign(clue_no=told), title=title)
+    patches = tables.patches.assign(clue_no=told)
+    return replace(tables, patches=patches, title=title, filled=filled, mark=mark)
 
 
 def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:

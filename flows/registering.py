@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clues.outputs.tables import ClueTables
+from clues.store.answers import present_state
 from clues.store.repository import LayerRecord, RunRecord, Store
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def register_run(
     Returns
     -------
     ClueTables
-        With ``clue_no``, empty for dismissed patches.
+        With ``clue_no``, empty for dismissed patches, and what people filled in so far.
     """
     title = tables.title
     names = ("role", "name", "version", "features", "complete")
@@ -68,9 +69,10 @@ def register_run(
     store = Store.at(folder / STORE_NAME)
     try:
         numbers = store.register(record, tables.patches, tables.findings, tables.leads)
+        filled, mark = present_state(store)
     finally:
         store.close()
     numbered = tables.patches.assign(
         clue_no=[numbers.get(p, "") for p in tables.patches["patch_id"]]
     )
-    return replace(tables, patches=numbered)
+    return replace(tables, patches=numbered, filled=filled, mark=mark)

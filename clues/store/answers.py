@@ -13,10 +13,22 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, insert, select
 
 from clues.store import schema
+from clues.store.repository import Store
 
-__all__ = ["Cell", "Filled", "Mark", "add_answers", "filled_in", "present_mark"]
+__all__ = [
+    "VERDICT",
+    "WITHDRAWN",
+    "Cell",
+    "Filled",
+    "Mark",
+    "add_answers",
+    "filled_in",
+    "present_state",
+]
 
 VERDICT = "verdict"
+WITHDRAWN = {"zh": "未定", "en": "not settled"}
+"""Verdict that stands for a cell that was emptied again, by language of the ledger."""
 
 
 class Mark(NamedTuple):
@@ -90,20 +102,8 @@ class Filled:
         return {name: value for name, value in told.items() if value}
 
 
-def present_mark(connection: Connection) -> Mark:
-    """Return the mark of this moment."""
-    tables = (schema.verdicts, schema.answers)
-    return Mark(*(connection.scalar(select(func.max(t.c.id))) or 0 for t in tables))
-
-
-def filled_in(connection: Connection, withdrawn: Iterable[str] = ()) -> list[Filled]:
+def filled_in(connection: Connection) -> list[Filled]:
     """Return everything on the ground with what people filled in, by object.
-
-    Parameters
-    ----------
-    connection : Connection
-    withdrawn : iterable of str
-        Verdicts that stand for an empty cell.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def filled_in(connection: Connection, withdrawn: Iterable[str] = ()) -> list[Fil
     for key, thing, patch_id, after in connection.execute(select(*names).order_by(patch.id)):
         found[thing] = Filled(key, patch_id, numbers.get(thing, ""), after)
         object_of[key] = thing
-    emptied = set(withdrawn)
+    emptied = set(WITHDRAWN.values())
     table = schema.verdicts.c
     whole = (table.id, table.patch_key, table.verdict, table.by, table.at)
     rows = connection.execute(select(*whole).where(table.parcel_no == 0).order_by(table.id))
@@ -131,6 +131,15 @@ def filled_in(connection: Connection, withdrawn: Iterable[str] = ()) -> list[Fil
     for number, key, name, value, by, at in connection.execute(select(*cells).order_by(told.id)):
         found[object_of[key]].history.setdefault(name, []).append((number, Cell(value, by, at)))
     return sorted(found.values(), key=lambda f: f.patch_key)
+
+
+def present_state(store: Store) -> tuple[dict[str, dict[str, str]], str]:
+    """Return what people filled in so far, by patch and cell, and the mark of this moment."""
+    with store.engine.connect() as connection:
+        tables = (schema.verdicts, schema.answers)
+        mark = Mark(*(connection.scalar(select(func.max(t.c.id))) or 0 for t in tables))
+        filled = {f.patch_id: f.present for f in filled_in(connection) if f.history}
+    return filled, str(mark)
 
 
 def add_answers(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:

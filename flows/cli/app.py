@@ -27,6 +27,8 @@ MODULES = (
     "flows.cli.watch",
     "flows.cli.monitor",
     "flows.cli.explain",
+    "flows.cli.ledger",
+    "flows.cli.map",
     "flows.cli.layers",
     "flows.cli.catalog",
     "flows.cli.indices",

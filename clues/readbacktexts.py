@@ -1,0 +1,140 @@
+"""What is said about the rows of a ledger that was read back, in both languages."""
+
+from typing import NamedTuple
+
+from configs.vocabulary import Language
+
+__all__ = ["CODES", "KIND_NAMES", "Message", "Said", "say"]
+
+
+class Said(NamedTuple):
+    """What is wrong, or worth knowing, and what to do."""
+
+    what: str
+    fix: str
+
+
+class Message(NamedTuple):
+    """A message: its kind, and the words for it."""
+
+    kind: str
+    zh: Said
+    en: Said
+
+
+KIND_NAMES = {
+    "zh": {"refused": "退回", "conflict": "冲突", "note": "提示"},
+    "en": {"refused": "refused", "conflict": "conflict", "note": "note"},
+}
+
+CODES: dict[str, Message] = {
+    "unknown_clue": Message(
+        "refused",
+        Said("本次运行没有这个线索编号", "核对编号；若属另一次运行，请导入到那次运行"),
+        Said("the run has no clue of this number", "check the number, or import into its own run"),
+    ),
+    "other_patch": Message(
+        "refused",
+        Said("此编号的线索是图斑 {patch}，不是 {given}", "按原台账改回线索编号和图斑编号"),
+        Said("the clue of this number is patch {patch}, not {given}", "put both numbers back"),
+    ),
+    "redrawn": Message(
+        "refused",
+        Said("图斑在台账导出后已修改，现为 {patch}", "重新导出台账后填写"),
+        Said("the patch was redrawn since, it is {patch} now", "export the ledger again"),
+    ),
+    "no_clue": Message(
+        "refused",
+        Said("此行填有内容，但没有线索编号", "补上线索编号和图斑编号，或删去此行"),
+        Said("the row is filled in but names no clue", "give clue and patch, or delete the row"),
+    ),
+    "double": Message(
+        "refused",
+        Said("同一线索在第 {rows} 行重复出现，填写内容不同", "只保留一行"),
+        Said("the clue stands in rows {rows} with different answers", "keep one of them"),
+    ),
+    "double_same": Message(
+        "note",
+        Said("同一线索在第 {rows} 行重复出现，填写内容相同", "可删去重复的行"),
+        Said("the clue stands in rows {rows} with the same answers", "one of them may go"),
+    ),
+    "wrong_word": Message(
+        "refused",
+        Said("“{value}”不是可选项", "从下拉列表选取：{words}"),
+        Said("{value!r} is none of the choices", "choose from the list: {words}"),
+    ),
+    "wrong_word_near": Message(
+        "refused",
+        Said("“{value}”不是可选项", "是否为“{near}”？可选：{words}"),
+        Said("{value!r} is none of the choices", "did you mean {near!r}? Choose from: {words}"),
+    ),
+    "no_date": Message(
+        "refused",
+        Said("“{value}”不是日期", "写成 2025-10-31"),
+        Said("{value!r} is no date", "write it as 2025-10-31"),
+    ),
+    "future_date": Message(
+        "refused",
+        Said("日期 {value} 在今天（{today}）之后", "改为实际核查日期"),
+        Said("{value} lies after today ({today})", "give the day of the check"),
+    ),
+    "early_date": Message(
+        "refused",
+        Said("核查日期 {value} 早于后时相影像（{after}）", "改为实际核查日期"),
+        Said("{value} is earlier than the later image ({after})", "give the day of the check"),
+    ),
+    "no_number": Message(
+        "refused",
+        Said("“{value}”不是面积", "写非负数，不用公式"),
+        Said("{value!r} is no area", "write a number of at least 0, no formula"),
+    ),
+    "too_long": Message(
+        "refused",
+        Said("内容有 {length} 字，最多 {limit} 字", "缩短内容"),
+        Said("{length} characters, at most {limit}", "shorten it"),
+    ),
+    "nobody": Message(
+        "refused",
+        Said("有核实认定意见，但没有核查人", "填写“核查人”，或导入时给出姓名"),
+        Said("there is a finding, but nobody who checked", "fill in who checked, or give --by"),
+    ),
+    "both_changed": Message(
+        "conflict",
+        Said(
+            "导出后 {by} 已改为“{stored}”，此处为“{value}”", "与其核对后改成一致，或以此表为准导入"
+        ),
+        Said("{by} has changed it to {stored!r} since; here {value!r}", "agree, or use --overrule"),
+    ),
+    "other_person": Message(
+        "conflict",
+        Said("此前 {by} 的意见为“{stored}”，此处 {mine} 改为“{value}”", "核对后以此表为准导入"),
+        Said("{by} found {stored!r}; here {mine} has {value!r}", "agree, or use --overrule"),
+    ),
+    "older": Message(
+        "conflict",
+        Said("已有较晚（{at}）的意见“{stored}”", "核对日期，或以此表为准导入"),
+        Said("there is a later finding ({at}): {stored!r}", "check the day, or use --overrule"),
+    ),
+    "machine_altered": Message(
+        "note",
+        Said("此行的机器字段被改动，改动不导入", "如有异议写入备注"),
+        Said("cells of the machine were altered: not imported", "put objections into the remarks"),
+    ),
+    "column_gone": Message(
+        "note",
+        Said("表中没有此列", "若有填写，请恢复该列"),
+        Said("the sheet lacks this column", "put it back if it was filled in"),
+    ),
+    "overruled": Message(
+        "note",
+        Said("{by} 的“{stored}”改为“{value}”", "已按要求以此表为准"),
+        Said("{stored!r} of {by} became {value!r}", "overruled as asked"),
+    ),
+}
+"""Every message by its code."""
+
+
+def say(code: str, language: Language, facts: dict[str, str]) -> Said:
+    """Return a message with its facts filled in."""
+    words = CODES[code].zh if language == "zh" else CODES[code].en
+    return Said(words.what.format(**facts), words.fix.format(**facts))
