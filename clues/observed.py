@@ -16,7 +16,7 @@ from tiles.geodesy import ellipsoidal_area
 if TYPE_CHECKING:
     from clues.layers import OneMap
 
-__all__ = ["ObservedArea", "observed_areas", "write_observed"]
+__all__ = ["ObservedArea", "named_divisions", "observed_areas", "write_observed"]
 
 DM2 = 100.0
 HEADER = (
@@ -89,7 +89,7 @@ def observed_areas(
     crs : str
         Of all coordinates.
     """
-    divisions = _divisions(onemap, aoi)
+    divisions = named_divisions(onemap, aoi)
     whole = aoi if aoi is not None else shapely.union_all([d[2] for d in divisions])
     if whole.is_empty:
         whole = imaged
@@ -100,8 +100,8 @@ def observed_areas(
     ]
 
 
-def _divisions(
-    onemap: "OneMap | None", aoi: shapely.Geometry | None
+def named_divisions(
+    onemap: "OneMap | None", aoi: shapely.Geometry | None = None
 ) -> list[tuple[str, str, shapely.Geometry]]:
     """Return code, name and outline of the divisions, by code and name."""
     layer = onemap.layers.get("division") if onemap is not None else None

@@ -18,6 +18,7 @@ __all__ = [
     "ellipsoidal_area",
     "metres_per_unit",
     "ring_areas",
+    "sheet_bounds",
     "sheet_number",
     "to_cgcs2000",
     "transformer",
@@ -154,6 +155,29 @@ def sheet_number(longitude: float, latitude: float) -> str:
     row = 96 - int(latitude % 4 / d_lat)
     col = int(longitude % 6 / d_lon) + 1
     return f"{letter}{column:02d}G{row:03d}{col:03d}"
+
+
+def sheet_bounds(number: str) -> tuple[float, float, float, float]:
+    """Return west, south, east, north in degrees of a 1:10 000 sheet (GB/T 13989-2012).
+
+    Raises
+    ------
+    ValueError
+        If the text is no number of such a sheet.
+
+    Examples
+    --------
+    >>> [round(v, 4) for v in sheet_bounds("J50G080009")]
+    [114.5, 36.6667, 114.5625, 36.7083]
+    """
+    digits = number[1:3] + number[4:]
+    if len(number) != 10 or number[3] != "G" or not digits.isdigit() or not "A" <= number[0] <= "V":
+        raise ValueError(f"{number!r} is no number of a 1:10 000 sheet")
+    row, col = int(number[4:7]), int(number[7:])
+    d_lat, d_lon = 2.5 / 60, 3.75 / 60
+    south = 4 * (ord(number[0]) - ord("A")) + (96 - row) * d_lat
+    west = 6 * (int(number[1:3]) - 31) + (col - 1) * d_lon
+    return west, south, west + d_lon, south + d_lat
 
 
 def metres_per_unit(crs: str, x: float, y: float) -> tuple[float, float]:

@@ -26,7 +26,6 @@ RESERVED = {
         "The clue ledger.",
         {"export": "Write the ledger.", "import": "Read verdicts back from a ledger."},
     ),
-    "map": _Reserved("0.6", "Maps for print.", {}),
     "package": _Reserved(
         "0.6",
         "Hand-in packages.",

@@ -1,0 +1,53 @@
+"""How a piece of ground fits on a sheet of paper: frame, direction of the page, round scale."""
+
+import numpy as np
+
+from clues.outputs.drawing import MILLIMETRE, Box
+from clues.outputs.mapframe import PAPER_METRE
+from clues.outputs.mapparts import Bounds
+from tiles.geodesy import metres_per_unit
+
+__all__ = ["FACTORS", "PANEL", "PAPERS", "fitted", "map_box", "needed_scale"]
+
+PAPERS = {"A4": (210.0, 297.0), "A3": (297.0, 420.0), "A1": (594.0, 841.0)}
+"""Short and long side in millimetres."""
+
+FACTORS = {"A4": 1.0, "A3": 1.25, "A1": 2.0}
+"""Size of letters: larger paper is read from farther away."""
+
+MANTISSAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+PANEL, HEAD, TICKS = 82.0, 40.0, 13.0
+"""Points below, above and beside the frame on A4."""
+
+
+def map_box(size: tuple[float, float], paper: str, public: bool) -> Box:
+    """Return where the frame stands on a page."""
+    f = FACTORS[paper]
+    margin, ticks = 10 * MILLIMETRE * f, TICKS * f
+    left = margin + (0 if public else ticks)
+    bottom = margin + PANEL * f + (ticks / 2 if public else ticks)
+    top = size[1] - margin - HEAD * f
+    return Box("map", left, bottom, size[0] - margin - left, top - bottom)
+
+
+def needed_scale(bounds: Bounds, box: Box, crs: str) -> float:
+    """Return the denominator at which a box just holds `bounds`."""
+    west, south, east, north = bounds
+    mx, my = metres_per_unit(crs, (west + east) / 2, (south + north) / 2)
+    wide, high = box.width / PAPER_METRE, box.height / PAPER_METRE
+    return float(max((east - west) * mx / wide, (north - south) * my / high, 100.0) * 1.03)
+
+
+def fitted(bounds: Bounds, box: Box, crs: str) -> Bounds:
+    """Return the ground of a box that holds `bounds` at a round scale."""
+    west, south, east, north = bounds
+    x, y = (west + east) / 2, (south + north) / 2
+    mx, my = metres_per_unit(crs, x, y)
+    needed = needed_scale(bounds, box, crs)
+    power = 10.0 ** np.floor(np.log10(needed))
+    scale = next(float(m * power) for m in MANTISSAS if m * power >= needed)
+    half_x, half_y = (
+        side / PAPER_METRE * scale / metres / 2
+        for side, metres in ((box.width, mx), (box.height, my))
+    )
+    return x - half_x, y - half_y, x + half_x, y + half_y
