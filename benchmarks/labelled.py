@@ -11,11 +11,11 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import label as label_components
 
 from configs.run import CloudSettings
 from detect.auto import fit_change, halo_px, score_block
 from detect.score import Scores
+from models.changetraining import changed_pixels as changed
 from tiles.block import Block
 from tiles.cloudmap import find_clouds
 from tiles.coregister import register_pair
@@ -131,16 +131,6 @@ def detect(pair: LabelledPair, method: str, sensitivity: str, target: str) -> Sc
     )
     with pair.reader as reader:
         return score_block(reader.read(pair.extent, halo), state)
-
-
-def changed(scores: Scores, floor_px: int) -> NDArray[np.bool_]:
-    """Return weak components that hold a strong pixel and at least `floor_px` pixels."""
-    labels, count = label_components(scores.weak, np.ones((3, 3)))
-    pixels = np.bincount(labels.ravel(), minlength=count + 1)
-    strong = np.bincount(labels.ravel(), weights=scores.strong.ravel(), minlength=count + 1)
-    keep = (pixels >= floor_px) & (strong > 0)
-    keep[0] = False
-    return np.asarray(keep[labels], np.bool_)
 
 
 def accuracy(found: NDArray[np.bool_], pair: LabelledPair) -> Accuracy:

@@ -107,9 +107,14 @@ class ChangeLearner:
         Columns of the forest.
     forest : Forest
     power : float
-        Of the share of votes, one of `POWERS`.
+        Of the share of votes, one of `POWERS`; 1 for objects.
     threshold : float
-        Strong threshold of statistic × share ** power, in scene medians.
+        Strong threshold of statistic × share ** power, in scene medians. For objects the least
+        share of votes at which a scene may be cut.
+    way : {"pixels", "objects"}
+        Whether the forest tells pixels or image objects.
+    proven : bool
+        Whether it found more than ``auto`` on places that it had not seen. Else runs keep ``auto``.
     """
 
     bands: tuple[str, ...]
@@ -117,11 +122,13 @@ class ChangeLearner:
     forest: Forest
     power: float
     threshold: float
+    way: str = "pixels"
+    proven: bool = True
 
 
 @dataclass(frozen=True)
 class LabelledScene:
-    """Samples of one labelled pair, in canonical order.
+    """Samples of one labelled pair in canonical order: pixels, or objects with another `x`.
 
     Attributes
     ----------
@@ -235,9 +242,22 @@ def label_scene(
 
 
 def grow_learner(
-    scenes: Sequence[LabelledScene], bands: Sequence[str], *, seed: int = 0
+    scenes: Sequence[LabelledScene],
+    bands: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> ChangeLearner:
     """Grow the forest of some scenes; power and threshold are those of ``auto`` until chosen.
+
+    Parameters
+    ----------
+    scenes : sequence of LabelledScene
+        Their order does not matter.
+    bands : sequence of str
+    names : sequence of str, optional
+        Columns of the samples; those of pixels by default.
+    seed : int
 
     Raises
     ------
@@ -255,9 +275,8 @@ def grow_learner(
     x = np.ascontiguousarray(np.concatenate([scene.x for scene in ordered]))
     forest = grow_forest(x, y, n_classes=2, trees=TREES, depth=DEPTH, seed=seed)
     bands = tuple(bands)
-    return ChangeLearner(
-        bands, pair_feature_names(bands), forest, 0.0, MEDIANS[TARGET] * FACTOR["medium"]
-    )
+    columns = pair_feature_names(bands) if names is None else tuple(names)
+    return ChangeLearner(bands, columns, forest, 0.0, MEDIANS[TARGET] * FACTOR["medium"])
 
 
 def choose_cut(

@@ -78,7 +78,7 @@ def test_objects_are_connected_and_follow_edges(scene):
         assert ndimage.label(member)[1] == 1
         first = np.argwhere(member)[0] + (box[0].start, box[1].start)
         assert tuple(first) == tuple(objects.anchors[number])
-    assert sizes[sizes < LEAST_PX].sum() < 0.2 * sizes.sum()
+    assert sizes[sizes < LEAST_PX].sum() < 0.001 * sizes.sum()
     spread = object_statistics(objects, planes, 2)[:, 4:8].mean(axis=1)
     inner = np.average(spread, weights=sizes)
     squares = [
