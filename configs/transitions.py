@@ -38,7 +38,7 @@ class SmoothLook(StrictModel):
     """When a patch counts as smooth at the later date: both limits hold."""
 
     variation_percent_max: float = Field(gt=0, description="deviation / mean of 3×3 pixels")
-    share_percent_min: float = Field(gt=0, le=100, description="least share of such windows")
+    share_percent_min: float = Field(gt=0, le=100, description="least share of such windows inside")
 
 
 class OtherLight(StrictModel):

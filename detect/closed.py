@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.component_tables import Members, Statistics
+from detect.inner import Looks
 
 __all__ = ["Closed"]
 
 
 @dataclass(frozen=True)
 class Closed:
-    """Closed survivors, in any order; members are those of large ones only."""
+    """Closed survivors, in any order; members are those of large ones only, looks of all."""
 
     name: NDArray[np.int64]
     stats: Statistics
@@ -22,6 +23,7 @@ class Closed:
     high_score: NDArray[np.int64]
     values: NDArray[np.float64]
     members: Members
+    looks: Looks
 
     @staticmethod
     def concatenate(parts: list["Closed"]) -> "Closed":
@@ -29,14 +31,17 @@ class Closed:
         filled = [p for p in parts if len(p.name)]
         if not filled:
             none, votes = np.empty(0, np.int64), np.empty((0, 2, 0), np.int64)
-            values = np.empty((0, 0))
-            return Closed(none, Statistics.empty(), votes, none, none, values, Members.empty())
+            values, no = np.empty((0, 0)), Members.empty()
+            stats, empty = Statistics.empty(), Looks.of(no)
+            return Closed(none, stats, votes, none, none, values, no, empty)
         starts = np.cumsum([0, *(len(p.name) for p in filled)])
+        at = list(zip(filled, starts[:-1], strict=True))
         members = [
             dataclasses.replace(p.members, comp=p.members.comp + start)
-            for p, start in zip(filled, starts[:-1], strict=True)
+            for p, start in at
             if len(p.members)
         ]
+        looks = [dataclasses.replace(p.looks, comp=p.looks.comp + start) for p, start in at]
         return Closed(
             np.concatenate([p.name for p in filled]),
             Statistics.concatenate([p.stats for p in filled]),
@@ -45,4 +50,5 @@ class Closed:
             np.concatenate([p.high_score for p in filled]),
             np.concatenate([p.values for p in filled]),
             Members.concatenate(members) if members else Members.empty(),
+            Looks.concatenate(looks),
         )

@@ -10,7 +10,21 @@ from numpy.typing import NDArray
 
 from tiles.grid import splitmix64
 
-__all__ = ["MEMBER_SEED", "NO_VALUE", "Columns", "Members", "Statistics"]
+__all__ = [
+    "INDICES",
+    "MEMBER_SEED",
+    "NO_VALUE",
+    "VALUES",
+    "Columns",
+    "Members",
+    "Statistics",
+]
+
+INDICES = ("NDVI", "NDBI", "NDWI")
+"""Vegetation, built-up land, water: normalised differences, which need no unit of reflectance."""
+
+VALUES = (*INDICES, "smooth")
+"""What tiles tell of a member beside its score; the last says whether its window is even."""
 
 MEMBER_SEED = 64
 """Seed of the hash that chooses the member pixels of a component."""

@@ -20,6 +20,7 @@ from detect.closed import Closed
 from detect.component_tables import Members, Statistics
 from detect.cover_runs import CoverRuns
 from detect.holes import gaps_to_fill
+from detect.inner import Looks, even_inside
 from detect.kernels.runs import link_runs, number_roots
 from detect.tile_runs import Connectivity, ScoreArrays, TileRuns, label_tile
 
@@ -62,7 +63,7 @@ class Components:
     high_score : ndarray of int64, shape (components,)
         90th percentile of the scores of the member pixels.
     values : ndarray of float64, shape (components, k)
-        Means of the members' other values, NaN where none is.
+        Means of the members' other values, NaN where none is; of evenness see `detect.inner`.
     noise_pixels, noise_components : int
         What was dropped by tiles and join together.
     members : Members
@@ -248,6 +249,8 @@ class _Joiner:
         comp = survivor[label[name]]
         alive = comp >= 0
         row, first, last, comp = row[alive], first[alive], last[alive], comp[alive]
+        runs = row, first, last, comp
+        values, kept = even_inside(runs, done.looks, done.values, done.members)
         _, begin = np.unique(comp, return_index=True)
         order = np.argsort(begin)  # of survivors by their first run
         rank = np.argsort(order)
@@ -267,10 +270,10 @@ class _Joiner:
             done.votes[order],
             done.n_members[order],
             done.high_score[order],
-            done.values[order],
+            values[order],
             self.noise_pixels,
             self.noise_components,
-            done.members.renumbered(np.ones(len(order), bool), rank),
+            kept.renumbered(np.ones(len(order), bool), rank),
             covers,
         )
 
@@ -340,7 +343,8 @@ class _Joiner:
         high, values = mine.percentile(len(votes), PERCENT), mine.means(len(votes))
         own = stats.take(closed)
         kept = mine.take((own.pixels >= self.large_px)[mine.comp])
-        self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept))
+        looks = Looks.of(mine)
+        self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept, looks))
 
 
 def _fuse(runs: NDArray[np.int64]) -> NDArray[np.int64]:

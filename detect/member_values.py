@@ -8,17 +8,11 @@ from numpy.typing import NDArray
 from configs.errors import InputError
 from configs.indices import spectral_index
 from configs.transitions import transitions
-from detect.component_tables import NO_VALUE
+from detect.component_tables import INDICES, NO_VALUE, VALUES
 from detect.indices import index_bands, index_program
 from tiles.block import Block
 
 __all__ = ["INDICES", "STEPS", "VALUES", "index_changes", "member_values"]
-
-INDICES = ("NDVI", "NDBI", "NDWI")
-"""Vegetation, built-up land, water: normalised differences, which need no unit of reflectance."""
-
-VALUES = (*INDICES, "smooth")
-"""Columns of `member_values`; the last is `STEPS` where the window is even, else 0."""
 
 STEPS = 10_000
 """Values are whole numbers of 1 / STEPS, so that their sums do not depend on the tiling."""
@@ -31,7 +25,10 @@ def member_values(
     cols: NDArray[np.int64],
     wavelengths: Sequence[float | None],
 ) -> NDArray[np.int32]:
-    """Return the values of pixels of a block, (n, len(VALUES)); arguments of `index_changes`."""
+    """Return the `VALUES` of pixels of a block, (n, len(VALUES)); arguments of `index_changes`.
+
+    The last is `STEPS` where the window is even, else 0.
+    """
     changes = index_changes(block, after, rows, cols, wavelengths)
     limit = transitions().smooth.variation_percent_max / 100
     even = _variation(after, block.valid, rows, cols) < limit

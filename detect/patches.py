@@ -277,7 +277,7 @@ def shape_facts(table: "gpd.GeoDataFrame") -> "pd.DataFrame":
 
 
 def smooth_shares(components: Components) -> NDArray[np.float64]:
-    """Return the share of even windows of each component at the later date, NaN if not told."""
+    """Return the share of even windows inside each component at the later date, NaN if unknown."""
     told = components.values.shape[1] == len(VALUES)
     return components.values[:, -1] / STEPS if told else np.full(len(components), np.nan)
 
