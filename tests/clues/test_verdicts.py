@@ -98,7 +98,7 @@ def test_the_store_is_a_source_like_any_other(tables, tmp_path: Path):
         ("a.csv", "patch,verdict,at\nT1,illegal,soon\n", "'soon' is no date"),
         ("a.csv", "patch,verdict\n,illegal\n", "names no patch"),
         ("a.csv", "patch,opinion\nT1,illegal\n", "no table with a column for the patch"),
-        ("a.xlsx", "patch,verdict\n", "cannot be read"),
+        ("a.xlsx", "patch,verdict\n", "no readable zip"),
         ("a.sqlite", "patch,verdict\n", "no SQLite database"),
         ("a.txt", "patch,verdict\n", r"read from \.sqlite"),
     ],

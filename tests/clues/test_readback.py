@@ -1,0 +1,241 @@
+"""Ledgers that came back: edited cells go in, everything else is told, and nothing half."""
+
+import datetime as dt
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from clues import workbooks
+from clues.outputs.ledger import write_ledger
+from clues.store.repository import Store
+from clues.store.verdicts import stored_verdicts
+from clues.verdicts import read_verdicts, settle
+from clues.workbooks import read_workbook
+from configs.errors import InputError
+from flows.ledgerimport import import_ledger
+from flows.registering import register_run
+from flows.retraining import settled_verdicts
+
+FIRST, SECOND = "99990125Q2000001", "99990125Q2000002"
+
+
+def registered(folder, tables):
+    return register_run(
+        folder, tables, key="k", crs="EPSG:4526", rule_set="cn-land", rule_set_version="1",
+        layers=[], config={},
+    )  # fmt: skip
+
+
+MADE: dict[str, Path] = {}
+
+
+@pytest.fixture
+def run(tables, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder with a store and the ledger that was handed out."""
+    if "run" not in MADE:
+        MADE["run"] = tmp_path_factory.mktemp("made")
+        write_ledger(registered(MADE["run"], tables), MADE["run"] / "out.xlsx")
+    shutil.copytree(MADE["run"], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def edited(path: Path, cells: dict[tuple[str, str], object], name: str = "in.xlsx") -> Path:
+    """Return a copy of a ledger with cells of (clue, title) filled in."""
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    heads = [c.value for c in sheet[2]]
+    rows = {sheet.cell(r, heads.index("线索编号") + 1).value: r for r in range(3, sheet.max_row)}
+    for (clue, title), value in cells.items():
+        sheet.cell(rows[clue], heads.index(title) + 1).value = value
+    book.save(path.with_name(name))
+    return path.with_name(name)
+
+
+def kept(run: Path) -> list[tuple[str, str, str, str]]:
+    store = Store.at(run / "clues.sqlite")
+    try:
+        rows = stored_verdicts(store)
+        return [(r["patch_id"], r["verdict"], r["reason"], r["by"]) for r in rows]
+    finally:
+        store.close()
+
+
+def counts(run: Path) -> tuple[int, int]:
+    store = Store.at(run / "clues.sqlite")
+    try:
+        found = store.counts()
+        return found["verdicts"], found["answers"]
+    finally:
+        store.close()
+
+
+def codes(done) -> set[tuple[int, str]]:
+    return {(p.row, p.code) for p in done.plan.problems}
+
+
+def test_only_edited_cells_go_in_and_only_once(run):
+    cells = {(FIRST, "核实认定意见"): " 违法", (FIRST, "核查人"): "王五", (FIRST, "备注"): "硬化",
+             (FIRST, "核查日期"): dt.datetime(2025, 10, 31),
+             (FIRST, "非农违法面积（亩）"): "3.2 亩"}  # fmt: skip
+    done = import_ledger(edited(run / "out.xlsx", cells))
+    assert (done.result, done.tallies["imported_cells"], done.rows) == ("imported", 5, [])
+    assert kept(run) == [("TAAAAAAAAAAA1", "违法", "硬化", "王五")]
+    before = counts(run)
+    assert import_ledger(run / "in.xlsx").result == "nothing"
+    assert counts(run) == before == (1, 4)
+    report = json.loads((run / "in.import.json").read_text(encoding="utf-8"))
+    assert report["result"] == "nothing"
+    assert openpyxl.load_workbook(run / "in.import.xlsx").sheetnames[0] == "退回与提示"
+
+
+def test_what_was_filled_in_stands_in_the_next_ledger_and_feeds_retraining(run, tables):
+    import_ledger(edited(run / "out.xlsx", {(FIRST, "核实认定意见"): "伪变化"}), by="王五")
+    again = registered(run, tables)
+    assert again.filled == {"TAAAAAAAAAAA1": {"verdict": "伪变化"}}
+    write_ledger(again, run / "again.xlsx")
+    assert import_ledger(run / "again.xlsx", by="李四").result == "nothing"
+    assert settled_verdicts([run], ())[0].pseudo == {"TAAAAAAAAAAA1": True}
+    withdrawn = edited(run / "again.xlsx", {(FIRST, "核实认定意见"): None}, "none.xlsx")
+    assert import_ledger(withdrawn, by="王五").result == "imported"
+    assert settle(read_verdicts(run / "clues.sqlite")).open == ("TAAAAAAAAAAA1",)
+
+
+def test_a_broken_row_keeps_all_out_unless_good_rows_are_wanted(run):
+    cells = {(FIRST, "核实认定意见"): "违反", (FIRST, "核查日期"): "2035-01-01",
+             (FIRST, "非农违法面积（亩）"): "=1+1", (FIRST, "是否整改"): "也许",
+             (SECOND, "核实认定意见"): "合法", (SECOND, "县名称"): "外县"}  # fmt: skip
+    path = edited(run / "out.xlsx", cells)
+    done = import_ledger(path, by="王五")
+    assert done.result == "refused"
+    assert counts(run) == (0, 0)
+    assert codes(done) == {(3, "wrong_word_near"), (3, "future_date"), (3, "no_number"),
+                           (3, "wrong_word"), (4, "machine_altered")}  # fmt: skip
+    said = next(row for row in done.rows if "违反" in row[4])
+    assert "“违法”" in said[5]
+    assert import_ledger(path, by="王五", accept_good_rows=True).result == "partly"
+    assert kept(run) == [("TAAAAAAAAAAA2", "合法", "", "王五")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [
+        ({(FIRST, "核实认定意见"): "违法"}, "nobody"),
+        ({(FIRST, "线索编号"): "99990125Q2000077"}, "unknown_clue"),
+        ({(FIRST, "图斑编号"): "TAAAAAAAAAAA9"}, "other_patch"),
+        ({(FIRST, "线索编号"): SECOND, (FIRST, "图斑编号"): "TAAAAAAAAAAA2",
+          (FIRST, "备注"): "甲"}, "double"),
+        ({(FIRST, "线索编号"): None, (FIRST, "图斑编号"): None, (FIRST, "备注"): "甲"}, "no_clue"),
+        ({(FIRST, "核查日期"): "31.12.2025"}, "no_date"),
+        ({(FIRST, "核实认定意见"): "违法", (FIRST, "核查日期"): "2025/3/1",
+          (FIRST, "核查人"): "王五"}, "early_date"),
+        ({(FIRST, "项目名称"): "长" * 400}, "too_long"),
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_taken(run, cells, code):
+    done = import_ledger(edited(run / "out.xlsx", cells))
+    assert code in {c for _, c in codes(done)}
+    assert done.result == "refused"
+    assert counts(run) == (0, 0)
+
+
+def test_what_others_found_meanwhile_is_a_conflict(run, tables):
+    first = edited(run / "out.xlsx", {(FIRST, "核实认定意见"): "违法", (FIRST, "项目名称"): "甲"})
+    second = edited(run / "out.xlsx", {(FIRST, "核实认定意见"): "合法"}, "second.xlsx")
+    import_ledger(first, by="王五")
+    done = import_ledger(second, by="李四")
+    assert (done.result, codes(done)) == ("refused", {(3, "both_changed")})
+    write_ledger(registered(run, tables), run / "later.xlsx")
+    later = edited(run / "later.xlsx", {(FIRST, "核实认定意见"): "合法"}, "third.xlsx")
+    assert codes(import_ledger(later, by="李四")) == {(3, "other_person")}
+    own = import_ledger(later, by="李四", overrule=True)
+    assert (own.result, codes(own)) == ("imported", {(3, "overruled")})
+    assert [v for _, v, _, _ in kept(run)] == ["违法", "合法"]
+
+
+def test_a_ledger_of_another_run_is_refused_whole(run, tables, tmp_path):
+    other = tmp_path / "other"
+    tables.patches["patch_id"] = tables.findings["patch_id"] = ["TB1", "TB2", "TB3"]
+    registered(other, tables)
+    with pytest.raises(InputError, match="none of its 2 clues"):
+        import_ledger(run / "out.xlsx", other)
+    (run / "clues.sqlite").rename(run / "moved.sqlite")
+    with pytest.raises(InputError, match="no clue store"):
+        import_ledger(run / "out.xlsx")
+
+
+def with_entry(path: Path, name: str, data: bytes, target: Path) -> Path:
+    shutil.copy(path, target)
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+    return target
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("../outside.xml", b"<a/>", "leads out of the folder"),
+        ("/etc/outside.xml", b"<a/>", "leads out of the folder"),
+        ("C:\\outside.xml", b"<a/>", "no plain path"),
+        ("xl/workbook.xml", b"<a/>", "stands there twice"),
+        ("XL/Workbook.xml", b"<a/>", "stands there twice"),
+        ("xl/bomb.xml", b" " * (8 << 20), "of next to nothing"),
+        ("xl/evil.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type"),
+        ("xl/evil.xml", b"<a", "damaged"),
+    ],
+)
+def test_hostile_workbooks_are_refused(run, name, data, said):
+    path = with_entry(run / "out.xlsx", name, data, run / "evil.xlsx")
+    with pytest.raises(InputError, match=said):
+        import_ledger(path)
+
+
+def test_files_that_are_no_ledgers_are_refused(run):
+    (run / "text.xlsx").write_text("no zip")
+    with pytest.raises(InputError, match="no readable zip"):
+        import_ledger(run / "text.xlsx")
+    book = openpyxl.Workbook()
+    book.active.append(["线索编号"])
+    book.save(run / "plain.xlsx")
+    with pytest.raises(InputError, match="no sheet 'tuban'"):
+        import_ledger(run / "plain.xlsx")
+    book = openpyxl.load_workbook(run / "out.xlsx")
+    sheet = book.worksheets[0]
+    sheet.delete_cols([c.value for c in sheet[2]].index("图斑编号") + 1)
+    book.save(run / "cut.xlsx")
+    with pytest.raises(InputError, match="'图斑编号' is gone"):
+        import_ledger(run / "cut.xlsx")
+
+
+def test_rows_far_down_do_not_fill_the_memory(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_ROWS", 1000)
+    book = openpyxl.Workbook()
+    book.active["A1"] = "甲"
+    book.active["A1048576"] = "乙"
+    book.save(tmp_path / "far.xlsx")
+    assert read_workbook(tmp_path / "far.xlsx") == {"Sheet": [("甲",)]}
+
+
+@pytest.mark.desk
+def test_libreoffice_saves_a_ledger_that_is_read_back(run, tables):
+    if shutil.which("soffice") is None:
+        pytest.skip("LibreOffice is not installed")
+    cells = {(FIRST, "核实认定意见"): "违法", (FIRST, "核查人"): "王五",
+             (FIRST, "核查日期"): dt.datetime(2025, 10, 31)}  # fmt: skip
+    edited(run / "out.xlsx", cells)
+    home = f"-env:UserInstallation=file://{run}/office"
+    command = ["soffice", home, "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML"]
+    subprocess.run(
+        [*command, "--outdir", str(run / "saved"), str(run / "in.xlsx")],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    done = import_ledger(run / "saved" / "in.xlsx", run)
+    assert (done.result, done.rows) == ("imported", [])
+    changed = [(c.clue_no, c.key, c.value) for c in done.plan.changes]
+    assert changed == [(FIRST, "verdict", "违法"), (FIRST, "checked_by", "王五"),
+                       (FIRST, "checked_on", "2025-10-31")]  # fmt: skip
