@@ -7,17 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clues.outputs.evidence import write_sheets
 from clues.outputs.exchange import write_geojson, write_geopackage
 from clues.outputs.ledger import write_ledger
 from clues.outputs.report import QualityFacts, write_report
-from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables, RunTitle
 from flows.aside import scene_set_aside
 from flows.fitting import STATE_FOLDER, clouds_not_searched
 from flows.pictures import cutter_of
-from flows.progress import Progress
 from flows.registering import STORE_NAME, register_run
+from flows.sheeting import publish_sheets
 from flows.tilejob import States
 from flows.unseen import Unseen
 from tiles.chips import ChipCutter
@@ -190,7 +188,7 @@ def publish(context: "StageContext") -> dict[str, Any]:
             return [path], {}
 
         context.once("outputs", name, key, make)
-    sheets = _sheets(work)
+    sheets = publish_sheets(work.context, tables)
     return {
         "clues": len(tables.clues),
         "dismissed": len(tables.patches) - len(tables.clues),
@@ -206,28 +204,6 @@ def _report(work: Publication, path: Path) -> None:
     with work.cutter() as cutter:
         overview = cutter.cut(plan.grid.bounds(plan.extent), OVERVIEW_PX)[1]
         write_report(work.tables, path, work.quality(), lambda b: cutter.cut(b, CHIP_PX), overview)
-
-
-def _sheets(work: Publication) -> int:
-    """Write the evidence sheets; those of the same judgement are kept."""
-    wanted = work.context.config.outputs.evidence
-    limit = {"all": None, "none": 0}.get(str(wanted), wanted)
-    sheets = evidence_sheets(work.tables)[: limit if limit is None else int(limit)]
-    key, run = work.context.outputs_key, work.context.run
-    missing = [s for s in sheets if run.reuse("evidence", s.clue_no, key) is None]
-    folder = run.path("evidence")
-    counting = Progress.current().counting(
-        len(sheets), done=len(sheets) - len(missing), unit="sheets"
-    )
-    with counting as progress, work.cutter() as cutter:
-        for path in write_sheets(missing, folder, lambda b: cutter.cut(b, CHIP_PX)):
-            run.put("evidence", path.stem, key, files=[path])
-            progress.step()
-    current = {f"{s.clue_no}.pdf" for s in sheets}
-    for path in sorted(folder.glob("*.pdf")):
-        if path.name not in current:
-            path.unlink()
-    return len(sheets)
 
 
 def _too_little_seen(areas: list[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ __all__ = [
     "north_angle",
     "north_arrow",
     "qr_code",
+    "qr_modules",
     "round_length",
     "scale_bar",
 ]
@@ -230,16 +232,30 @@ def _angle_text(seconds: float, step: float, letters: str) -> str:
     return text + sign
 
 
-def qr_code(paper: Paper, text: str, left: float, bottom: float, side: float) -> Box:
-    """Draw the QR code (level M, with its quiet zone) of a text as vectors."""
-    from reportlab.graphics import renderPDF
-    from reportlab.graphics.barcode.qr import QrCodeWidget
-    from reportlab.graphics.shapes import Drawing
+def qr_modules(text: str) -> list[list[bool]]:
+    """Return the rows of modules of the QR code (level M) of a text, without quiet zone."""
+    from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel
 
-    code = QrCodeWidget(text, barLevel="M", barBorder=4)
-    x0, y0, x1, _ = code.getBounds()
-    scale = side / (x1 - x0)
-    drawing = Drawing(side, side, transform=[scale, 0, 0, scale, -x0 * scale, -y0 * scale])
-    drawing.add(code)
-    renderPDF.draw(drawing, paper.canvas, left, bottom)
+    code = QRCode(None, QRErrorCorrectLevel.M)
+    code.addData(text)
+    code.make()
+    count = range(code.getModuleCount())
+    return [[bool(code.isDark(row, col)) for col in count] for row in count]
+
+
+def qr_code(paper: Paper, text: str, left: float, bottom: float, side: float) -> Box:
+    """Draw the QR code of a text as vectors, with its quiet zone of four modules."""
+    modules = qr_modules(text)
+    step = side / (len(modules) + 8)
+    path = paper.canvas.beginPath()
+    for row, darks in enumerate(modules):
+        col = 0
+        for dark, run in groupby(darks):
+            long = len(list(run))
+            if dark:
+                x, y = left + (col + 4) * step, bottom + side - (row + 5) * step
+                path.rect(x, y, long * step, step)
+            col += long
+    paper.canvas.setFillColorRGB(0, 0, 0)
+    paper.canvas.drawPath(path, stroke=0, fill=1)
     return paper.claim(Box("qr", left, bottom, side, side))

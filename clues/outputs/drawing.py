@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from clues.outputs.lettering import ASCENT, DESCENT, FONT_NAME, Lettering, register_font
+from clues.outputs.lettering import ASCENT, DESCENT, FONT_NAME, Lettering, register_font, wrapped
 
 __all__ = [
     "A4",
@@ -27,6 +27,10 @@ A4 = (210 * MILLIMETRE, 297 * MILLIMETRE)
 Colour = tuple[float, float, float]
 BLACK: Colour = (0.1, 0.1, 0.1)
 WHITE: Colour = (1.0, 1.0, 1.0)
+RULES: Colour = (0.65, 0.65, 0.65)
+SMALLEST = 0.75
+"""To what part of its size a line may shrink where room is short."""
+
 TOUCH = 0.05
 """Points by which boxes may meet: rounding, not overlap."""
 
@@ -41,6 +45,8 @@ class Box:
         What stands in it.
     ink, ground : Colour or None
         Of texts: the colour of the letters and of what is behind them.
+    panel : bool
+        Whether other boxes may stand in it, as labels do on a map.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Box:
     height: float
     ink: Colour | None = None
     ground: Colour | None = None
+    panel: bool = False
 
     @property
     def right(self) -> float:
@@ -89,8 +96,12 @@ class Box:
 
 
 def overlapping(boxes: Iterable[Box]) -> list[tuple[str, str]]:
-    """Return the names of boxes that cover common paper."""
-    return [(a.name, b.name) for a, b in combinations(boxes, 2) if a.meets(b)]
+    """Return the names of boxes that cover common paper; a panel may hold others whole."""
+    return [
+        (a.name, b.name)
+        for a, b in combinations(boxes, 2)
+        if a.meets(b) and not (a.panel and b.inside(a)) and not (b.panel and a.inside(b))
+    ]
 
 
 def outside(boxes: Iterable[Box], page: Box) -> list[str]:
@@ -198,10 +209,12 @@ class Paper:
         ink, ground : Colour
             Of the letters and of what is behind them.
         width : float or None
-            Room; a longer text ends in ….
+            Room; a longer text is written smaller, down to three quarters, then ends in ….
         """
         shown = self.letters.fit(text)
         if width is not None:
+            long = self.letters.width(shown, size)
+            size *= min(1.0, max(SMALLEST, width / long)) if long else 1.0
             shown = self.letters.elided(shown, size, width)
         long = self.letters.width(shown, size)
         left = x - {"left": 0.0, "middle": long / 2, "right": long}[align]
@@ -230,18 +243,65 @@ class Paper:
 
     def wrapped(self, text: str, size: float, width: float) -> list[str]:
         """Return `text` in lines that fit `width`; breaks at spaces and between ideographs."""
-        from reportlab.lib.utils import simpleSplit
+        return wrapped(self.letters, self.letters.fit(text), size, width)
 
-        lines: list[str] = []
-        for line in simpleSplit(self.letters.fit(text), FONT_NAME, size, width) or [""]:
-            while self.letters.width(line, size) > width:
-                cut = len(line)
-                while cut > 1 and self.letters.width(line[:cut], size) > width:
-                    cut -= 1
-                lines.append(line[:cut])
-                line = line[cut:]
-            lines.append(line)
-        return lines
+    def table(
+        self,
+        rows: Sequence[Sequence[str]],
+        x: float,
+        top: float,
+        widths: Sequence[float],
+        *,
+        size: float = 6.5,
+        row: float = 10.0,
+        right: int = 0,
+        head: Colour | None = None,
+    ) -> float:
+        """Draw a ruled table and return where it ends.
+
+        Parameters
+        ----------
+        rows : sequence of sequence of str
+            The first one is the head if it has a colour. Longer texts end in ….
+        x, top : float
+            Upper left corner.
+        widths : sequence of float
+            Of the columns.
+        size, row : float
+            Points of the letters and of a row.
+        right : int
+            So many last columns are aligned at the right, heads too.
+        head : Colour or None
+            Ground of the first row, with white letters.
+        """
+        canvas, pad = self.canvas, 2.5
+        bottom, edges = top - row * len(rows), [x]
+        for width in widths:
+            edges.append(edges[-1] + width)
+        if head is not None:
+            self.fill(Box("", x, top - row, edges[-1] - x, row), head)
+        for i, cells in enumerate(rows):
+            baseline = top - (i + 1) * row + (row - (ASCENT - DESCENT) * size) / 2
+            is_head = i == 0 and head is not None
+            ink, ground = (WHITE, head or WHITE) if is_head else (BLACK, WHITE)
+            for j, cell in enumerate(cells):
+                if not cell:
+                    continue
+                at_right = j >= len(cells) - right
+                self.text(
+                    cell,
+                    edges[j + 1] - pad if at_right else edges[j] + pad,
+                    baseline,
+                    size,
+                    align="right" if at_right else "left",
+                    ink=ink,
+                    ground=ground,
+                    width=widths[j] - 2 * pad,
+                )
+        canvas.setStrokeColorRGB(*RULES)
+        canvas.setLineWidth(0.3)
+        canvas.grid(edges, [top - i * row for i in range(len(rows) + 1)])
+        return bottom
 
     def fill(self, box: Box, colour: Colour) -> None:
         """Colour a box; claims nothing."""

@@ -1,19 +1,24 @@
 """The letters of products: the shipped Chinese font, what it can write, how wide it writes it."""
 
 import logging
+import re
 import unicodedata
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FONT_NAME", "MISSING", "Lettering", "font_path", "register_font", "writable"]
+__all__ = ["FONT_NAME", "MISSING", "Lettering", "font_path", "register_font", "wrapped", "writable"]
 
 log = logging.getLogger(__name__)
 
 FONT_NAME = "NotoSansSC"
 MISSING = "〓"
 """What printers have always set where the type is missing; never an empty box or nothing."""
+
+CLOSING = "，。；：、）》」』！？％,.;:)!?%…"
+_TOKENS = re.compile(r"\s+|[!-~À-ʯ°′″²–]+(?: (?:%|m²|mu|亩|ha)(?![a-z]))?|.")
+"""What a line is broken between: words, figures with their unit, single ideographs."""
 
 ASCENT, DESCENT = 0.9, 0.22
 """Ink of this font above and below the baseline, in ems."""
@@ -39,6 +44,21 @@ def register_font() -> Any:
 @lru_cache(maxsize=1)
 def _known() -> frozenset[str]:
     return frozenset(chr(c) for c in register_font().face.charToGlyph)
+
+
+class _Widths(dict[str, float]):
+    """Advance of each letter in thousandths of an em; of one without glyph, that of its mark."""
+
+    def __missing__(self, letter: str) -> float:
+        face = register_font().face
+        width = float(face.charWidths.get(ord(letter), face.charWidths[ord(MISSING)]))
+        self[letter] = width
+        return width
+
+
+@lru_cache(maxsize=1)
+def _widths() -> _Widths:
+    return _Widths()
 
 
 def writable(text: str) -> tuple[str, str]:
@@ -106,11 +126,12 @@ class Lettering:
 
     def width(self, text: str, size: float) -> float:
         """Return the width of a text in points."""
-        return float(register_font().stringWidth(text, size))
+        widths = _widths()
+        return sum(widths[letter] for letter in text) * size / 1000
 
     def elided(self, text: str, size: float, width: float) -> str:
         """Return `text`, its end replaced by … where it is wider than `width`."""
-        if self.width(text, size) <= width:
+        if self.width(text, size) <= width + 1e-6:
             return text
         while text and self.width(text + "…", size) > width:
             text = text[:-1]
@@ -134,3 +155,40 @@ class Lettering:
                 " ".join(f"{letter} (U+{ord(letter):04X})" for letter in sorted(self.missing)),
                 MISSING,
             )
+
+
+def wrapped(letters: Lettering, text: str, size: float, width: float) -> list[str]:
+    """Return a text in lines not wider than `width`.
+
+    Lines break at spaces and between ideographs; none begins with a mark that closes.
+
+    Parameters
+    ----------
+    letters : Lettering
+    text : str
+        As the font can write it, see `Lettering.fit`.
+    size, width : float
+        Points.
+    """
+    lines: list[list[str]] = [[]]
+    used = 0.0
+    for token in _TOKENS.findall(text):
+        long = letters.width(token, size)
+        if used + long > width and token.strip():
+            carried: list[str] = []
+            while lines[-1] and token[0] in CLOSING and not carried:
+                carried.append(lines[-1].pop())
+            lines.append(carried)
+            used = sum(letters.width(t, size) for t in carried)
+            while used + long > width and len(token) > 1:
+                cut = max(1, int(len(token) * (width - used) / long))
+                while cut > 1 and used + letters.width(token[:cut], size) > width:
+                    cut -= 1
+                lines[-1].append(token[:cut])
+                lines.append([])
+                token, used = token[cut:], 0.0
+                long = letters.width(token, size)
+        if token.strip() or lines[-1]:
+            lines[-1].append(token)
+            used += long
+    return ["".join(line).rstrip() for line in lines if line] or [""]

@@ -1,6 +1,7 @@
 """What one evidence sheet says: the model behind the PDF and the HTML page."""
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -13,21 +14,20 @@ from clues.outputs.tables import ClueTables, RunTitle
 from clues.papers import SHOWN_DATES
 from configs.channels import channel_name
 from configs.units import metres2, mu
-from configs.vocabulary import Outcome, change_type, role_name
+from configs.vocabulary import Line, Outcome, change_type, role_name
 from tiles.geodesy import to_cgcs2000
 
 __all__ = ["EvidenceSheet", "Picture", "evidence_sheets", "frame_of"]
 
 AREA_LABELS = {
     "cropland_dm2": ("耕地", "Cropland"),
-    "pbf_dm2": ("永久基本农田", "Permanent basic farmland"),
-    "redline_dm2": ("生态保护红线", "Ecological redline"),
-    "outside_boundary_dm2": ("城镇开发边界外", "Outside growth boundary"),
     "farmland_dm2": ("其他农用地", "Other farmland"),
     "construction_dm2": ("建设用地", "Construction land"),
     "unused_dm2": ("未利用地", "Unused land"),
+    "pbf_dm2": ("永久基本农田", "Basic farmland"),
+    "redline_dm2": ("生态保护红线", "Ecological redline"),
+    "outside_boundary_dm2": ("城镇开发边界外", "Outside growth boundary"),
 }
-RING_LIMIT = 24
 
 
 class Picture(Protocol):
@@ -53,6 +53,10 @@ class Picture(Protocol):
     def attribution(self) -> str:
         """Credit line."""
 
+    @property
+    def sensor(self) -> str:
+        """Name of the sensor for people."""
+
 
 @dataclass(frozen=True)
 class EvidenceSheet:
@@ -65,26 +69,39 @@ class EvidenceSheet:
     areas : tuple of (zh, en, m², mu)
     documents : tuple of (number and part, role, dates, m², share %)
         Of documents alone; areas inside control lines stand under `areas`.
+    document_keys : tuple of str
+        Key of the feature behind each row of `documents`.
     reasons : tuple of (parcel, zh, en)
+    traces : tuple of (zh, en)
+        Line, parcel, rule and outcome of each finding among `reasons`; empty for leads.
     outline : Polygon or MultiPolygon
-        In the CRS of the run.
+        In `crs`, that of the run.
     parcels : tuple of (parcel_id, outcome, geometry)
         Parcels of the land line, for the outline's parts.
-    ring : tuple of (longitude, latitude)
-        Vertices of the largest shell on CGCS2000, at most 24.
+    rings : tuple of (name, points)
+        All rings of the outline, the largest part first; points are longitude and latitude on
+        CGCS2000, the first one not repeated.
     """
 
     clue_no: str
     patch_id: str
     title: RunTitle
+    crs: str
     facts: tuple[tuple[str, str, str], ...]
     areas: tuple[tuple[str, str, Decimal, Decimal], ...]
     documents: tuple[tuple[str, str, str, Decimal, Decimal], ...]
+    document_keys: tuple[str, ...]
     reasons: tuple[tuple[str, str, str], ...]
+    traces: tuple[tuple[str, str], ...]
     questions: tuple[tuple[str, str], ...]
     outline: Any
     parcels: tuple[tuple[str, str, Any], ...]
-    ring: tuple[tuple[float, float], ...]
+    rings: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+
+    @property
+    def outline_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 over the outline (WKB, little endian)."""
+        return hashlib.sha256(shapely.to_wkb(self.outline, byte_order=1)).hexdigest()[:16]
 
     def frame(self, margin: float = 0.6) -> tuple[float, float, float, float]:
         """Return a square west, south, east, north around the patch in CRS units."""
@@ -123,7 +140,7 @@ def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
                 findings.get(key, []),
                 coverage.get(key, []),
                 leads.get(key, []),
-                (shape, tuple(parcels.get(key, [])), _ring(shape, crs)),
+                (shape, tuple(parcels.get(key, [])), crs),
             )
         )
     return sheets
@@ -135,34 +152,41 @@ def _sheet(
     findings: list[dict[str, Any]],
     coverage: list[dict[str, Any]],
     leads: list[dict[str, Any]],
-    shapes: tuple[Any, tuple[tuple[str, str, Any], ...], tuple[tuple[float, float], ...]],
+    shapes: tuple[Any, Any, Any],
 ) -> EvidenceSheet:
-    land = [f for f in findings if f["line"] == "land"]
+    first = [f for f in findings if f["line"] == findings[0]["line"]]
+    land = [f for f in findings if f["line"] == "land"] or first
     areas = [("图斑", "Patch", metres2(patch["area_dm2"]), mu(patch["area_dm2"]))]
     for name, (zh, en) in AREA_LABELS.items():
         total = sum(int(f[name]) for f in land)
         areas.append((zh, en, metres2(total), mu(total)))
-    documents = [_document(c) for c in coverage if c["role"] in SHOWN_DATES]
-    outline, parcels, ring = shapes
+    shown = [c for c in coverage if c["role"] in SHOWN_DATES]
+    documents = dict.fromkeys((_document(c), str(c["key"])) for c in shown)
+    outline, parcels, crs = shapes
     questions = [(f["questions_zh"], f["questions_en"]) for f in findings if f["questions_zh"]]
     reasons = [(f["parcel_id"], f["reason_zh"], f["reason_en"]) for f in findings]
+    traces = [_trace(f) for f in findings]
     for lead in leads:
         if not any(lead["reason_zh"] in zh for _, zh, _ in reasons):
             reasons.append((str(lead["lead_id"]), lead["reason_zh"], lead["reason_en"]))
+            traces.append(("", ""))
             if lead["question_zh"]:
                 questions.append((lead["question_zh"], lead["question_en"]))
     return EvidenceSheet(
         clue_no=str(patch["clue_no"]),
         patch_id=str(patch["patch_id"]),
         title=title,
+        crs=crs,
         facts=(*_facts(title, patch), *_width_fact(patch), *_source_facts(patch, leads)),
         areas=tuple(areas),
-        documents=tuple(dict.fromkeys(documents)),
+        documents=tuple(row for row, _ in documents),
+        document_keys=tuple(key for _, key in documents),
         reasons=tuple(reasons),
+        traces=tuple(traces),
         questions=tuple(dict.fromkeys(questions)),
         outline=outline,
         parcels=parcels,
-        ring=ring,
+        rings=_rings(outline, crs),
     )
 
 
@@ -174,7 +198,7 @@ def _document(covered: dict[str, Any]) -> tuple[str, str, str, Decimal, Decimal]
     texts = [d.isoformat() for d in days if hasattr(d, "isoformat") and d == d]
     return (
         f"{name} ({covered['parcel_id']})" if part else name,
-        role_name(covered["role"]),
+        f"{role_name(covered['role'])} {role_name(covered['role'], 'en')}",
         " – ".join(texts) or "—",
         metres2(covered["area_dm2"]),
         Decimal(str(round(100 * float(covered["share"]), 2))),
@@ -222,8 +246,22 @@ def _span(first: Any, last: Any) -> str:
     return first.isoformat() if first == last else f"{first.isoformat()} – {last.isoformat()}"
 
 
-def _ring(shape: Any, crs: str) -> tuple[tuple[float, float], ...]:
-    shells = [part.exterior for part in shapely.get_parts(shape)]
-    largest = max(shells, key=lambda ring: float(shapely.Polygon(ring).area))
-    points = to_cgcs2000(shapely.get_coordinates(largest)[:-1], crs)
-    return tuple((float(x), float(y)) for x, y in points[:RING_LIMIT])
+def _trace(finding: dict[str, Any]) -> tuple[str, str]:
+    """Return which rule decided what on which line, in both languages."""
+    line, outcome = Line(finding["line"]), Outcome(finding["outcome"])
+    parcel, rule = finding["parcel_id"], finding["rule"]
+    return (
+        f"{line.name_zh} · {parcel} · 规则 {rule} · {outcome.name_zh}",
+        f"{line.name_en} · {parcel} · rule {rule} · {outcome.name_en}",
+    )
+
+
+def _rings(shape: Any, crs: str) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
+    parts = sorted(shapely.get_parts(shape), key=lambda part: -float(part.area))
+    found = []
+    for number, part in enumerate(parts, start=1):
+        for hole, ring in enumerate(shapely.get_rings(part)):
+            points = to_cgcs2000(shapely.get_coordinates(ring)[:-1], crs)
+            name = f"J{number}-{hole}" if hole else f"J{number}"
+            found.append((name, tuple((float(x), float(y)) for x, y in points)))
+    return tuple(found)

@@ -23,6 +23,7 @@ class HandPicture:
     scene_id: str
     civil_date: dt.date | None
     attribution: str
+    sensor: str = "Sentinel-2 MSI"
 
 
 def hand_pictures(bounds):

@@ -1,0 +1,96 @@
+"""The evidence sheets of a run: cut in image order, kept where they still stand, none left over."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from clues.outputs.evidence import write_sheets
+from clues.outputs.sheet import EvidenceSheet, evidence_sheets
+from flows.pictures import cutter_of, in_image_order
+from flows.progress import Progress
+
+if TYPE_CHECKING:
+    from clues.outputs.tables import ClueTables
+    from clues.surroundings import Neighbourhood, Surroundings
+    from flows.stages import StageContext
+
+__all__ = ["EVIDENCE_FOLDER", "publish_sheets"]
+
+EVIDENCE_FOLDER = "evidence"
+CHIP_PX = 320
+"""Side of the pictures on a sheet: 108 dots per inch."""
+
+Bounds = tuple[float, float, float, float]
+
+
+def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
+    """Write the evidence sheets that are missing; those of the same judgement are kept.
+
+    Parameters
+    ----------
+    context : StageContext
+    tables : ClueTables
+        With clue numbers.
+
+    Returns
+    -------
+    int
+        Sheets that now stand in the folder.
+    """
+    wanted = context.config.outputs.evidence
+    limit = {"all": None, "none": 0}.get(str(wanted), wanted)
+    sheets = evidence_sheets(tables)[: limit if limit is None else int(limit)]
+    key, run = context.outputs_key, context.run
+    missing = {s.clue_no: s for s in sheets if run.reuse("evidence", s.clue_no, key) is None}
+    folder = run.path(EVIDENCE_FOLDER)
+    counting = Progress.current().counting(
+        len(sheets), done=len(sheets) - len(missing), unit="sheets"
+    )
+    with counting as progress, cutter_of(context) as cutter:
+        order = in_image_order({n: s.frame() for n, s in missing.items()}, cutter.grid)
+        ground = _Ground(context, tables, set(missing))
+        ordered = (missing[number] for number in order)
+        cut = write_sheets(ordered, folder, lambda b: cutter.cut(b, CHIP_PX), ground.around)
+        for files in cut:
+            run.put("evidence", files[0].stem, key, files=files)
+            progress.step()
+    current = {s.clue_no for s in sheets}
+    for path in sorted((*folder.glob("*.pdf"), *folder.glob("*.html"))):
+        if path.stem not in current:
+            path.unlink()
+    return len(sheets)
+
+
+class _Ground:
+    """The One-Map around clues, read when the first sheet asks for it.
+
+    Parameters
+    ----------
+    context : StageContext
+    tables : ClueTables
+    numbers : set of str
+        Clues that sheets are written for.
+    """
+
+    def __init__(self, context: "StageContext", tables: "ClueTables", numbers: set[str]) -> None:
+        self.context = context
+        self.clues = tables.clues[tables.clues["clue_no"].isin(numbers)]
+
+    @cached_property
+    def neighbourhood(self) -> "Neighbourhood":
+        from clues.layers import read_onemap
+        from clues.surroundings import Neighbourhood
+        from flows.judging import require_layers
+
+        crs = self.context.plan.grid.crs
+        return Neighbourhood(read_onemap(require_layers(self.context.config), crs=crs))
+
+    @cached_property
+    def classes(self) -> dict[str, Any]:
+        return dict(self.neighbourhood.classes(self.clues))
+
+    def around(self, sheet: EvidenceSheet, bounds: Bounds) -> "Surroundings":
+        """Return what lies on a clue and around it."""
+        from clues.surroundings import Surroundings
+
+        classes = self.classes.get(sheet.patch_id, ())
+        return Surroundings(self.neighbourhood.around(bounds), classes)
