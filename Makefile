@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench clean
 
@@ -32,7 +33,7 @@ demo: $(READY)  ## run the demo county from images to clue list (minutes)
 	echo "== make demo took $$(( $$(date +%s) - start )) s"; exit $$code
 
 test: $(READY)  ## the quick tests
-	@start=$$(date +%s); $(PYTEST) -m "not slow and not desk and not long" --durations=15; code=$$?; \
+	@start=$$(date +%s); $(PYTEST) $(SIDE_BY_SIDE) -m "not slow and not desk and not long" --durations=15; code=$$?; \
 	echo "== make test took $$(( $$(date +%s) - start )) s"; exit $$code
 
 test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)

@@ -50,7 +50,7 @@ def test_the_statistic_is_that_of_numpy(pair, structure):
         floor = 0.05
         spreads = first.var(axis=1) + floor, second.var(axis=1) + floor
         if structure:
-            both = (first * second).mean(axis=1) - first.mean(axis=1) * second.mean(axis=1)
+            both = (first * second).mean(axis=1) - first.mean(axis=1) * second.mean(axis=1) + floor
             wanted = 1 - max(0, float(np.mean(both / np.sqrt(spreads[0] * spreads[1]))))
         else:
             ratio = 0.5 * np.log(spreads[1] / spreads[0])
@@ -84,3 +84,9 @@ def test_texture_is_of_the_visible_bands():
     state = fit_texture(pixels, wavelengths=(*RGB, 0.84), pixel_m=PIXEL_M, structure=False)
     assert state.visible == (0, 1, 2)
     assert (texture_statistic(block, state, PIXEL_M) < 1e-3).all()
+
+
+def test_flat_windows_are_alike():
+    before = np.full((3, 40, 40), 0.2, np.float32)
+    found = fitted(before, before + np.float32(0.1), structure=True)[2]
+    assert found == pytest.approx(0, abs=1e-3)
