@@ -204,7 +204,7 @@ def main_class(row: Row) -> tuple[str, str]:
         pair = (str(piece["scheme"] or ""), str(piece["code"] or ""))
         areas[pair] = areas.get(pair, 0) + int(piece["area_dm2"])
     known = {pair: area for pair, area in areas.items() if pair[1]}
-    return max(known, key=lambda pair: (known[pair], pair)) if known else ("", "")
+    return max(known, key=known.__getitem__) if known else ("", "")
 
 
 def class_text(row: Row, language: str) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from clues.outputs.geopackagestyles import add_styles, style_by_answer
+from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.tables import ClueTables
 from configs.speech import Speech
 from configs.units import area_in, metres2, mu
@@ -101,8 +103,9 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     """Write the clues with their findings as GeoJSON in longitude, latitude.
 
     Coordinates are CGCS2000 (EPSG:4490, taken as WGS 84 by RFC 7946) rounded to nine decimals;
-    areas are m² and the unit of the rule set with two decimals. The bytes depend on the
-    clues alone.
+    areas are m² and the unit of the rule set with two decimals. Beside the features stand
+    ``name``, ``attribution`` and ``versions``, which programs may pass over. The bytes depend on
+    the clues alone.
 
     Parameters
     ----------
@@ -114,7 +117,10 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     findings, leads = tables.findings_by_patch(), tables.leads_by_patch()
     outlines = lonlat_outlines(clues)
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
-        handle.write('{"type": "FeatureCollection", "features": [')
+        handle.write('{"type": "FeatureCollection", ')
+        for name, value in _members(tables).items():
+            handle.write(f'"{name}": {json.dumps(value, ensure_ascii=False)}, ')
+        handle.write('"features": [')
         for i, record in enumerate(clues.drop(columns="geometry").to_dict("records")):
             feature = {
                 "type": "Feature",
@@ -128,6 +134,16 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
         handle.write("\n]}\n")
 
 
+def _members(tables: ClueTables) -> dict[str, Any]:
+    """Return what stands beside the features, as RFC 7946 section 6.1 allows."""
+    title = tables.title
+    return {
+        "name": title.stem or title.run_name,
+        "attribution": title.attribution,
+        "versions": title.versions,
+    }
+
+
 def write_geopackage(tables: ClueTables, path: Path) -> None:
     """Write clues, parcels and dismissed patches as layers of one GeoPackage.
 
@@ -137,7 +153,8 @@ def write_geopackage(tables: ClueTables, path: Path) -> None:
     path : Path
         Written atomically; layers ``线索``, ``地块``, ``未列线索图斑`` (in English ``clues``,
         ``parcels``, ``dismissed``) in the CRS of the run, and
-        ``其他来源线索`` as reported, if there are leads.
+        ``其他来源线索`` as reported, if there are leads. QGIS opens clues and parcels coloured
+        by the machine's answer.
     """
     findings = tables.findings.sort_values(["patch_id", "line", "parcel_no"])
     order = {p: i for i, p in enumerate(tables.patches["patch_id"])}
@@ -153,6 +170,13 @@ def write_geopackage(tables: ClueTables, path: Path) -> None:
     with atomic_path(path) as part:
         for name, table in layers.items():
             table.to_file(part, layer=name, driver="GPKG", engine="pyogrio")
+        add_styles(part, dict.fromkeys(names[:2], _style(speech)))
+
+
+def _style(speech: Speech) -> str:
+    field = NAMES_ZH["outcome"] if speech.language == "zh" else "outcome"
+    answers = {code: (speech.outcome(code), colour) for code, colour in OUTCOME_COLOURS.items()}
+    return style_by_answer(field, answers)
 
 
 def _display(table: "gpd.GeoDataFrame", speech: Speech) -> "gpd.GeoDataFrame":

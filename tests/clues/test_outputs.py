@@ -39,7 +39,8 @@ def test_geopackage_keeps_clues_and_dismissed_apart(tables, tmp_path: Path):
     write_geopackage(tables, path)
     counts = {
         name: pyogrio.read_info(path, layer=name)["features"]
-        for name, _ in pyogrio.list_layers(path)
+        for name, kind in pyogrio.list_layers(path)
+        if kind is not None
     }
     assert counts == {"线索": 2, "地块": 3, "未列线索图斑": 1}
     clue = pyogrio.read_dataframe(path, layer="线索").iloc[0]

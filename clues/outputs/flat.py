@@ -1,0 +1,110 @@
+"""One flat row per clue, as tables and maps of other programs want it, and what each field says."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from clues.outputs.columns import (
+    Row,
+    class_text,
+    day_text,
+    document_texts,
+    main_class,
+    told_leads,
+)
+from clues.outputs.ledger import ledger_rows
+from clues.outputs.tables import ClueTables
+from configs.speech import PLAIN
+from configs.units import metres2, mu
+from configs.vocabulary import Outcome, change_type
+
+__all__ = ["FLAT_FIELDS", "FlatField", "flat_rows"]
+
+
+@dataclass(frozen=True)
+class FlatField:
+    """One field of a flat row.
+
+    Attributes
+    ----------
+    key : str
+        Name in Parquet.
+    zh : str
+        Name in CSV and KML.
+    short : str
+        Name in a Shapefile: at most ten letters and digits, the same bytes in every encoding.
+    width : int
+        Bytes of a text in a Shapefile; 0: a number.
+    decimals : int
+        Of a number.
+    """
+
+    key: str
+    zh: str
+    short: str
+    width: int
+    value: Callable[[Row], Any]
+    decimals: int = 0
+
+
+def _area(name: str) -> Callable[[Row], float]:
+    return lambda row: float(mu(row.area(name)))
+
+
+def _own(name: str) -> Callable[[Row], str]:
+    return lambda row: str(row.patch[name] or "")
+
+
+def _versions(row: Row) -> str:
+    told = row.title.versions.items() if row.title else ()
+    return "; ".join(f"{key}={value}" for key, value in told)
+
+
+FLAT_FIELDS = (
+    FlatField("number", "序号", "XH", 0, lambda r: r.number),
+    FlatField("clue_no", "线索编号", "XSBH", 20, _own("clue_no")),
+    FlatField("patch_id", "图斑编号", "TBBH", 20, _own("patch_id")),
+    FlatField("county_code", "行政区代码", "XZQDM", 6, _own("county_code")),
+    FlatField("county_name", "行政区名称", "XZQMC", 100, _own("county_name")),
+    FlatField("before", "前时相", "QSX", 10, lambda r: day_text(r.patch["before_to"])),
+    FlatField("after", "后时相", "HSX", 10, lambda r: day_text(r.patch["after_to"])),
+    FlatField("change_type", "变化代码", "BHDM", 20, _own("change_type")),
+    FlatField(
+        "change", "变化类型", "BHLX", 60, lambda r: change_type(r.patch["change_type"]).name_zh
+    ),
+    FlatField("tblx", "图斑类型", "TBLX", 4, _own("tblx")),
+    FlatField("class_scheme", "原地类体系", "DLTX", 12, lambda r: main_class(r)[0]),
+    FlatField("class_code", "原地类编码", "DLBM", 8, lambda r: main_class(r)[1]),
+    FlatField("former_class", "原地类", "DLMC", 60, partial(class_text, language="zh")),
+    FlatField("area_m2", "面积平方米", "MJ", 0, lambda r: float(metres2(r.patch["area_dm2"])), 2),
+    FlatField("area_mu", "面积亩", "MJM", 0, lambda r: float(mu(r.patch["area_dm2"])), 2),
+    FlatField("cropland_mu", "耕地亩", "GDM", 0, _area("cropland_dm2"), 2),
+    FlatField("pbf_mu", "永久基本农田亩", "YJJBNTM", 0, _area("pbf_dm2"), 2),
+    FlatField("redline_mu", "生态红线亩", "STHXM", 0, _area("redline_dm2"), 2),
+    FlatField("outside_mu", "开发边界外亩", "BJWM", 0, _area("outside_boundary_dm2"), 2),
+    FlatField("outcome", "判定代码", "PDDM", 20, _own("outcome")),
+    FlatField("suggestion", "判定建议", "PDJY", 30, lambda r: Outcome(r.patch["outcome"]).name_zh),
+    FlatField("rule", "规则代码", "GZDM", 40, lambda r: r.joined("rule", "、")),
+    FlatField("flags", "控制线标记", "KZXBJ", 40, lambda r: r.joined("flags", "、")),
+    FlatField("confidence", "置信度", "ZXD", 0, lambda r: int(r.patch["confidence"])),
+    FlatField("priority", "优先级", "YXJ", 0, lambda r: int(r.patch["priority"])),
+    FlatField("lon", "经度", "JD", 0, lambda r: round(float(r.patch["lon"]), 6), 6),
+    FlatField("lat", "纬度", "WD", 0, lambda r: round(float(r.patch["lat"]), 6), 6),
+    FlatField("sheet", "图幅号", "TFH", 14, _own("sheet")),
+    FlatField("documents", "批准文件及覆盖", "PZWJ", 254, partial(document_texts, speech=PLAIN)),
+    FlatField("reason_zh", "理由", "LY", 254, lambda r: r.joined("reason_zh")),
+    FlatField("questions_zh", "待核问题", "DHWT", 254, lambda r: r.joined("questions_zh")),
+    FlatField("sources", "线索来源", "XSLY", 254, told_leads),
+    FlatField(
+        "attribution", "影像署名", "YXSM", 254, lambda r: r.title.attribution if r.title else ""
+    ),
+    FlatField("versions", "数据版本", "SJBB", 254, _versions),
+)
+"""In Chinese, whatever the language of the rule set: these are the fields of deliveries."""
+
+
+def flat_rows(tables: ClueTables) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield patch and values by key of every clue, in the order of the ledger."""
+    for row in ledger_rows(tables):
+        yield str(row.patch["patch_id"]), {f.key: f.value(row) for f in FLAT_FIELDS}

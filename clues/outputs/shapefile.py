@@ -1,0 +1,120 @@
+"""Shapefiles in a zip: short field names that any program reads, with their meaning beside."""
+
+import csv
+import datetime as dt
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clues.outputs.archive import FixedZip, fixed_zip
+from clues.outputs.dbase import DbaseField, encoding_for, write_dbase
+from clues.outputs.flat import FLAT_FIELDS, flat_rows
+from clues.outputs.national import in_national_crs, last_day
+from clues.outputs.tables import ClueTables
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["ShapeLayer", "write_shape_layers", "write_shapefile"]
+
+PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+MEANINGS = "字段说明.csv"
+NUMBER_WIDTH = 15
+
+
+@dataclass(frozen=True)
+class ShapeLayer:
+    """One layer of a zip.
+
+    Attributes
+    ----------
+    name : str
+        Pinyin capitals.
+    fields : sequence of DbaseField
+    rows : sequence of mapping
+    shapes : GeoSeries
+        As long as the rows.
+    meanings : mapping of str to str
+        What each field holds.
+    """
+
+    name: str
+    fields: Sequence[DbaseField]
+    rows: Sequence[Mapping[str, Any]]
+    shapes: "gpd.GeoSeries"
+    meanings: Mapping[str, str]
+
+
+def write_shapefile(tables: ClueTables, path: Path) -> None:
+    """Write the clues as a Shapefile in a zip, in CGCS2000.
+
+    Names have at most ten bytes in any encoding; texts are GBK where GBK has all of their
+    characters, else UTF-8, and the ``.cpg`` says which. Texts beyond 254 bytes end with dots:
+    read those in another format.
+
+    Parameters
+    ----------
+    tables : ClueTables
+    path : Path
+        ``.zip``; written atomically.
+    """
+    fields = tuple(
+        DbaseField(f.short, f.width) if f.width else DbaseField(f.short, NUMBER_WIDTH, f.decimals)
+        for f in FLAT_FIELDS
+    )
+    found = list(flat_rows(tables))
+    rows = [{f.short: values[f.key] for f in FLAT_FIELDS} for _, values in found]
+    shapes = tables.clues.set_index("patch_id").geometry.loc[[patch for patch, _ in found]]
+    meanings = {f.short: f.zh for f in FLAT_FIELDS}
+    layer = ShapeLayer("XS", fields, rows, in_national_crs(shapes, tables), meanings)
+    write_shape_layers([layer], path, day=last_day(tables))
+
+
+def write_shape_layers(layers: Sequence[ShapeLayer], path: Path, *, day: dt.date) -> None:
+    """Write layers as Shapefiles into one zip, with a table of what the fields hold.
+
+    Parameters
+    ----------
+    layers : sequence of ShapeLayer
+    path : Path
+        ``.zip``; written atomically.
+    day : date
+        Of the last change.
+    """
+    with tempfile.TemporaryDirectory() as folder, fixed_zip(path) as archive:
+        for layer in layers:
+            _add(archive, layer, Path(folder), day)
+        archive.add(MEANINGS, _meanings(layers))
+
+
+def _add(archive: FixedZip, layer: ShapeLayer, folder: Path, day: dt.date) -> None:
+    import geopandas as gpd
+
+    base = folder / f"{layer.name}.shp"
+    bare = gpd.GeoDataFrame({"N": range(len(layer.rows))}, geometry=layer.shapes.to_numpy())
+    bare = bare.set_crs(layer.shapes.crs)
+    kind = {} if len(bare) else {"geometry_type": "Polygon"}
+    bare.to_file(base, driver="ESRI Shapefile", engine="pyogrio", **kind)
+    names = [f.name for f in layer.fields if f.decimals is None]
+    encoding = encoding_for(str(row.get(n) or "") for row in layer.rows for n in names)
+    table = base.with_suffix(".dbf")
+    write_dbase(table, layer.fields, layer.rows, encoding=encoding, day=day)
+    base.with_suffix(".cpg").write_text(encoding, encoding="ascii")
+    for suffix in PARTS:
+        archive.add_file(f"{layer.name}{suffix}", base.with_suffix(suffix))
+
+
+def _meanings(layers: Sequence[ShapeLayer]) -> bytes:
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\r\n")
+    lines.writerow(["图层", "字段", "类型", "含义"])
+    for layer in layers:
+        for field in layer.fields:
+            kind = f"C({field.width})"
+            if field.decimals is not None:
+                kind = f"N({field.width},{field.decimals})"
+            lines.writerow([layer.name, field.name, kind, layer.meanings.get(field.name, "")])
+    return text.getvalue().encode("utf-8-sig")
