@@ -92,7 +92,7 @@ def draw_sheet(
         _panes(paper, sheet, pair, top)
         _facts(paper, sheet, top)
         top -= PANE + 22
-        layers, numbered = map_layers(sheet, around)
+        layers, numbered = map_layers(sheet, around, pair[1].bounds)
         frame = _map(paper, sheet, pair[1].bounds, layers, numbered, top)
         _areas(paper, sheet, around, top)
         _key(paper, sheet, frame, layers, top)

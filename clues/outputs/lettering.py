@@ -16,7 +16,8 @@ FONT_NAME = "NotoSansSC"
 MISSING = "〓"
 """What printers have always set where the type is missing; never an empty box or nothing."""
 
-CLOSING = "，。；：、）》」』！？％,.;:)!?%…"
+CLOSING = "，。；：、）】〕》」』！？％,.;:)!?%…"
+OPENING = "（【〔《「『"
 _TOKENS = re.compile(r"\s+|[!-~À-ʯ°′″²–]+(?: (?:%|m²|mu|亩|ha)(?![a-z]))?|.")
 """What a line is broken between: words, figures with their unit, single ideographs."""
 
@@ -160,7 +161,8 @@ class Lettering:
 def wrapped(letters: Lettering, text: str, size: float, width: float) -> list[str]:
     """Return a text in lines not wider than `width`.
 
-    Lines break at spaces and between ideographs; none begins with a mark that closes.
+    Lines break at spaces and between ideographs; none begins with a mark that closes or ends
+    with one that opens.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def wrapped(letters: Lettering, text: str, size: float, width: float) -> list[st
         long = letters.width(token, size)
         if used + long > width and token.strip():
             carried: list[str] = []
-            while lines[-1] and token[0] in CLOSING and not carried:
+            if lines[-1] and (token[0] in CLOSING or lines[-1][-1] in OPENING):
                 carried.append(lines[-1].pop())
             lines.append(carried)
             used = sum(letters.width(t, size) for t in carried)

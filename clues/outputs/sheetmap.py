@@ -49,13 +49,19 @@ GROUPS: dict[str, tuple[str, str, Colour]] = {
     "": ("其他地类", "other class", (0.95, 0.95, 0.95)),
 }
 PARCEL_EDGE: Colour = (0.62, 0.60, 0.55)
+RED: Colour = (0.80, 0.05, 0.45)
+VIOLET: Colour = (0.45, 0.15, 0.65)
 
 LINES: dict[str, tuple[str, str, Ink]] = {
     "basic_farmland": ("基本农田", "basic farmland", Ink(line=None, hatch=(0.25, 0.55, 0.10))),
-    "redline": ("生态红线", "redline", Ink(line=(0.80, 0.05, 0.45), width=1.3)),
+    "redline": (
+        "生态红线",
+        "redline",
+        Ink(line=RED, fill=RED, width=1.3, opacity=0.12),
+    ),
     "growth_boundary": (
         *("城镇边界", "growth bound."),
-        Ink(line=(0.45, 0.15, 0.65), width=1.3, dash=(5.0, 2.0)),
+        Ink(line=VIOLET, fill=VIOLET, width=1.3, dash=(5.0, 2.0), opacity=0.1),
     ),
     "division": (
         *("行政区界", "division"),
@@ -87,7 +93,7 @@ class Numbered:
 
 
 def map_layers(
-    sheet: EvidenceSheet, around: Surroundings
+    sheet: EvidenceSheet, around: Surroundings, bounds: tuple[float, float, float, float]
 ) -> tuple[tuple[MapLayer, ...], tuple[Numbered, ...]]:
     """Return the layers of the overlay map from the ground up, and the documents to number.
 
@@ -95,9 +101,14 @@ def map_layers(
     ----------
     sheet : EvidenceSheet
     around : Surroundings
+    bounds : tuple of float
+        Of the map: what only its rim shows is left out.
     """
     by_role: dict[str, list[Feature]] = {}
+    frame = shapely.box(*bounds)
     for feature in around.features:
+        if not _shows(feature, frame):
+            continue
         by_role.setdefault(feature.role, []).append(feature)
     layers = [*_land(by_role.pop("landuse", []))]
     for role, (zh, en, ink) in LINES.items():
@@ -111,6 +122,13 @@ def map_layers(
     layers += _layer("涉及文件", "papers on it", PAPERS, [f.geometry for f in own])
     layers += _layer("图斑", "patch", PATCH, [sheet.outline])
     return tuple(layers), tuple(_numbered(sheet, [*own, *rights]))
+
+
+def _shows(feature: Feature, frame: Any) -> bool:
+    """Whether a feature puts ink into the frame: of a division only its border does."""
+    is_line = feature.role == "division"
+    shape = shapely.boundary(feature.geometry) if is_line else feature.geometry
+    return bool(shapely.intersects(shape, frame))
 
 
 def _land(features: list[Feature]) -> Iterable[MapLayer]:

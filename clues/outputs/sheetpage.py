@@ -46,7 +46,7 @@ def write_sheet_page(
         Of their pixels.
     around : Surroundings
     """
-    layers, numbered = map_layers(sheet, around)
+    layers, numbered = map_layers(sheet, around, pair[1].bounds)
     frame = MapFrame(FRAME, pair[1].bounds, sheet.crs)
     marks = []
     for one in numbered:
