@@ -17,6 +17,7 @@ from configs.sensors import anchored_sensor
 from configs.vocabulary import Language, change_types
 
 __all__ = [
+    "LEDGER_FORMATS",
     "MODEL_SUFFIX",
     "AreaSettings",
     "CloudSettings",
@@ -35,6 +36,12 @@ __all__ = [
 
 
 METHODS = ("auto", "cva", "mad", "irmad", "isfa", "texture", "structure", "logratio", "omnibus")
+
+LEDGER_FORMATS = (
+    *("xlsx", "geojson", "gpkg", "parquet", "csv"),
+    *("kmz", "shp", "txt", "bhtb", "update"),
+)
+"""Formats of the clue ledger."""
 
 REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
 """Scenes may be addresses, which have no folder."""
@@ -246,6 +253,20 @@ class OutputSettings(StrictModel):
     """What is written for people."""
 
     evidence: Literal["all", "none"] | int = Field("all", description="sheets, or the first n")
+    formats: tuple[str, ...] = Field(
+        ("geojson", "gpkg", "xlsx"), description=f"of the ledger: {', '.join(LEDGER_FORMATS)}"
+    )
+    pictures: int = Field(
+        500, ge=0, description="clues with before and after in xlsx and kmz, by priority"
+    )
+
+    @field_validator("formats")
+    @classmethod
+    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in LEDGER_FORMATS:
+                raise ValueError(f"there is no format {name!r}; {choice(name, LEDGER_FORMATS)}")
+        return tuple(name for name in LEDGER_FORMATS if name in value)
 
 
 class ReportSettings(StrictModel):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.errors import ExitCode
+from flows.cli.ledgerexport import export
 from flows.cli.options import tell
 
 if TYPE_CHECKING:
@@ -80,4 +81,6 @@ def ledger_group(app: typer.Typer) -> typer.Typer:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    ledger_group(app).command("import")(import_filled)
+    group = ledger_group(app)
+    group.command("export")(export)
+    group.command("import")(import_filled)
