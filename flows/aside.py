@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import shapely
 
 from configs.errors import DamagedImage, RasterError
+from configs.told import Told
 from tiles.damage import damage_of, files_of
 from tiles.files import fingerprint
 from tiles.footprint import outline
@@ -74,10 +75,10 @@ def require_cover(before: Epoch, after: Epoch, area: Any, crs: str) -> None:
             )
 
 
-def scene_set_aside(one: SetAside) -> str:
+def scene_set_aside(one: SetAside) -> Told:
     """Return the row of the report for a scene that is set aside."""
     name = Path(one.scene.split(",")[0]).name
-    return f"影像不能使用，已搁置：{name} scene set aside: {name} ({one.reason})"
+    return Told(f"影像不能使用，已搁置：{name}", f"scene set aside: {name} ({one.reason})")
 
 
 def without(

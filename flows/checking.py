@@ -97,7 +97,7 @@ def _try(
 
 
 def _plan_text(plan: RunPlan) -> str:
-    aside = [f"; {scene_set_aside(s)}" for e in (plan.before, plan.after) for s in e.set_aside]
+    aside = [f"; {scene_set_aside(s).both}" for e in (plan.before, plan.after) for s in e.set_aside]
     return (
         f"{plan.extent.height} × {plan.extent.width} pixels of {plan.pixel_m:.1f} m, "
         f"bands {', '.join(plan.bands)}, {plan.grid.crs[:40]}{''.join(aside)}"

@@ -1,6 +1,5 @@
 """The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
 
-import json
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
@@ -9,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from clues.outputs.exchange import write_geojson, write_geopackage
 from clues.outputs.ledger import write_ledger
-from clues.outputs.report import QualityFacts, write_report
+from clues.outputs.report import report_document, write_report
 from clues.outputs.tables import ClueTables, RunTitle
-from flows.aside import scene_set_aside
-from flows.fitting import STATE_FOLDER, clouds_not_searched
+from configs.told import Told
+from flows.fitting import STATE_FOLDER
 from flows.pictures import cutter_of
 from flows.registering import STORE_NAME, register_run
+from flows.reporting import report_model
 from flows.sheeting import publish_sheets
 from flows.tilejob import States
+from flows.trust import run_exceptions, trust_record
 from flows.unseen import Unseen
 from tiles.chips import ChipCutter
 
@@ -25,13 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["publish", "summarise"]
 
-OVERVIEW_PX = 760
 CHIP_PX = 256
-VALID_PERCENT_ALERT = 90.0
 OBSERVED_NAME = "quality/observed.csv"
 UNSEEN_NAME = "quality/unseen.gpkg"
-NAMED = 5
-"""Divisions that an exception names at most."""
 
 
 class Publication:
@@ -117,49 +114,24 @@ class Publication:
         """Return the cutter of before and after pictures."""
         return cutter_of(self.context)
 
-    def quality(self) -> QualityFacts:
-        """Return what the run knows about its own quality."""
-        landcover = self.states.landcover
-        f1 = {
-            name: score
-            for name, score in zip(landcover.classes, landcover.f1, strict=True)
-            if score is not None
-        }
-        notes = [*self.states.change.notes, *landcover.notes]
-        return QualityFacts(
-            self.checks, notes, f1, self.judged["rejects"], self.exceptions(), self.observed
-        )
+    @cached_property
+    def exceptions(self) -> list[Told]:
+        """What a reader must know before trusting the list."""
+        return run_exceptions(self.context, self.states, self.judged["rejects"], self.observed)
 
     @cached_property
-    def checks(self) -> list[dict[str, Any]]:
-        """What the gate measured."""
-        text = (self.folder / "quality" / "gate.json").read_text(encoding="utf-8")
-        return list(json.loads(text)["checks"])
-
-    def _shift_unknown(self) -> bool:
-        return any(c["name"] == "shift" and c["value"] is None for c in self.checks)
-
-    def exceptions(self) -> list[str]:
-        """Return what a reader must know before trusting the list."""
-        plan = self.context.plan
-        aside = (*plan.before.set_aside, *plan.after.set_aside)
-        found = [scene_set_aside(one) for one in aside]
-        found += [s.doubt for s in (*plan.before.scenes, *plan.after.scenes) if s.doubt]
-        if self.context.config.gate.register_pair and self._shift_unknown():
-            found.append(
-                "两期影像间的位移未能测出，未作配准：清晰且有纹理的窗口太少 the displacement "
-                "between the dates could not be measured, nothing was corrected: too few clear "
-                "windows with texture"
-            )
-        if self.judged["rejects"]:
-            rows = len(self.judged["rejects"])
-            found.append(f"图层有 {rows} 条记录有问题 {rows} layer rows have problems")
-        found += _too_little_seen(self.observed)
-        if unsearched := clouds_not_searched(self.context):
-            found.append(unsearched)
-        if not self.states.landcover.is_known:
-            found.append("没有地类模型，变化类型未知 no land-cover model: change types are unknown")
-        return found
+    def account(self) -> dict[str, Any]:
+        """What ``run.json`` says that does not depend on how the stages went."""
+        return {
+            "title": self.title.record,
+            "versions": self.title.versions,
+            "attribution": self.title.attribution,
+            "layers": self.judged["layers"],
+            "observed": _seen(self),
+            "indicators": self.tables.indicators,
+            "exceptions": [e.both for e in self.exceptions],
+            "quality": trust_record(self.exceptions, self.states),
+        }
 
 
 def publish(context: "StageContext") -> dict[str, Any]:
@@ -193,35 +165,18 @@ def publish(context: "StageContext") -> dict[str, Any]:
         "clues": len(tables.clues),
         "dismissed": len(tables.patches) - len(tables.clues),
         "sheets": sheets,
-        "exceptions": work.exceptions(),
+        "exceptions": [e.both for e in work.exceptions],
         "files": [*writers, OBSERVED_NAME, "evidence/", "change.tif", STORE_NAME],
         "batch": title.batch,
     }
 
 
 def _report(work: Publication, path: Path) -> None:
-    plan = work.context.plan
-    with work.cutter() as cutter:
-        overview = cutter.cut(plan.grid.bounds(plan.extent), OVERVIEW_PX)[1]
-        write_report(work.tables, path, work.quality(), lambda b: cutter.cut(b, CHIP_PX), overview)
-
-
-def _too_little_seen(areas: list[dict[str, Any]]) -> list[str]:
-    """Return the exceptions of a county and of divisions of which too little was observed."""
-    county, *divisions = areas
-    found = []
-    percent = county["observed_percent"]
-    if percent < VALID_PERCENT_ALERT:
-        found.append(f"仅 {percent} % 的面积两期均可观测 only {percent} % could be observed")
-    low = [d for d in divisions if d["observed_percent"] < VALID_PERCENT_ALERT]
-    if low:
-        worst = sorted(low, key=lambda d: (d["observed_percent"], d["code"], d["name"]))[:NAMED]
-        names = "、".join(f"{d['name'] or d['code']} {d['observed_percent']} %" for d in worst)
-        found.append(
-            f"{len(low)} 个行政区可观测不足 {VALID_PERCENT_ALERT:.0f} %：{names} "
-            f"{len(low)} divisions were observed to less than {VALID_PERCENT_ALERT:.0f} %"
-        )
-    return found
+    settings, tables = work.context.config.report, work.tables
+    summary = work.account | {"stages": {"judge": work.judged}}
+    model = report_model(tables, work.folder, summary, settings, work.context)
+    language = settings.language or tables.title.speech.language
+    write_report(report_document(model, language, settings.template), path)
 
 
 def _seen(work: Publication) -> dict[str, Any]:
@@ -259,19 +214,12 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
     summary = {
         "name": context.run.folder.name,
         "folder": str(context.run.folder),
-        "title": work.title.record,
-        "versions": work.title.versions,
-        "attribution": work.title.attribution,
         "config": context.config.model_dump(mode="json"),
         "inputs": context.plan_key.parts,
-        "layers": work.judged["layers"],
         "models": [model.record for model in context.models],
         "stages": values,
         "epochs": _epochs(context),
-        "observed": _seen(work),
         "records": list(records.values()),
-        "indicators": work.tables.indicators,
-        "exceptions": work.exceptions(),
-    }
+    } | work.account
     context.run.write_summary(summary)
     return summary

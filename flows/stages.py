@@ -213,7 +213,7 @@ class StageContext:
         return stage_key(
             "outputs",
             rooms=["flows.pictures", "flows.publishing", "flows.sheeting"],
-            config=self._config("outputs", "name"),
+            config=self._config("outputs", "report", "name"),
             inputs={"judge": self.judge_key},
         )
 

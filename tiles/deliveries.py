@@ -61,7 +61,7 @@ def open_scene(group: list[Path], sensor: str | None, time_zone: str) -> Scene:
     doubt = require_offset(scene, check) if check is not None else None
     if doubt is None:
         return scene
-    log.warning("%s", doubt)
+    log.warning("%s", doubt.both)
     return replace(scene, doubt=doubt)
 
 

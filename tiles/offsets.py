@@ -15,6 +15,7 @@ from rasterio.windows import Window
 
 from configs.errors import RasterError
 from configs.sensors import OffsetCheck
+from configs.told import Told
 from tiles.rasters import gdal_env, open_raster, read_failure
 from tiles.scene import BandSource, Scene
 
@@ -32,14 +33,14 @@ SIDE = 256
 WINDOWS, WINDOW_PX = 8, 64
 
 
-def require_offset(scene: Scene, check: OffsetCheck) -> str | None:
+def require_offset(scene: Scene, check: OffsetCheck) -> Told | None:
     """Raise if the pixels of a scene contradict the offset that its metadata or name tell.
 
     Where no pixel is dark enough to tell, nothing is said.
 
     Returns
     -------
-    str or None
+    Told or None
         For the report: a doubt, where metadata and name agree and only a few pixels contradict.
 
     Raises
@@ -57,10 +58,10 @@ def require_offset(scene: Scene, check: OffsetCheck) -> str | None:
     where = f"{scene.scene_id} ({bands[0].path.parent})"
     if declared and low < check.without:
         if wide >= check.without and _told_twice(scene, check):
-            return (
-                f"最暗像元低于基线应有的值，请核对偏移量：{scene.scene_id} "
+            return Told(
+                f"最暗像元低于基线应有的值，请核对偏移量：{scene.scene_id}",
                 f"check the offset of {scene.scene_id}: {check.stored} was added to the stored "
-                f"values, and the darkest pixels hold {low:.0f}"
+                f"values, and the darkest pixels hold {low:.0f}",
             )
         raise RasterError(
             f"the metadata say that {check.stored} was added to the stored values, and the darkest "

@@ -7,6 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from configs.errors import InputError
+from configs.told import Told
 
 __all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "SceneFacts", "SetAside", "Terrain"]
 
@@ -135,8 +136,8 @@ class Scene:
         Heights for files with rational polynomials.
     facts : SceneFacts
         What the supplier tells about the acquisition.
-    doubt : str
-        What the reader of a report must know of it, in Chinese and English.
+    doubt : Told or None
+        What the reader of a report must know of it.
     """
 
     scene_id: str
@@ -148,7 +149,7 @@ class Scene:
     pan: BandSource | None = None
     terrain: Terrain = Terrain()
     facts: SceneFacts = SceneFacts()
-    doubt: str = ""
+    doubt: Told | None = None
 
     def civil_date(self, time_zone: str) -> dt.date | None:
         """Return the calendar date of the acquisition in the area's time zone."""

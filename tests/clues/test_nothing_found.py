@@ -12,7 +12,9 @@ from clues.judgement import judge_patches
 from clues.layers import build_onemap
 from clues.outputs.exchange import write_geojson, write_geopackage
 from clues.outputs.ledger import write_ledger
-from clues.outputs.report import QualityFacts, write_report
+from clues.outputs.report import report_document, write_report
+from clues.outputs.reportbuilding import build_report
+from clues.outputs.reportmodel import QualityFacts
 from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables
 from configs.layers import LayersFile
@@ -49,7 +51,10 @@ def test_no_patch_gives_empty_products(tables, pictures, tmp_path: Path):
     write_geopackage(judged, tmp_path / "clues.gpkg")
     write_ledger(judged, tmp_path / "clues.xlsx")
     overview = pictures((0.0, 0.0, 1.0, 1.0))[0]
-    write_report(judged, tmp_path / "report.html", QualityFacts(), pictures, overview)
+    model = build_report(judged, QualityFacts(), pictures, overview)
+    for language in ("zh", "en"):
+        for suffix in ("html", "docx", "pdf"):
+            write_report(report_document(model, language), tmp_path / f"{language}.{suffix}")
     assert evidence_sheets(judged) == []
     assert json.loads((tmp_path / "clues.geojson").read_text())["features"] == []
     assert openpyxl.load_workbook(tmp_path / "clues.xlsx")["线索台账"].max_row == 3

@@ -11,7 +11,9 @@ import pytest
 import shapely
 from typer.testing import CliRunner
 
-from clues.outputs.report import QualityFacts, write_report
+from clues.outputs.report import report_document, write_report
+from clues.outputs.reportbuilding import build_report
+from clues.outputs.reportmodel import QualityFacts
 from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables, RunTitle
 from flows.cli.app import build_app
@@ -111,7 +113,8 @@ def test_sheet_and_report_show_leads(judged, tmp_path: Path):
     assert any("无日期" in zh or "12336-0008" in zh for zh, _ in sheets["P6"].questions)
     bounds = tuple(tables.patches.total_bounds)
     overview = hand_pictures(bounds)[1]
-    write_report(tables, tmp_path / "report.html", QualityFacts(), hand_pictures, overview)
+    model = build_report(tables, QualityFacts(), hand_pictures, overview)
+    write_report(report_document(model, "zh"), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "共 9 个图斑" in text
     assert "其他来源线索" in text

@@ -1,0 +1,258 @@
+"""Figures of a report: counts and areas of a judged run by county, class, rule and control line.
+
+All sums are whole dm². What is printed in a coarser unit is rounded so that the rows of a table
+add up to its rounded total; no row is then more than 0.01 from its own value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from clues.outputs.tables import ClueTables
+from configs.layers import SQUARE_METRES
+from configs.vocabulary import COVERS, Outcome, change_type
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = [
+    "CONTROL_LINES",
+    "STAGES",
+    "CroplandFlow",
+    "Tally",
+    "county_stages",
+    "cover_flows",
+    "covers_of",
+    "cropland_flows",
+    "flag_tallies",
+    "observed",
+    "rows_in",
+    "tally_by",
+    "zone_tallies",
+]
+
+STAGES = ("issued", "verified", "suspected", "grain")
+"""As issued; as verified (a patch that was cut counts by its parts); suspected building; suspected
+use of cropland for other crops."""
+
+CONTROL_LINES = {
+    "basic_farmland": "pbf_dm2",
+    "redline": "redline_dm2",
+    "growth_boundary": "outside_boundary_dm2",
+}
+"""Column of the area within each control line; of the growth boundary that outside it."""
+
+CUT, PART = "split", "part"
+"""Status of a patch that was cut, and of its parts; other patches have none."""
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many, and how much ground, in dm²."""
+
+    count: int = 0
+    area_dm2: int = 0
+    cropland_dm2: int = 0
+    pbf_dm2: int = 0
+
+
+@dataclass(frozen=True)
+class CroplandFlow:
+    """Cropland that became something else and the other way round, by the imagery, in dm²."""
+
+    county: str
+    out_dm2: int
+    in_dm2: int
+
+
+def rows_in(areas: Sequence[int], unit: str) -> list[Decimal]:
+    """Return areas with two decimals that add up to the rounded sum.
+
+    Parameters
+    ----------
+    areas : sequence of int
+        dm², none negative.
+    unit : str
+        One of `configs.layers.SQUARE_METRES`.
+
+    Examples
+    --------
+    >>> [str(x) for x in rows_in([330, 330, 340], "mu")]
+    ['0.00', '0.00', '0.01']
+    """
+    numerator, denominator = SQUARE_METRES[unit]
+    cents = [Fraction(int(a) * denominator, numerator) for a in areas]
+    total = int(Decimal(_half_up(sum(cents, Fraction(0)))))
+    found = [int(c) for c in cents]
+    rest = total - sum(found)
+    order = sorted(range(len(cents)), key=lambda i: (found[i] - cents[i], i))
+    for i in order[: max(rest, 0)]:
+        found[i] += 1
+    return [Decimal(c).scaleb(-2) for c in found]
+
+
+def _half_up(value: Fraction) -> Decimal:
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    return exact.quantize(Decimal(1), ROUND_HALF_UP)
+
+
+def observed(patches: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Return the patches without the places that only leads name."""
+    if "origin" not in patches:
+        return patches
+    return patches[(patches["origin"] == "image").to_numpy()]
+
+
+def tally_by(table: Any, columns: Sequence[str]) -> list[tuple[tuple[str, ...], Tally]]:
+    """Return the tally of each group of rows, in the order of the groups' names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``area_dm2`` and, for cropland and basic farmland, ``cropland_dm2`` and ``pbf_dm2``.
+    columns : sequence of str
+        What makes a group; empty: all rows.
+    """
+    if not columns:
+        return [((), _tally(table))]
+    keys = [tuple(str(v) for v in row) for row in zip(*(table[c] for c in columns), strict=True)]
+    places: dict[tuple[str, ...], list[int]] = {}
+    for i, key in enumerate(keys):
+        places.setdefault(key, []).append(i)
+    return [(key, _tally(table.iloc[rows])) for key, rows in sorted(places.items())]
+
+
+def _tally(table: Any) -> Tally:
+    sums = [int(table[n].sum()) if n in table else 0 for n in ("cropland_dm2", "pbf_dm2")]
+    return Tally(len(table), int(table["area_dm2"].sum()), sums[0], sums[1])
+
+
+def county_stages(tables: ClueTables) -> list[tuple[str, str, Tally | None]]:
+    """Return county, stage and tally, in the order of counties and `STAGES`.
+
+    A cut patch is counted among the issued ones and its parts among the verified ones, never
+    both. The last two stages count parcels; None where no rule set judged that line.
+    """
+    patches = _with_farmland(tables)
+    status = patches["status"].fillna("") if "status" in patches else None
+    county = dict(zip(patches["patch_id"], _counties(patches), strict=True))
+    found: list[tuple[str, str, Tally | None]] = []
+    for name in sorted(set(county.values())):
+        own = (pd.Series(_counties(patches), index=patches.index) == name).to_numpy()
+        issued = own if status is None else own & (status != PART).to_numpy()
+        verified = own if status is None else own & (status != CUT).to_numpy()
+        found += [
+            (name, "issued", _tally(patches[issued])),
+            (name, "verified", _tally(patches[verified])),
+            (name, "suspected", _suspected(tables, county, name, tables.leading_line)),
+            (name, "grain", _suspected(tables, county, name, "cropland_use")),
+        ]
+    return found
+
+
+def _counties(patches: Any) -> list[str]:
+    codes, names = patches["county_code"], patches["county_name"]
+    return [f"{c or ''} {n or ''}".strip() for c, n in zip(codes, names, strict=True)]
+
+
+def _suspected(tables: ClueTables, county: dict[str, str], name: str, line: str) -> Tally | None:
+    own = tables.findings[(tables.findings["line"] == line).to_numpy()]
+    if line != tables.leading_line and not len(own):
+        return None
+    chosen = (own["outcome"] == Outcome.SUSPECTED.value).to_numpy()
+    here = np.array([county.get(p) == name for p in own["patch_id"]], dtype=bool)
+    return _tally(own[chosen & here])
+
+
+def _with_farmland(tables: ClueTables) -> Any:
+    """Return the observed patches with the cropland and basic farmland of their parcels."""
+    patches = observed(tables.patches)
+    own = tables.findings[(tables.findings["line"] == tables.leading_line).to_numpy()]
+    sums = own.groupby("patch_id")[["cropland_dm2", "pbf_dm2"]].sum()
+    plain = pd.DataFrame(patches.drop(columns="geometry"))
+    for name in ("cropland_dm2", "pbf_dm2"):
+        plain[name] = plain["patch_id"].map(sums[name]).fillna(0).astype(np.int64)
+    return plain
+
+
+def cover_flows(patches: Any) -> tuple[tuple[str, ...], dict[tuple[str, str], int]]:
+    """Return the covers that occur and the area, in dm², that went from one to another."""
+    flows: dict[tuple[str, str], int] = {}
+    for first, second, area in zip(*covers_of(patches), patches["area_dm2"].tolist(), strict=True):
+        key = (first, second)
+        flows[key] = flows.get(key, 0) + int(area)
+    used = {name for pair in flows for name in pair}
+    return tuple(c for c in (*COVERS, UNKNOWN) if c in used), flows
+
+
+def covers_of(patches: Any) -> tuple[list[str], list[str]]:
+    """Return the covers before and after; unknown where no image was looked at."""
+    names = ("from_cover", "to_cover")
+    first, second = (patches[n] if n in patches else [None] * len(patches) for n in names)
+    return [_cover(c) for c in first], [_cover(c) for c in second]
+
+
+def _cover(value: Any) -> str:
+    return value if isinstance(value, str) and value in COVERS else UNKNOWN
+
+
+def cropland_flows(patches: Any) -> list[CroplandFlow]:
+    """Return cropland lost and won by county; pseudo-changes are none."""
+    kinds = [change_type(c) for c in patches["change_type"]]
+    real = patches[np.array([not k.is_pseudo for k in kinds], dtype=bool)]
+    first, second = (np.array([c == "cropland" for c in cs], dtype=bool) for cs in covers_of(real))
+    areas = real["area_dm2"].to_numpy(dtype=np.int64)
+    where = np.array(_counties(real), dtype=object)
+    return [
+        CroplandFlow(
+            name,
+            int(areas[(where == name) & first & ~second].sum()),
+            int(areas[(where == name) & ~first & second].sum()),
+        )
+        for name in sorted(set(_counties(patches)))
+    ]
+
+
+def zone_tallies(tables: ClueTables) -> list[tuple[str, str, Tally, Tally]]:
+    """Return kind, name, suspected and unresolved within each control line and plan zone.
+
+    The kind is a layer role; the name is empty for a control line. Areas are those inside.
+    """
+    line = (tables.findings["line"] == tables.leading_line).to_numpy()
+    own = tables.findings[line]
+    found = []
+    for role, column in CONTROL_LINES.items():
+        inside = own[(own[column] > 0).to_numpy()].assign(area_dm2=own[column])
+        found.append((role, "", *_open_tallies(inside)))
+    zones = tables.coverage[(tables.coverage["role"] == "plan").to_numpy()]
+    outcome = dict(zip(own["parcel_id"], own["outcome"], strict=True))
+    zones = zones[(zones["line"] == tables.leading_line).to_numpy()]
+    zones = zones.assign(outcome=[outcome.get(p, "") for p in zones["parcel_id"]])
+    names = np.array([str(n or k) for n, k in zip(zones["number"], zones["key"], strict=True)])
+    for name in sorted(set(names.tolist())):
+        found.append(("plan", name, *_open_tallies(zones[names == name])))
+    return found
+
+
+def _open_tallies(table: Any) -> tuple[Tally, Tally]:
+    wanted = (Outcome.SUSPECTED.value, Outcome.UNRESOLVED.value)
+    first, second = (_tally(table[(table["outcome"] == o).to_numpy()]) for o in wanted)
+    return first, second
+
+
+def flag_tallies(tables: ClueTables) -> list[tuple[str, Tally]]:
+    """Return code and tally of each mark on suspected and unresolved parcels."""
+    wanted = (Outcome.SUSPECTED.value, Outcome.UNRESOLVED.value)
+    chosen = tables.findings[tables.findings["outcome"].isin(wanted).to_numpy()]
+    marks = [set(filter(None, str(text).split(","))) for text in chosen["flags"]]
+    return [
+        (code, _tally(chosen[np.array([code in m for m in marks], dtype=bool)]))
+        for code in sorted(set().union(*marks))
+    ]

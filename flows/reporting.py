@@ -1,0 +1,137 @@
+"""Reports of a finished run, and the report that a run writes itself."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clues.outputs.report import report_document, write_report
+from clues.outputs.reportbuilding import build_report
+from clues.outputs.reportmodel import ReportModel
+from clues.outputs.tables import ClueTables
+from configs.run import ReportSettings
+from flows.finished import finished_tables, run_summary
+from flows.trust import assessment_of, quality_of
+from tiles.geodesy import metres_per_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.stages import StageContext
+    from tiles.chips import ChipCutter
+
+__all__ = ["report_model", "report_settings", "write_reports"]
+
+OVERVIEW_PX = 760
+CHIP_PX = 256
+TOPICS = {
+    "quarterly": ("季度监测报告", "quarterly report"),
+    "annual": ("年度监测报告", "annual report"),
+}
+
+
+def report_model(
+    tables: ClueTables,
+    folder: Path,
+    summary: "Mapping[str, Any]",
+    settings: ReportSettings,
+    context: "StageContext | None",
+) -> ReportModel:
+    """Return the model of the report of a run.
+
+    Parameters
+    ----------
+    tables : ClueTables
+        With clue numbers.
+    folder : Path
+        Of the run.
+    summary : mapping
+        ``run.json``, or as much of it as is known.
+    settings : ReportSettings
+    context : StageContext or None
+        With the images of the run; None: the report has no pictures.
+    """
+    assessment = None if settings.assessment is None else assessment_of(settings.assessment)
+    previous = None if settings.previous is None else finished_tables(settings.previous)
+    with _cutter(context) as cutter:
+        overview = None
+        if context is not None and cutter is not None:
+            extent = context.plan.grid.bounds(context.plan.extent)
+            overview = cutter.cut(extent, OVERVIEW_PX)[1]
+        return build_report(
+            tables,
+            quality_of(folder, summary, assessment),
+            None if cutter is None else lambda bounds: cutter.cut(bounds, CHIP_PX),
+            overview,
+            previous=previous,
+            top=settings.clues,
+            metres=_metres(tables),
+        )
+
+
+def _metres(tables: ClueTables) -> tuple[float, float]:
+    """Return the ground metres of a unit of the CRS amid the patches."""
+    if not len(tables.patches):
+        return 1.0, 1.0
+    west, south, east, north = (float(v) for v in tables.patches.total_bounds)
+    crs = tables.patches.crs.to_string()
+    return metres_per_unit(crs, (west + east) / 2, (south + north) / 2)
+
+
+@contextmanager
+def _cutter(context: "StageContext | None") -> "Iterator[ChipCutter | None]":
+    if context is None:
+        yield None
+        return
+    from flows.pictures import cutter_of
+
+    with cutter_of(context) as cutter:
+        yield cutter
+
+
+def report_settings(run: Path, **chosen: Any) -> ReportSettings:
+    """Return the settings of the run's config, with what is chosen instead (None: not chosen)."""
+    kept = run_summary(run).get("config", {}).get("report", {})
+    return ReportSettings(**(kept | {k: v for k, v in chosen.items() if v is not None}))
+
+
+def write_reports(
+    run: Path, out: Path, formats: Sequence[str], settings: ReportSettings, *, pictures: bool = True
+) -> list[Path]:
+    """Write the reports of a finished run.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a run of `tuban run` or `tuban judge`.
+    out : Path
+        Folder.
+    formats : sequence of str
+        Of `clues.outputs.report.FORMATS`.
+    settings : ReportSettings
+    pictures : bool
+        With pictures of the images of the run; they must still be where they were.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        If the run is not finished, or images, assessment or previous run cannot be read.
+    """
+    from flows.mapping import finished_context
+
+    summary = run_summary(run)
+    tables = finished_tables(run)
+    context = finished_context(run, summary) if pictures else None
+    model = report_model(tables, run, summary, settings, context)
+    language = settings.language or tables.title.speech.language
+    document = report_document(model, language, settings.template)
+    topic = TOPICS[settings.template][0 if language == "zh" else 1].replace(" ", "-")
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{tables.title.stem or run.name}_{topic}.{suffix}" for suffix in formats]
+    for path in paths:
+        write_report(document, path)
+    return paths

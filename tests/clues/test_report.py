@@ -1,0 +1,274 @@
+"""The report as page, document and PDF: figures, languages, letters, independent readers."""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import docx
+import lxml.html
+import numpy as np
+import pdfplumber
+import pytest
+
+from clues.outputs.lettering import writable
+from clues.outputs.report import report_document, write_report
+from clues.outputs.reportblocks import Graphic, Pair, Points, Table, Words
+from clues.outputs.reportbuilding import build_report
+from clues.outputs.reportfigures import county_stages, rows_in
+from clues.outputs.reportmodel import QualityFacts
+from clues.quality import report_rows
+from configs.reportwords import report_words
+from configs.told import Told
+from tiles.gate import gate_report
+from tiles.scene import Epoch, Scene
+
+LANGUAGES = ("zh", "en")
+CJK = re.compile(r"[\u3400-\u9fff]")
+LAYERS = [
+    {"role": r, "name": f"{r}.shp", "version": "a1", "features": 3, "rejects": 0, "complete": True}
+    for r in ("approval", "landuse")
+]
+SAMPLE = {
+    "classes": ["no change", "change"],
+    "mapped": [950.0, 50.0],
+    "areas": [{"value": 941.2, "margin": 9.1}, {"value": 58.8, "margin": 9.1}],
+    "users": [{"value": 0.98, "margin": 0.02}, {"value": 0.91, "margin": 0.05}],
+    "producers": [{"value": 0.99, "margin": 0.01}, {"value": 0.78, "margin": 0.12}],
+    "overall": {"value": 0.972, "margin": 0.018},
+}
+
+
+@pytest.fixture
+def quality() -> QualityFacts:
+    unreadable = report_rows(
+        "unreadable_value",
+        "JSYDSP.shp",
+        np.array([3]),
+        keys=np.array(["approval:A3"], dtype=object),
+        field="PZRQ",
+        values=["soon"],
+        facts={"kind": "date", "kind_zh": "日期", "column": "PZRQ"},
+    )
+    check = {"name": "residual shift", "value": 0.1, "limit": 0.5, "unit": "px", "passed": True}
+    areas = {"area_dm2": 50_000_000, "observed_dm2": 40_000_000, "observed_percent": 80.0}
+    return QualityFacts(
+        checks=[check | {"remedy": "", "detail": ""}],
+        notes=["auto: k = 3.0"],
+        landcover={"cropland": 0.93},
+        rejects=[{"role": "approval"} | unreadable.to_dict("records")[0]],
+        exceptions=[Told("搁置了一景影像", "one scene was set aside")],
+        observed=[{"code": "999901", "name": "示例县"} | areas],
+        layers=LAYERS,
+        assessment=SAMPLE,
+    )
+
+
+@pytest.fixture
+def model(tables, pictures, quality):
+    overview = pictures(tuple(tables.patches.total_bounds))[1]
+    return build_report(tables, quality, pictures, overview)
+
+
+def said(document) -> list[str]:
+    """Return every text of a document."""
+    texts = [document.title, document.subtitle, document.footer, document.contents]
+    for chapter in document.chapters:
+        texts.append(chapter.heading)
+        for block in chapter.blocks:
+            match block:
+                case Words():
+                    texts.append(block.text)
+                case Points():
+                    texts += block.sentences
+                case Table():
+                    texts += [block.caption, *(c.title for c in block.columns)]
+                    texts += [cell for row in block.rows for cell in row]
+                case Graphic():
+                    texts += [block.caption, block.figure.label, *block.figure.texts()]
+                case Pair():
+                    texts += [block.title, *block.captions, block.swipe]
+                    texts += [w.text for w in block.lines]
+    return texts
+
+
+def found(document, caption: str) -> Table:
+    blocks = [b for c in document.chapters for b in c.blocks]
+    return next(b for b in blocks if isinstance(b, Table) and b.caption.startswith(caption))
+
+
+def number(cell: str) -> Decimal:
+    return Decimal(cell.replace(",", "") or "0")
+
+
+def sums_up(table: Table) -> None:
+    """Each column of figures adds up to its last row."""
+    assert table.total
+    for i, column in enumerate(table.columns):
+        if column.figures:
+            cells = [number(row[i]) for row in table.rows]
+            assert sum(cells[:-1]) == cells[-1], (table.caption, column.title)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", ["quarterly", "annual"])
+def test_rows_add_up_to_totals_and_to_the_patches(model, tables, language, template):
+    document = report_document(model, language, template)
+    totals = [b for c in document.chapters for b in c.blocks if isinstance(b, Table) and b.total]
+    assert len(totals) >= 5
+    for table in totals:
+        sums_up(table)
+    whole = Decimal(int(tables.patches["area_dm2"].sum())) * 3 / 200_000
+    outcomes = found(document, {"zh": "按判定建议", "en": "Patches by outcome"}[language])
+    assert abs(number(outcomes.rows[-1][3]) - whole) <= Decimal("0.01")
+    matrix = found(document, {"zh": "地类流向", "en": "Flows between"}[language])
+    assert number(matrix.rows[-1][-1]) == number(outcomes.rows[-1][3])
+
+
+@pytest.mark.parametrize("unit", ["mu", "ha", "acre"])
+def test_rounded_rows_add_up_and_stay_near(unit):
+    areas = np.random.default_rng(3).integers(0, 9_000_000, 300).tolist()
+    rows = rows_in(areas, unit)
+    assert sum(rows) == rows_in([sum(areas)], unit)[0]
+    alone = [rows_in([a], unit)[0] for a in areas]
+    assert max(abs(a - b) for a, b in zip(rows, alone, strict=True)) <= Decimal("0.01")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_keeps_to_its_language(model, language):
+    texts = said(report_document(model, language, "annual"))
+    proper = ("示例县", "临字〔2023〕1号")
+    known = re.compile(
+        r"999901\d*Q?\d*|J50G\d+|JSYDSP|PZRQ|soon|approval|landuse|shp|cn-land 1|test-run"
+        r"|Copernicus|no approval|none|[VNLU]\d*|PBF|km|(?<=\d )m\b"
+    )
+    for text in texts:
+        if language == "en":
+            for name in proper:
+                text = text.replace(name, "")
+            assert not CJK.search(text), text
+        else:
+            assert not re.search(r"[A-Za-z]{2,}", known.sub("", text)), text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_shipped_font_writes_every_letter(model, language):
+    missing = {c for text in said(report_document(model, language)) for c in writable(text)[1]}
+    assert not missing
+
+
+def test_the_page_is_self_contained(model, tmp_path: Path):
+    write_report(report_document(model, "zh"), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "http" not in text.replace("http-equiv", "")
+    page = lxml.html.fromstring(text)
+    assert page.get("lang") == "zh-CN"
+    links = [str(a).removeprefix("#") for a in page.xpath("//nav/a/@href")]
+    assert links == page.xpath("//section/@id")
+    assert len(page.xpath("//article[@class='pair']//input[@type='range'][@aria-label]")) == 2
+    assert len(page.xpath("//article//*[local-name()='image']")) == 4
+    cells = [c.text_content() for c in page.xpath("//td")]
+    assert "approval:A3" in cells
+    assert any("无法识别为日期" in c for c in cells)
+    assert "&lt;no approval&gt;" in (
+        write_report(report_document(model, "en"), tmp_path / "en.html")
+        or (tmp_path / "en.html").read_text(encoding="utf-8")
+    )
+
+
+def test_document_and_pdf_say_what_the_page_says(model, tmp_path: Path):
+    document = report_document(model, "zh", "annual")
+    for suffix in ("docx", "pdf"):
+        for name in ("report", "again"):
+            write_report(document, tmp_path / f"{name}.{suffix}")
+        first, second = (tmp_path / f"{n}.{suffix}" for n in ("report", "again"))
+        assert first.read_bytes() == second.read_bytes()
+    book = docx.Document(tmp_path / "report.docx")
+    heads = [p.text for p in book.paragraphs if p.style.name == "Heading 1"]
+    assert heads == [c.heading for c in document.chapters]
+    wanted = [b for c in document.chapters for b in c.blocks if isinstance(b, Table)]
+    read = [t for t in book.tables if t.style.name == "Table Grid"]
+    for table, own in zip(wanted, read, strict=True):
+        rows = [[c.text.removeprefix("■ ") for c in row.cells] for row in own.rows]
+        assert rows == [[c.title for c in table.columns], *(list(r) for r in table.rows)]
+    graphics = [b for c in document.chapters for b in c.blocks if isinstance(b, Graphic | Pair)]
+    assert len(book.inline_shapes) == sum(1 + isinstance(b, Pair) for b in graphics)
+    with pdfplumber.open(tmp_path / "report.pdf") as pdf:
+        text = "".join(p.extract_text() for p in pdf.pages)
+        for page in pdf.pages:
+            assert all(c["x0"] >= 0 and c["x1"] <= page.width for c in page.chars)
+            assert all(c["top"] >= 0 and c["bottom"] <= page.height for c in page.chars)
+    flat = re.sub(r"\s", "", text)
+    for words in ("2025年度土地变化监测报告", "地类流向矩阵", "总体精度0.972±0.018", "18.00"):
+        assert words in flat
+
+
+def test_cut_patches_are_issued_and_their_parts_verified(tables):
+    tables.patches["status"] = ["split", "part", ""]
+    stages = {stage: tally for _, stage, tally in county_stages(tables)}
+    assert stages["issued"].area_dm2 == 640_000 + 90_000
+    assert stages["verified"].area_dm2 == 470_000 + 90_000
+    assert stages["suspected"].cropland_dm2 == 640_000
+    assert stages["grain"] is None
+
+
+def test_without_approvals_nothing_is_called_unlawful(tables):
+    model = build_report(tables, QualityFacts())
+    texts = " ".join(said(report_document(model, "zh")))
+    assert "待核实" in texts
+    assert "没有叠加用地批文图层" in texts
+    assert "没有提供上期运行" in texts
+
+
+def test_two_periods_are_compared(tables, quality):
+    later = replace(tables, title=replace(tables.title, quarter=3))
+    later.patches.loc[0, "area_dm2"] = 640_000
+    fewer = tables.patches[tables.patches["patch_id"] != "TAAAAAAAAAAA2"]
+    previous = replace(tables, patches=fewer.reset_index(drop=True))
+    model = build_report(later, quality, previous=previous)
+    table = found(report_document(model, "en"), "2025Q3")
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["Patches"] == ("2", "3", "+1")
+    assert rows["Area of patches (mu)"] == ("10.95", "18.00", "+7.05")
+    assert model.again == 1
+
+
+def test_verdicts_and_rectification_are_counted(tables, quality):
+    cells = {"verdict": "违法", "rectified": "是", "rectification": "拆除复耕"}
+    model = build_report(replace(tables, filled={"TAAAAAAAAAAA1": cells}), quality)
+    document = report_document(model, "en", "annual")
+    assert found(document, "Clues by verdict").rows == (
+        ("unlawful", "1"),
+        ("not checked yet", "1"),
+        ("Total", "2"),
+    )
+    assert found(document, "Clues by rectification").rows[1] == ("demolished", "1")
+
+
+def test_every_remedy_of_the_gate_has_chinese_words():
+    source = (Path(gate_report.__code__.co_filename)).read_text(encoding="utf-8")
+    folded = re.sub(r'"\s*\n\s*"', "", source)
+    words = report_words()
+    for remedy in words.remedies:
+        assert remedy.en in folded
+    epoch = Epoch((Scene("S", {}),))
+    checks = gate_report(
+        epoch,
+        epoch,
+        bands=("red",),
+        overlap_percent=1,
+        valid_percent=1,
+        resolution_ratio=9,
+        found=None,
+        left=None,
+    )
+    for check in checks:
+        assert check.name in words.checks
+        assert check.unit in words.units
+        assert not check.remedy or CJK.search(words.remedy(check.remedy, "zh")), check.remedy
+
+
+def test_no_word_of_the_vocabulary_is_dead():
+    room = Path(report_document.__code__.co_filename).parent
+    code = "".join(p.read_text(encoding="utf-8") for p in sorted(room.glob("report*.py")))
+    assert not [key for key in report_words().words if f'"{key}"' not in code]
