@@ -43,6 +43,9 @@ CONTROL_AREAS = {
 """Area column of findings by the role it is drawn from; for land use that of cropland."""
 
 
+UNDECIDED = {"zh": "资料不足，不能判定", "en": "not enough is known to decide"}
+"""What stands for the name of the rule where none could decide."""
+
 LEAD_TEXTS = {
     "reason_zh": "reason_zh",
     "reason_en": "reason_en",
@@ -189,11 +192,11 @@ def measured(name: str, unit: float = 1.0) -> Callable[[Row], float | None]:
 
 
 def suggestion(row: Row, speech: Speech) -> str:
-    """Return the machine's answer and, below, the rule that decided, by code and name."""
-    rules = [
-        f"{code} {row.rule_names.get(code, {}).get(speech.language, '')}".strip()
-        for code in row.joined("rule").split("\n")
-    ]
+    """Return the machine's answer and, below, the rules that led to it, by code and name."""
+    own = [f["rule"] for f in row.findings if f["outcome"] == row.patch["outcome"]]
+    codes = dict.fromkeys(str(code) for code in own or [row.patch["rule"]] if code)
+    names = {"U": UNDECIDED} | dict(row.rule_names)
+    rules = [f"{code} {names.get(code, {}).get(speech.language, '')}".strip() for code in codes]
     return "\n".join([speech.outcome(row.patch["outcome"]), *rules])
 
 

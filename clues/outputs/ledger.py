@@ -23,6 +23,7 @@ from clues.outputs.ledgerlook import (
     formats_of,
     print_setup,
     row_height,
+    text_height,
 )
 from clues.outputs.tables import ClueTables
 from configs.vocabulary import change_types
@@ -239,7 +240,9 @@ def _write_table(
     for r, row in enumerate(rows, start=1):
         _write_row(sheet, formats, columns, row, r)
     sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
-    print_setup(sheet, "", "")
+    sheet.repeat_rows(0)
+    sheet.repeat_columns(0, 1)
+    print_setup(sheet, "", "", fit=False)
 
 
 def _write_dictionary(
@@ -259,9 +262,11 @@ def _write_dictionary(
     names = tables.rule_names.items()
     lines += [(code, name[form.language]) for code, name in names if name.get(form.language)]
     lines += [(f"{form.version} {key}", value) for key, value in tables.title.versions.items()]
-    sheet.set_column(0, 0, 24)
-    sheet.set_column(1, 1, 90)
+    widths = (24, 90)
+    for c, width in enumerate(widths):
+        sheet.set_column(c, c, width)
     for r, pair in enumerate(lines):
+        sheet.set_row(r, text_height(list(zip(pair, widths, strict=True)), least=18))
         for c, text in enumerate(pair):
             sheet.write_string(r, c, text, formats["head" if r == 0 else "text"])
     sheet.freeze_panes(1, 0)

@@ -14,6 +14,7 @@ __all__ = [
     "formats_of",
     "print_setup",
     "row_height",
+    "text_height",
 ]
 
 BLUE, YELLOW, GREY, FONT = "#4472C4", "#FFF2CC", "#F2F2F2", "微软雅黑"
@@ -51,12 +52,13 @@ def formats_of(book: Any) -> dict[str, Any]:
 
 def row_height(columns: Sequence[Column], row: Row, *, pictured: bool) -> float:
     """Return the height in points that shows all texts of a row, and its pictures."""
-    lines = max(
-        _lines(str(column.value(row)), column.width)
-        for column in columns
-        if column.kind in ("text", "fill")
-    )
-    least = PICTURED_PT if pictured else ROW_PT
+    told = [(str(c.value(row)), c.width) for c in columns if c.kind in ("text", "fill")]
+    return text_height(told, least=PICTURED_PT if pictured else ROW_PT)
+
+
+def text_height(told: Sequence[tuple[str, float]], *, least: float) -> float:
+    """Return the height in points that shows texts in columns of some widths, in characters."""
+    lines = max(_lines(text, width) for text, width in told)
     return min(max(least, LINE_PT * lines + 4), TALLEST_PT)
 
 
@@ -89,11 +91,14 @@ def add_picture(sheet: Any, row: int, column: int, jpeg: bytes) -> None:
     sheet.insert_image(row, column, image, options)
 
 
-def print_setup(sheet: Any, credit: str, page: str) -> None:
+def print_setup(sheet: Any, credit: str, page: str, *, fit: bool = True) -> None:
     """Print on A4 across, as wide as the paper, with the credit of the imagery at the foot."""
     sheet.set_landscape()
     sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
+    if fit:
+        sheet.fit_to_pages(1, 0)
+    else:
+        sheet.set_print_scale(60)
     sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.5)
     told = credit.replace("&", "&&")[:150]
     if told or page:
