@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clues.readback import LedgerFile
-    from clues.readbackplan import Change, ImportPlan
+    from clues.readbackplan import Change, ImportPlan, Reading
     from clues.store.answers import Filled
     from configs.vocabulary import Language
 
-__all__ = ["LedgerImport", "import_ledger"]
+__all__ = ["LedgerImport", "enter_rows", "import_ledger"]
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,8 @@ def import_ledger(
     InputError
         If the file as a whole cannot be used.
     """
-    from clues.outputs.importreport import HEADS, problem_rows, write_import_report
     from clues.readback import read_ledger
-    from clues.readbackplan import Reading, plan_import
-    from clues.store.answers import filled_in
-    from clues.store.repository import Store
+    from clues.readbackplan import Reading
 
     ledger = read_ledger(path)
     folder = _run_of(path, run, ledger.run)
@@ -95,6 +92,44 @@ def import_ledger(
     today = now.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
     reading = Reading(by.strip()[:80], now, today, _choices(ledger.language), overrule)
     source = f"ledger {sha256(path)[:12]}"
+    stem = path.with_name(f"{path.stem}.import")
+    return enter_rows(
+        ledger, folder, path, reading, source=source, stem=stem, accept_good_rows=accept_good_rows
+    )
+
+
+def enter_rows(
+    ledger: "LedgerFile",
+    folder: Path,
+    path: Path,
+    reading: "Reading",
+    *,
+    source: str,
+    stem: Path,
+    accept_good_rows: bool = False,
+) -> LedgerImport:
+    """Enter what rows hold into the store of a run, whole or not at all, and write the report.
+
+    Parameters
+    ----------
+    ledger : LedgerFile
+        A ledger, or another form with the same keys.
+    folder : Path
+        Run folder.
+    path : Path
+        Where the rows came from.
+    reading : Reading
+    source : str
+        Kept beside every answer.
+    stem : Path
+        Of the report.
+    accept_good_rows : bool
+    """
+    from clues.outputs.importreport import HEADS, problem_rows, write_import_report
+    from clues.readbackplan import plan_import
+    from clues.store.answers import filled_in
+    from clues.store.repository import Store
+
     store = Store.at(folder / STORE_NAME)
     try:
         with store.transaction() as connection:
@@ -107,7 +142,6 @@ def import_ledger(
             else:
                 plan = replace(plan, changes=())
             tallies = _tallies(plan, refused) | {"file": path.name, "run": folder.name}
-            stem = path.with_name(f"{path.stem}.import")
             reports = write_import_report(plan, tallies, ledger.language, ledger.titles, stem)
     finally:
         store.close()
