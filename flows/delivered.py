@@ -220,9 +220,9 @@ def _title(
 
 
 def _publish(folder: Path, tables: ClueTables) -> None:
-    from clues.outputs.exchange import write_geojson, write_geopackage
-    from clues.outputs.ledger import write_ledger
+    from configs.run import OutputSettings
+    from flows.formats import FORMATS, NO_PICTURES, writers_of
 
-    write_geojson(tables, folder / "clues.geojson")
-    write_geopackage(tables, folder / "clues.gpkg")
-    write_ledger(tables, folder / "clues.xlsx")
+    chosen = writers_of(OutputSettings().formats, tables, folder, lambda: NO_PICTURES)
+    for name, write in chosen.items():
+        write(folder / FORMATS[name].name)

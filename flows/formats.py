@@ -15,7 +15,15 @@ from configs.mistakes import choice
 if TYPE_CHECKING:
     from flows.pictures import Thumbnails
 
-__all__ = ["FORMATS", "Format", "chosen_formats", "export_ledger", "run_thumbnails", "writers_of"]
+__all__ = [
+    "FORMATS",
+    "NO_PICTURES",
+    "Format",
+    "chosen_formats",
+    "export_ledger",
+    "run_thumbnails",
+    "writers_of",
+]
 
 log = logging.getLogger(__name__)
 

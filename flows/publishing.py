@@ -6,13 +6,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clues.outputs.exchange import write_geojson, write_geopackage
-from clues.outputs.ledger import write_ledger
 from clues.outputs.report import report_document, write_report
 from clues.outputs.tables import ClueTables, RunTitle
 from configs.told import Told
 from flows.fitting import STATE_FOLDER
-from flows.pictures import cutter_of
+from flows.formats import FORMATS, writers_of
+from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
 from flows.reporting import report_model
 from flows.sheeting import publish_sheets
@@ -110,6 +109,12 @@ class Publication:
         """The ground that was not observed."""
         return Unseen(self.context)
 
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        """Small pictures of the first clues by priority."""
+        with self.cutter() as cutter:
+            return thumbnails(cutter, self.tables, first=self.context.config.outputs.pictures)
+
     def cutter(self) -> ChipCutter:
         """Return the cutter of before and after pictures."""
         return cutter_of(self.context)
@@ -144,10 +149,11 @@ def publish(context: "StageContext") -> dict[str, Any]:
     """
     work = Publication(context)
     tables, title = work.tables, work.title
+    chosen = writers_of(
+        context.config.outputs.formats, tables, work.folder, lambda: work.thumbnails
+    )
     writers: dict[str, Callable[[Path], None]] = {
-        "clues.geojson": lambda path: write_geojson(tables, path),
-        "clues.gpkg": lambda path: write_geopackage(tables, path),
-        "clues.xlsx": lambda path: write_ledger(tables, path),
+        **{FORMATS[name].name: write for name, write in chosen.items()},
         "report.html": lambda path: _report(work, path),
         UNSEEN_NAME: work.unseen.publish_parts,
     }

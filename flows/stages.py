@@ -212,7 +212,7 @@ class StageContext:
         """Judgement and what is to be written."""
         return stage_key(
             "outputs",
-            rooms=["flows.pictures", "flows.publishing", "flows.sheeting"],
+            rooms=["flows.formats", "flows.pictures", "flows.publishing", "flows.sheeting"],
             config=self._config("outputs", "report", "name"),
             inputs={"judge": self.judge_key},
         )
