@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench clean
+.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench pictures clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,10 @@ ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS,
 bench: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python benchmarks/crosscheck.py
+
+pictures: $(READY)  ## the pictures of the documentation, from a fresh demo run (minutes)
+	@rm -rf runs/pictures; $(BIN)/tuban demo --out runs/pictures && \
+	$(BIN)/python docs/pictures.py runs/pictures/demo-*
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,8 @@
 """The evidence sheets of a run: cut in image order, kept where they still stand, none left over."""
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clues.outputs.evidence import write_sheets
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from clues.surroundings import Neighbourhood, Surroundings
     from flows.stages import StageContext
 
-__all__ = ["EVIDENCE_FOLDER", "publish_sheets"]
+__all__ = ["EVIDENCE_FOLDER", "cut_sheets", "publish_sheets"]
 
 EVIDENCE_FOLDER = "evidence"
 CHIP_PX = 320
@@ -45,12 +47,8 @@ def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
     counting = Progress.current().counting(
         len(sheets), done=len(sheets) - len(missing), unit="sheets"
     )
-    with counting as progress, cutter_of(context) as cutter:
-        order = in_image_order({n: s.frame() for n, s in missing.items()}, cutter.grid)
-        ground = _Ground(context, tables, set(missing))
-        ordered = (missing[number] for number in order)
-        cut = write_sheets(ordered, folder, lambda b: cutter.cut(b, CHIP_PX), ground.around)
-        for files in cut:
+    with counting as progress:
+        for files in cut_sheets(context, tables, missing, folder):
             run.put("evidence", files[0].stem, key, files=files)
             progress.step()
     current = {s.clue_no for s in sheets}
@@ -58,6 +56,34 @@ def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
         if path.stem not in current:
             path.unlink()
     return len(sheets)
+
+
+def cut_sheets(
+    context: "StageContext",
+    tables: "ClueTables",
+    sheets: Mapping[str, EvidenceSheet],
+    folder: Path,
+) -> Iterator[list[Path]]:
+    """Write sheets in the order of the images, whatever their order in the ledger.
+
+    Parameters
+    ----------
+    context : StageContext
+    tables : ClueTables
+    sheets : mapping of str to EvidenceSheet
+        By clue number.
+    folder : Path
+
+    Yields
+    ------
+    list of Path
+        The files of each sheet as it is finished.
+    """
+    ground = _Ground(context, tables, set(sheets))
+    with cutter_of(context) as cutter:
+        order = in_image_order({n: s.frame() for n, s in sheets.items()}, cutter.grid)
+        ordered = (sheets[number] for number in order)
+        yield from write_sheets(ordered, folder, lambda b: cutter.cut(b, CHIP_PX), ground.around)
 
 
 class _Ground:

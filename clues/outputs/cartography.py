@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -232,7 +233,8 @@ def _angle_text(seconds: float, step: float, letters: str) -> str:
     return text + sign
 
 
-def qr_modules(text: str) -> list[list[bool]]:
+@lru_cache(maxsize=4)
+def qr_modules(text: str) -> tuple[tuple[bool, ...], ...]:
     """Return the rows of modules of the QR code (level M) of a text, without quiet zone."""
     from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel
 
@@ -240,7 +242,7 @@ def qr_modules(text: str) -> list[list[bool]]:
     code.addData(text)
     code.make()
     count = range(code.getModuleCount())
-    return [[bool(code.isDark(row, col)) for col in count] for row in count]
+    return tuple(tuple(bool(code.isDark(row, col)) for col in count) for row in count)
 
 
 def qr_code(paper: Paper, text: str, left: float, bottom: float, side: float) -> Box:

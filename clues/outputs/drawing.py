@@ -151,9 +151,11 @@ class Paper:
     def __init__(
         self, path: Path, size: tuple[float, float] = A4, title: str = "", where: str = ""
     ) -> None:
+        from reportlab import rl_config
         from reportlab.pdfgen.canvas import Canvas
 
         register_font()
+        rl_config.useA85 = 0  # binary streams: smaller, and not written letter by letter
         self.page = Box("page", 0, 0, *size)
         self.letters = Lettering(where or title)
         self.canvas: Any = Canvas(str(path), pagesize=size, invariant=True)

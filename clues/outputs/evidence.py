@@ -253,7 +253,7 @@ def _key(
 
 def _documents(paper: Paper, sheet: EvidenceSheet, top: float) -> float:
     width = A4[0] - 2 * MARGIN
-    widths = [22.0, width - 22 - 95 - 100 - 56 - 40, 95.0, 100.0, 56.0, 40.0]
+    widths = [34.0, width - 34 - 95 - 100 - 56 - 40, 95.0, 100.0, 56.0, 40.0]
     rows = document_rows(sheet, DOCUMENTS)
     return paper.table(rows, MARGIN, top, widths, size=6.4, row=10, right=2, head=BLUE) - 5
 

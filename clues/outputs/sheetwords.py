@@ -33,7 +33,7 @@ def area_rows(
 def document_rows(sheet: EvidenceSheet, limit: int | None = None) -> list[tuple[str, ...]]:
     """Return the table of documents: head, then one row each, the rest told where it is cut."""
     rows: list[tuple[str, ...]] = [
-        ("图上", "文件 Document", "图层 Layer", "日期 Date", "覆盖 m²", "占比 %")
+        ("图上 No.", "文件 Document", "图层 Layer", "日期 Date", "覆盖 m²", "占比 %")
     ]
     shown = sheet.documents if limit is None else sheet.documents[:limit]
     keys = list(sheet.document_keys)
