@@ -21,11 +21,6 @@ class _Reserved(NamedTuple):
 
 RESERVED = {
     "patches": _Reserved("0.6", "Patches drawn elsewhere.", {"import": "Take over patches."}),
-    "ledger": _Reserved(
-        "0.6",
-        "The clue ledger.",
-        {"export": "Write the ledger.", "import": "Read verdicts back from a ledger."},
-    ),
     "package": _Reserved(
         "0.6",
         "Hand-in packages.",
