@@ -22,7 +22,7 @@ MAX_SCANS = 64
 """Scans of a progressive JPEG: each costs as much as the picture."""
 
 PHOTO_SUFFIXES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
-UNREAD_SUFFIXES = ("heic", "heif", "dng", "webp", "avif", "tif", "tiff", "gif", "bmp")
+UNREAD_SUFFIXES = ("heic", "heif", "dng", "webp", "avif", "gif", "bmp")
 KEPT_SEGMENTS = frozenset({0xDB, 0xC4, 0xDD, 0xEE, *range(0xC0, 0xD0)} - {0xC8, 0xCC})
 """JPEG segments that decoding needs: tables, frames, restart interval, Adobe colours."""
 

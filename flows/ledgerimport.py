@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clues.store.answers import Filled
     from configs.vocabulary import Language
 
-__all__ = ["LedgerImport", "enter_rows", "import_ledger"]
+__all__ = ["LedgerImport", "enter_rows", "import_ledger", "run_of"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def import_ledger(
     from clues.readbackplan import Reading
 
     ledger = read_ledger(path)
-    folder = _run_of(path, run, ledger.run)
+    folder = run_of(path, run, ledger.run)
     now = now or dt.datetime.now(dt.UTC)
     today = now.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
     reading = Reading(by.strip()[:80], now, today, _choices(ledger.language), overrule)
@@ -149,7 +149,7 @@ def enter_rows(
     return LedgerImport(plan, tallies, rows, HEADS[ledger.language], tuple(reports))
 
 
-def _run_of(path: Path, run: Path | None, name: str) -> Path:
+def run_of(path: Path, run: Path | None, name: str) -> Path:
     """Return the run folder that a ledger belongs to."""
     if run is not None:
         tried = [run]

@@ -1,13 +1,15 @@
 """How a piece of ground fits on a sheet of paper: frame, direction of the page, round scale."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from clues.outputs.drawing import MILLIMETRE, Box
+from clues.outputs.drawing import MILLIMETRE, Box, Paper
 from clues.outputs.mapframe import PAPER_METRE
 from clues.outputs.mapparts import Bounds
 from tiles.geodesy import metres_per_unit
 
-__all__ = ["FACTORS", "PANEL", "PAPERS", "fitted", "map_box", "needed_scale"]
+__all__ = ["FACTORS", "PANEL", "PAPERS", "fitted", "fitting_lines", "map_box", "needed_scale"]
 
 PAPERS = {"A4": (210.0, 297.0), "A3": (297.0, 420.0), "A1": (594.0, 841.0)}
 """Short and long side in millimetres."""
@@ -20,12 +22,12 @@ PANEL, HEAD, TICKS = 82.0, 40.0, 13.0
 """Points below, above and beside the frame on A4."""
 
 
-def map_box(size: tuple[float, float], paper: str, public: bool) -> Box:
+def map_box(size: tuple[float, float], paper: str, public: bool, *, panel: float = PANEL) -> Box:
     """Return where the frame stands on a page."""
     f = FACTORS[paper]
     margin, ticks = 10 * MILLIMETRE * f, TICKS * f
     left = margin + (0 if public else ticks)
-    bottom = margin + PANEL * f + (ticks / 2 if public else ticks)
+    bottom = margin + panel * f + (ticks / 2 if public else ticks)
     top = size[1] - margin - HEAD * f
     return Box("map", left, bottom, size[0] - margin - left, top - bottom)
 
@@ -51,3 +53,23 @@ def fitted(bounds: Bounds, box: Box, crs: str) -> Bounds:
         for side, metres in ((box.width, mx), (box.height, my))
     )
     return x - half_x, y - half_y, x + half_x, y + half_y
+
+
+def fitting_lines(
+    paper: Paper, texts: Sequence[str], size: float, room: tuple[float, float]
+) -> tuple[list[str], float]:
+    """Return texts in lines, and the size of letters at which they fit a width and height.
+
+    Letters shrink to two thirds; what does not fit then ends in ….
+    """
+    width, height = room
+    smallest = size * 2 / 3
+    while True:
+        lines = [row for text in texts for row in paper.wrapped(text, size, width)]
+        fit = int(height / (1.3 * size))
+        if len(lines) <= fit:
+            return lines, size
+        if size <= smallest:
+            last = paper.letters.elided(lines[fit - 1] + "…", size, width)
+            return [*lines[: fit - 1], last], size
+        size -= 0.1

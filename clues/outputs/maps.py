@@ -14,7 +14,15 @@ import shapely
 
 from clues.outputs.cartography import coordinate_ticks, legend, north_arrow, scale_bar
 from clues.outputs.drawing import BLACK, MILLIMETRE, WHITE, Box, Paper
-from clues.outputs.mapfit import FACTORS, PANEL, PAPERS, fitted, map_box, needed_scale
+from clues.outputs.mapfit import (
+    FACTORS,
+    PANEL,
+    PAPERS,
+    fitted,
+    fitting_lines,
+    map_box,
+    needed_scale,
+)
 from clues.outputs.mapframe import Ink, MapFrame, clip_to, outlines
 from clues.outputs.mapparts import BasePictures, Division, MapPart
 from clues.outputs.mapwords import MapLook, legend_words, notes, title_lines
@@ -23,7 +31,7 @@ from clues.outputs.tables import ClueTables
 from tiles.files import atomic_path
 from tiles.geodesy import metres_per_unit
 
-__all__ = ["MapReport", "clue_ink", "short_number", "write_map"]
+__all__ = ["MapPage", "MapReport", "clue_ink", "short_number", "write_map"]
 
 IMAGE_DPI = 200
 SUSPECTED, UNRESOLVED, OTHER = (0.80, 0.05, 0.10), (0.72, 0.33, 0.0), (0.25, 0.35, 0.55)
@@ -87,13 +95,27 @@ def write_map(
     )
     title = " ".join(title_lines(tables.title, part.name, look))
     with atomic_path(path) as target, Paper(target, size, title) as paper:
-        sheet = _Sheet(paper, part, tables, divisions, look)
+        sheet = MapPage(paper, part, tables, divisions, look)
         sheet.draw(None if look.public else pictures)
         return MapReport(sheet.shown, sheet.unlabelled, sheet.frame.scale, tuple(paper.turn()))
 
 
-class _Sheet:
-    """One page: title, frame with what lies in it, panel below."""
+class MapPage:
+    """One page: title, frame with what lies in it, panel below.
+
+    Parameters
+    ----------
+    paper : Paper
+        The page that is open.
+    part : MapPart
+    tables : ClueTables
+    divisions : sequence of Division
+    look : MapLook
+    panel, foot : float
+        Points below the frame, on A4, and those of them at the foot that stay free.
+    told : sequence of str, optional
+        Lines in the panel instead of the notes.
+    """
 
     def __init__(
         self,
@@ -102,15 +124,21 @@ class _Sheet:
         tables: ClueTables,
         divisions: Sequence[Division],
         look: MapLook,
+        *,
+        panel: float = PANEL,
+        foot: float = 0.0,
+        told: Sequence[str] | None = None,
     ) -> None:
+        self.told, self.foot = told, foot
         self.paper, self.part, self.look = paper, part, look
         self.title, self.divisions = tables.title, divisions
         self.crs = tables.patches.crs.to_string()
         self.tables = tables
         self.f = FACTORS[look.paper]
         self.margin = 10 * MILLIMETRE * self.f
-        self.panel_top = self.margin + PANEL * self.f
-        box = map_box((paper.page.width, paper.page.height), look.paper, look.public)
+        self.panel_top = self.margin + panel * self.f
+        page = (paper.page.width, paper.page.height)
+        box = map_box(page, look.paper, look.public, panel=panel)
         self.frame = MapFrame(box, fitted(part.bounds, box, self.crs), self.crs)
         self.unlabelled = 0
         clues = tables.clues
@@ -304,18 +332,11 @@ class _Sheet:
         paper.text(f"{words['scale']} 1:{scale}", middle + 34 * f, top - 20 * f, 8 * f)
         scale_bar(paper, self.frame, middle - 4, top - 64 * f, span - 6 * f, size=6 * f)
         right = middle + span
-        lines: list[str] = []
-        room = left + width - right
-        size = 6.2 * f
-        while True:
-            lines = [
-                row
-                for text in notes(self.title, self.look, self._facts(has_picture))
-                for row in paper.wrapped(text, size, room)
-            ]
-            if 1.3 * size * len(lines) <= top - self.margin + 8 * f or size <= 3.5 * f:
-                break
-            size -= 0.1 * f
+        texts = self.told or notes(self.title, self.look, self._facts(has_picture))
+        high = top - self.margin + 8 * f if not self.foot else top - self.foot * f
+        lines, size = fitting_lines(
+            paper, texts, (8.0 if self.told else 6.2) * f, (left + width - right, high)
+        )
         paper.lines(lines, right, top, size)
 
     def _facts(self, has_picture: bool) -> dict[str, Any]:
@@ -351,7 +372,7 @@ def short_number(clue_no: str) -> str:
 
 
 def _legend_entries(
-    words: dict[str, str], outcomes: set[str], sheet: _Sheet
+    words: dict[str, str], outcomes: set[str], sheet: MapPage
 ) -> list[tuple[str, Ink]]:
     entries: list[tuple[str, Ink]] = []
     if sheet.look.public:

@@ -20,7 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "patches": _Reserved("0.6", "Patches drawn elsewhere.", {"import": "Take over patches."}),
     "package": _Reserved(
         "0.6",
         "Hand-in packages.",
@@ -30,11 +29,6 @@ RESERVED = {
             "merge": "Merge packages of several counties.",
             "redact": "Take personal data out of a package.",
         },
-    ),
-    "field": _Reserved(
-        "0.6",
-        "Field checks.",
-        {"build": "Build a package for the field.", "import": "Read what the field found."},
     ),
     "runs": _Reserved(
         "0.7",
