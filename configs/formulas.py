@@ -1,12 +1,17 @@
 """Formulas of spectral indices: a small arithmetic, parsed and never evaluated as code."""
 
 import ast
+import threading
 from collections.abc import Mapping
 
 __all__ = ["formula_names", "parse_formula"]
 
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 FUNCTIONS = ("exp",)
+
+_one_at_a_time = threading.Lock()
+"""Python 3.11 counts the depth of trees per process: two threads that build trees at once fail with
+a SystemError."""
 
 
 def parse_formula(text: str, derived: Mapping[str, str] | None = None) -> ast.expr:
@@ -25,7 +30,8 @@ def parse_formula(text: str, derived: Mapping[str, str] | None = None) -> ast.ex
         If it holds anything else.
     """
     try:
-        tree = ast.parse(text, mode="eval").body
+        with _one_at_a_time:
+            tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"{text!r} is not a formula: {error.msg}") from error
     for node in ast.walk(tree):
