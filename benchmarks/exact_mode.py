@@ -24,6 +24,7 @@ from configs.run import EpochSettings, LandcoverSettings, RunConfig
 from configs.vocabulary import COVERS
 from detect.components import join
 from detect.patches import large_enough, patch_table, shape_facts, smooth_shares, with_classes
+from detect.score import STRONG
 from detect.tile_runs import TileRuns
 from flows.demo.county import build_county
 from flows.demo.matching import FOUND_SHARE, PATCH_SHARE
@@ -66,13 +67,17 @@ def covered(patches: gpd.GeoDataFrame, by: gpd.GeoDataFrame) -> np.ndarray:
 def reason(patch: gpd.GeoSeries, other: gpd.GeoDataFrame) -> str:
     """Say why the other mode does not tell a patch."""
     met = other[other.intersects(patch.geometry)]
-    score = f"score {patch['magnitude_p90'] / 100:.0f} % of the strong threshold"
-    if met.empty:
-        return f"no patch there: {score}"
-    told = ", ".join(
-        f"{p.change_type} {getattr(p, 'outcome', '')}".strip() for p in met.itertuples()
-    )
-    return f"there: {told}; {score}"
+    if not met.empty:
+        told = ", ".join(
+            f"{p.change_type} {getattr(p, 'outcome', '')}".strip() for p in met.itertuples()
+        )
+        return f"there: {told}"
+    if patch["magnitude_p90"] < STRONG:
+        return (
+            f"the image changed by {100 * patch['magnitude_p90'] / STRONG:.0f} % of what counts as "
+            f"change, the forest says {patch['from_cover']} became {patch['to_cover']}"
+        )
+    return "the image changed enough, but over too few pixels or below the least area"
 
 
 def compare(name: str, answers: dict[str, Answer], truth: gpd.GeoDataFrame | None = None) -> None:
@@ -97,8 +102,9 @@ def compare(name: str, answers: dict[str, Answer], truth: gpd.GeoDataFrame | Non
             print(f"  of those on true changes: {lost} of {real}")
         for _, patch in gone.iterrows():
             real = "" if truth is None else f", on a true change: {_on(patch, truth)}"
-            area = patch["area_dm2"] / 1e6
-            print(f"  {patch['change_type']} {area:.2f} ha{real}: {reason(patch, all_theirs)}")
+            area, sure = patch["area_dm2"] / 1e6, patch["confidence"]
+            kind = f"{patch['change_type']} ({sure} %) {area:.2f} ha"
+            print(f"  {kind}{real}: {reason(patch, all_theirs)}")
 
 
 def _on(patch: gpd.GeoSeries, truth: gpd.GeoDataFrame) -> str:
