@@ -60,6 +60,7 @@ def report_document(
         heading,
         tell("lead_not_verdict"),
         tell("contents"),
+        tell("hint"),
         tuple(chapter for chapter in made if chapter is not None),
         tell("footer", run=title.run_name),
         tell("page", page="{page}"),

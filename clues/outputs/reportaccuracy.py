@@ -12,6 +12,8 @@ from configs.units import hectares
 __all__ = ["quality"]
 
 MOST_REJECTS = 40
+AT_LEAST = ("common bands", "overlap", "usable pixels", "date order", "agreeing windows")
+"""Checks whose limit is the least value; of the others it is the greatest."""
 
 
 def quality(tell: Teller) -> Chapter:
@@ -40,9 +42,9 @@ def _gate(tell: Teller) -> Table:
         value = check["value"]
         shown = tell("not_measured") if value is None else f"{value:.2f} {unit}"
         remedy = words.remedy(check["remedy"], tell.language)
-        rows.append(
-            (name, shown, f"{check['limit']:g}", tell("passed") if check["passed"] else remedy)
-        )
+        sign = "≥" if check["name"] in AT_LEAST else "≤"
+        state = tell("passed") if check["passed"] else remedy
+        rows.append((name, shown, f"{sign} {check['limit']:g}", state))
         tones.append(bool(check["passed"]))
     columns = (
         Column(tell("check"), share=1.3),

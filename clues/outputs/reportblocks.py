@@ -61,10 +61,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Graphic:
-    """A figure with its caption."""
+    """A figure, with a caption where no table above says what it shows."""
 
     figure: Figure
-    caption: str
+    caption: str = ""
     wide: bool = False
     kind: Literal["graphic"] = "graphic"
 
@@ -96,12 +96,19 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Document:
-    """A report in one language."""
+    """A report in one language.
+
+    Attributes
+    ----------
+    hint : str
+        How to compare the dates of a clue, where the format lets the reader do so.
+    """
 
     language: Language
     title: str
     subtitle: str
     contents: str
+    hint: str
     chapters: tuple[Chapter, ...]
     footer: str
     page: str

@@ -31,7 +31,7 @@ from clues.outputs.reportmodel import (
 from clues.outputs.sheet import Picture, frame_of
 from clues.outputs.tables import ClueTables
 from configs.told import Told
-from configs.vocabulary import Outcome
+from configs.vocabulary import COVERS, Outcome
 
 __all__ = ["build_report", "period_figures"]
 
@@ -141,7 +141,9 @@ def _by_outcome(patches: Any) -> tuple[tuple[str, Tally], ...]:
 
 def _by_class(patches: Any) -> list[tuple[tuple[str, ...], Tally]]:
     later = patches.assign(cover=covers_of(patches)[1])
-    return tally_by(later, ["county_code", "county_name", "cover"])
+    found = tally_by(later, ["county_code", "county_name", "cover"])
+    order = (*COVERS, "unknown")
+    return sorted(found, key=lambda row: (*row[0][:2], order.index(row[0][2])))
 
 
 def _leads(tables: ClueTables) -> tuple[dict[str, Any], ...]:

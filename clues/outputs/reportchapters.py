@@ -8,6 +8,7 @@ from clues.outputs.reportfigures import STAGES, Tally
 from clues.outputs.reportmodel import LeadingClue, Pane
 from clues.outputs.reportteller import OUTCOME_COLOURS, Teller
 from configs.reportwords import report_words
+from configs.vocabulary import roles
 
 __all__ = ["cropland", "first_clues", "overview_map", "statistics", "summary"]
 
@@ -65,7 +66,8 @@ def summary(tell: Teller) -> Chapter:
 def overview_map(tell: Teller) -> Chapter:
     """Return the map of all patches."""
     model = tell.model
-    caption = tell("map_caption", count=len(model.first))
+    chapter = tell("cases" if tell.template == "annual" else "first")
+    caption = tell("map_caption", count=len(model.first), chapter=chapter)
     blocks: list[Block] = [Graphic(map_figure(model, tell), caption, wide=True)]
     if model.overview is None:
         blocks.append(Words(tell("map_bare"), "note"))
@@ -174,13 +176,14 @@ def _outcome_blocks(tell: Teller) -> list[Block]:
     rows = tuple((n, *c) for n, c in zip(names, cells, strict=True))
     caption = tell("outcomes_caption")
     bars = [
-        (tell.outcome(code), float(t.area_dm2), f"{tell.area(t.area_dm2)} {tell.unit}", colour)
-        for (code, t), colour in zip(outcomes, swatches, strict=False)
+        (row[0], float(t.area_dm2), f"{row[-1]} {tell.unit}", colour)
+        for row, (_, t), colour in zip(rows, outcomes, swatches, strict=False)
         if t.count
     ]
-    found: list[Block] = [Table(caption, columns, rows, True, swatches)]
+    note = Words(tell("outcomes_note"), "note")
+    found: list[Block] = [Table(caption, columns, rows, True, swatches), note]
     if bars:
-        found.append(Graphic(bar_chart(caption, bars), caption))
+        found.append(Graphic(bar_chart(caption, bars)))
     return found
 
 
@@ -198,10 +201,10 @@ def _type_blocks(tell: Teller) -> list[Block]:
     caption = tell("types_caption")
     rows = tuple((n, *c) for n, c in zip(names, cells, strict=True))
     bars = [
-        (tell.change(c), float(t.area_dm2), f"{tell.area(t.area_dm2)} {tell.unit}", CHANGE_COLOUR)
-        for c, t in types
+        (name, float(t.area_dm2), f"{area} {tell.unit}", CHANGE_COLOUR)
+        for (name, _, area), (_, t) in zip(rows, types, strict=False)
     ]
-    return [Table(caption, columns, rows, True), Graphic(bar_chart(caption, bars), caption)]
+    return [Table(caption, columns, rows, True), Graphic(bar_chart(caption, bars))]
 
 
 def _class_table(tell: Teller) -> Table:
@@ -282,7 +285,7 @@ def cropland(tell: Teller) -> Chapter:
     blocks: list[Block] = [Table(caption, columns, rows, True)]
     if bars:
         legend = (tell("lost_short"), tell("won_short"))
-        blocks.append(Graphic(paired_bars(caption, legend, bars), caption))
+        blocks.append(Graphic(paired_bars(caption, legend, bars)))
     if tell.model.covers:
         blocks += [_matrix(tell), Words(tell("matrix_note"), "note")]
     return Chapter("cropland", tell("cropland"), tuple(blocks))
@@ -310,9 +313,12 @@ def _matrix(tell: Teller) -> Table:
 
 
 def names_of_versions(tell: Teller) -> list[tuple[str, str]]:
-    """Return the versions of the run by name."""
-    names = report_words().names
-    return [
-        (str(getattr(names[k], tell.language)) if k in names else k, v)
-        for k, v in tell.model.title.versions.items()
-    ]
+    """Return the versions of the run by name, those of layers by role."""
+    names, rows = report_words().names, []
+    for key, value in tell.model.title.versions.items():
+        shown = str(getattr(names[key], tell.language)) if key in names else key
+        if key == "layers":
+            parts = [part.partition(":") for part in value.split()]
+            value = ", ".join(f"{tell.role(r) if r in roles() else r} {v}" for r, _, v in parts)
+        rows.append((shown, value.replace(", ", "、") if tell.language == "zh" else value))
+    return rows

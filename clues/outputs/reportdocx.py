@@ -15,7 +15,7 @@ __all__ = ["write_docx"]
 FONT = "微软雅黑"
 INKS = {"plain": "222222", "note": "595959", "alert": "A50F15", "good": "14682B"}
 BLUE, HEAD, SUM = "1F3D73", "3A63AD", "FFF2CC"
-WIDTH_MM, TALLEST_MM = 180.0, 200.0
+WIDTH_MM, TALLEST_MM = 180.0, 160.0
 MOMENT = (1980, 1, 1, 0, 0, 0)
 """Time stamp of all parts: the same report gives the same bytes."""
 
@@ -120,7 +120,8 @@ def _write(book: Any, block: Block) -> None:
             book.add_paragraph().paragraph_format.space_after = _points(2)
         case Graphic():
             _picture(book.add_paragraph(), block.figure, WIDTH_MM if block.wide else 140.0)
-            _paragraph(book, block.caption, "note")
+            if block.caption:
+                _paragraph(book, block.caption, "note")
         case Pair():
             _pair(book, block)
 
@@ -184,6 +185,8 @@ def _table(book: Any, block: Table) -> None:
     grid = book.add_table(rows=1 + len(block.rows), cols=len(block.columns), style="Table Grid")
     grid.autofit = False
     shares = [c.share for c in block.columns]
+    for column, share in zip(grid.columns, shares, strict=True):
+        column.width = Mm(WIDTH_MM * share / sum(shares))
     rows = [tuple(c.title for c in block.columns), *block.rows]
     for r, (cells, row) in enumerate(zip(rows, grid.rows, strict=True)):
         tone = block.tones[r - 1] if block.tones and r else "plain"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,13 +17,14 @@ __all__ = ["write_pdf"]
 
 MARGIN = 15 * MILLIMETRE
 WIDTH = A4[0] - 2 * MARGIN
-TALLEST = 200 * MILLIMETRE
+TALLEST = 165 * MILLIMETRE
 TEXT, SMALL = 9.5, 8.0
 BLUE, HEAD, GRID, SUM = "#1f3d73", "#3a63ad", "#bbbbbb", "#fff2cc"
 INKS = {"plain": "#222222", "note": "#595959", "alert": "#a50f15", "good": "#14682b"}
 PIECES = re.compile(r"[\w.,:;%/+()#&@²°'\"=-]+(?<![\u2e80-\uffef])|\s+|.", re.ASCII)
 NEVER_FIRST = "，。、；：）》”’！？％…,.;:)%"
-PADDING = 3.0
+PADDING, FRAME = 3.0, 6.0
+"""Points inside a cell, and those that reportlab leaves inside its frame."""
 
 
 def write_pdf(document: Document, path: Path) -> None:
@@ -43,8 +45,8 @@ def write_pdf(document: Document, path: Path) -> None:
         paper = SimpleDocTemplate(
             str(part),
             pagesize=A4,
-            leftMargin=MARGIN,
-            rightMargin=MARGIN,
+            leftMargin=MARGIN - FRAME,
+            rightMargin=MARGIN - FRAME,
             topMargin=MARGIN,
             bottomMargin=MARGIN + 4 * MILLIMETRE,
             title=document.title,
@@ -75,17 +77,22 @@ class _Setting:
         for chapter in document.chapters:
             head = [Spacer(1, 10), self.text(chapter.heading, 13, BLUE), Spacer(1, 3)]
             blocks = [self.block(block) for block in chapter.blocks]
-            first = blocks[0]
-            if isinstance(chapter.blocks[0], Table):
-                story += [_room(140), *head, *first]
+            begun = [b for b, own in enumerate(chapter.blocks) if not isinstance(own, Words)][:1]
+            lead = 1 + (begun[0] if begun else 0)
+            begin = [*head, *chain.from_iterable(blocks[:lead])]
+            if isinstance(chapter.blocks[lead - 1], Table):
+                story += [_room(140), *begin]
             else:
-                story.append(KeepTogether([*head, *first]))
-            for own in blocks[1:]:
-                story += own
+                story.append(KeepTogether(begin))
+            for own, made in zip(chapter.blocks[lead:], blocks[lead:], strict=True):
+                story += [KeepTogether(made)] if isinstance(own, Graphic | Pair) else made
         return story
 
-    def text(self, text: str, size: float, ink: str, width: float = WIDTH) -> Any:
-        """Return a paragraph, its lines broken as Chinese and Latin texts are."""
+    def text(self, text: str, size: float, ink: str, width: float = WIDTH, swatch: str = "") -> Any:
+        """Return a paragraph, its lines broken as Chinese and Latin texts are.
+
+        With a swatch the first letter has its colour.
+        """
         from reportlab.lib.styles import ParagraphStyle
         from reportlab.platypus import Paragraph
 
@@ -93,7 +100,10 @@ class _Setting:
             "text", fontName=FONT_NAME, fontSize=size, leading=1.4 * size, textColor=ink
         )
         lines = self.broken(self.letters.fit(text), size, width - 1)
-        return Paragraph("<br/>".join(escape(line) for line in lines), style)
+        marked = "<br/>".join(escape(line) for line in lines)
+        if swatch:
+            marked = f'<font color="{swatch}">{marked[0]}</font>{marked[1:]}'
+        return Paragraph(marked, style)
 
     def broken(self, text: str, size: float, width: float) -> list[str]:
         """Return the lines of a text: Latin words and numbers stay whole where they fit."""
@@ -117,7 +127,7 @@ class _Setting:
 
     def block(self, block: Block) -> list[Any]:
         """Return one block."""
-        from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Spacer
+        from reportlab.platypus import ListFlowable, ListItem, Spacer
 
         match block:
             case Words():
@@ -141,10 +151,10 @@ class _Setting:
                 return self.table(block)
             case Graphic():
                 width = WIDTH if block.wide else 0.8 * WIDTH
-                caption = self.text(block.caption, SMALL, INKS["note"])
-                return [KeepTogether([_drawn(block.figure, width), Spacer(1, 3), caption])]
+                caption = [self.text(block.caption, SMALL, INKS["note"])] if block.caption else []
+                return [_drawn(block.figure, width), Spacer(1, 3), *caption]
             case Pair():
-                return [KeepTogether(self.pair(block)), Spacer(1, 8)]
+                return [*self.pair(block), Spacer(1, 8)]
 
     def table(self, block: Table) -> list[Any]:
         """Return a table under its caption, its head repeated on every page."""
@@ -163,12 +173,10 @@ class _Setting:
             tone = block.tones[i] if block.tones else "plain"
             inks = [INKS["plain"]] * (len(row) - 1) + [INKS[tone]]
             parts = zip(row, inks, widths, block.columns, strict=True)
-            rows.append(
-                [
-                    self.cell(text, size, ink, width, right=column.figures)
-                    for text, ink, width, column in parts
-                ]
-            )
+            cells = [self.cell(t, size, ink, w, right=c.figures) for t, ink, w, c in parts]
+            if block.swatches and block.swatches[i]:
+                cells[0] = self.text(f"■ {row[0]}", size, INKS["plain"], swatch=block.swatches[i])
+            rows.append(cells)
         grid = Grid(rows, colWidths=widths, repeatRows=1, style=_style(block))
         caption = self.text(block.caption, TEXT, BLUE)
         return [_room(70), Spacer(1, 6), caption, Spacer(1, 3), grid, Spacer(1, 6)]
@@ -185,7 +193,9 @@ class _Setting:
         for i, column in enumerate(block.columns):
             figures = [self.letters.width(self.letters.fit(r[i]), size) for r in block.rows]
             most = max(figures, default=0.0) + 2 * PADDING + 2
-            needed.append(most if column.figures else 0.0)
+            words = PIECES.findall(self.letters.fit(column.title))
+            head = max(self.letters.width(w, size) for w in words) + 2 * PADDING + 2
+            needed.append(max(most, head) if column.figures else 0.0)
         texts = sum(c.share for c in block.columns if not c.figures) or 1.0
         rest = WIDTH - sum(needed)
         if rest < 26 * sum(not c.figures for c in block.columns):
@@ -201,7 +211,7 @@ class _Setting:
         from reportlab.platypus import Spacer
         from reportlab.platypus import Table as Grid
 
-        side = 62 * MILLIMETRE
+        side = 46 * MILLIMETRE
         figures = [_drawn(f, side) for f in (block.before, block.after)]
         captions = [self.text(t, SMALL, INKS["note"], side) for t in block.captions]
         plain = [("LEFTPADDING", (0, 0), (-1, -1), 0), ("VALIGN", (0, 0), (-1, -1), "TOP")]
@@ -230,9 +240,8 @@ def _style(block: Table) -> list[tuple[Any, ...]]:
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
     ]
-    for i, swatch in enumerate(block.swatches, start=1):
-        if swatch:
-            style.append(("LINEBEFORE", (0, i), (0, i), 5, HexColor(swatch)))
+    if len(block.rows) > 2:
+        style.append(("NOSPLIT", (0, -3), (-1, -1)))
     if block.total:
         style.append(("BACKGROUND", (0, -1), (-1, -1), HexColor(SUM)))
     return style

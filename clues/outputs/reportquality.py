@@ -37,7 +37,7 @@ def indicators(tell: Teller) -> Chapter:
     rows = []
     for name, unit in INDICATORS:
         printed = tell("mu") if unit == "mu" else unit
-        rows.append((tell(name), f"{tell.percent(told[name])} {printed}"))
+        rows.append((tell(name), f"{told[name]:,.2f} {printed}"))
     columns = (Column(tell("indicator"), share=2.5), Column(tell("value"), True))
     blocks: list[Block] = [Table(tell("indicators"), columns, tuple(rows))]
     counties = told.get("counties", ())

@@ -95,6 +95,8 @@ class Teller:
     def rule(self, code: str) -> str:
         """Return what a rule or mark means, — where the run does not tell."""
         text = self.model.rule_names.get(code)
+        if code == "U":
+            return self("undecided")
         return "—" if text is None else text[self.language]
 
     def day(self, day: dt.date | None) -> str:

@@ -77,10 +77,10 @@ class ClueTables:
         By patch: what people filled in so far, by key of the ledger's column.
     mark : str
         How far the store went when it was read, see `clues.store.answers.Mark`.
-    classes : DataFrame or None
+    classes : GeoDataFrame or None
         Land classes before of each patch, the largest first, see `clues.formerclasses`.
     rule_names : dict
-        Names of the rules in both languages, by code.
+        Names of the rules and marks in both languages, by code.
     """
 
     patches: "gpd.GeoDataFrame"
@@ -91,7 +91,7 @@ class ClueTables:
     leads: "gpd.GeoDataFrame | None" = None
     filled: dict[str, dict[str, str]] = field(default_factory=dict)
     mark: str = "0.0"
-    classes: "pd.DataFrame | None" = None
+    classes: "gpd.GeoDataFrame | None" = None
     rule_names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -108,7 +108,7 @@ class ClueTables:
             json.loads((folder / "indicators.json").read_text(encoding="utf-8")),
             title,
             gpd.read_parquet(folder / "leads.parquet"),
-            classes=pd.read_parquet(classes) if classes.is_file() else None,
+            classes=gpd.read_parquet(classes) if classes.is_file() else None,
             rule_names=_rule_names(folder / "rules.json"),
         )
 
@@ -137,7 +137,9 @@ class ClueTables:
 
     def classes_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the land classes before as plain records, by patch, the largest first."""
-        return {} if self.classes is None else _grouped(self.classes)
+        if self.classes is None:
+            return {}
+        return _grouped(self.classes.drop(columns="geometry", errors="ignore"))
 
     def coverage_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the document coverage as plain records, by patch."""
@@ -148,7 +150,8 @@ def _rule_names(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     names: dict[str, dict[str, str]] = {}
-    for rule in json.loads(path.read_text(encoding="utf-8"))["rules"]:
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    for rule in (*kept["rules"], *kept.get("flags", ())):
         names.setdefault(rule["code"], rule["name"])
     return names
 

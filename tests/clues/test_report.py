@@ -72,7 +72,7 @@ def model(tables, pictures, quality):
 
 def said(document) -> list[str]:
     """Return every text of a document."""
-    texts = [document.title, document.subtitle, document.footer, document.contents]
+    texts = [document.title, document.subtitle, document.footer, document.contents, document.hint]
     for chapter in document.chapters:
         texts.append(chapter.heading)
         for block in chapter.blocks:
