@@ -16,7 +16,7 @@ from clues.leads import join_leads, without_leads
 from clues.nearby import metres_of_unit, reach_of
 from configs.rules import RuleSet
 
-__all__ = ["Rejudged", "affected", "differences", "rejudge", "tally"]
+__all__ = ["Rejudged", "affected", "differences", "rejudge", "renewed", "tally"]
 
 CHANGE_COLUMNS = (
     "patch_id",
@@ -147,16 +147,42 @@ def rejudge(
 
     The old tables are not altered: both judgements stay.
     """
-    patches, known, covered = _judged_alone(judgement)
-    touched = affected(patches, old, new, rules)
+    patches, _, _ = _judged_alone(judgement)
+    return renewed(judgement, patches, affected(patches, old, new, rules), new, rules, batch=batch)
+
+
+def renewed(
+    judgement: Judgement,
+    patches: Any,
+    touched: NDArray[np.bool_],
+    onemap: OneMap,
+    rules: RuleSet,
+    *,
+    batch: int = 5000,
+) -> Rejudged:
+    """Judge the touched patches of a table; all others keep the findings of a judgement.
+
+    Parameters
+    ----------
+    judgement : Judgement
+        Has findings for every patch that is not touched.
+    patches : GeoDataFrame
+        All patches, in the order of a run.
+    touched : ndarray of bool, shape (patches,)
+    onemap : OneMap
+    rules : RuleSet
+    batch : int
+        Patches worked on at a time.
+    """
+    _, known, covered = _judged_alone(judgement)
     ids = set(patches["patch_id"][touched])
     chosen = patches[touched].reset_index(drop=True)
-    again = judge_patches(chosen, new, rules, among=patches, batch=batch)
-    _, renewed, found = _judged_alone(again)
-    findings = _replaced(known, renewed, ids, patches, rules)
+    again = judge_patches(chosen, onemap, rules, among=patches, batch=batch)
+    _, fresh, found = _judged_alone(again)
+    findings = _replaced(known, fresh, ids, patches, rules)
     findings = gpd.GeoDataFrame(findings, geometry="geometry", crs=patches.crs)
     coverage = _replaced(covered, found, ids, patches, rules)
-    led = join_leads(headlines(patches, findings), findings, new, rules)
+    led = join_leads(headlines(patches, findings), findings, onemap, rules)
     judged = headlines(led.patches, led.findings)
     numbers = indicators(judged, led.findings, rules)
     coverage = pd.concat([t for t in (coverage, led.coverage) if len(t)] or [coverage])
@@ -171,7 +197,8 @@ def _judged_alone(judgement: Judgement) -> tuple[Any, Any, Any]:
 
 def _replaced(table: Any, rows: Any, ids: set[str], patches: Any, rules: RuleSet) -> Any:
     """Return a table with the rows of some patches replaced, in the order of a judgement."""
-    kept = table[~table["patch_id"].isin(ids).to_numpy()]
+    stays = table["patch_id"].isin(set(patches["patch_id"]) - ids).to_numpy()
+    kept = table[stays]
     merged = pd.concat([t for t in (kept, rows) if len(t)] or [table.iloc[:0]], ignore_index=True)
     order = {p: i for i, p in enumerate(patches["patch_id"])}
     lines = {line: i for i, line in enumerate(rules.lines)}

@@ -223,7 +223,7 @@ class LandcoverSettings(StrictModel):
         "two_stage", description="exact: every pixel of both dates, compared as a second source"
     )
     split_above_m2: float = Field(
-        6400,
+        6400.0,
         gt=0,
         description="components from this size on are classified in full and split where their "
         "uses part; 6400 is what the votes of 64 pixels of 10 m see whole, two parts of half of it",
@@ -254,7 +254,7 @@ class OutputSettings(StrictModel):
 
     evidence: Literal["all", "none"] | int = Field("all", description="sheets, or the first n")
     formats: tuple[str, ...] = Field(
-        ("geojson", "gpkg", "xlsx"), description=f"of the ledger: {', '.join(LEDGER_FORMATS)}"
+        ("xlsx", "geojson", "gpkg"), description=f"of the ledger: {', '.join(LEDGER_FORMATS)}"
     )
     pictures: int = Field(
         500, ge=0, description="clues with before and after in xlsx and kmz, by priority"

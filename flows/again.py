@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clues.judgement import Judgement
     from clues.layers import OneMap
 
-__all__ = ["Again", "judge_again"]
+__all__ = ["Again", "judge_again", "kept_judgement"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def judge_again(
         )
     crs = table.crs.to_string()
     onemap = build_onemap(file, crs=crs)
-    before, summary = _kept(run), _summary(run)
+    before, summary = kept_judgement(run), _summary(run)
     if rules is None:
         old = build_onemap(LayersFile.load(was or Path(_layers_named(run, summary))), crs=crs)
         _require_same(old, summary, run)
@@ -114,7 +114,7 @@ def judge_again(
     return Again(len(table), touched, changes)
 
 
-def _kept(run: Path) -> "Judgement":
+def kept_judgement(run: Path) -> "Judgement":
     """Return the judgement that a run left in its folder."""
     import geopandas as gpd
     import pandas as pd

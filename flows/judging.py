@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "judge_run",
+    "keep_run_judgement",
     "layer_records",
     "problem_rows",
     "reject_rows",
@@ -80,16 +81,15 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     files, values
         For the manifest.
     """
-    import geopandas as gpd
-
     from clues.bycounty import judge_counties
     from clues.judgement import judge_patches
     from clues.layers import read_onemap
+    from flows.patchversions import present_patches
 
     config, counties = context.config, context.plan.counties
     layers = require_layers(config)
     require_dates(context.plan)
-    patches = gpd.read_parquet(context.run.path("work", "patches.parquet"))
+    patches = present_patches(context.run)
     onemap = read_onemap(layers, crs=context.plan.grid.crs)
     rules = rules_of(config.rules)
     if counties is None:
@@ -99,8 +99,14 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         places = leads.table.geometry.to_numpy() if leads else np.empty(0, dtype=object)
         named = [(c.code, c.name) for c in counties.own]
         judgement = judge_counties(patches, onemap, rules, named, counties.homes(places))
+    return keep_run_judgement(context, judgement, onemap, rules)
+
+
+def keep_run_judgement(
+    context: "StageContext", judgement: "Judgement", onemap: Any, rules: "RuleSet"
+) -> tuple[list[Path], dict[str, Any]]:
+    """Write the tables of a judgement into the run folder; return what the manifest keeps."""
     files = write_tables(judgement, rules, context.run.folder)
-    files.append(write_classes(judgement, onemap, context.run.folder))
     files.append(write_classes(judgement, onemap, context.run.folder))
     values = {
         "rule_set": rules.name,
@@ -127,19 +133,6 @@ def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list
             text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
             part.write_text(text + "\n", encoding="utf-8")
     return files
-
-
-def write_classes(judgement: "Judgement", onemap: Any, folder: Path) -> Path:
-    """Write which land-use parcels lie under the patches of a judgement; return the file."""
-    from clues.formerclasses import former_classes
-    from clues.outputs.tables import CLASSES_NAME
-
-    landuse = onemap.layers.get("landuse")
-    table = former_classes(judgement.patches, None if landuse is None else landuse.table)
-    path = folder / CLASSES_NAME
-    with atomic_path(path) as part:
-        table.to_parquet(part, index=False)
-    return path
 
 
 def write_classes(judgement: "Judgement", onemap: Any, folder: Path) -> Path:

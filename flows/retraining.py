@@ -103,6 +103,20 @@ def judged_patches_of(runs: Sequence[Path]) -> "gpd.GeoDataFrame":
     return gpd.GeoDataFrame(joined.reset_index(drop=True), crs=tables[0].crs)
 
 
+def _with_found(patches: "gpd.GeoDataFrame", runs: Sequence[Path]) -> "gpd.GeoDataFrame":
+    """Add what imagery found and people edited since: a verdict on it still teaches."""
+    import geopandas as gpd
+    import pandas as pd
+
+    if "edit" not in patches:
+        return patches
+    paths = sorted({r.resolve() / "work" / "patches.parquet" for r in runs})
+    tables = [gpd.read_parquet(p).to_crs(patches.crs) for p in paths if p.is_file()]
+    joined = pd.concat([patches, *tables], ignore_index=True)
+    joined = joined.drop_duplicates("patch_id").sort_values("patch_id", kind="stable")
+    return gpd.GeoDataFrame(joined.reset_index(drop=True), crs=patches.crs)
+
+
 def retrain(
     runs: Sequence[Path],
     registry: ModelRegistry,
@@ -136,7 +150,7 @@ def retrain(
         If verdicts or runs cannot be read, or there are too few to learn from.
     """
     verdicts, read = settled_verdicts(runs, sources)
-    patches = judged_patches_of(runs)
+    patches = _with_found(judged_patches_of(runs), runs)
     known = patches["patch_id"].isin(verdicts.pseudo.keys())
     judged = patches[known.to_numpy()].reset_index(drop=True)
     notes = _notes(verdicts, set(judged["patch_id"]))

@@ -18,6 +18,7 @@ from configs.sensors import sensor_file, sensor_name
 from flows.aside import damaged_before, remote_files, require_whole
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
+from flows.patchversions import edits_hash
 from flows.plan import RunPlan, make_plan
 from flows.progress import Progress
 from tiles.checksums import require_intact
@@ -196,14 +197,20 @@ class StageContext:
 
     @cached_property
     def judge_key(self) -> StageKey:
-        """Patches, layers and rules."""
+        """Patches, what people edited in them, layers and rules."""
         rules = self.config.rules
         files = {"rules": Path(rules)} if rules.endswith((".yaml", ".yml")) else {}
+        inputs: dict[str, StageKey | str] = {
+            "join": self.join_key,
+            "layers": self.layers_fingerprint,
+        }
+        if edits := edits_hash(self.run):
+            inputs["edits of patches"] = edits
         return stage_key(
             "judge",
             rooms=["clues", "configs", "flows.judging"],
             config={"rules": rules} | self._config("quarter"),
-            inputs={"join": self.join_key, "layers": self.layers_fingerprint},
+            inputs=inputs,
             files=files,
         )
 

@@ -28,6 +28,7 @@ MODULES = (
     "flows.cli.monitor",
     "flows.cli.explain",
     "flows.cli.ledger",
+    "flows.cli.patches",
     "flows.cli.report",
     "flows.cli.map",
     "flows.cli.field",

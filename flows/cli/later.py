@@ -20,7 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "patches": _Reserved("0.6", "Patches drawn elsewhere.", {"import": "Take over patches."}),
     "package": _Reserved(
         "0.6",
         "Hand-in packages.",
