@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from clues.outputs.tables import ClueTables, RunTitle
 from clues.papers import SHOWN_DATES
 from configs.channels import channel_name
-from configs.units import metres2, mu
-from configs.vocabulary import Line, Outcome, change_type, role_name
+from configs.speech import Speech
+from configs.units import area_in, metres2
+from configs.vocabulary import Line, change_type
 from tiles.geodesy import to_cgcs2000
 
 __all__ = ["EvidenceSheet", "Picture", "evidence_sheets", "frame_of"]
@@ -66,7 +67,7 @@ class EvidenceSheet:
     ----------
     facts : tuple of (zh, en, value)
         Head of the sheet.
-    areas : tuple of (zh, en, m², mu)
+    areas : tuple of (zh, en, m², area in `unit`)
     documents : tuple of (number and part, role, dates, m², share %)
         Of documents alone; areas inside control lines stand under `areas`.
     document_keys : tuple of str
@@ -97,6 +98,11 @@ class EvidenceSheet:
     outline: Any
     parcels: tuple[tuple[str, str, Any], ...]
     rings: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+
+    @property
+    def unit(self) -> str:
+        """Unit of area beside square metres: that of the rule set, or hectares."""
+        return _second_unit(self.title)
 
     @property
     def outline_hash(self) -> str:
@@ -156,16 +162,17 @@ def _sheet(
 ) -> EvidenceSheet:
     first = [f for f in findings if f["line"] == findings[0]["line"]]
     land = [f for f in findings if f["line"] == "land"] or first
-    areas = [("图斑", "Patch", metres2(patch["area_dm2"]), mu(patch["area_dm2"]))]
+    unit = _second_unit(title)
+    areas = [("图斑", "Patch", *_measured(patch["area_dm2"], unit))]
     for name, (zh, en) in AREA_LABELS.items():
         total = sum(int(f[name]) for f in land)
-        areas.append((zh, en, metres2(total), mu(total)))
+        areas.append((zh, en, *_measured(total, unit)))
     shown = [c for c in coverage if c["role"] in SHOWN_DATES]
-    documents = dict.fromkeys((_document(c), str(c["key"])) for c in shown)
+    documents = dict.fromkeys((_document(c, title.speech), str(c["key"])) for c in shown)
     outline, parcels, crs = shapes
     questions = [(f["questions_zh"], f["questions_en"]) for f in findings if f["questions_zh"]]
     reasons = [(f["parcel_id"], f["reason_zh"], f["reason_en"]) for f in findings]
-    traces = [_trace(f) for f in findings]
+    traces = [_trace(f, title.speech) for f in findings]
     for lead in leads:
         if not any(lead["reason_zh"] in zh for _, zh, _ in reasons):
             reasons.append((str(lead["lead_id"]), lead["reason_zh"], lead["reason_en"]))
@@ -190,7 +197,17 @@ def _sheet(
     )
 
 
-def _document(covered: dict[str, Any]) -> tuple[str, str, str, Decimal, Decimal]:
+def _second_unit(title: RunTitle) -> str:
+    spoken = title.speech.area_unit
+    return spoken if spoken != "m2" else "ha"
+
+
+def _measured(area_dm2: int, unit: str) -> tuple[Decimal, Decimal]:
+    """Return square metres and the second unit of a sheet."""
+    return metres2(area_dm2), area_in(area_dm2, unit)
+
+
+def _document(covered: dict[str, Any], speech: Speech) -> tuple[str, str, str, Decimal, Decimal]:
     """Return a row of the document table; parts of a patch are told apart by their number."""
     name = str(covered["number"] or covered["key"])
     part = str(covered["parcel_id"]).removeprefix(str(covered["patch_id"]))
@@ -198,7 +215,7 @@ def _document(covered: dict[str, Any]) -> tuple[str, str, str, Decimal, Decimal]
     texts = [d.isoformat() for d in days if hasattr(d, "isoformat") and d == d]
     return (
         f"{name} ({covered['parcel_id']})" if part else name,
-        f"{role_name(covered['role'])} {role_name(covered['role'], 'en')}",
+        f"{speech.role(covered['role'], 'zh')} {speech.role(covered['role'], 'en')}",
         " – ".join(texts) or "—",
         metres2(covered["area_dm2"]),
         Decimal(str(round(100 * float(covered["share"]), 2))),
@@ -206,7 +223,8 @@ def _document(covered: dict[str, Any]) -> tuple[str, str, str, Decimal, Decimal]
 
 
 def _facts(title: RunTitle, patch: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    kind, outcome = change_type(patch["change_type"]), Outcome(patch["outcome"])
+    kind, speech = change_type(patch["change_type"]), title.speech
+    outcome = [speech.outcome(patch["outcome"], language) for language in ("zh", "en")]
     confidence = int(patch["confidence"])
     return (
         ("线索编号", "Clue", str(patch["clue_no"])),
@@ -218,7 +236,7 @@ def _facts(title: RunTitle, patch: dict[str, Any]) -> tuple[tuple[str, str, str]
         ("后时相", "After", _span(patch["after_from"], patch["after_to"])),
         ("中心点", "Centre", f"{patch['lon']:.6f}°E {patch['lat']:.6f}°N (CGCS2000)"),
         ("图幅号", "Sheet", str(patch["sheet"])),
-        ("判定建议", "Suggestion", f"{outcome.name_zh} {outcome.name_en}"),
+        ("判定建议", "Suggestion", " ".join(outcome)),
     )
 
 
@@ -246,13 +264,17 @@ def _span(first: Any, last: Any) -> str:
     return first.isoformat() if first == last else f"{first.isoformat()} – {last.isoformat()}"
 
 
-def _trace(finding: dict[str, Any]) -> tuple[str, str]:
+def _trace(finding: dict[str, Any], speech: Speech) -> tuple[str, str]:
     """Return which rule decided what on which line, in both languages."""
-    line, outcome = Line(finding["line"]), Outcome(finding["outcome"])
+    code, outcome = str(finding["line"]), finding["outcome"]
+    if code in {line.value for line in Line}:
+        zh, en = Line(code).name_zh, Line(code).name_en
+    else:
+        zh, en = speech.role(code, "zh"), speech.role(code, "en")
     parcel, rule = finding["parcel_id"], finding["rule"]
     return (
-        f"{line.name_zh} · {parcel} · 规则 {rule} · {outcome.name_zh}",
-        f"{line.name_en} · {parcel} · rule {rule} · {outcome.name_en}",
+        f"{zh} · {parcel} · 规则 {rule} · {speech.outcome(outcome, 'zh')}",
+        f"{en} · {parcel} · rule {rule} · {speech.outcome(outcome, 'en')}",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from clues.outputs.sheet import EvidenceSheet, Picture
 from clues.surroundings import Surroundings
-from configs.units import metres2, mu
+from configs.units import UNIT_NAMES, area_in, metres2
 
 __all__ = ["area_rows", "document_rows", "footer_words", "qr_text", "ring_text", "word_blocks"]
 
@@ -16,17 +16,18 @@ def area_rows(
     sheet: EvidenceSheet, around: Surroundings, classes: int = CLASSES
 ) -> list[tuple[str, str, str]]:
     """Return the table of areas: head, patch, its land classes, categories and control lines."""
-    rows = [("面积 Area", "m²", "亩 mu")]
+    unit = " ".join(dict.fromkeys(UNIT_NAMES[sheet.unit]))
+    rows = [("面积 Area", "m²", unit)]
     whole, *parts = sheet.areas
     rows.append((f"{whole[0]} {whole[1]}", str(whole[2]), str(whole[3])))
     shown, rest = around.classes[:classes], around.classes[classes:]
     for code, zh, en, area in shown:
-        rows.append((f"· {code} {zh} {en}", str(metres2(area)), str(mu(area))))
+        rows.append((f"· {code} {zh} {en}", str(metres2(area)), str(area_in(area, sheet.unit))))
     if rest:
         area = sum(one[3] for one in rest)
         label = f"· 另 {len(rest)} 类 {len(rest)} more"
-        rows.append((label, str(metres2(area)), str(mu(area))))
-    rows += [(f"{zh} {en}", str(m2), str(in_mu)) for zh, en, m2, in_mu in parts]
+        rows.append((label, str(metres2(area)), str(area_in(area, sheet.unit))))
+    rows += [(f"{zh} {en}", str(m2), str(other)) for zh, en, m2, other in parts]
     return rows
 
 
