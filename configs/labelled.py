@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
+from configs.run import GateSettings
 from configs.sensors import anchored_sensor
 
 __all__ = ["LabelledPair", "LabelledPairs"]
@@ -59,6 +60,7 @@ class LabelledPairs(StrictModel):
         None, description="shipped name or YAML path; found by itself if absent"
     )
     crs: str | None = Field(None, description="CRS of images that have none")
+    gate: GateSettings = GateSettings()
     pairs: tuple[LabelledPair, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

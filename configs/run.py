@@ -164,6 +164,12 @@ class DetectionSettings(StrictModel):
         description="a stored net that scores pixels instead of the method (`tuban model net`): "
         "name or hash, a .tuban file, or in-use",
     )
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="a stored model learned from labelled pairs (`tuban model train --labels`): "
+        "name or hash, a .tuban file, or in-use",
+    )
     floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
@@ -194,6 +200,12 @@ class DetectionSettings(StrictModel):
                 f"there is no method {value!r}; {choice(value, METHODS)} or index:NAME"
             )
         return value
+
+    @model_validator(mode="after")
+    def _one_model(self) -> "DetectionSettings":
+        if self.net is not None and self.model is not None:
+            raise ValueError("net and model exclude each other: keep one")
+        return self
 
     @model_validator(mode="after")
     def _own_threshold_of_auto(self) -> "DetectionSettings":
@@ -355,14 +367,16 @@ class RunConfig(StrictModel):
         ):
             part = getattr(self, name)
             changes[name] = part.model_copy(update={f: fix(getattr(part, f)) for f in fields})
-        for name in ("landcover", "feedback"):
-            model = getattr(self, name).model
+        for name, key in (
+            ("landcover", "model"),
+            ("feedback", "model"),
+            ("detection", "model"),
+            ("detection", "net"),
+        ):
+            part = getattr(self, name)
+            model = getattr(part, key)
             if model is not None and model.endswith(MODEL_SUFFIX):
-                update = {"model": str(folder / model)}
-                changes[name] = getattr(self, name).model_copy(update=update)
-        net = self.detection.net
-        if net is not None and net.endswith(MODEL_SUFFIX):
-            changes["detection"] = self.detection.model_copy(update={"net": str(folder / net)})
+                changes[name] = part.model_copy(update={key: str(folder / model)})
         changes["sensor"] = anchored_sensor(self.sensor, folder)
         if self.rules.endswith((".yaml", ".yml")):
             changes["rules"] = str(folder / self.rules)

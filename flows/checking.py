@@ -11,6 +11,8 @@ from flows.aside import scene_set_aside
 from flows.plan import RunPlan, make_plan
 from flows.runner import run_folder
 from flows.stored import stored_feedback, stored_landcover
+from flows.storedchange import stored_change
+from flows.storednet import stored_net
 from tiles.catalog import Entry, load_catalog
 from tiles.files import free_bytes, require_free
 
@@ -69,6 +71,10 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
         if config.landcover.model is not None:
             _try(results, "model", lambda: stored_landcover(config, plan), _model_text)
+        if config.detection.model is not None:
+            _try(results, "model of change", lambda: stored_change(config, plan), _model_text)
+        if config.detection.net is not None:
+            _try(results, "net", lambda: stored_net(config, plan), _net_text)
     if config.feedback.model is not None:
         _try(results, "model of verdicts", lambda: stored_feedback(config), _feedback_text)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
@@ -130,6 +136,10 @@ def _require_method(plan: RunPlan, config: RunConfig) -> str:
 
 def _model_text(stored: Any) -> str:
     return f"{stored.card.label}, {stored.card.sensor}, months {stored.card.season}"
+
+
+def _net_text(stored: Any) -> str:
+    return f"{stored.card.label}, bands {', '.join(stored.state.bands)}"
 
 
 def _feedback_text(stored: Any) -> str:

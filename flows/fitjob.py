@@ -16,8 +16,10 @@ from detect.normalise import Radiometry, apply_radiometry, fit_radiometry
 from detect.score import halo_px
 from flows.plan import RunPlan
 from flows.tilejob import States
+from models.changelearning import ChangeLearner, pair_halo
 from models.fullcover import COMPARED_HALO
 from models.landcover import LandcoverState
+from models.learnedchange import LearnedState, fit_learned
 from models.samples import SampleTable, cap_samples, draw_samples, join_dates
 from models.training import fit_landcover
 from models.trials import TrialTable, draw_trials, join_trials
@@ -209,6 +211,10 @@ class FitJob:
     shapes : LabelShapes or None
         None where there is no land-use map: the forest then knows nothing.
     clouds : CloudMap or None
+    learner : ChangeLearner or None
+        Of a model of labelled change that the run works with.
+    model : str
+        Its hash.
     """
 
     plan: RunPlan
@@ -218,11 +224,16 @@ class FitJob:
     seed: int
     shapes: LabelShapes | None = None
     clouds: CloudMap | None = None
+    learner: ChangeLearner | None = None
+    model: str = ""
 
     @property
     def halo(self) -> int:
         """Pixels around a sample cell that scoring and features read."""
-        return max(halo_px(self.detection.method, self.plan.pixel_m), COMPARED_HALO)
+        least = max(halo_px(self.detection.method, self.plan.pixel_m), COMPARED_HALO)
+        if self.learner is None or self.learner.way == "objects":
+            return least  # objects are sampled in the cells alone
+        return max(least, pair_halo(self.plan.pixel_m))
 
     def cells(self) -> list[Extent]:
         """Return the sample cells."""
@@ -269,7 +280,17 @@ def fit_pair(job: FitJob) -> States:
         significance=detection.significance,
         looks=detection.looks,
     )
-    return States(job.registration, radiometry, change, _landcover(job, blocks, radiometry))
+    learned = LearnedState.none()
+    if job.learner is not None:
+        learned = fit_learned(
+            blocks,
+            job.learner,
+            model=job.model,
+            pixel_m=plan.pixel_m,
+            wavelengths=plan.wavelengths,
+        )
+    landcover = _landcover(job, blocks, radiometry)
+    return States(job.registration, radiometry, change, landcover, learned=learned)
 
 
 def _landcover(job: FitJob, blocks: Sequence[Block], radiometry: Radiometry) -> LandcoverState:

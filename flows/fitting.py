@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from configs.errors import RunError
 from configs.sensors import sensor_spec
 from configs.told import Told
 from configs.vocabulary import COVERS
@@ -168,10 +169,8 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     stored = context.stored
     if stored is not None:
         states = replace(states, landcover=stored.state)
-    net = context.net
-    if net is not None:
-        notes = (f"change is scored by the net {net.card.label}, not by {states.change.method}",)
-        states = replace(states, net=net.state, change=replace(states.change, notes=notes))
+    states = _with_models(context, states)
+    net, model = context.net, context.change_model
     folder = context.run.path(STATE_FOLDER)
     save_states(folder, {name: getattr(states, name) for name in STATE_CLASSES})
     values: dict[str, Any] = {
@@ -184,13 +183,43 @@ def fit_states(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         values["landcover_model"] = stored.record
     if net is not None:
         values["net"] = net.record
+    if model is not None:
+        values["change_model"] = model.record
     return [folder / "state.json", folder / "state.npz"], values
+
+
+def _with_models(context: "StageContext", states: States) -> States:
+    """Return the states with the net in them, and with the notes of what scores change.
+
+    Raises
+    ------
+    RunError
+        If the states that were handed in were not fitted with the model that the config names.
+    """
+    net, model = context.net, context.change_model
+    if model is not None and states.learned.model != model.card.hash:
+        raise RunError(
+            f"the fitted states were made without the model {model.card.label}",
+            f"{context.options.state} (detection.model: {context.config.detection.model})",
+            "make them anew with `tuban fit` and this config, or leave detection.model out",
+        )
+    notes = states.learned.notes if states.learned.model else ()
+    if model is not None:
+        notes = (f"model of change: {model.card.label}", *notes)
+    if net is not None:
+        notes = (f"change is scored by the net {net.card.label}, not by {states.change.method}",)
+        states = replace(states, net=net.state)
+    if not (net is not None or states.learned.scores_change):
+        notes = (*notes, *states.change.notes)
+    return replace(states, change=replace(states.change, notes=tuple(dict.fromkeys(notes))))
 
 
 def _fitted(context: "StageContext", registration: Registration) -> States:
     config, options = context.config, context.options
     job = FitJob(context.plan, registration, config.detection, config.landcover, config.seed)
     job = replace(job, clouds=clouds_of(context))
+    if (model := context.change_model) is not None:
+        job = replace(job, learner=model.learner, model=model.card.hash)
     if config.landcover.enabled and config.layers is not None and context.stored is None:
         job = replace(job, shapes=label_shapes(config.layers, job))
     states = work_once(fit_pair, job, scheduler=options.scheduler, memory=options.memory)

@@ -21,6 +21,7 @@ from tiles.files import atomic_path
 
 __all__ = [
     "active_context",
+    "aligned_aside",
     "change_raster",
     "fitted_aside",
     "open_run",
@@ -112,11 +113,25 @@ def fitted_aside(config: RunConfig) -> Iterator[tuple[StageContext, dict[str, An
     dict
         What the fit stage returned.
     """
+    with _aside(config, ("plan", "gate", "fit")) as found:
+        yield found
+
+
+@contextmanager
+def aligned_aside(config: RunConfig) -> Iterator[StageContext]:
+    """Register a pair as a run does, in a folder that is thrown away; yield its context."""
+    with _aside(config, ("plan", "gate")) as (context, _):
+        yield context
+
+
+@contextmanager
+def _aside(
+    config: RunConfig, stages: tuple[str, ...]
+) -> Iterator[tuple[StageContext, dict[str, Any]]]:
     with (
         tempfile.TemporaryDirectory(prefix="tuban-fit-") as work,
         open_run(config, Path(work), RunOptions()) as context,
     ):
-        stages = ("plan", "gate", "fit")
         yield context, without_damaged(context, lambda: [run_stage(n, context) for n in stages])[-1]
 
 

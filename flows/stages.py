@@ -28,6 +28,7 @@ from tiles.scene import SetAside
 
 if TYPE_CHECKING:
     from flows.stored import StoredFeedback, StoredLandcover
+    from flows.storedchange import StoredChange
     from flows.storednet import StoredNet
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
@@ -97,9 +98,10 @@ class StageContext:
         return stored_feedback(self.config)
 
     @cached_property
-    def models(self) -> "list[StoredLandcover | StoredFeedback | StoredNet]":
+    def models(self) -> "list[StoredLandcover | StoredFeedback | StoredNet | StoredChange]":
         """All stored models that the run works with."""
-        return [model for model in (self.stored, self.feedback, self.net) if model is not None]
+        found = (self.stored, self.feedback, self.net, self.change_model)
+        return [model for model in found if model is not None]
 
     @cached_property
     def net(self) -> "StoredNet | None":
@@ -107,6 +109,13 @@ class StageContext:
         from flows.storednet import stored_net
 
         return stored_net(self.config, self.plan)
+
+    @cached_property
+    def change_model(self) -> "StoredChange | None":
+        """The model of labelled change that the config names; refused unless it fits the images."""
+        from flows.storedchange import stored_change
+
+        return stored_change(self.config, self.plan)
 
     @cached_property
     def plan_key(self) -> StageKey:
@@ -157,6 +166,8 @@ class StageContext:
             files["land-cover model"] = self.stored.card.hash
         if self.net is not None:
             files["net"] = self.net.card.hash
+        if self.change_model is not None:
+            files["change model"] = self.change_model.card.hash
         for name in ("model", "mode", "split_above_m2"):
             wanted["landcover"].pop(name)
         detection = self.config.detection

@@ -17,8 +17,10 @@ from models.registry import ModelRegistry
 from tiles.scene import Epoch
 
 __all__ = [
+    "PIXEL_TOLERANCE",
     "StoredFeedback",
     "StoredLandcover",
+    "StoredModel",
     "season_of",
     "sensors_of",
     "stored_feedback",
@@ -29,7 +31,9 @@ PIXEL_TOLERANCE = 0.1
 """Share by which the pixel size may differ: texture is measured in pixels."""
 
 
-class _Stored:
+class StoredModel:
+    """A stored model in a run."""
+
     card: ModelCard
 
     @property
@@ -47,7 +51,7 @@ class _Stored:
 
 
 @dataclass(frozen=True)
-class StoredLandcover(_Stored):
+class StoredLandcover(StoredModel):
     """A land-cover model out of its file."""
 
     card: ModelCard
@@ -55,7 +59,7 @@ class StoredLandcover(_Stored):
 
 
 @dataclass(frozen=True)
-class StoredFeedback(_Stored):
+class StoredFeedback(StoredModel):
     """A model of verdicts out of its file."""
 
     card: ModelCard

@@ -21,6 +21,7 @@ from detect.valid_runs import save_valid_runs
 from flows.counties import Counties
 from models.fullcover import COMPARED_HALO, compare_covers
 from models.landcover import LandcoverState, vote_pair
+from models.learnedchange import LearnedState, score_learned
 from models.nets import NetState, net_scores
 from tiles.block import Block
 from tiles.grid import Extent, Tile
@@ -49,6 +50,8 @@ class States:
     landcover : LandcoverState
     net : NetState
         Scores change instead of `change` where there is one.
+    learned : LearnedState
+        The same of a model of labelled change.
     """
 
     registration: Registration
@@ -56,6 +59,7 @@ class States:
     change: ChangeState
     landcover: LandcoverState
     net: NetState = field(default_factory=NetState.none)
+    learned: LearnedState = field(default_factory=LearnedState.none)
 
     @classmethod
     def load(cls, folder: Path) -> "States":
@@ -66,7 +70,7 @@ class States:
     def halo(self) -> int:
         """Pixels around a tile that scoring and features read."""
         least = max(halo_px(self.change.method, self.change.pixel_m), COMPARED_HALO)
-        return max(least, self.net.halo)
+        return max(least, self.net.halo, self.learned.halo)
 
     @property
     def hash(self) -> str:
@@ -80,6 +84,7 @@ STATE_CLASSES: dict[str, type] = {
     "change": ChangeState,
     "landcover": LandcoverState,
     "net": NetState,
+    "learned": LearnedState,
 }
 
 
@@ -175,8 +180,7 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
     reader, states = _tools(job)
     block = reader.read(tile.extent, states.halo)
     normalised = apply_radiometry(block, states.radiometry)
-    net = states.net
-    scores = net_scores(net, block) if net.is_there else score_block(block, states.change)
+    scores = _scores(states, block)
     if job.exact and states.landcover.is_known:
         weak, strong = compare_covers(states.landcover, block, normalised.after)
         moved = scores.score >= LEAST_MOVED
@@ -234,6 +238,15 @@ def _labelled(
     )
     runs = runs.with_votes(votes).with_values(values)
     return _with_covers(runs, job, states, block, after, scores)
+
+
+def _scores(states: States, block: Block) -> Scores:
+    """Score change by the net or the model of the run, else by its method."""
+    if states.net.is_there:
+        return net_scores(states.net, block)
+    if states.learned.scores_change:
+        return score_learned(block, states.learned)
+    return score_block(block, states.change)
 
 
 def _with_covers(

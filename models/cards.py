@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.vocabulary import COVERS, Language, cover_name
+from models.cardnotes import chinese_note
 from models.modelfile import ModelCard
 
 __all__ = ["card_lines", "kind_name"]
@@ -38,10 +39,15 @@ FIGURES = {
     "macro_f1": ("各类平均精度（已清洗样本）", "macro F1, cleaned samples"),
     "macro_f1_map": ("各类平均精度（全部样本）", "macro F1, all samples of the map"),
     "kappa": ("卡帕系数", "kappa"),
+    "f1": ("变化检出精度（F1，各地点平均）", "F1 of change, mean of the places"),
+    "f1_auto": ("自动方法的精度（F1，各地点平均）", "F1 of auto, mean of the places"),
     "brier": ("布赖尔评分", "Brier score"),
     "brier_none": ("布赖尔评分（无模型）", "Brier score without a model"),
     "real_lost": ("误消的真实变化", "true changes lost"),
     "pseudo_gone": ("消除的伪变化", "pseudo-changes taken away"),
+    "way": ("判别对象", "what is told"),
+    "proven": ("标注已证明优于自动方法", "labels prove more than auto"),
+    "power": ("票数的指数", "power of the votes"),
     "classifier": ("分类器", "classifier"),
     "trees": ("决策树棵数", "trees"),
     "max_depth": ("最大深度", "largest depth"),
@@ -57,6 +63,8 @@ FIGURES = {
     "dropped": ("清洗去除数", "dropped by cleaning"),
     "files": ("影像文件指纹", "fingerprints of image files"),
     "layers": ("图层指纹", "fingerprint of the layers"),
+    "labels": ("标注", "labels"),
+    "places": ("地点", "places"),
     "scenes": ("影像", "scenes"),
     "from": ("起", "from"),
     "to": ("止", "to"),
@@ -76,7 +84,15 @@ FIGURES = {
     "threshold": ("阈值", "threshold"),
 }
 
-CLASSIFIERS = {"forest": ("随机森林", "random forest"), "boosting": ("梯度提升树", "boosted trees")}
+VALUES = {
+    "classifier": {
+        "forest": ("随机森林", "random forest"),
+        "boosting": ("梯度提升树", "boosted trees"),
+    },
+    "way": {"pixels": ("像元", "pixels"), "objects": ("影像对象", "image objects")},
+    "proven": {"True": ("是", "yes"), "False": ("否", "no")},
+}
+"""Names of values, by what they are a value of."""
 
 SHOWN = 20
 """Entries of a list that are shown at most."""
@@ -112,8 +128,11 @@ def card_lines(card: ModelCard, language: Language) -> list[str]:
             lines += [label.rstrip()] if value else []
             lines += [f"  {name}{colon}{text}" for name, text in _rows(value, language)]
         elif value:
-            named = [_name(c, language) for c in value] if field == "classes" else value
-            lines.append(label + _text(named, language))
+            if field == "classes":
+                value = [_name(c, language) for c in value]
+            elif field == "notes" and language == "zh":
+                value = [chinese_note(note) for note in value]
+            lines.append(label + _text(value, language))
     return lines
 
 
@@ -126,6 +145,8 @@ def _name(key: str, language: Language) -> str:
     head, _, tail = key.partition(".")
     if head == "f1" and tail:
         return f"F1 {_name(tail, language)}"
+    if head == "f1_auto" and tail:
+        return _pick((f"自动方法 F1 {tail}", f"F1 of auto, {tail}"), language)
     if key in COVERS:
         return cover_name(key, language)
     return _pick(FIGURES[key], language) if key in FIGURES else key
@@ -140,8 +161,14 @@ def _rows(values: Mapping[str, Any], language: Language) -> list[tuple[str, str]
 
 
 def _value(key: str, value: Any, language: Language) -> str:
-    known = CLASSIFIERS.get(str(value)) if key == "classifier" else None
-    return _text(value, language) if known is None else _pick(known, language)
+    known = VALUES.get(key, {}).get(str(value))
+    if known is not None:
+        return _pick(known, language)
+    if key == "places" and isinstance(value, Mapping):
+        colon = "：" if language == "zh" else ": "
+        rows = [f"\n    {_plain(k)}{colon}{_text(v, language)}" for k, v in sorted(value.items())]
+        return "".join(rows)
+    return _text(value, language)
 
 
 def _text(value: Any, language: Language) -> str:
@@ -155,5 +182,8 @@ def _text(value: Any, language: Language) -> str:
         return f"{value:.4g}"
     if value is None:
         return "–"
-    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return _plain(json.dumps(value) if isinstance(value, bool) else str(value))
+
+
+def _plain(text: str) -> str:
     return "".join(c for c in text if c.isprintable())  # a terminal obeys other characters

@@ -23,6 +23,10 @@ Net = Annotated[
     str | None,
     typer.Option(help="stored net that scores instead of the method: name, hash or .tuban file"),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(help="stored model of labelled change: name, hash, .tuban file or in-use"),
+]
 Crs = Annotated[str | None, typer.Option(help="CRS of the result; of images without one")]
 Split = Annotated[
     str, typer.Option(help="default, otsu, kittler, rosin or significance; not of auto")
@@ -43,6 +47,7 @@ def detect(
     ],
     method: Method = "auto",
     net: Net = None,
+    model: Model = None,
     sensitivity: Annotated[str, typer.Option(help="low, medium or high")] = "medium",
     target: Annotated[str, typer.Option(help="any or construction")] = "any",
     threshold: Split = "default",
@@ -72,6 +77,7 @@ def detect(
             "detection": {
                 "method": method,
                 "net": net,
+                "model": model,
                 "sensitivity": sensitivity,
                 "target": target,
                 "threshold": threshold,

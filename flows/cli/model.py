@@ -34,13 +34,32 @@ def opened(folder: Path | None) -> "ModelRegistry":
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="run config")],
-    name: Annotated[
-        str | None, typer.Option(help="Name of the model.", show_default="name of the run")
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="run config: learn land cover")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="PAIRS.yaml", help="labelled pairs: learn change instead"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model.", show_default="that of run or file")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Use a change model that the labels do not prove.")
+    ] = False,
     registry: Registry = None,
 ) -> None:
-    """Learn land cover from the land-use map of a run, as the run does, and store the model."""
+    """Learn and store a model: land cover from a run's land-use map, or change from labels.
+
+    Land cover is learned exactly as the fit of the run does it. Change is learned from pairs whose
+    changes somebody mapped; each place is tried with a model of the others.
+    """
+    if (config is None) == (labels is None):
+        raise typer.BadParameter("give a run config, or labelled pairs with --labels")
+    if labels is not None:
+        _train_change(labels, registry, name, force)
+        return
+    assert config is not None
     import datetime as dt
 
     from configs.run import RunConfig
@@ -58,6 +77,27 @@ def train(
     for note in card.notes:
         tell(note)
     typer.echo(f"{path}: use it with landcover.model: {card.label}")
+
+
+def _train_change(labels: Path, registry: Path | None, name: str | None, force: bool) -> None:
+    import datetime as dt
+
+    from flows.changetraining import train_change
+
+    path, card, trained = train_change(
+        labels,
+        opened(registry).folder,
+        name=name or labels.stem,
+        created=dt.date.today(),
+        force=force,
+    )
+    typer.echo("place\tF1\tF1 of auto")
+    for place in trained.places:
+        typer.echo(f"{place.name}\t{place.learned:.3f}\t{place.auto:.3f}")
+    typer.echo(f"mean\t{card.metrics['f1']:.3f}\t{card.metrics['f1_auto']:.3f}")
+    for note in card.notes:
+        tell(note)
+    typer.echo(f"{path}: use it with detection.model: {card.label}, or tuban detect --model")
 
 
 def list_models(
