@@ -112,6 +112,11 @@ class Column:
         """Whether inspectors fill it in."""
         return self.kind in FILL
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether it counts in the check of a row."""
+        return not self.is_filled and self.kind != "picture"
+
 
 @dataclass(frozen=True)
 class Form:

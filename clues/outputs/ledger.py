@@ -16,7 +16,7 @@ from typing import Any
 from clues.outputs.chineseledger import CHINESE_FORM, LEDGER_COLUMNS, MACHINE_COLUMNS
 from clues.outputs.columns import Column, Form, Row
 from clues.outputs.englishledger import english_form
-from clues.outputs.ledgerkeys import KEY_SHEET, key_rows
+from clues.outputs.ledgerkeys import KEY_SHEET, key_rows, row_check
 from clues.outputs.ledgerlook import (
     EXCEL_TEXT_LIMIT,
     add_picture,
@@ -99,12 +99,12 @@ def write_ledger(tables: ClueTables, path: Path, thumbnails: Thumbnails | None =
     with atomic_path(path) as part, xlsxwriter.Workbook(str(part), options) as book:
         book.set_properties({"title": _heading(tables, form), "author": "tuban", "created": MADE})
         formats = formats_of(book)
-        _write_list(book, formats, form, tables, (columns, rows, shown))
+        checks = _write_list(book, formats, form, tables, (columns, rows, shown))
         _write_machine(book, formats, form, rows)
         if form.leads and tables.leads is not None and len(tables.leads):
             _write_leads(book, formats, form, rows)
         _write_dictionary(book, formats, form, tables, columns)
-        _write_keys(book, form, tables, columns, rows)
+        _write_keys(book, form, tables, columns, (rows, checks))
 
 
 def _heading(tables: ClueTables, form: Form) -> str:
@@ -128,7 +128,8 @@ def _write_list(
     form: Form,
     tables: ClueTables,
     content: tuple[Sequence[Column], Sequence[Row], Thumbnails],
-) -> None:
+) -> list[str]:
+    """Write the list; return the check of each row."""
     columns, rows, shown = content
     sheet = book.add_worksheet(form.sheets[0])
     keys = [column.key for column in columns]
@@ -140,10 +141,13 @@ def _write_list(
     sheet.merge_range(0, 0, 0, printed, _heading(tables, form), formats["title"])
     sheet.set_row(1, 58)
     _write_heads(sheet, formats, columns, 1)
+    checks, fixed = [], [i for i, column in enumerate(columns) if column.is_checked]
     for r, row in enumerate(rows, start=2):
         pictures = shown.get(str(row.patch["clue_no"]))
-        sheet.set_row(r, row_height(columns, row, pictured=pictures is not None))
-        _write_row(sheet, formats, columns, row, r)
+        values = [column.value(row) for column in columns]
+        sheet.set_row(r, row_height(columns, values, pictured=pictures is not None))
+        _write_row(sheet, formats, columns, values, r)
+        checks.append(row_check(values[i] for i in fixed))
         for c, jpeg in zip((frozen, frozen + 1), pictures or (), strict=False):
             add_picture(sheet, r, c, jpeg)
     _write_total(sheet, formats, columns, rows, form.total)
@@ -153,6 +157,7 @@ def _write_list(
     sheet.print_area(0, 0, len(rows) + 2, printed)
     sheet.repeat_rows(0, 1)
     print_setup(sheet, tables.title.attribution, form.page)
+    return checks
 
 
 def _set_up_columns(sheet: Any, columns: Sequence[Column]) -> None:
@@ -168,10 +173,13 @@ def _write_heads(
 
 
 def _write_row(
-    sheet: Any, formats: Mapping[str, Any], columns: Sequence[Column], row: Row, r: int
+    sheet: Any,
+    formats: Mapping[str, Any],
+    columns: Sequence[Column],
+    values: Sequence[Any],
+    r: int,
 ) -> None:
-    for c, column in enumerate(columns):
-        value = column.value(row)
+    for c, (column, value) in enumerate(zip(columns, values, strict=True)):
         if value is None or value == "":
             sheet.write_blank(r, c, None, formats[column.kind])
         elif isinstance(value, dt.date):
@@ -238,7 +246,7 @@ def _write_table(
     _set_up_columns(sheet, columns)
     _write_heads(sheet, formats, columns, 0)
     for r, row in enumerate(rows, start=1):
-        _write_row(sheet, formats, columns, row, r)
+        _write_row(sheet, formats, columns, [column.value(row) for column in columns], r)
     sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
     sheet.repeat_rows(0)
     sheet.repeat_columns(0, 1)
@@ -274,10 +282,14 @@ def _write_dictionary(
 
 
 def _write_keys(
-    book: Any, form: Form, tables: ClueTables, columns: Sequence[Column], rows: Sequence[Row]
+    book: Any,
+    form: Form,
+    tables: ClueTables,
+    columns: Sequence[Column],
+    content: tuple[Sequence[Row], Sequence[str]],
 ) -> None:
     sheet = book.add_worksheet(KEY_SHEET)
-    for r, cells in enumerate(key_rows(tables, form, HEAD_ROW, columns, rows)):
+    for r, cells in enumerate(key_rows(tables, form, HEAD_ROW, columns, *content)):
         for c, text in enumerate(cells):
             sheet.write_string(r, c, text)
     sheet.hide()

@@ -107,6 +107,7 @@ def key_rows(
     head_row: Mapping[str, int],
     columns: Sequence["Column"],
     rows: Sequence["Row"],
+    checks: Sequence[str],
 ) -> Iterator[Sequence[str]]:
     """Yield the rows of the key sheet.
 
@@ -118,6 +119,8 @@ def key_rows(
         Of the list as it is written, with pictures if it has some.
     rows : sequence of Row
         As the list shows them.
+    checks : sequence of str
+        `row_check` of each.
     """
     title = tables.title
     yield "tuban-ledger", FORMAT
@@ -133,7 +136,5 @@ def key_rows(
         for column in own:
             role = "fill" if column.is_filled else "fixed"
             yield "column", name, column.key, column.title, column.kind, role
-    fixed = [c for c in columns if not c.is_filled and c.kind != "picture"]
-    for row in rows:
-        check = row_check(column.value(row) for column in fixed)
+    for row, check in zip(rows, checks, strict=True):
         yield "row", row.patch["clue_no"], row.patch["patch_id"], check

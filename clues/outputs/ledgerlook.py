@@ -1,12 +1,11 @@
 """How a ledger looks: formats of cells, heights of rows, pictures, paper."""
 
-import unicodedata
 from collections.abc import Sequence
 from io import BytesIO
 from math import ceil
 from typing import Any
 
-from clues.outputs.columns import Column, Row
+from clues.outputs.columns import Column
 
 __all__ = [
     "EXCEL_TEXT_LIMIT",
@@ -50,9 +49,10 @@ def formats_of(book: Any) -> dict[str, Any]:
     return {name: book.add_format(look) for name, look in looks.items()}
 
 
-def row_height(columns: Sequence[Column], row: Row, *, pictured: bool) -> float:
+def row_height(columns: Sequence[Column], values: Sequence[Any], *, pictured: bool) -> float:
     """Return the height in points that shows all texts of a row, and its pictures."""
-    told = [(str(c.value(row)), c.width) for c in columns if c.kind in ("text", "fill")]
+    pairs = zip(columns, values, strict=True)
+    told = [(str(value), c.width) for c, value in pairs if c.kind in ("text", "fill")]
     return text_height(told, least=PICTURED_PT if pictured else ROW_PT)
 
 
@@ -67,10 +67,8 @@ def _lines(text: str, width: float) -> int:
 
 
 def _units(text: str) -> float:
-    """Return the width of a text in digits; Chinese characters take two."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
+    """Return the width of a text in digits; Chinese characters, three bytes each, take two."""
+    return (len(text) + len(text.encode())) / 2
 
 
 def add_picture(sheet: Any, row: int, column: int, jpeg: bytes) -> None:
