@@ -49,7 +49,7 @@ def safe_entries(
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"it is no readable zip archive ({error})", str(path), fix) from error
     if len(entries) > most_files:
         raise InputError(f"{len(entries)} entries, at most {most_files}", str(path), fix)
