@@ -268,6 +268,10 @@ class Run:
         """Return the latest products, of one stage or all, sorted by stage and name."""
         return [p for (s, _), p in sorted(self._products.items()) if stage in (None, s)]
 
+    def made_from(self, product: Product) -> dict[str, Any]:
+        """Return what a product depends on, by name: the parts of its key."""
+        return dict(self._keys.get(product.key, {}))
+
     def faults(self) -> list[str]:
         """Hash every file of every product; return what is missing, altered or damaged."""
         found = [f"{MANIFEST_NAME}, line {n} is damaged" for n in self._journal.damaged]

@@ -123,7 +123,12 @@ class RunPlan:
             "before": _epoch_summary(self.before),
             "after": _epoch_summary(self.after),
             "bytes_needed": self.bytes_needed,
-        }
+        } | self._county_names()
+
+    def _county_names(self) -> dict[str, Any]:
+        if self.counties is None:
+            return {}
+        return {"counties": {county.code: county.name for county in self.counties.own}}
 
 
 def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:

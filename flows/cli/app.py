@@ -39,6 +39,7 @@ MODULES = (
     "flows.cli.model",
     "flows.cli.modelverdicts",
     "flows.cli.net",
+    "flows.cli.package",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",

@@ -20,16 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "package": _Reserved(
-        "0.6",
-        "Hand-in packages.",
-        {
-            "build": "Build a package.",
-            "verify": "Check a package.",
-            "merge": "Merge packages of several counties.",
-            "redact": "Take personal data out of a package.",
-        },
-    ),
     "runs": _Reserved(
         "0.7",
         "Run folders.",

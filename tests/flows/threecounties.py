@@ -95,6 +95,6 @@ def write_run(folder: Path, name: str, code: str, county: str, **changes: object
     """Write the config of one county, or of all (a code that ends in 00)."""
     area = {"county_code": code, "county_name": county, "by_county": True}
     layers = (folder / "LAYERS.yaml").read_text()
-    path = write_config(folder, name=name, area=area, outputs={"evidence": 1}, **changes)
+    path = write_config(folder, name=name, area=area, outputs={"evidence": 0}, **changes)
     (folder / "LAYERS.yaml").write_text(layers)
     return path.rename(folder / f"{name}.yaml")

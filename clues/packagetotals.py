@@ -1,0 +1,168 @@
+"""Totals of a package, added up from its tables alone."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clues.leadtexts import LEAD_LINE
+from clues.packages import AGAIN, Package
+from configs.errors import InputError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+__all__ = ["PackageTables", "county_totals", "faults_of", "read_tables", "totals"]
+
+MOST_TABLE = 2 << 30
+NEEDED = {
+    "patches": ("patch_id", "clue_no", "county_code", "area_dm2", "disposition", "outcome"),
+    "findings": ("patch_id", "line", "parcel_no", "parcel_id", "outcome", "rule", "area_dm2"),
+    "coverage": ("patch_id", "line", "parcel_id", "role", "key", "area_dm2"),
+    "leads": ("lead_id", "patch_id", "relation"),
+}
+"""Columns that reading relies on."""
+
+
+@dataclass(frozen=True)
+class PackageTables:
+    """The judged tables of a package."""
+
+    patches: "gpd.GeoDataFrame"
+    findings: "gpd.GeoDataFrame"
+    coverage: "pd.DataFrame"
+    leads: "gpd.GeoDataFrame"
+
+    def write(self, folder: Path) -> None:
+        """Write the tables into a folder, as packages name them; equal rows give equal bytes."""
+        import pandas as pd
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in NEEDED:
+            table = getattr(self, name).copy()
+            for column in table.columns.drop("geometry", errors="ignore"):
+                values = table[column].to_numpy(dtype=object)
+                told = values[~pd.isna(values)]
+                if len(told) and all(isinstance(v, str) for v in told):  # kept in several ways
+                    table[column] = pd.Series(values, index=table.index, dtype="str")
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def read_tables(package: Package) -> PackageTables:
+    """Read the tables of a package into memory.
+
+    Raises
+    ------
+    InputError
+        If a table is missing, damaged, too large, or lacks a column.
+    """
+    return PackageTables(**{name: _table(package, name) for name in NEEDED})
+
+
+def _table(package: Package, name: str) -> Any:
+    import geopandas as gpd
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = f"tables/{name}.parquet"
+    where = f"{package.path}: {path}"
+    stream = BytesIO(package.read(path, MOST_TABLE))
+    try:
+        head = pq.ParquetFile(stream).metadata
+        size = sum(head.row_group(i).total_byte_size for i in range(head.num_row_groups))
+        if size > MOST_TABLE:
+            raise InputError(f"the table takes {size / 1e6:.0f} MB", where, AGAIN)
+        stream.seek(0)
+        read = pd.read_parquet if name == "coverage" else gpd.read_parquet
+        table = read(stream)
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"the table cannot be read ({error})", where, AGAIN) from error
+    lost = [c for c in NEEDED[name] if c not in table.columns]
+    if lost and len(table):
+        raise InputError(f"the table has no column {', '.join(lost)}", where, AGAIN)
+    return table
+
+
+def totals(tables: PackageTables) -> dict[str, Any]:
+    """Return the totals of tables: whole numbers, areas in dm² (0.01 m²).
+
+    Returns
+    -------
+    dict
+        ``patches``, ``clues``, ``dismissed``, ``area_dm2``, ``leads``; ``outcomes``: patches and
+        area by outcome; ``lines``: findings and area by line and outcome.
+    """
+    patches, findings = tables.patches, tables.findings
+    clues = int((patches["disposition"] == "clue").sum())
+    lines: dict[str, Any] = {}
+    if len(findings):
+        for line in sorted(set(findings["line"])):
+            own = findings[(findings["line"] == line).to_numpy()]
+            lines[str(line)] = _by_outcome(own)
+    return {
+        "patches": len(patches),
+        "clues": clues,
+        "dismissed": len(patches) - clues,
+        "area_dm2": int(patches["area_dm2"].sum()),
+        "leads": len(tables.leads),
+        "outcomes": _by_outcome(patches),
+        "lines": lines,
+    }
+
+
+def county_totals(tables: PackageTables, names: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the totals of each county, by code; `names` holds also those without a patch."""
+    patches, findings = tables.patches, tables.findings
+    home = dict(zip(patches["patch_id"], patches["county_code"], strict=True))
+    place = np.array([home.get(p, "") for p in findings["patch_id"]], dtype=object)
+    led = np.array([home.get(p, "") for p in tables.leads["patch_id"]], dtype=object)
+    found = []
+    for code in sorted({*names, *patches["county_code"]}):
+        own = PackageTables(
+            patches[(patches["county_code"] == code).to_numpy()],
+            findings[place == code],
+            tables.coverage,
+            tables.leads[led == code],
+        )
+        found.append({"code": str(code), "name": names.get(code, ""), "totals": totals(own)})
+    return found
+
+
+def faults_of(tables: PackageTables) -> list[str]:
+    """Return in words what does not fit together in tables: ids, numbers, sums."""
+    patches, findings = tables.patches, tables.findings
+    found = []
+    ids = patches["patch_id"].tolist()
+    if len(set(ids)) < len(ids):
+        found.append(f"{len(ids) - len(set(ids))} patch ids stand there twice")
+    numbers = [n for n in patches["clue_no"] if n]
+    if len(set(numbers)) < len(numbers):
+        found.append(f"{len(numbers) - len(set(numbers))} clue numbers stand there twice")
+    is_clue, numbered = patches["disposition"] == "clue", patches["clue_no"] != ""
+    if not (is_clue == numbered).all():
+        found.append("clues and clue numbers do not belong together")
+    for name in ("findings", "coverage", "leads"):
+        table = getattr(tables, name)
+        lost = set(table["patch_id"]) - set(ids) if len(table) else set()
+        if lost:
+            found.append(f"{name}: {len(lost)} patches are not in the table, e.g. {min(lost)}")
+    imaged = findings[(findings["line"] != LEAD_LINE).to_numpy()]
+    sums = imaged.groupby(["patch_id", "line"])["area_dm2"].sum()
+    whole = dict(zip(ids, patches["area_dm2"].tolist(), strict=True))
+    wrong = [p for (p, _), area in sums.items() if area != whole.get(p, area)]
+    if wrong:
+        found.append(f"the parcels of {len(wrong)} patches do not add up, e.g. {min(wrong)}")
+    return found
+
+
+def _by_outcome(table: Any) -> dict[str, dict[str, int]]:
+    return {
+        str(o): {"count": len(t), "area_dm2": int(t["area_dm2"].sum())}
+        for o, t in table.groupby("outcome", sort=True)
+    }

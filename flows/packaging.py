@@ -1,0 +1,385 @@
+"""Hand-in packages of finished runs: built, merged with those of other counties, redacted."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from clues.outputs.filenames import official_name
+from clues.outputs.tables import RunTitle
+from clues.packagecheck import require_whole, rules_in
+from clues.packagemerge import differences, merged_manifest, merged_tables
+from clues.packages import TABLES, Manifest, Package, write_package
+from clues.packagetotals import PackageTables, county_totals, totals
+from configs.errors import InputError, RunError
+from flows.finished import finished_tables, run_summary
+from flows.fitting import GATE_FOLDER
+from flows.formats import FORMATS, NO_PICTURES, writers_of
+from flows.manifest import Run
+from tiles.files import sha256
+
+if TYPE_CHECKING:
+    from clues.outputs.tables import ClueTables
+
+__all__ = ["build_package", "merge_packages", "redact_package"]
+
+Files = dict[str, tuple[Path, str, str]]
+
+TOPIC, MERGED_TOPIC, PUBLIC_TOPIC = "成果包", "合并成果包", "公开成果"
+MADE_ANEW = ("xlsx", "gpkg", "geojson")
+"""Formats of the ledger that a merged package holds."""
+
+STAGES = ("plan", "gate", "fit", "tiles", "join", "judge")
+OWN = ("area.county_code", "area.county_name")
+"""Fields of the config in which counties of one joint run differ."""
+
+PRODUCTS = {
+    ".xlsx": ("线索台账", "clue ledger"),
+    ".gpkg": ("图层", "map layers"),
+    ".geojson": ("图层（GeoJSON）", "clues as GeoJSON"),
+    ".kmz": ("图层（KMZ）", "clues as KMZ"),
+    ".parquet": ("图层（GeoParquet）", "clues as GeoParquet"),
+    ".csv": ("数据表", "table"),
+    ".zip": ("图层（Shapefile）", "Shapefiles"),
+    ".txt": ("坐标文本", "coordinates as text"),
+    ".html": ("报告", "report"),
+    ".docx": ("报告（Word）", "report (Word)"),
+    ".pdf": ("证据单", "evidence sheet"),
+}
+
+
+def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path, Manifest]:
+    """Build the package of a finished run.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    out : Path
+        Folder, where the package gets its official name, or the name of a ``.zip``.
+    evidence : bool
+        Whether the evidence sheets go in.
+
+    Returns
+    -------
+    Path, Manifest
+
+    Raises
+    ------
+    InputError
+        If the run is not finished, or a file was altered since.
+    """
+    summary, tables = run_summary(run), finished_tables(run)
+    patches = tables.patches
+    codes = dict(zip(patches["county_code"], patches["county_name"], strict=True))
+    title, kept = tables.title, _of(tables)
+    with _scratch(out) as scratch:
+        files = _table_files(kept, scratch)
+        for name in ("indicators", "rules"):
+            files[f"tables/{name}.json"] = (run / f"{name}.json", *TABLES[f"tables/{name}.json"])
+        observed = summary.get("observed", {}).get("areas", [])
+        _add_json(files, scratch, "tables/observed.json", observed)
+        files |= dict(_products(run, summary, evidence=evidence))
+        manifest = Manifest(
+            kind="run",
+            title={
+                "county_code": title.county_code,
+                "county_name": title.county_name,
+                "year": title.year,
+                "quarter": title.quarter,
+            },
+            counties=county_totals(kept, _county_names(title, summary, codes)),
+            totals=totals(kept),
+            versions=title.versions,
+            epochs=summary.get("epochs") or {},
+            grid=summary.get("stages", {}).get("plan", {}).get("grid", {}).get("grid_id", ""),
+            state=summary.get("stages", {}).get("fit", {}).get("hash", ""),
+            rules=_rules_of(run),
+            layers=_layers(summary),
+            made_from=_made_from(run),
+            attribution=title.attribution,
+        )
+        target = _target(out, manifest, TOPIC)
+        return target, write_package(target, manifest, files)
+
+
+def merge_packages(
+    paths: Sequence[Path], out: Path, *, code: str = "", name: str = ""
+) -> tuple[Path, Manifest]:
+    """Merge packages of counties into what one run of all of them would have given.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    out : Path
+        Folder or ``.zip``.
+    code, name : str
+        Of the area that the counties make; by default the common digits of their codes.
+
+    Raises
+    ------
+    InputError
+        If a package is not whole, or something differs that answers depend on: all of it is named.
+    """
+    packages = [require_whole(path) for path in paths]
+    if len(packages) < 2:
+        raise InputError("one package is nothing to merge", str(paths[0]), "name two or more")
+    found = differences(packages)
+    if found:
+        raise InputError(
+            f"the packages would not equal one joint run: {'; '.join(found)}",
+            ", ".join(path.name for path in paths),
+            "run every county with area.by_county, the same images, layers, rules and settings, "
+            "and one state of `tuban fit` (--state); then build and merge again",
+        )
+    packages.sort(key=lambda p: min(str(c["code"]) for c in p.manifest.counties))
+    tables = merged_tables(packages)
+    code = code or _common_code([str(c["code"]) for p in packages for c in p.manifest.counties])
+    manifest = merged_manifest(packages, tables, code, name)
+    with _scratch(out) as scratch:
+        files = _table_files(tables, scratch)
+        _add_made(files, scratch, packages, tables, manifest)
+        for package in packages:
+            files |= dict(_kept_products(package, scratch))
+        target = _target(out, manifest, MERGED_TOPIC)
+        return target, write_package(target, manifest, files)
+
+
+def redact_package(path: Path, out: Path, *, cell_m: float = 500.0) -> tuple[Path, Manifest]:
+    """Write a public export of a package: counts on a coarse grid, see `clues.publiccells`.
+
+    Parameters
+    ----------
+    path : Path
+        Package of a run, or a merged one.
+    out : Path
+        Folder or ``.zip``.
+    cell_m : float
+        Side of the cells in metres.
+    """
+    from clues.packagetotals import read_tables
+    from clues.publiccells import CellGrid, count_cells, write_cells
+
+    package = require_whole(path)
+    told = package.manifest
+    if told.kind == "public":
+        raise InputError("the package is public already", str(path), "name the package of a run")
+    tables = read_tables(package)
+    crs = tables.patches.crs.to_string()
+    lonlat = tables.patches[["lon", "lat"]].to_numpy(dtype=float)
+    bounds = (*lonlat.min(axis=0), *lonlat.max(axis=0)) if len(lonlat) else (0.0, 0.0, 0.0, 0.0)
+    grid = CellGrid.over(bounds, crs, cell_m)
+    cells = count_cells(tables, grid)
+    with _scratch(out) as scratch:
+        named = write_cells(cells, grid, scratch)
+        files: Files = {name: (scratch / name, zh, en) for name, (zh, en) in named.items()}
+        manifest = Manifest(
+            kind="public",
+            title=told.title,
+            counties=[],
+            totals={n: int(cells[n].sum()) for n in ("patches", "area_dm2")},
+            versions={n: told.versions[n] for n in ("tuban", "rules") if n in told.versions},
+            epochs=told.epochs,
+            rules=told.rules,
+            attribution=told.attribution,
+            details={
+                "crs": crs,
+                "cell": grid.step,
+                "left_out": {"leads": len(tables.patches) - int(cells["patches"].sum())},
+            },
+        )
+        target = _target(out, manifest, PUBLIC_TOPIC)
+        return target, write_package(target, manifest, files)
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="tuban-package-") as folder:
+        yield Path(folder)
+
+
+def _of(tables: "ClueTables") -> PackageTables:
+    assert tables.leads is not None  # every judged run keeps the table
+    return PackageTables(tables.patches, tables.findings, tables.coverage, tables.leads)
+
+
+def _table_files(tables: PackageTables, scratch: Path) -> Files:
+    tables.write(scratch / "tables")
+    names = (n for n in TABLES if n.endswith(".parquet"))
+    return {name: (scratch / name, *TABLES[name]) for name in names}
+
+
+def _add_json(files: Files, scratch: Path, name: str, value: Any) -> None:
+    path = scratch / name
+    path.write_text(
+        json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+    )
+    files[name] = (path, *TABLES[name])
+
+
+def _county_names(
+    title: RunTitle, summary: dict[str, Any], found: dict[str, str]
+) -> dict[str, str]:
+    """Return names by code: of the counties with patches, and of those worked without one."""
+    names = {str(c): "" if n is None or n != n else str(n) for c, n in found.items()}
+    area = summary.get("config", {}).get("area", {})
+    if not area.get("by_county"):
+        return {title.county_code: title.county_name} | names
+    worked = summary["stages"]["plan"].get("counties", {})
+    return {str(c): str(n) for c, n in worked.items()} | names
+
+
+def _rules_of(run: Path) -> dict[str, str]:
+    told = json.loads((run / "indicators.json").read_text(encoding="utf-8"))
+    return {"name": str(told["rule_set"]), "version": str(told["rule_set_digest"])}
+
+
+def _layers(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    names = ("role", "version", "features", "complete")
+    return [{n: layer.get(n) for n in names} for layer in summary.get("layers", [])]
+
+
+def _made_from(run: Path) -> dict[str, Any]:
+    """Return what the answers of a run depend on, without what other entries tell.
+
+    Paths are left out: the files behind them are there by fingerprint.
+    """
+    try:
+        opened = Run.open(run)
+    except RunError:
+        return {}  # judged from delivered patches
+    found: dict[str, Any] = {}
+    for stage in STAGES:
+        for product in opened.products(stage)[:1]:
+            found |= opened.made_from(product)
+    own = {f"config field {name}" for name in OWN}
+    gate = run / GATE_FOLDER / "state.json"
+    handed = json.loads(gate.read_text(encoding="utf-8"))["hash"] if gate.is_file() else ""
+    return {
+        name: value
+        for name, value in sorted(found.items())
+        if name not in own
+        and not name.startswith("input ")
+        and name not in ("file state", "file rules")
+        and not (isinstance(value, str) and Path(value).is_absolute())
+    } | {"registration and clouds": handed}
+
+
+def _products(
+    run: Path, summary: dict[str, Any], *, evidence: bool
+) -> Iterator[tuple[str, tuple[Path, str, str]]]:
+    """Yield the files that a run wrote for people, unaltered."""
+    try:
+        opened = Run.open(run)
+    except RunError:
+        for path in sorted(p for p in run.iterdir() if p.suffix in (".xlsx", ".gpkg", ".geojson")):
+            yield _product(path.name, path)
+        return
+    named = set(summary["stages"]["outputs"]["files"])
+    records = [r for p in opened.products("outputs") for r in p.files if r.path in named]
+    if evidence:
+        sheets = [r for p in opened.products("evidence") for r in p.files]
+        records += [r for r in sheets if (run / r.path).is_file()]  # others are of former clues
+    for record in records:
+        path = run / record.path
+        if not path.is_file() or sha256(path) != record.sha256:
+            raise InputError(
+                "the file is gone or was altered since the run wrote it",
+                str(path),
+                "run the same command again: it writes the file anew",
+            )
+        yield _product(record.path, path)
+
+
+def _product(name: str, path: Path) -> tuple[str, tuple[Path, str, str]]:
+    zh, en = PRODUCTS.get(Path(name).suffix.lower(), ("成果文件", "product"))
+    if name.startswith("quality/"):
+        zh, en = "质量文件", "quality"
+    return f"products/{name}", (path, zh, en)
+
+
+def _kept_products(package: Package, scratch: Path) -> Iterator[tuple[str, tuple[Path, str, str]]]:
+    """Yield what a merged package takes over: evidence, and reports and quality by county."""
+    codes = "_".join(str(c["code"]) for c in package.manifest.counties[:3])
+    for entry in package.manifest.files:
+        if not entry.path.startswith(("products/", "counties/")):
+            continue
+        inner = entry.path.removeprefix("products/")
+        whole = inner.startswith(("counties/", "evidence/"))
+        if not whole and Path(inner).suffix not in (".html", ".docx") and "/" not in inner:
+            continue
+        name = inner if whole else f"counties/{codes}/{inner}"
+        name = f"products/{name}" if name.startswith("evidence/") else name
+        package.unpack(entry.path, scratch / name)
+        yield name, (scratch / name, entry.zh, entry.en)
+
+
+def _add_made(
+    files: Files,
+    scratch: Path,
+    packages: Sequence[Package],
+    tables: PackageTables,
+    manifest: Manifest,
+) -> None:
+    """Add what is worked out anew for all counties together: indicators, ledger, layers."""
+    from clues.indicators import indicators
+    from clues.outputs.tables import ClueTables
+
+    rules = rules_in(packages[0])
+    numbers = indicators(tables.patches, tables.findings, rules)
+    _add_json(files, scratch, "tables/indicators.json", numbers)
+    packages[0].unpack("tables/rules.json", scratch / "tables" / "rules.json")
+    files["tables/rules.json"] = (scratch / "tables/rules.json", *TABLES["tables/rules.json"])
+    rows = [json.loads(p.read("tables/observed.json")) for p in packages]
+    _add_json(files, scratch, "tables/observed.json", _observed(rows, manifest.title))
+    told = ClueTables(
+        tables.patches,
+        tables.findings,
+        tables.coverage,
+        numbers,
+        _title(manifest),
+        tables.leads,
+    )
+    for name, write in writers_of(MADE_ANEW, told, scratch, lambda: NO_PICTURES).items():
+        path = scratch / "products" / FORMATS[name].name
+        write(path)
+        files |= dict([_product(path.name, path)])
+
+
+def _title(manifest: Manifest) -> RunTitle:
+    title = manifest.title
+    code, name = str(title["county_code"]), str(title["county_name"])
+    when = int(title["year"]), int(title["quarter"])
+    return RunTitle(code, name, *when, code + name, manifest.versions, manifest.attribution)
+
+
+def _observed(rows: Sequence[list[dict[str, Any]]], title: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the observed shares of all counties, with those of all together in front."""
+    heads = [part[0] for part in rows if part]
+    area, seen = (sum(int(h[n]) for h in heads) for n in ("area_dm2", "observed_dm2"))
+    divisions = [row for part in rows for row in part[1:]]
+    whole = {
+        "code": title["county_code"],
+        "name": title["county_name"],
+        "area_dm2": area,
+        "observed_dm2": seen,
+        "observed_percent": round(100.0 * seen / area, 2) if area else 0.0,
+    }
+    return [whole, *sorted(divisions, key=lambda r: (r["code"], r["name"]))]
+
+
+def _common_code(codes: Sequence[str]) -> str:
+    """Return the digits that codes begin with, in pairs, filled up with zeros."""
+    alike = next((n for n in (4, 2) if len({c[:n] for c in codes}) == 1), 0)
+    return codes[0][:alike].ljust(6, "0")
+
+
+def _target(out: Path, manifest: Manifest, topic: str) -> Path:
+    """Return where a package goes; in a folder it gets its official name."""
+    if out.suffix.lower() == ".zip":
+        return out
+    days = manifest.epochs.get("after") or ["2000-01-01"]
+    return out / official_name(_title(manifest), topic, dt.date.fromisoformat(days[-1]), "zip")

@@ -1,0 +1,255 @@
+"""Packages: what an outsider is told of a wrong one, what is merged and what is not, what leaks."""
+
+import io
+import json
+import re
+import shutil
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+
+from clues.packagecheck import check_package
+from clues.packagemerge import differences
+from clues.packages import open_package
+from configs.errors import InputError
+from flows.packaging import merge_packages, redact_package
+from tests.clues.packed import APPROVAL, HOLDER, MADE_FROM, Packed, pack
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory) -> Packed:
+    return pack(tmp_path_factory.mktemp("package"))
+
+
+def changed(packed: Packed, target: Path, **members: bytes | None) -> Path:
+    """Copy a package with members replaced, added or (None) left out; names with ' for /."""
+    members = {name.replace("'", "/"): data for name, data in members.items()}
+    with zipfile.ZipFile(packed.path) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            if name not in members:
+                new.writestr(name, old.read(name))
+        for name, data in members.items():
+            if data is not None:
+                new.writestr(name, data)
+    return target
+
+
+def manifest_of(packed: Packed, **changes: object) -> bytes:
+    with zipfile.ZipFile(packed.path) as archive:
+        values = json.loads(archive.read("manifest.json"))
+    return json.dumps(values | changes).encode()
+
+
+def faults(path: Path) -> str:
+    found = check_package(path).faults
+    assert all(f.what and f.where and f.fix for f in found)
+    return "\n".join(str(f) for f in found)
+
+
+def test_a_whole_package_passes_and_the_same_tables_give_the_same_bytes(packed, tmp_path):
+    checked = check_package(packed.path)
+    assert checked.faults == []
+    told = checked.package.manifest.totals
+    assert (told["patches"], told["clues"], told["dismissed"]) == (2, 1, 1)
+    assert told["area_dm2"] == int(packed.tables.patches["area_dm2"].sum())
+    assert pack(tmp_path).path.read_bytes() == packed.path.read_bytes()
+
+
+def test_missing_foreign_and_altered_files_are_named(packed, tmp_path):
+    members = {"tables/leads.parquet": None, "products/report.html": b"x" * 46, "own.txt": b""}
+    text = faults(changed(packed, tmp_path / "b.zip", **members))
+    assert "file is missing\n  where: " in text
+    assert "tables/leads.parquet" in text
+    assert re.search(r"does not name the file\n  where: .*own.txt", text)
+    assert re.search(r"(altered|bytes).*\n  where: .*report.html", text)
+
+
+def test_totals_are_added_up_from_the_rows(packed, tmp_path):
+    with zipfile.ZipFile(packed.path) as archive:
+        told = json.loads(archive.read("manifest.json"))
+    wrong = told["totals"] | {"area_dm2": told["totals"]["area_dm2"] + 1}
+    text = faults(
+        changed(packed, tmp_path / "b.zip", **{"manifest.json": manifest_of(packed, totals=wrong)})
+    )
+    assert re.search(r"totals area_dm2: the rows add up to (\d+), the manifest says (\d+)", text)
+    counties = [told["counties"][0] | {"code": "999902"}]
+    text = faults(
+        changed(
+            packed, tmp_path / "c.zip", **{"manifest.json": manifest_of(packed, counties=counties)}
+        )
+    )
+    assert "of county 999901" in text
+    assert "of county 999902" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (b"{", "is no JSON"),
+        (b'{"format": "zip"}', "not that of a tuban package"),
+        (b'{"format": "tuban-package", "schema_version": 2}', "schema version 2"),
+        (b'{"format": "tuban-package", "schema_version": 1}', "holds what it may not"),
+    ],
+)
+def test_a_foreign_manifest_is_refused(packed, tmp_path, values, told):
+    assert told in faults(changed(packed, tmp_path / "b.zip", **{"manifest.json": values}))
+
+
+def traversal(archive):
+    archive.writestr("../outside.txt", "x")
+
+
+def absolute(archive):
+    archive.writestr("/etc/outside.txt", "x")
+
+
+def link(archive):
+    entry = zipfile.ZipInfo("link")
+    entry.external_attr = 0o120777 << 16
+    archive.writestr(entry, "/etc/passwd")
+
+
+def twice(archive):
+    archive.writestr("a.txt", "x")
+    archive.writestr("A.txt", "x")
+
+
+def bomb(archive):
+    archive.writestr("bomb.bin", b"\0" * (64 << 20), zipfile.ZIP_DEFLATED)
+
+
+def encrypted(archive):
+    archive.writestr("secret.txt", "x")
+    archive.getinfo("secret.txt").flag_bits |= 1
+
+
+@pytest.mark.parametrize("harm", [traversal, absolute, link, twice, encrypted, bomb])
+def test_a_hostile_archive_is_refused_and_writes_nothing(packed, tmp_path, harm):
+    path = tmp_path / "evil.zip"
+    shutil.copyfile(packed.path, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        harm(archive)
+    before = sorted(tmp_path.rglob("*"))
+    assert "entry" in faults(path)
+    with pytest.raises(InputError, match="entry"):
+        merge_packages([packed.path, path], tmp_path / "out")
+    with pytest.raises(InputError, match="entry"):
+        redact_package(path, tmp_path / "out")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_other_files_are_no_packages(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"no archive at all")
+    assert "no readable zip" in faults(path)
+    assert "no such file" in faults(tmp_path / "none.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "x")
+    assert "holds no manifest.json" in faults(path)
+
+
+def test_packages_that_differ_are_refused_naming_all_of_it(packed, tmp_path):
+    other = pack(
+        tmp_path,
+        "b.zip",
+        "999902",
+        grid="grid2",
+        state="state2",
+        epochs={"before": ["2025-03-06"] * 2, "after": ["2025-06-12"] * 2},
+        layers=[{"role": "approval", "version": "bbbb"}],
+        made_from=MADE_FROM | {"config field detection.method": "mad"},
+    )
+    with pytest.raises(InputError) as error:
+        merge_packages([packed.path, other.path], tmp_path / "out")
+    for part in (
+        "grid id: grid1 in a.zip, grid2 in b.zip",
+        "fitted state: state1",
+        "before epoch: 2025-03-05 – 2025-03-05 in a.zip, 2025-03-06",
+        "layer approval: aaaa in a.zip, bbbb in b.zip",
+        "detection.method: cva in a.zip, mad in b.zip",
+    ):
+        assert part in error.value.what
+    assert not (tmp_path / "out").exists()
+    same = differences([open_package(packed.path)] * 2)
+    assert same == ["county 999901 is in a.zip and in a.zip"]
+    alone = pack(
+        tmp_path, "c.zip", "999903", made_from=MADE_FROM | {"config field area.by_county": False}
+    )
+    told = differences([open_package(p) for p in (packed.path, alone.path)])
+    assert told == ["c.zip is of a run without area.by_county"]
+
+
+def every_byte(path: Path) -> bytes:
+    """Return all bytes of an archive, its names, and those of the archives inside."""
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            found += [name.encode(), data]
+            if zipfile.is_zipfile(io.BytesIO(data)):
+                with zipfile.ZipFile(io.BytesIO(data)) as inner:
+                    found += [
+                        part for n in inner.namelist() for part in (n.encode(), inner.read(n))
+                    ]
+    return b"\n".join(found)
+
+
+def forbidden(packed: Packed) -> set[bytes]:
+    """Return ids, numbers, names, texts and coordinates of a package as they could be written."""
+    tables = packed.tables
+    words = {APPROVAL, HOLDER, "张三", "食品"}
+    words |= set(tables.patches["patch_id"]) | set(tables.patches["clue_no"]) - {""}
+    words |= set(tables.findings["parcel_id"]) | set(tables.findings["reason_zh"])
+    words |= set(tables.coverage["key"]) | set(tables.coverage["number"])
+    found = {w.encode() for w in words} | {w.encode("utf-16-le") for w in words}
+    outlines = tables.patches.geometry.to_crs("EPSG:4490"), tables.patches.geometry
+    values = [shapely.get_coordinates(shape.to_numpy()).ravel() for shape in outlines]
+    values.append(tables.patches[["lon", "lat"]].to_numpy(dtype=float).ravel())
+    for value in np.unique(np.concatenate(values)):
+        found |= {struct.pack("<d", value), struct.pack(">d", value), f"{value:.5f}"[:9].encode()}
+    return found
+
+
+def test_a_public_package_tells_no_place_name_or_number(packed, tmp_path):
+    cell = 730.5
+    path, manifest = redact_package(packed.path, tmp_path, cell_m=cell)
+    assert check_package(path).faults == []
+    assert manifest.totals == {
+        "patches": 2,
+        "area_dm2": int(packed.tables.patches["area_dm2"].sum()),
+    }
+    data = every_byte(path)
+    assert [word for word in forbidden(packed) if word in data] == []
+    assert any(word in every_byte(packed.path) for word in forbidden(packed))
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == [
+            "cells.csv",
+            "cells.gpkg",
+            "cells.xlsx",
+            "manifest.json",
+        ]
+        archive.extract("cells.gpkg", tmp_path)
+    squares = pyogrio.read_dataframe(tmp_path / "cells.gpkg")
+    assert (np.mod(shapely.get_coordinates(squares.geometry.to_numpy()), np.ceil(cell)) == 0).all()
+    outlines = packed.tables.patches.geometry
+    assert all(squares.geometry.covers(shape.representative_point()).any() for shape in outlines)
+    again = redact_package(packed.path, tmp_path / "again", cell_m=cell)[0]
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_cells_are_coarse_in_degrees_too(packed, tmp_path):
+    from clues.publiccells import CellGrid
+
+    grid = CellGrid.over((114.0, 36.6, 114.1, 36.7), "EPSG:4490", 500.0)
+    assert grid.step == 0.006
+    assert grid.cells(np.array([shapely.box(114.001, 36.601, 114.002, 36.602)])).tolist() == [
+        [19000, 6100]
+    ]
+    with pytest.raises(InputError, match="where plots lie"):
+        redact_package(packed.path, tmp_path, cell_m=50)
+    assert not list(tmp_path.iterdir())

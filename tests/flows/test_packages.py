@@ -1,0 +1,121 @@
+"""Three counties run one by one with one fitted state, merged, are the joint run."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+from typer.testing import CliRunner
+
+from configs.errors import InputError
+from configs.run import RunConfig
+from flows.cli.app import build_app
+from flows.fitting import hand_over
+from flows.packaging import build_package, merge_packages
+from flows.runner import fitted_aside, work_run
+from flows.stages import RunOptions
+from tests.clues.test_packages import every_byte
+from tests.flows.threecounties import CODES, FILING, LEAD_TEXT, NAMES, build_three, write_run
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Worked:
+    """Packages and run folders, by name: joint, then the codes of the counties."""
+
+    packages: dict[str, Path]
+    runs: dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory) -> Worked:
+    base = tmp_path_factory.mktemp("three")
+    build_three(base)
+    with fitted_aside(RunConfig.load(write_run(base, "joint", "370000", "某市"))) as (context, _):
+        hand_over(context, base / "state")
+    options = RunOptions(tile=96, workers=2, state=base / "state")
+    runs, packages = {}, {}
+    for name, code, county in [("joint", "370000", "某市"), *zip(CODES, CODES, NAMES, strict=True)]:
+        config = write_run(base, name, code, county)
+        runs[name] = Path(work_run(config, base / "runs", options, plain=True)["folder"])
+        packages[name] = build_package(runs[name], base / f"{name}.zip")[0]
+    return Worked(packages, runs)
+
+
+def tables(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if n.startswith("tables/")]
+        return {n: archive.read(n) for n in names if n != "tables/observed.json"}
+
+
+def manifest(path: Path) -> dict:
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("manifest.json"))
+
+
+def test_counties_ask_enough(worked):
+    patches = gpd.read_parquet(worked.runs["joint"] / "patches.parquet")
+    leads = gpd.read_parquet(worked.runs["joint"] / "leads.parquet")
+    crossing = patches.geometry.buffer(6).sindex.query(patches.geometry, predicate="intersects")
+    codes = patches["county_code"].to_numpy()
+    pairs = {tuple(sorted((codes[a], codes[b]))) for a, b in crossing.T if codes[a] != codes[b]}
+    assert len(pairs) >= 2  # changes on borders became a patch in each county
+    assert set(codes) == set(CODES)
+    assert {"attached", "opened"} <= set(leads["relation"])
+    assert (patches["disposition"] == "dismissed").any()
+
+
+def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
+    parts = [worked.packages[code] for code in (CODES[2], CODES[0], CODES[1])]
+    told = CliRunner().invoke(
+        build_app(),
+        ["package", "merge", *map(str, parts), "--out", str(tmp_path), "--name", "某市"],
+    )
+    assert told.exit_code == 0, told.output
+    path = tmp_path / "370000某市_2025Q1_合并成果包_20250906.zip"
+    joint = worked.packages["joint"]
+    assert tables(path) == tables(joint)
+    mine, theirs = manifest(path), manifest(joint)
+    for name in ("totals", "counties", "grid", "state", "rules", "layers", "made_from", "epochs"):
+        assert mine[name] == theirs[name], name
+    for package in (path, joint):
+        checked = CliRunner().invoke(build_app(), ["package", "verify", str(package)])
+        assert checked.exit_code == 0, checked.output
+        assert f"{theirs['totals']['clues']} clues" in checked.output
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(joint) as other:
+        name = next(n for n in archive.namelist() if n.endswith("clues.geojson"))
+        assert archive.read(name) == other.read(name)
+
+
+def test_a_run_of_another_state_is_refused(worked, tmp_path):
+    config = worked.runs["joint"].parents[1] / f"{CODES[0]}.yaml"
+    summary = work_run(config, tmp_path / "runs", RunOptions(tile=96), plain=True)
+    alone = build_package(Path(summary["folder"]), tmp_path / "alone.zip")[0]
+    with pytest.raises(InputError, match=r"fitted state: \w+ in alone.zip, \w+ in 370306.zip"):
+        merge_packages([alone, worked.packages[CODES[1]]], tmp_path / "out")
+
+
+def test_nothing_of_a_run_leaks_into_its_public_export(worked, tmp_path):
+    package = worked.packages["joint"]
+    told = CliRunner().invoke(
+        build_app(), ["package", "redact", str(package), "--out", str(tmp_path)]
+    )
+    assert told.exit_code == 0, told.output
+    (public,) = tmp_path.glob("*_公开成果_*.zip")
+    patches = gpd.read_parquet(worked.runs["joint"] / "patches.parquet")
+    words = {LEAD_TEXT, FILING, "临淄区", "鲁政土字", *patches["patch_id"]}
+    data = every_byte(public)
+    assert [w for w in words if w.encode() in data] == []
+    assert any(w.encode() in every_byte(package) for w in words)
+
+
+def test_a_file_altered_after_the_run_is_not_handed_in(worked, tmp_path):
+    report = worked.runs[CODES[1]] / "report.html"
+    with report.open("a", encoding="utf-8") as text:
+        text.write("<!-- -->")
+    with pytest.raises(InputError, match="altered since"):
+        build_package(worked.runs[CODES[1]], tmp_path)
+    assert list(tmp_path.iterdir()) == []
