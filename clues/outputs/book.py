@@ -12,7 +12,18 @@ from tiles.files import atomic_path
 __all__ = ["Book", "open_book", "write_sheet"]
 
 HEAD, FONT = "#4472C4", "微软雅黑"
-WIDE = {"说明", "sentence", "内容", "content", "来源", "sources", "原因", "reason"}
+WIDE = {
+    "说明",
+    "sentence",
+    "内容",
+    "content",
+    "来源",
+    "sources",
+    "原因",
+    "reason",
+    "处理",
+    "what to do",
+}
 
 
 @dataclass(frozen=True)

@@ -29,20 +29,20 @@ CHANGE_HEADS = {
 }
 TALLY_NAMES = {
     "zh": {
+        "result": "结果",
         "rows": "台账行数",
         "imported_rows": "导入行数",
         "imported_cells": "导入单元格数",
         "unchanged": "无新内容的行",
         "faulty": "退回或冲突的行",
-        "result": "结果",
     },
     "en": {
+        "result": "result",
         "rows": "rows of the ledger",
         "imported_rows": "rows imported",
         "imported_cells": "cells imported",
         "unchanged": "rows with nothing new",
         "faulty": "rows refused or in conflict",
-        "result": "result",
     },
 }
 RESULTS = {
@@ -125,11 +125,11 @@ def write_import_report(
     book_path, data_path = (stem.with_name(f"{stem.name}.{end}") for end in ("xlsx", "json"))
     told = TALLY_NAMES[language]
     values = dict(tallies) | {"result": RESULTS[language][str(tallies["result"])]}
+    head = ("项目", "内容") if language == "zh" else ("item", "content")
     with open_book(book_path, COLOURS) as book:
+        write_sheet(book, summary, head, [(told[k], values[k]) for k in told])
         write_sheet(book, problems, HEADS[language], rows)
         write_sheet(book, imported, CHANGE_HEADS[language], changes)
-        head = ("项目", "内容") if language == "zh" else ("item", "content")
-        write_sheet(book, summary, head, [(told[k], values[k]) for k in told])
     keys = ("row", "clue_no", "column", "kind", "what", "fix")
     plain = {
         **tallies,

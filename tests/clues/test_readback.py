@@ -90,7 +90,7 @@ def test_only_edited_cells_go_in_and_only_once(run):
     assert counts(run) == before == (1, 4)
     report = json.loads((run / "in.import.json").read_text(encoding="utf-8"))
     assert report["result"] == "nothing"
-    assert openpyxl.load_workbook(run / "in.import.xlsx").sheetnames[0] == "退回与提示"
+    assert openpyxl.load_workbook(run / "in.import.xlsx").sheetnames[0] == "概况"
 
 
 def test_what_was_filled_in_stands_in_the_next_ledger_and_feeds_retraining(run, tables):
