@@ -109,8 +109,10 @@ class Documents:
         return np.flatnonzero(number[links.document] == names.get(role, -1))
 
     def named(self, document: int) -> str:
-        """Return the number of a document, or its id where it has none."""
-        number = self.columns["number"][document]
+        """Return the number of a document, or its id where it has none; a plan zone by its name."""
+        number, name = (self.columns[n][document] for n in ("number", "name"))
+        if self.role[document] == "plan" and not _is_missing(name):
+            return f"{'' if _is_missing(number) else number} {name}".strip()
         return str(self.key[document]).partition(":")[2] if _is_missing(number) else str(number)
 
 

@@ -31,7 +31,7 @@ from configs.vocabulary import Outcome
 
 __all__ = ["COVERAGE_ROLES", "Judgement", "headlines", "judge_patches"]
 
-COVERAGE_ROLES = (*DOCUMENT_ROLES, "basic_farmland", "redline", "growth_boundary")
+COVERAGE_ROLES = (*DOCUMENT_ROLES, "basic_farmland", "redline", "growth_boundary", "plan")
 """Roles listed in the coverage table."""
 
 HEADLINE = (

@@ -99,7 +99,8 @@ class _Setting:
         style = ParagraphStyle(
             "text", fontName=FONT_NAME, fontSize=size, leading=1.4 * size, textColor=ink
         )
-        lines = self.broken(self.letters.fit(text), size, width - 1)
+        room = width - (size if width > WIDTH / 2 else 1)  # for stops that hang over the end
+        lines = self.broken(self.letters.fit(text), size, room)
         marked = "<br/>".join(escape(line) for line in lines)
         if swatch:
             marked = f'<font color="{swatch}">{marked[0]}</font>{marked[1:]}'

@@ -8,6 +8,7 @@ from pathlib import Path
 import docx
 import lxml.html
 import numpy as np
+import pandas as pd
 import pdfplumber
 import pytest
 
@@ -210,6 +211,13 @@ def test_cut_patches_are_issued_and_their_parts_verified(tables):
     assert stages["verified"].area_dm2 == 470_000 + 90_000
     assert stages["suspected"].cropland_dm2 == 640_000
     assert stages["grain"] is None
+
+
+def test_plan_zones_have_their_own_rows(tables, quality):
+    ground = tables.coverage.assign(role="plan", key="plan:1", number="120 农田保护区")
+    tables = replace(tables, coverage=pd.concat([tables.coverage, ground], ignore_index=True))
+    rows = found(report_document(build_report(tables, quality), "zh"), "按控制线").rows
+    assert rows[-1] == ("规划分区 120 农田保护区", "0", "0.00", "1", "3.75")
 
 
 def test_without_approvals_nothing_is_called_unlawful(tables):
