@@ -44,6 +44,7 @@ SHOWN = (
     CardField("patch_id", "图斑号", "Patch"),
     CardField("county_code", "行政区划代码", "Division code"),
     CardField("location", "土地坐落", "Place"),
+    CardField("centre", "中心点", "Centre"),
     CardField("change", "地块类型", "Change"),
     CardField("before", "前时相", "Before"),
     CardField("after", "后时相", "After"),

@@ -5,11 +5,21 @@ file below ``docs/images``; the same run gives the same pictures.
 """
 
 import argparse
+import datetime as dt
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pypdfium2
 from PIL import Image
+
+if TYPE_CHECKING:
+    from clues.outputs.mapwords import MapLook
+
+DAY = dt.date(2025, 10, 8)
+"""Printed in names of files, which no picture shows."""
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -42,7 +52,57 @@ def sheet(run: Path) -> Path:
     return keep(page(run / "evidence" / f"{first['clue_no'].iat[0]}.pdf", 1.6), "sheet")
 
 
-PARTS: dict[str, Callable[[Path], Path]] = {"sheet": sheet}
+def county_map(run: Path) -> Path:
+    """Return the picture of the map sheet of the county."""
+    from clues.outputs.mapwords import MapLook
+
+    return keep(_map(run, MapLook(), "county"), "map")
+
+
+def township_map(run: Path) -> Path:
+    """Return the picture of the map sheet of the first township, in English."""
+    from clues.outputs.mapwords import MapLook
+
+    return keep(_map(run, MapLook(language="en"), "township"), "map-en")
+
+
+def public_map(run: Path) -> Path:
+    """Return the picture of a map for the public."""
+    from clues.outputs.mapwords import MapLook
+
+    return keep(_map(run, MapLook(public=True), "county"), "map-public")
+
+
+def _map(run: Path, look: "MapLook", by: str) -> Image.Image:
+    from flows.mapping import draw_maps
+
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = draw_maps(run, Path(folder), look, day=DAY, by=by, png_dpi=None)
+        return page(drawn[0].files[0], 1.4)
+
+
+def field_page(run: Path) -> Path:
+    """Return the picture of the page of the most urgent clue in the map book of the field."""
+    from flows.fieldwork import FieldChoice, build_field_package
+    from flows.finished import finished_tables
+
+    clues = finished_tables(run).clues.sort_values(["priority", "clue_no"], ascending=[False, True])
+    choice = FieldChoice(clues=(str(clues["clue_no"].iat[0]),))
+    with tempfile.TemporaryDirectory() as folder:
+        made = build_field_package(run, choice, Path(folder), day=DAY)
+        with zipfile.ZipFile(made.path) as archive:
+            book = next(name for name in archive.namelist() if name.endswith(".pdf"))
+            archive.extract(book, folder)
+        return keep(page(Path(folder) / book, 1.4, 2), "field")
+
+
+PARTS: dict[str, Callable[[Path], Path]] = {
+    "sheet": sheet,
+    "map": county_map,
+    "map-en": township_map,
+    "map-public": public_map,
+    "field": field_page,
+}
 
 
 def main() -> None:

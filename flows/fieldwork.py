@@ -1,5 +1,6 @@
 """`tuban field build`: what an inspector takes along for some clues, in one zip."""
 
+import datetime as dt
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from clues.outputs.fieldbook import write_book
 from clues.outputs.fieldlayers import card_rows, write_field_layers
 from clues.outputs.fieldproject import ProjectImage, write_project
 from clues.outputs.fieldreadme import README_NAMES, readme
+from clues.outputs.filenames import official_name
 from clues.outputs.kmz import write_kmz
 from clues.outputs.mapparts import Bounds, Division, safe_name, towns
 from configs.errors import InputError
@@ -62,7 +64,12 @@ class FieldPackage:
 
 
 def build_field_package(
-    run: Path, choice: FieldChoice, out: Path | None = None, *, language: str | None = None
+    run: Path,
+    choice: FieldChoice,
+    out: Path | None = None,
+    *,
+    day: dt.date,
+    language: str | None = None,
 ) -> FieldPackage:
     """Write a field package of a finished run.
 
@@ -72,6 +79,8 @@ def build_field_package(
     choice : FieldChoice
     out : Path, optional
         Folder; that of the run, below ``field``, if not given.
+    day : date
+        Printed in the names of the files.
     language : {"zh", "en"}, optional
         That of the rule set if not given.
 
@@ -89,8 +98,9 @@ def build_field_package(
     chosen = tables.patches["clue_no"].isin(wanted) & (tables.patches["disposition"] == "clue")
     own = replace(tables, patches=tables.patches[chosen].reset_index(drop=True))
     whose = safe_name(choice.township or choice.inspector or "")
-    stem = "_".join(x for x in (tables.title.stem, TOPIC[spoken], whose) if x)
-    path = (out or run / "field") / f"{stem}.zip"
+    topic = "_".join(x for x in (TOPIC[spoken], whose) if x)
+    path = (out or run / "field") / official_name(tables.title, topic, day, "zip")
+    stem = path.stem
     with tempfile.TemporaryDirectory() as scratch:
         work = _Package(Path(scratch), stem, run, own, divisions, spoken)
         work.write(summary, places, choice)

@@ -1,11 +1,13 @@
 """Map sheets of a finished run: parts, base pictures, PDF and PNG."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clues.outputs.filenames import official_name
 from clues.outputs.mapparts import (
     BasePictures,
     Bounds,
@@ -42,6 +44,7 @@ def draw_maps(
     out: Path,
     look: MapLook,
     *,
+    day: dt.date,
     by: str = "county",
     bounds: Bounds | None = None,
     image: bool = True,
@@ -56,6 +59,8 @@ def draw_maps(
     out : Path
         Folder for the sheets.
     look : MapLook
+    day : date
+        Printed in the names of the files.
     by : {"county", "township", "sheet"}
     bounds : tuple of float, optional
         West, south, east, north in degrees; one sheet of these instead.
@@ -77,8 +82,8 @@ def draw_maps(
     with run_pictures(run, summary, wanted=image and not look.public) as pictures:
         for part in wanted:
             topic = TOPICS[look.language][look.public]
-            name = "_".join(x for x in (tables.title.stem, topic, safe_name(part.key)) if x)
-            path = out / f"{safe_name(name)}_{look.paper}.pdf"
+            whole = "_".join(x for x in (topic, safe_name(part.key), look.paper) if x)
+            path = out / official_name(tables.title, whole, day, "pdf")
             report = write_map(path, part, tables, divisions, look, pictures)
             files = [path]
             if png_dpi is not None:

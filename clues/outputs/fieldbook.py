@@ -15,8 +15,8 @@ from tiles.geodesy import metres_per_unit
 
 __all__ = ["write_book"]
 
-LEAST_M = 400.0
-"""Least side of the ground on a page: an inspector must find the way."""
+LEAST_M, AROUND = 600.0, 2.2
+"""Least side of the ground on a page, and its side in those of the patch: one must find the way."""
 
 PANEL, FOOT = 235.0, 130.0
 """Points below the map of a clue, and of those the ones to write on."""
@@ -75,7 +75,7 @@ def write_book(
         shapes = dict(zip(tables.clues["clue_no"], tables.clues.geometry, strict=True))
         for row in rows:
             bounds = _around(shapes[row["clue_no"]].bounds, crs)
-            page = MapPart(row["clue_no"], row["clue_no"], bounds)
+            page = MapPart(row["clue_no"], "", bounds, title=_title(tables, row, language))
             told = _told(row, language)
             sheet = MapPage(paper, page, tables, [], look, panel=PANEL, foot=FOOT, told=told)
             sheet.draw(pictures)
@@ -88,8 +88,14 @@ def _around(bounds: Bounds, crs: str) -> Bounds:
     west, south, east, north = bounds
     x, y = (west + east) / 2, (south + north) / 2
     mx, my = metres_per_unit(crs, x, y)
-    side = max((east - west) * mx * 1.6, (north - south) * my * 1.6, LEAST_M)
+    side = max((east - west) * mx * AROUND, (north - south) * my * AROUND, LEAST_M)
     return x - side / mx / 2, y - side / my / 2, x + side / mx / 2, y + side / my / 2
+
+
+def _title(tables: ClueTables, row: Mapping[str, Any], language: str) -> str:
+    if language == "zh":
+        return f"{tables.title.county_name}外业核查图 {row['clue_no']}"
+    return f"Field check of clue {row['clue_no']}"
 
 
 def _told(row: Mapping[str, Any], language: str) -> list[str]:
@@ -103,6 +109,7 @@ def _told(row: Mapping[str, Any], language: str) -> list[str]:
     area += "".join(f"{told}{name} {value:.2f}" for name, value in areas if value)
     lines = [
         f"{'图斑号' if zh else 'Patch'}{'：' if zh else ': '}{row['patch_id']}  {row['location']}",
+        f"{'中心点：' if zh else 'Centre: '}{row['centre']} (CGCS2000)",
         f"{row['change']}  {row['before']} → {row['after']}  {area}",
         f"{'判定建议' if zh else 'Suggestion'}{'：' if zh else ': '}{row['suggestion']}",
         *str(row["reason"]).splitlines(),

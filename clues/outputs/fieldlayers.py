@@ -79,6 +79,7 @@ def card_rows(
             "patch_id": key,
             "county_code": str(patch["county_code"] or ""),
             "location": places.get(str(patch["clue_no"]), ""),
+            "centre": f"{float(patch['lon']):.6f}°E {float(patch['lat']):.6f}°N",
             "change": kind.name_zh if language == "zh" else kind.name_en,
             "before": _day(patch["before_to"]),
             "after": _day(patch["after_to"]),

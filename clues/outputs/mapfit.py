@@ -17,7 +17,7 @@ PAPERS = {"A4": (210.0, 297.0), "A3": (297.0, 420.0), "A1": (594.0, 841.0)}
 FACTORS = {"A4": 1.0, "A3": 1.25, "A1": 2.0}
 """Size of letters: larger paper is read from farther away."""
 
-MANTISSAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+MANTISSAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
 PANEL, HEAD, TICKS = 82.0, 40.0, 13.0
 """Points below, above and beside the frame on A4."""
 

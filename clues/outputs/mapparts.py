@@ -56,12 +56,15 @@ class MapPart:
         In the CRS of the run; the frame holds at least this.
     shape : geometry or None
         Clues outside it are drawn without number; its edge is drawn.
+    title : str
+        Instead of the usual one.
     """
 
     key: str
     name: str
     bounds: Bounds
     shape: Any = None
+    title: str = ""
 
 
 def map_parts(tables: ClueTables, divisions: Sequence[Division], by: str) -> list[MapPart]:

@@ -171,6 +171,7 @@ class MapPage:
         page, f = self.paper.page, self.f
         width = page.width - 2 * self.margin
         first, second = title_lines(self.title, self.part.name, self.look)
+        first = self.part.title or first
         size = 15 * f
         while self.paper.letters.width(first, size) > width and size > 8 * f:
             size -= 0.5

@@ -1,5 +1,6 @@
 """``tuban field``: packages for inspectors, and what they bring back."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,7 +38,7 @@ def build(
 
     names = tuple(part.strip() for part in clues.replace("，", ",").split(",") if part.strip())
     choice = FieldChoice(township, names, inspector.strip()[:80])
-    made = build_field_package(run, choice, out, language=lang)
+    made = build_field_package(run, choice, out, day=dt.date.today(), language=lang)
     typer.echo(made.path)
     tell(f"{len(made.clues)} clues; read it back: tuban field import FOLDER_OR_ZIP --run {run}")
 

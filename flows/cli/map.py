@@ -1,5 +1,6 @@
 """``tuban map``: map sheets of a finished run for print."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,7 +58,10 @@ def map_sheets(
     look = MapLook(paper, language, public, cell)
     degrees = None if bounds is None else _four(bounds)
     folder = out or run / "maps"
-    drawn = draw_maps(run, folder, look, by=by, bounds=degrees, image=image, png_dpi=png or None)
+    day = dt.date.today()
+    drawn = draw_maps(
+        run, folder, look, day=day, by=by, bounds=degrees, image=image, png_dpi=png or None
+    )
     crowded = 0
     for sheet in drawn:
         crowded += sheet.report.unlabelled

@@ -49,9 +49,8 @@ def text_of(path):
         return pdf.pages[0].extract_text(), len(pdf.pages), pdf.pages[0]
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("paper", ["A4", "A1"])
-def test_a_sheet_has_all_its_marks_and_nothing_overlaps(tables, tmp_path, language, paper):
+@pytest.mark.parametrize(("paper", "language"), [("A4", "zh"), ("A1", "en")])
+def test_a_sheet_has_all_its_marks_and_nothing_overlaps(tables, tmp_path, paper, language):
     part = map_parts(tables, TOWNS, "county")[0]
     path = tmp_path / "map.pdf"
     look = MapLook(paper, language)
@@ -72,7 +71,7 @@ def test_a_sheet_has_all_its_marks_and_nothing_overlaps(tables, tmp_path, langua
     if language == "en":
         assert not re.search(r"[一-鿿]", re.sub("示例县|东镇|西乡", "", text))
     picture = pypdfium2.PdfDocument(path)[0].render(scale=0.4).to_numpy()
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 64
+    assert len(np.unique(picture[::4, ::4, 0])) > 64
 
 
 def test_the_scale_is_round_and_true(tables, tmp_path):
