@@ -40,7 +40,7 @@ def _gate(tell: Teller) -> Table:
         name = getattr(known, tell.language) if known else check["name"]
         unit = getattr(units, tell.language) if units else check["unit"]
         value = check["value"]
-        shown = tell("not_measured") if value is None else f"{value:.2f} {unit}"
+        shown = tell("not_measured") if value is None else f"{round(value, 2):g} {unit}"
         remedy = words.remedy(check["remedy"], tell.language)
         sign = "≥" if check["name"] in AT_LEAST else "≤"
         state = tell("passed") if check["passed"] else remedy

@@ -105,7 +105,7 @@ def _dated(tell: Teller, key: str, pane: Pane) -> str:
 def _clue_lines(tell: Teller, clue: LeadingClue) -> tuple[Words, ...]:
     areas = tell(
         "clue_areas",
-        change=tell.change(clue.change_type),
+        change=_begun(tell.change(clue.change_type)),
         outcome=tell.outcome(clue.outcome),
         area=tell.area(clue.areas.area_dm2),
         cropland=tell.area(clue.areas.cropland_dm2),
@@ -118,6 +118,11 @@ def _clue_lines(tell: Teller, clue: LeadingClue) -> tuple[Words, ...]:
         for said in clue.questions
     ]
     return (Words(tell.joined((areas, place))), *reasons, *asked)
+
+
+def _begun(text: str) -> str:
+    """Return a name as it begins a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def statistics(tell: Teller) -> Chapter:

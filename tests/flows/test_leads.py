@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import geopandas as gpd
+import lxml.html
 import openpyxl
 import pyogrio
 import pytest
@@ -120,6 +121,26 @@ def test_sheet_and_report_show_leads(judged, tmp_path: Path):
     assert "其他来源线索" in text
     assert "河边挖沙" in text
     assert summary["tallies"]["leads"] == 4
+    _report_says_what_run_json_says(out, tmp_path / "reports", summary["indicators"])
+
+
+def _report_says_what_run_json_says(run: Path, out: Path, indicators: dict) -> None:
+    command = ["report", str(run), "-o", str(out), "--format", "html,pdf", "--language", "en"]
+    told = CliRunner().invoke(build_app(), [*command, "--previous", str(run)])
+    assert told.exit_code == 0, told.output
+    names = [Path(line).suffix for line in told.stdout.splitlines()]
+    assert names == [".html", ".pdf"]
+    page = lxml.html.parse(told.stdout.splitlines()[0])
+    tables = {t.findtext("caption"): t for t in page.iter("table")}
+    rules = tables["Parcels by rule"]
+    rows = [[c.text_content() for c in r] for r in rules.iterfind("tbody/tr")]
+    for outcome, name in (("suspected", "suspected unlawful"), ("legal", "lawful")):
+        own = [r for r in rows if r[0] == "land" and r[3] == name]
+        entry = indicators["lines"]["land"][outcome]
+        assert sum(int(r[4]) for r in own) == entry["count"]
+        assert sum(float(r[5]) for r in own) == pytest.approx(entry["mu"], abs=0.0101)
+    compared = next(t for c, t in tables.items() if " and 20" in c)
+    assert {r[3].text_content() for r in compared.iterfind("tbody/tr")} <= {"+0", "+0.00"}
 
 
 def test_judging_twice_keeps_each_lead_and_number_once(judged):
