@@ -18,6 +18,7 @@ from flows.cli.app import build_app
 from flows.judging import rules_of
 from flows.manifest import Run
 from flows.patchediting import PatchImport, export_patches, import_patches
+from flows.retraining import _with_found, judged_patches_of
 from flows.runner import work_run
 from flows.stages import RunOptions
 from tests.flows.minicounty import CRS, box, build_mini, write_config
@@ -140,6 +141,8 @@ def test_edits_become_a_version_and_only_what_they_touch_is_judged(made, edited)
     whole = judge_patches(version, layers, rules)
     found = pd.read_parquet(run / "findings.parquet")
     pd.testing.assert_frame_equal(found[ANSWERS], pd.DataFrame(whole.findings[ANSWERS]))
+    learned = _with_found(judged_patches_of([run]), [run])
+    assert set(names.values()) | set(table.index) == set(learned["patch_id"])
     assert import_patches(path, run, editor="赵六").known
     assert Run.open(run).faults() == []
 
@@ -189,12 +192,19 @@ def test_outlines_that_cannot_be_taken_are_told_with_place_and_fix(run):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("text", "no GeoPackage"), ("points", "no polygon"), ("columns", "'patch_id' is gone")],
+    [
+        ("text", "no GeoPackage"),
+        ("damaged", "cannot be read"),
+        ("points", "no polygon"),
+        ("columns", "'patch_id' is gone"),
+    ],
 )
 def test_files_that_are_no_edited_patches_are_refused(run, name, said):
     path = run / "bad.gpkg"
     if name == "text":
         path.write_text("no database")
+    elif name == "damaged":
+        path.write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000)
     else:
         table = layer(run)
         if name == "points":
