@@ -1,17 +1,22 @@
 """The clue ledger, read back by an independent reader."""
 
 import io
+import os
+import shutil
+import subprocess
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
+import pdfplumber
 import pytest
 from PIL import Image
 
 from clues.outputs.ledger import LEDGER_COLUMNS, MACHINE_COLUMNS, write_ledger
 from clues.outputs.ledgerkeys import FILL_KEYS, KEY_SHEET, row_check, tables_fingerprint
+from clues.outputs.lettering import font_path
 from configs.speech import Speech
 
 
@@ -192,3 +197,30 @@ def test_the_same_clues_give_the_same_bytes(tables, tmp_path: Path):
     for name in ("a.xlsx", "b.xlsx"):
         write_ledger(tables, tmp_path / name, pictures)
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+
+
+@pytest.mark.desk
+def test_the_list_prints_whole_on_a4(tables, tmp_path: Path):
+    if shutil.which("soffice") is None:
+        pytest.skip("LibreOffice is not installed (make ci-deps)")
+    pictures = {"99990125Q2000001": (jpeg((200, 0, 0)), jpeg((0, 0, 200)))}
+    write_ledger(tables, tmp_path / "clues.xlsx", pictures)
+    home = f"-env:UserInstallation=file://{tmp_path}/office"
+    command = ["soffice", "--headless", home, "--convert-to", "pdf", "--outdir", tmp_path]
+    fonts = f"<fontconfig><dir>{font_path().parent}</dir></fontconfig>"
+    (tmp_path / "fonts.conf").write_text(fonts, encoding="utf-8")
+    known = os.environ | {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")}
+    command.append(tmp_path / "clues.xlsx")
+    subprocess.run(command, check=True, capture_output=True, timeout=180, env=known)
+    with pdfplumber.open(tmp_path / "clues.pdf") as pdf:
+        first = pdf.pages[0]
+        assert first.width == pytest.approx(841.9, abs=1)
+        assert first.height == pytest.approx(595.3, abs=1)
+        text = "".join(first.extract_text().split())
+        for words in ("卫片执法线索台账", "99990125Q2000001", "99990125Q2000002", "合计", "16.65"):
+            assert words in text
+        assert len(first.images) == 2
+        for page in pdf.pages:
+            assert "###" not in page.extract_text()
+            assert all(c["x0"] >= 0 and c["x1"] <= page.width for c in page.chars)
+            assert all(c["top"] >= 0 and c["bottom"] <= page.height for c in page.chars)

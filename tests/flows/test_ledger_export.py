@@ -14,6 +14,7 @@ import pandas as pd
 import pyogrio
 import pytest
 from lxml import etree
+from PIL import Image
 from typer.testing import CliRunner
 
 from clues.coordinatetext import read_coordinate_text
@@ -23,6 +24,9 @@ from flows.cli.app import build_app
 from flows.delivered import judge_delivered
 from flows.formats import FORMATS, chosen_formats, export_ledger
 from tests.clues.test_oracle import write_county
+from tests.flows.command import run_folder, tuban
+from tests.flows.imaged import map_has_its_image, package_has_its_images
+from tests.flows.minicounty import build_mini, write_config
 
 DAY = "2025-10-08"
 STEM = "999901示例县_2025Q2"
@@ -140,3 +144,26 @@ def test_what_is_no_run_is_refused(tmp_path: Path):
     told = CliRunner().invoke(build_app(), ["ledger", "export", str(tmp_path), "-o", str(tmp_path)])
     assert told.exit_code == ExitCode.USER_ERROR
     assert "no judged run" in told.output
+
+
+@pytest.mark.slow
+def test_a_run_writes_the_formats_of_its_config_with_pictures(tmp_path: Path):
+    build_mini(tmp_path)
+    outputs = {"evidence": "none", "formats": ["kmz", "xlsx", "csv"], "pictures": 2}
+    config = write_config(tmp_path, outputs=outputs)
+    tuban("run", config, "--out", tmp_path / "runs", "--plain", "--tile", 64, "--workers", 2)
+    folder = run_folder(tmp_path / "runs")
+    written = {path.name for path in folder.iterdir() if path.name.startswith("clues.")}
+    assert written == {"clues.kmz", "clues.xlsx", "clues.csv", "clues.sqlite"}
+    sheet = openpyxl.load_workbook(folder / "clues.xlsx")["线索台账"]
+    clues = [row[3] for row in sheet.iter_rows(min_row=3, values_only=True) if row[3]]
+    assert len(sheet._images) == 2 * min(2, len(clues)) > 0
+    with zipfile.ZipFile(folder / "clues.kmz") as archive:
+        shown = [name for name in archive.namelist() if name.endswith(".jpg")]
+        assert len(shown) == len(sheet._images)
+        assert all(Image.open(io.BytesIO(archive.read(name))).width == 160 for name in shown)
+    files = export_ledger(folder, ["xlsx"], tmp_path, day=dt.date(2025, 10, 8), pictures=2)
+    again = openpyxl.load_workbook(files[0])["线索台账"]
+    assert [i._data() for i in again._images] == [i._data() for i in sheet._images]
+    map_has_its_image(folder, tmp_path / "maps")
+    package_has_its_images(folder, tmp_path / "field")
