@@ -5,6 +5,9 @@ verdicts from the truth, of which a share is wrong. The model learned from them 
 patches of each other county, and the change list is scored as `tuban demo` scores it.
 
     python benchmarks/verdicts.py --out /tmp/verdicts --seeds 5 11 12 13 14 --learn 1 2
+
+Limit "own" is the one that the model chose from its verdicts; "equal" is the lowest at which the
+recall is that of before, which nobody knows beforehand: what the ranking is worth.
 """
 
 import argparse
@@ -25,6 +28,7 @@ from flows.demo.truth import read_truth
 from flows.runner import open_run
 from flows.stages import RunOptions, run_stage
 from models.feedback import fit_feedback, patch_features, spatial_folds, with_feedback
+from models.heldlimit import held_limit
 
 STAGES = ("plan", "gate", "fit", "tiles", "join", "judge")
 
@@ -71,7 +75,7 @@ def main() -> None:
     parser.add_argument("--learn", type=int, nargs="+", default=[1, 2], help="counties judged")
     parser.add_argument("--noise", type=float, default=0.05)
     parser.add_argument("--draws", type=int, default=2, help="draws of the wrong verdicts")
-    parser.add_argument("--limits", type=int, nargs="+", default=[900], help="in 1/1000")
+    parser.add_argument("--limits", type=int, nargs="+", default=[900], help="in 1/1000, besides")
     parser.add_argument("--level", type=int, default=3)
     parser.add_argument("--size", type=int, default=1024)
     args = parser.parse_args()
@@ -99,14 +103,20 @@ def _after(args, taught, draw, runs, tables, pseudo, before) -> list[dict[str, o
     judged = joined.sort_values("patch_id").reset_index(drop=True)
     wrong = np.random.default_rng([*taught, draw]).random(len(judged)) < args.noise
     told = judged["pseudo"].to_numpy() ^ wrong
-    state = fit_feedback(patch_features(judged), told, spatial_folds(judged)).state
+    state, held_out, doubted = fit_feedback(patch_features(judged), told, spatial_folds(judged))
+    own = held_limit(held_out, told, doubted)
+    limits = [("own", own), *((str(n), n) for n in args.limits), ("equal", 0)]
     rows = []
-    for seed, limit in itertools.product(set(runs) - set(taught), args.limits):
-        score = score_with(*runs[seed], with_feedback(tables[seed], state, limit))
+    for seed, (name, limit) in itertools.product(set(runs) - set(taught), limits):
+        score = _least(
+            lambda n, s=seed: score_with(*runs[s], with_feedback(tables[s], state, n)),
+            limit,
+            before[seed]["recall"] if name == "equal" else 0.0,
+        )
         old = before[seed]
         rows.append(
             {
-                "limit": limit, "counties": len(taught), "verdicts": len(judged),
+                "limit": name, "counties": len(taught), "verdicts": len(judged),
                 "learned": "+".join(map(str, taught)), "draw": draw, "applied": seed,
                 "alarms": old["false_alarms"], "left": score["false_alarms"],
                 "recall": old["recall"], "recall_after": score["recall"],
@@ -114,6 +124,18 @@ def _after(args, taught, draw, runs, tables, pseudo, before) -> list[dict[str, o
             }
         )  # fmt: skip
     return rows
+
+
+def _least(score, limit, recall):
+    """Return the score at the lowest limit from `limit` on with at least this recall."""
+    found, high = score(limit), 1001
+    if found["recall"] >= recall:
+        return found
+    while high - limit > 1:
+        middle = (limit + high) // 2
+        told = score(middle)
+        limit, high = (limit, middle) if told["recall"] >= recall else (middle, high)
+    return score(high)
 
 
 if __name__ == "__main__":

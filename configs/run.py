@@ -256,8 +256,12 @@ class FeedbackSettings(StrictModel):
         min_length=1,
         description="a model of `tuban model retrain`: name or hash, a .tuban file, or in-use",
     )
-    sure_percent: float = Field(
-        90, ge=50, le=100, description="probability from which a patch is dismissed by it"
+    sure_percent: float | None = Field(
+        None,
+        ge=50,
+        le=100,
+        description="probability from which a patch is dismissed by it; by default the model's "
+        "own, at which it dismissed no real change on ground that it had not seen",
     )
 
 

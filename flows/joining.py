@@ -65,7 +65,7 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     found = [_joined(context, states, job, *named) for named in counties or alone]
     patches = _stacked([f.patches for f in found])
     if context.feedback is not None:
-        limit = round(10 * context.config.feedback.sure_percent)
+        limit = context.feedback.limit(context.config.feedback.sure_percent)
         patches = with_feedback(patches, context.feedback.state, limit)
     table = context.run.path("work", "patches.parquet")
     with atomic_path(table) as part:

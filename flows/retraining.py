@@ -22,6 +22,7 @@ from models.feedback import (
     pseudo_permille,
     spatial_folds,
 )
+from models.heldlimit import held_limit
 from models.modelfile import ModelCard, open_model, save_model
 from models.registry import ModelRegistry
 
@@ -124,7 +125,7 @@ def retrain(
     sources: Sequence[Path] = (),
     name: str = "verdicts",
     created: dt.date,
-    sure_percent: float = 90,
+    sure_percent: float | None = None,
     force: bool = False,
 ) -> Retrained:
     """Learn true against pseudo change from the judged patches of runs; keep what is better.
@@ -139,8 +140,9 @@ def retrain(
     name : str
         Of the model.
     created : date
-    sure_percent : float
-        Limit that the printed counts hold for.
+    sure_percent : float, optional
+        Limit that the model dismisses from and the printed counts hold for; by default the lowest
+        at which it dismisses no real change on ground that it did not see.
     force : bool
         Promote a model that is worse, too.
 
@@ -160,7 +162,8 @@ def retrain(
         "have verdicts that patches like them contradict: not learned from, look again",
         judged["patch_id"][doubted].tolist(),
     )
-    limit, parent = round(10 * sure_percent), None
+    limit = held_limit(held_out, pseudo, doubted)
+    limit, parent = limit if sure_percent is None else round(10 * sure_percent), None
     told = {"none": _base_rate(pseudo), "new": held_out}
     asked = np.ones(len(pseudo), np.bool_)
     used = registry.in_use("clues")
@@ -178,7 +181,7 @@ def retrain(
         name=name,
         created=created,
         features=state.features,
-        settings={"sure_percent": sure_percent},
+        settings={"sure_percent": limit / 10},
         parent=parent,
         notes=tuple(notes),
     )

@@ -65,6 +65,10 @@ class StoredFeedback(StoredModel):
     card: ModelCard
     state: FeedbackState
 
+    def limit(self, asked: float | None) -> int:
+        """Return the probability in 1/1000 from which it dismisses: as asked, or its own."""
+        return round(10 * (self.card.settings["sure_percent"] if asked is None else asked))
+
 
 def stored_feedback(config: RunConfig) -> StoredFeedback | None:
     """Return the model of verdicts that a config names; None where it names none.
@@ -79,7 +83,14 @@ def stored_feedback(config: RunConfig) -> StoredFeedback | None:
         return None
     registry = ModelRegistry(config.models or Path("tuban-models"))
     path, card, arrays = registry.open(named, "clues")
-    return StoredFeedback(card, feedback_of(arrays, f"{path} (feedback.model: {named})"))
+    where, own = f"{path} (feedback.model: {named})", card.settings.get("sure_percent")
+    if not isinstance(own, int | float) or not 50 <= own <= 100:
+        raise InputError(
+            f"its card gives {own!r} as the percent from which it is sure",
+            where,
+            "use the file as `tuban model retrain` wrote it",
+        )
+    return StoredFeedback(card, feedback_of(arrays, where))
 
 
 def stored_landcover(config: RunConfig, plan: RunPlan) -> StoredLandcover | None:

@@ -77,7 +77,11 @@ def test_the_same_verdicts_in_any_order_give_the_same_file(run, tmp_path: Path):
                   sources=[told(tmp_path / "v.csv", mixed)])  # fmt: skip
     assert one.path.read_bytes() == two.path.read_bytes()
     assert one.promoted
-    assert one.scores["new"].pseudo_gone > 0.5 * one.scores["new"].pseudo
+    assert one.scores["new"].pseudo_gone > 0
+    assert one.scores["new"].real_lost == 0
+    at_80 = retrain([folder], ModelRegistry(tmp_path / "c"), created=DAY,
+                    sources=[tmp_path / "v.csv"], sure_percent=80)  # fmt: skip
+    assert at_80.scores["new"].pseudo_gone > 0.5 * at_80.scores["new"].pseudo
 
 
 def test_a_model_that_is_not_better_is_kept_and_not_used_unless_forced(run, tmp_path: Path):

@@ -19,6 +19,7 @@ from models.feedback import (
     pseudo_permille,
     spatial_folds,
 )
+from models.heldlimit import held_limit
 
 E0, N0 = 38_500_000, 4_060_000
 
@@ -138,3 +139,12 @@ def test_too_few_verdicts_and_one_place_are_refused():
         fit_feedback(x, few, fold)
     with pytest.raises(InputError, match="one block"):
         fit_feedback(x, pseudo, fold * 0)
+
+
+def test_the_limit_lies_above_every_real_change_that_is_not_doubted():
+    held_out = np.array([100, 870, 990, 999])
+    pseudo = np.array([False, False, False, True])
+    doubted = np.array([False, False, True, False])
+    assert held_limit(held_out, pseudo, doubted) == 871
+    assert held_limit(held_out[:1], pseudo[:1], doubted[:1]) == 800
+    assert held_limit(np.array([1000]), pseudo[:1], doubted[:1]) == 1000
