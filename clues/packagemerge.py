@@ -130,6 +130,7 @@ def merged_manifest(
         title=first.title | {"county_code": code, "county_name": name},
         counties=county_totals(tables, names),
         totals=totals(tables),
+        versions={n: v for n, v in first.versions.items() if n != "config"},  # each has its own
         parts=[{"file": p.path.name, "manifest": p.manifest_sha256} for p in packages],
         attribution="; ".join(sorted(credits)),
         details={},

@@ -42,7 +42,6 @@ HEADS = (
     ("change_type", "变化类型", "change type"),
     ("outcome", "判定建议", "outcome"),
     ("patches", "图斑数", "patches"),
-    ("area_dm2", "面积_0.01平方米", "area in 0.01 m²"),
     ("area_m2", "面积_平方米", "area in m²"),
     ("area_mu", "面积_亩", "area in mu"),
 )
@@ -171,7 +170,7 @@ def _write_book(table: "pd.DataFrame", path: Path) -> None:
         for language, place, total in languages:
             rows = [_said(row, language) for row in table.to_dict("records")]
             whole = metres2(int(sums["area_dm2"])), mu(int(sums["area_dm2"]))
-            rows.append([total, None, None, None, None, *map(int, sums.values()), *whole])
+            rows.append([total, None, None, None, None, int(sums["patches"]), *whole])
             name = "网格汇总" if language == "zh" else "cells"
             write_sheet(book, name, [head[place] for head in HEADS], rows)
 

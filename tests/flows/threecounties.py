@@ -95,6 +95,7 @@ def write_run(folder: Path, name: str, code: str, county: str, **changes: object
     """Write the config of one county, or of all (a code that ends in 00)."""
     area = {"county_code": code, "county_name": county, "by_county": True}
     layers = (folder / "LAYERS.yaml").read_text()
-    path = write_config(folder, name=name, area=area, outputs={"evidence": 0}, **changes)
+    outputs = {"evidence": 0, "formats": ["geojson"], "pictures": 0}
+    path = write_config(folder, name=name, area=area, outputs=outputs, **changes)
     (folder / "LAYERS.yaml").write_text(layers)
     return path.rename(folder / f"{name}.yaml")
