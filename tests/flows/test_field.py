@@ -135,6 +135,20 @@ def test_the_book_has_room_for_everything(field, tmp_path):
     assert (tmp_path / "b.pdf").read_bytes() == (tmp_path / "c.pdf").read_bytes()
 
 
+def test_maps_of_a_run_without_images(made, tmp_path):
+    run, _ = made
+    words = ["map", str(run), "-o", str(tmp_path), "--by", "sheet", "--png", "0", "--lang", "en"]
+    result = CliRunner().invoke(build_app(), words)
+    assert result.exit_code == ExitCode.OK, result.output
+    told = [line.split("\t") for line in result.output.splitlines()]
+    assert sum(int(row[1]) for row in told) == len(finished_tables(run).clues)
+    assert all(row[2].startswith("1:") for row in told)
+    assert not list(tmp_path.glob("*.png"))
+    with pdfplumber.open(told[0][0]) as pdf:
+        assert "No image as base" in pdf.pages[0].extract_text()
+        assert not pdf.pages[0].images
+
+
 def test_packages_are_chosen_and_repeat(made, tmp_path):
     run, package = made
     again = build_field_package(run, FieldChoice(inspector="李四's"), tmp_path, day=DAY)
