@@ -6,6 +6,10 @@ file below ``docs/images``; the same run gives the same pictures.
 
 import argparse
 import datetime as dt
+import io
+import os
+import shutil
+import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -96,12 +100,69 @@ def field_page(run: Path) -> Path:
         return keep(page(Path(folder) / book, 1.4, 2), "field")
 
 
+def ledger(run: Path) -> Path:
+    """Return the picture of the first page of the ledger, as LibreOffice prints it."""
+    from clues.outputs.lettering import font_path
+    from flows.formats import export_ledger
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (book,) = export_ledger(run, ["xlsx"], folder, day=DAY)
+        fonts = f"<fontconfig><dir>{font_path().parent}</dir></fontconfig>"
+        (folder / "fonts.conf").write_text(fonts, encoding="utf-8")
+        known = os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf")}
+        home = f"-env:UserInstallation={(folder / 'office').as_uri()}"
+        command = ["soffice", home, "--headless", "--convert-to", "pdf", "--outdir", folder, book]
+        subprocess.run(command, check=True, capture_output=True, env=known)
+        shown = page(book.with_suffix(".pdf"), 2.0).convert("RGB")
+        # the usual way to few colours tints the grey of the cells
+        return keep(shown.quantize(256, Image.Quantize.MEDIANCUT).convert("RGB"), "ledger")
+
+
+def report(run: Path) -> Path:
+    """Return the first two pages of the report of the quarter, side by side."""
+    from configs.run import ReportSettings
+    from flows.reporting import write_reports
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = ReportSettings(language="zh", clues=6)
+        (path,) = write_reports(run, Path(folder), ["pdf"], settings, day=DAY)
+        pages = [page(path, 1.3, number) for number in range(2)]
+    both = Image.new("RGB", (sum(p.width for p in pages), pages[0].height), "white")
+    both.paste(pages[0], (0, 0))
+    both.paste(pages[1], (pages[0].width, 0))
+    return keep(both, "report")
+
+
+def report_page(run: Path) -> Path:
+    """Return the report as a browser shows it: the first clues under their sliders, in English."""
+    from playwright.sync_api import sync_playwright
+
+    from configs.run import ReportSettings
+    from flows.reporting import write_reports
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        settings = ReportSettings(language="en", clues=2)
+        (path,) = write_reports(run, Path(folder), ["html"], settings, day=DAY)
+        found = shutil.which("chromium")
+        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        window = browser.new_page(viewport={"width": 1000, "height": 800})
+        window.goto(path.as_uri())
+        window.evaluate("document.fonts.ready")
+        shot = window.locator("#first").screenshot()
+        browser.close()
+    return keep(Image.open(io.BytesIO(shot)), "report-page")
+
+
 PARTS: dict[str, Callable[[Path], Path]] = {
+    "ledger": ledger,
     "sheet": sheet,
     "map": county_map,
     "map-en": township_map,
     "map-public": public_map,
     "field": field_page,
+    "report": report,
+    "report-page": report_page,
 }
 
 

@@ -1,10 +1,12 @@
 """Reports of a finished run, and the report that a run writes itself."""
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clues.outputs.filenames import official_name
 from clues.outputs.report import report_document, write_report
 from clues.outputs.reportbuilding import build_report
 from clues.outputs.reportmodel import ReportModel
@@ -96,7 +98,13 @@ def report_settings(run: Path, **chosen: Any) -> ReportSettings:
 
 
 def write_reports(
-    run: Path, out: Path, formats: Sequence[str], settings: ReportSettings, *, pictures: bool = True
+    run: Path,
+    out: Path,
+    formats: Sequence[str],
+    settings: ReportSettings,
+    *,
+    day: dt.date,
+    pictures: bool = True,
 ) -> list[Path]:
     """Write the reports of a finished run.
 
@@ -109,6 +117,8 @@ def write_reports(
     formats : sequence of str
         Of `clues.outputs.report.FORMATS`.
     settings : ReportSettings
+    day : date
+        In the names of the files.
     pictures : bool
         With pictures of the images of the run; they must still be where they were.
 
@@ -129,9 +139,9 @@ def write_reports(
     model = report_model(tables, run, summary, settings, context)
     language = settings.language or tables.title.speech.language
     document = report_document(model, language, settings.template)
-    topic = TOPICS[settings.template][0 if language == "zh" else 1].replace(" ", "-")
+    topic = TOPICS[settings.template][0 if language == "zh" else 1]
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{tables.title.stem or run.name}_{topic}.{suffix}" for suffix in formats]
+    paths = [out / official_name(tables.title, topic, day, suffix) for suffix in formats]
     for path in paths:
         write_report(document, path)
     return paths

@@ -1,5 +1,6 @@
 """``tuban report``: the report of a finished run as a page, a document and a PDF."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,7 +57,8 @@ def report(
         assessment=assessment,
         clues=clues,
     )
-    for path in write_reports(run, out, wanted, settings, pictures=pictures):
+    day = dt.date.today()
+    for path in write_reports(run, out, wanted, settings, day=day, pictures=pictures):
         typer.echo(str(path))
 
 
