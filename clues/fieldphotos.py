@@ -5,7 +5,6 @@ by a device that knew place and time. Every other photo is kept and marked; none
 """
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,10 +134,8 @@ def named_clue(name: str, numbers: Iterable[str], told: Mapping[str, str]) -> st
     for path, clue in told.items():
         if clue in known and (name == path or name.endswith("/" + path)):
             return clue
-    for word in reversed(re.findall(r"[0-9A-Z]{16,20}", name)):
-        if word in known:
-            return str(word)
-    return ""
+    found = [(name.rfind(number), number) for number in known if number and number in name]
+    return max(found)[1] if found else ""
 
 
 def match_photo(

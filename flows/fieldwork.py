@@ -70,6 +70,7 @@ def build_field_package(
     *,
     day: dt.date,
     language: str | None = None,
+    image: bool = True,
 ) -> FieldPackage:
     """Write a field package of a finished run.
 
@@ -83,6 +84,8 @@ def build_field_package(
         Printed in the names of the files.
     language : {"zh", "en"}, optional
         That of the rule set if not given.
+    image : bool
+        With images, if the run has any.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def build_field_package(
     path = (out or run / "field") / official_name(tables.title, topic, day, "zip")
     stem = path.stem
     with tempfile.TemporaryDirectory() as scratch:
-        work = _Package(Path(scratch), stem, run, own, divisions, spoken)
+        work = _Package(Path(scratch), stem, run, own, divisions, spoken, image)
         work.write(summary, places, choice)
         files = sorted(p.relative_to(scratch).as_posix() for p in Path(scratch).rglob("*.*"))
         with fixed_zip(path) as archive:
@@ -121,6 +124,7 @@ class _Package:
     tables: "ClueTables"
     divisions: Sequence[Division]
     language: str
+    image: bool
 
     def write(self, summary: dict[str, Any], places: dict[str, str], choice: FieldChoice) -> None:
         """Write everything."""
@@ -131,7 +135,7 @@ class _Package:
         data, project, book, kmz = (f"{self.stem}.{end}" for end in ("gpkg", "qgz", "pdf", "kmz"))
         mark, filled = _filled_in(self.run, tables)
         write_field_layers(self.folder / data, rows, tables, language, mark=mark, filled=filled)
-        context = finished_context(self.run, summary)
+        context = finished_context(self.run, summary) if self.image else None
         images = self._images(context)
         write_kmz(tables, self.folder / kmz, self._thumbnails(context))
         outcomes = sorted(set(tables.clues["outcome"].astype(str)))
@@ -143,7 +147,7 @@ class _Package:
         write_project(
             project_path, data, crs, bounds, images, named, (shown, choice.inspector), language
         )
-        with run_pictures(self.run, summary) as pictures:
+        with run_pictures(self.run, summary, wanted=self.image) as pictures:
             write_book(self.folder / book, tables, rows, self.divisions, language, pictures)
         who = choice.inspector and f"（{choice.inspector}）"
         if language == "en":

@@ -32,13 +32,14 @@ def build(
         Literal["zh", "en"] | None,
         typer.Option("--lang", help="Language.", show_default="that of the rule set"),
     ] = None,
+    image: Annotated[bool, typer.Option("--image/--no-image", help="With images.")] = True,
 ) -> None:
     """Write a field package: GeoPackage with check cards, QField project, map book, KMZ, images."""
     from flows.fieldwork import FieldChoice, build_field_package
 
     names = tuple(part.strip() for part in clues.replace("，", ",").split(",") if part.strip())
     choice = FieldChoice(township, names, inspector.strip()[:80])
-    made = build_field_package(run, choice, out, day=dt.date.today(), language=lang)
+    made = build_field_package(run, choice, out, day=dt.date.today(), language=lang, image=image)
     typer.echo(made.path)
     tell(f"{len(made.clues)} clues; read it back: tuban field import FOLDER_OR_ZIP --run {run}")
 
