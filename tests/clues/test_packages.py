@@ -120,7 +120,7 @@ def twice(archive):
 
 
 def bomb(archive):
-    archive.writestr("bomb.bin", b"\0" * (64 << 20), zipfile.ZIP_DEFLATED)
+    archive.writestr("bomb.bin", b"\0" * (8 << 20), zipfile.ZIP_DEFLATED)
 
 
 def encrypted(archive):
