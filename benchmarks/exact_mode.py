@@ -91,10 +91,15 @@ def compare(name: str, answers: dict[str, Answer], truth: gpd.GeoDataFrame | Non
     for kind in sorted({*counts[0], *counts[1]}):
         print(f"  {kind}: {counts[0].get(kind, 0)} two-stage, {counts[1].get(kind, 0)} exact")
     wanted = [p[p["outcome"] == "suspected"] if "outcome" in p else p for p in (two, exact)]
-    for title, mine, theirs, all_theirs in (
+    sides = [
         ("lost by two-stage", wanted[1], wanted[0], two),
         ("only in two-stage", wanted[0], wanted[1], exact),
-    ):
+    ]
+    if "outcome" in two:
+        rest = [p[p["outcome"] != "suspected"] for p in (two, exact)]
+        sides.append(("not suspected, lost by two-stage", rest[1], two, two))
+        sides.append(("not suspected, only in two-stage", rest[0], exact, exact))
+    for title, mine, theirs, all_theirs in sides:
         gone = mine[covered(mine, theirs) < FOUND_SHARE] if len(theirs) else mine
         print(f"{title}: {len(gone)} of {len(mine)} ({100 * len(gone) / max(1, len(mine)):.1f} %)")
         if truth is not None:
