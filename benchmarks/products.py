@@ -8,10 +8,8 @@ and CPU seconds, clues a second, size, and by how much the peak memory of the pr
 
 import argparse
 import io
-import json
+import multiprocessing
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -80,21 +78,16 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measured(run: Path, count: int, name: str) -> dict[str, float]:
-    """Write one format and return what it took."""
-    tables = many(finished_tables(run), count)
+def measured(tables: ClueTables, run: Path, name: str, told: Any) -> None:
+    """Write one format and tell what it took."""
     shown = pictures(tables) if FORMATS[name].pictured else {}
     write = writers_of([name], tables, run, lambda: shown)[name]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FORMATS[name].name
         before, cpu, wall = peak_mb(), cpu_seconds(), time.perf_counter()
         write(path)
-        return {
-            "wall": time.perf_counter() - wall,
-            "cpu": cpu_seconds() - cpu,
-            "mb": path.stat().st_size / 1e6,
-            "peak": peak_mb() - before,
-        }
+        took = time.perf_counter() - wall, cpu_seconds() - cpu, path.stat().st_size / 1e6
+        told.put((*took, peak_mb() - before))
 
 
 def main() -> None:
@@ -102,23 +95,27 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--clues", type=int, nargs="+", default=[5_000, 20_000])
     parser.add_argument("--formats", default=",".join(LEDGER_FORMATS))
-    parser.add_argument("--one", nargs=2, metavar=("FORMAT", "CLUES"), help=argparse.SUPPRESS)
     told = parser.parse_args()
-    if told.one:
-        print(json.dumps(measured(told.run, int(told.one[1]), told.one[0])))
-        return
     print(machine(["xlsxwriter", "pyogrio", "geopandas", "pyarrow"]))
-    head = ["format", "clues", "wall s", "CPU s", "clues/s", "file MB", "peak grew by MB"]
-    rows = []
-    for name in told.formats.split(","):
-        for count in told.clues:
-            command = [sys.executable, __file__, str(told.run), "--one", name, str(count)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            found = json.loads(done.stdout.splitlines()[-1])
-            cells = [f"{found['wall']:.1f}", f"{found['cpu']:.1f}", f"{count / found['wall']:,.0f}"]
-            cells += [f"{found['mb']:.1f}", f"{found['peak']:.0f}"]
-            rows.append([name, f"{count:,}", *cells])
-    print(table(rows, head))
+    head = ["format", "clues", "wall s", "CPU s", "clues per CPU s", "file MB", "peak grew by MB"]
+    print(table([], head), flush=True)
+    forked = multiprocessing.get_context("fork")
+    for count in told.clues:
+        tables = many(finished_tables(told.run), count)
+        for name in told.formats.split(","):
+            queue = forked.Queue()
+            child = forked.Process(target=measured, args=(tables, told.run, name, queue))
+            child.start()
+            wall, cpu, size, peak = queue.get()
+            child.join()
+            cells = [
+                f"{wall:.1f}",
+                f"{cpu:.1f}",
+                f"{count / cpu:,.0f}",
+                f"{size:.1f}",
+                f"{peak:.0f}",
+            ]
+            print("| " + " | ".join([name, f"{count:,}", *cells]) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -38,17 +38,17 @@ def _batch(row: Row) -> str:
 
 LEDGER_COLUMNS: tuple[Column, ...] = (
     Column("number", "序号", 5, "本表行号", lambda r: r.number, "whole"),
-    Column("county_name", "县名称", 9, "县级行政区名称", lambda r: r.patch["county_name"]),
-    Column("batch", "监测批次", 8, "监测年度和季度", _batch),
+    Column("county_name", "县名称", 10, "县级行政区名称", lambda r: r.patch["county_name"]),
+    Column("batch", "监测批次", 9, "监测年度和季度", _batch),
     Column(
-        *("clue_no", "线索编号", 18, "县代码+年+季+六位流水号，不重复使用"),
+        *("clue_no", "线索编号", 19, "县代码+年+季+六位流水号，不重复使用"),
         lambda r: r.patch["clue_no"],
     ),
     Column(
-        *("change", "变化类型", 10, "影像判定的变化类型"),
+        *("change", "变化类型", 11, "影像判定的变化类型"),
         lambda r: change_type(r.patch["change_type"]).name_zh,
     ),
-    Column("epochs", "前、后时相", 11, "变化前、后影像日期（末日）", _epochs),
+    Column("epochs", "前、后时相", 12, "变化前、后影像日期（末日）", _epochs),
     Column(
         "area_mu", "面积（亩）", 9, "1亩=2000/3平方米", lambda r: mu(r.patch["area_dm2"]), "area"
     ),
@@ -61,11 +61,11 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
         *(lambda r: mu(r.area("pbf_dm2")), "area"),
     ),
     Column(
-        *("redline_mu", "生态红线（亩）", 9, "占生态保护红线"),
+        *("redline_mu", "生态红线（亩）", 11, "占生态保护红线"),
         *(lambda r: mu(r.area("redline_dm2")), "area"),
     ),
     Column(
-        *("suggestion", "判定建议及规则", 15, "机器判定建议和决定性规则，不是违法认定"),
+        *("suggestion", "判定建议及规则", 17, "机器判定建议和决定性规则，不是违法认定"),
         partial(suggestion, speech=PLAIN),
     ),
     Column(
@@ -77,7 +77,7 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     fill_in("holder", "项目主体", 12, FILLED_IN),
     fill_in("illegal_use", "非农违法土地用途", 9, FILLED_IN),
     fill_in("illegal_mu", "非农违法面积（亩）", 9, FILLED_IN, "fill_area"),
-    fill_in("illegal_cropland_mu", "非农违法耕地面积（亩）", 9, FILLED_IN, "fill_area"),
+    fill_in("illegal_cropland_mu", "非农违法耕地面积（亩）", 11, FILLED_IN, "fill_area"),
     fill_in("illegal_pbf_mu", "非农违法基本农田面积（亩）", 9, FILLED_IN, "fill_area"),
     fill_in("rectified", "是否整改", 6, f"{FILLED_IN}：是、否"),
     fill_in("rectification", "整改方式", 9, f"{FILLED_IN}：拆除复耕、补办手续、未整改"),

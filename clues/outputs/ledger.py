@@ -145,11 +145,12 @@ def _write_list(
     for r, row in enumerate(rows, start=2):
         pictures = shown.get(str(row.patch["clue_no"]))
         values = [column.value(row) for column in columns]
-        sheet.set_row(r, row_height(columns, values, pictured=pictures is not None))
+        height = row_height(columns, values, pictured=pictures is not None)
+        sheet.set_row(r, height)
         _write_row(sheet, formats, columns, values, r)
         checks.append(row_check(values[i] for i in fixed))
         for c, jpeg in zip((frozen, frozen + 1), pictures or (), strict=False):
-            add_picture(sheet, r, c, jpeg)
+            add_picture(sheet, r, c, jpeg, height)
     _write_total(sheet, formats, columns, rows, form.total)
     _add_choices(sheet, form, columns, len(rows))
     sheet.freeze_panes(2, frozen)

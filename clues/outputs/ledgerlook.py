@@ -19,6 +19,7 @@ __all__ = [
 BLUE, YELLOW, GREY, FONT = "#4472C4", "#FFF2CC", "#F2F2F2", "微软雅黑"
 EXCEL_TEXT_LIMIT = 32_000
 LINE_PT, ROW_PT, PICTURED_PT, TALLEST_PT = 14.0, 30.0, 78.0, 409.0
+PX_PER_PT = 4 / 3
 PICTURE_PX = 98
 """Side of a picture in a column of 14 characters (103 pixels) and a row of 78 points (104)."""
 
@@ -28,7 +29,8 @@ def formats_of(book: Any) -> dict[str, Any]:
     base = {"font_name": FONT, "font_size": 10, "border": 1, "valign": "vcenter"}
     base |= {"border_color": "#A6A6A6"}
     head = base | {"bold": True, "font_color": "#FFFFFF", "bg_color": BLUE, "text_wrap": True}
-    text, total = base | {"text_wrap": True}, base | {"bold": True, "bg_color": YELLOW}
+    text = base | {"text_wrap": True, "indent": 1}
+    total = base | {"bold": True, "bg_color": YELLOW}
     areas, fill = {"num_format": "#,##0.00"}, text | {"bg_color": GREY}
     title = {"font_name": FONT, "font_size": 18, "bold": True, "align": "left"}
     looks = {
@@ -63,7 +65,7 @@ def text_height(told: Sequence[tuple[str, float]], *, least: float) -> float:
 
 
 def _lines(text: str, width: float) -> int:
-    return sum(max(1, ceil(_units(part) / (width - 1))) for part in text.split("\n"))
+    return sum(max(1, ceil(_units(part) / (width - 2))) for part in text.split("\n"))
 
 
 def _units(text: str) -> float:
@@ -71,8 +73,8 @@ def _units(text: str) -> float:
     return (len(text) + len(text.encode())) / 2
 
 
-def add_picture(sheet: Any, row: int, column: int, jpeg: bytes) -> None:
-    """Put a picture into the middle of a cell; it moves with the cell and keeps its size."""
+def add_picture(sheet: Any, row: int, column: int, jpeg: bytes, height: float) -> None:
+    """Put a picture into the middle of a cell of some points; it moves and hides with the cell."""
     from xlsxwriter.image import Image
 
     image = Image(BytesIO(jpeg))
@@ -83,7 +85,7 @@ def add_picture(sheet: Any, row: int, column: int, jpeg: bytes) -> None:
         "x_scale": scale,
         "y_scale": scale,
         "x_offset": 3 + (PICTURE_PX - across * scale) / 2,
-        "y_offset": 3 + (PICTURE_PX - up * scale) / 2,
+        "y_offset": (height * PX_PER_PT - up * scale) / 2,
         "decorative": True,
     }
     sheet.insert_image(row, column, image, options)
