@@ -19,6 +19,8 @@ from tiles.geodesy import metres_per_unit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
     from flows.stages import StageContext
     from tiles.chips import ChipCutter
 
@@ -65,10 +67,22 @@ def report_model(
             quality_of(folder, summary, assessment),
             None if cutter is None else lambda bounds: cutter.cut(bounds, CHIP_PX),
             overview,
+            issued=_issued(tables, folder),
             previous=previous,
             top=settings.clues,
             metres=_metres(tables),
         )
+
+
+def _issued(tables: ClueTables, folder: Path) -> "pd.DataFrame | None":
+    """Return the patches as the run found them, where people have edited them since."""
+    import pandas as pd
+
+    path = folder / "work" / "patches.parquet"
+    if "edit" not in tables.patches or not (tables.patches["edit"] != "").any():
+        return None
+    names = ["patch_id", "county_code", "county_name", "area_dm2"]
+    return pd.read_parquet(path, columns=names) if path.is_file() else None
 
 
 def _metres(tables: ClueTables) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from clues.outputs.evidence import Pictures
@@ -44,6 +45,7 @@ def build_report(
     pictures: Pictures | None = None,
     overview: Picture | None = None,
     *,
+    issued: "pd.DataFrame | None" = None,
     previous: ClueTables | None = None,
     top: int = TOP_CLUES,
     metres: tuple[float, float] = (1.0, 1.0),
@@ -58,6 +60,8 @@ def build_report(
         As in `clues.outputs.evidence.write_sheets`; called for the first clues by priority.
     overview : Picture, optional
         The whole area after the change, as the map's background.
+    issued : DataFrame, optional
+        The patches as they were before people edited them; by default nothing was edited.
     previous : ClueTables, optional
         Of the previous period.
     top : int
@@ -81,7 +85,7 @@ def build_report(
         types=tuple((k[0], t) for k, t in tally_by(observed(tables.clues), ["change_type"])),
         classes=tuple(_by_class(seen)),
         rules=tuple(tally_by(tables.findings, ["line", "rule", "outcome"])),
-        stages=tuple(county_stages(tables)),
+        stages=tuple(county_stages(tables, issued)),
         zones=tuple(zone_tallies(tables)),
         covers=covers,
         flows=flows,
@@ -189,7 +193,8 @@ def _leading(
                 areas=Tally(
                     len(own),
                     int(row["area_dm2"]),
-                    *(int(own[n].sum()) for n in ("cropland_dm2", "pbf_dm2")),
+                    int(own["cropland_dm2"].sum()),
+                    int(own["pbf_dm2"].sum()),
                 ),
                 before=panes[0],
                 after=panes[1],

@@ -160,13 +160,19 @@ def _stage_blocks(tell: Teller) -> list[Block]:
 
 
 def _whole(tell: Teller, tally: Tally) -> tuple[str, ...]:
-    areas = (tally.area_dm2, tally.cropland_dm2, tally.pbf_dm2)
-    return (f"{tally.count:,}", *(tell.area(a) for a in areas))
+    inside = (tally.cropland_dm2, tally.pbf_dm2)
+    laid = [tell.area(a) if tally.is_laid_over else "—" for a in inside]
+    return (f"{tally.count:,}", tell.area(tally.area_dm2), *laid)
 
 
 def _added(tallies: Sequence[Tally]) -> Tally:
-    names = ("count", "area_dm2", "cropland_dm2", "pbf_dm2")
-    return Tally(*(sum(getattr(t, n) for t in tallies) for n in names))
+    return Tally(
+        sum(t.count for t in tallies),
+        sum(t.area_dm2 for t in tallies),
+        sum(t.cropland_dm2 for t in tallies),
+        sum(t.pbf_dm2 for t in tallies),
+        all(t.is_laid_over for t in tallies),
+    )
 
 
 def _outcome_blocks(tell: Teller) -> list[Block]:

@@ -5,7 +5,7 @@ add up to its rounded total; no row is then more than 0.01 from its own value.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -47,20 +47,24 @@ CONTROL_LINES = {
 }
 """Column of the area within each control line; of the growth boundary that outside it."""
 
-CUT, PART = "split", "part"
-"""Status of a patch that was cut, and of its parts; other patches have none."""
-
 UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many, and how much ground, in dm²."""
+    """How many, and how much ground, in dm².
+
+    Attributes
+    ----------
+    is_laid_over : bool
+        Whether cropland and basic farmland are known.
+    """
 
     count: int = 0
     area_dm2: int = 0
     cropland_dm2: int = 0
     pbf_dm2: int = 0
+    is_laid_over: bool = True
 
 
 @dataclass(frozen=True)
@@ -134,23 +138,29 @@ def _tally(table: Any) -> Tally:
     return Tally(len(table), int(table["area_dm2"].sum()), sums[0], sums[1])
 
 
-def county_stages(tables: ClueTables) -> list[tuple[str, str, Tally | None]]:
+def county_stages(
+    tables: ClueTables, issued: "pd.DataFrame | None" = None
+) -> list[tuple[str, str, Tally | None]]:
     """Return county, stage and tally, in the order of counties and `STAGES`.
 
     A cut patch is counted among the issued ones and its parts among the verified ones, never
     both. The last two stages count parcels; None where no rule set judged that line.
+
+    Parameters
+    ----------
+    tables : ClueTables
+    issued : DataFrame, optional
+        The patches as they were before people edited them; by default nothing was edited.
     """
     patches = _with_farmland(tables)
-    status = patches["status"].fillna("") if "status" in patches else None
+    first = patches if issued is None else issued
     county = dict(zip(patches["patch_id"], _counties(patches), strict=True))
     found: list[tuple[str, str, Tally | None]] = []
-    for name in sorted(set(county.values())):
-        own = (pd.Series(_counties(patches), index=patches.index) == name).to_numpy()
-        issued = own if status is None else own & (status != PART).to_numpy()
-        verified = own if status is None else own & (status != CUT).to_numpy()
+    for name in sorted({*county.values(), *_counties(first)}):
+        before, now = (np.array([c == name for c in _counties(t)]) for t in (first, patches))
         found += [
-            (name, "issued", _tally(patches[issued])),
-            (name, "verified", _tally(patches[verified])),
+            (name, "issued", replace(_tally(first[before]), is_laid_over=issued is None)),
+            (name, "verified", _tally(patches[now])),
             (name, "suspected", _suspected(tables, county, name, tables.leading_line)),
             (name, "grain", _suspected(tables, county, name, "cropland_use")),
         ]

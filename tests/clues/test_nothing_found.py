@@ -52,9 +52,8 @@ def test_no_patch_gives_empty_products(tables, pictures, tmp_path: Path):
     write_ledger(judged, tmp_path / "clues.xlsx")
     overview = pictures((0.0, 0.0, 1.0, 1.0))[0]
     model = build_report(judged, QualityFacts(), pictures, overview)
-    for language in ("zh", "en"):
-        for suffix in ("html", "docx", "pdf"):
-            write_report(report_document(model, language), tmp_path / f"{language}.{suffix}")
+    for language, suffix in (("zh", "docx"), ("en", "pdf")):
+        write_report(report_document(model, language), tmp_path / f"report.{suffix}")
     assert evidence_sheets(judged) == []
     assert json.loads((tmp_path / "clues.geojson").read_text())["features"] == []
     assert openpyxl.load_workbook(tmp_path / "clues.xlsx")["线索台账"].max_row == 3

@@ -205,10 +205,11 @@ def test_document_and_pdf_say_what_the_page_says(model, tmp_path: Path):
 
 
 def test_cut_patches_are_issued_and_their_parts_verified(tables):
-    tables.patches["status"] = ["split", "part", ""]
-    stages = {stage: tally for _, stage, tally in county_stages(tables)}
-    assert stages["issued"].area_dm2 == 640_000 + 90_000
-    assert stages["verified"].area_dm2 == 470_000 + 90_000
+    whole = tables.patches.iloc[[0, 2]].assign(area_dm2=[1_110_000, 90_000])
+    stages = {stage: tally for _, stage, tally in county_stages(tables, whole)}
+    assert (stages["issued"].count, stages["issued"].area_dm2) == (2, 1_200_000)
+    assert (stages["verified"].count, stages["verified"].area_dm2) == (3, 1_200_000)
+    assert not stages["issued"].is_laid_over
     assert stages["suspected"].cropland_dm2 == 640_000
     assert stages["grain"] is None
 
