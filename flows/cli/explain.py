@@ -54,11 +54,17 @@ def _traces(name: str, run: Path) -> list[dict[str, Any]]:
 
 
 def _patch_of_clue(name: str, run: Path) -> str | None:
-    path = run / "clues.geojson"
-    if not path.is_file():
+    from clues.store.repository import Store
+    from clues.store.verdicts import clue_numbers
+    from flows.registering import STORE_NAME
+
+    if not (run / STORE_NAME).is_file():
         return None
-    features = json.loads(path.read_text(encoding="utf-8"))["features"]
-    return next((f["properties"]["patch_id"] for f in features if f["id"] == name), None)
+    store = Store.at(run / STORE_NAME)
+    try:
+        return next((patch for patch, clue in clue_numbers(store).items() if clue == name), None)
+    finally:
+        store.close()
 
 
 def _rules(run: Path, name: str) -> "RuleSet":
