@@ -56,7 +56,7 @@ VILLAGE_TEXT = """
 Objects of both dates stacked (`models/objects.py`), their statistics (`models/objectfeatures.py`),
 a forest of the other nine pairs, and the votes of the pair cut by Otsu's threshold: nothing is
 fitted to its labels, but that cut was taken after one threshold of the other pairs had won eight
-of ten only (mean 0.380). The cut never lies below the least of the other pairs.
+of ten only (mean 0.380). The cut never lies below half of the least of the other pairs.
 """
 
 

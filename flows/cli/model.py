@@ -104,7 +104,7 @@ def list_models(
     registry: Registry = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the models: in use or not, name and hash, kind, day, sensor, months, macro F1.
+    """List the models: in use or not, name and hash, kind, day, sensor, months, mean F1.
 
     Ends with 3 where a file is refused.
     """
@@ -120,7 +120,7 @@ def list_models(
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         for card in cards:
-            score = card.metrics.get("macro_f1")
+            score = card.metrics.get("macro_f1", card.metrics.get("f1"))
             typer.echo(
                 "\t".join(
                     [

@@ -1,5 +1,6 @@
 """A model of change from labelled pairs to the change map: metre-scale images told by objects."""
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from flows.cli.app import build_app
 from flows.labelledpairs import read_pairs
 from flows.plan import make_plan
 from flows.storedchange import stored_change
+from models.changelearning import ChangeLearner, pair_feature_names
+from models.forest import Forest
 from models.learnedchange import change_arrays, change_of
-from models.modelfile import open_model, save_model
-from tests.flows.minicounty import build_mini, write_config
+from models.modelfile import ModelCard, open_model, save_model
+from tests.flows.minicounty import NEW_BUILDINGS, build_mini, write_config
 
 SIDE, PIXEL, WEST, NORTH = 224, 2.0, 500000.0, 4000000.0
 HOUSES = ((16, 24, 24, 40), (60, 140, 32, 32), (130, 40, 40, 24), (150, 150, 30, 48))
@@ -106,7 +109,7 @@ def test_labels_become_a_model_that_maps_change_alike_in_all_tiles(
     assert "自动方法 F1 village0：" in chinese
     assert "on places" not in chinese
     maps = []
-    for tile in (96, 512):
+    for tile in (128, 512):
         out = villages / f"change{tile}.tif"
         pair = ("village3_before.tif", "village3_after.tif", "-o", out, "--no-register")
         said = tuban("detect", *pair, "--model", "villages", "--tile", tile, "--workers", 1)
@@ -145,6 +148,37 @@ def test_labels_become_a_model_that_maps_change_alike_in_all_tiles(
         with pytest.raises(InputError, match=told) as caught:
             change_of(arrays, "here")
         assert caught.value.fix
+
+
+@pytest.mark.slow
+def test_a_model_of_pixels_runs_and_states_of_others_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    build_mini(tmp_path)
+    bands = ("blue", "green", "red", "nir")
+    names = pair_feature_names(bands)
+    plain = ChangeLearner(bands, names, Forest.empty(len(names), 2), 0.0, 3.0)
+    card = ModelCard(
+        "plain", "change", dt.date(2025, 9, 30), sensor="generic", bands=bands,
+        settings={"pixel_m": 10.0},
+    )  # fmt: skip
+    save_model(tmp_path / "tuban-models", card, change_arrays(plain))
+    maps = []
+    for tile in (96, 192):
+        pair = ("before.tif", "after.tif", "-o", f"{tile}.tif", "--workers", 1, "--tile", tile)
+        assert "pixel by pixel by the model" in tuban("detect", *pair, "--model", "plain")
+        with rasterio.open(f"{tile}.tif") as source:
+            maps.append(source.read(1))
+    np.testing.assert_array_equal(*maps)
+    for row, col, height, width in NEW_BUILDINGS:
+        inner = maps[0][row + 2 : row + height - 2, col + 2 : col + width - 2]
+        assert (inner == 2).mean() > 0.9
+    tuban("fit", write_config(tmp_path, landcover={"enabled": False}), "-o", "state")
+    config = write_config(tmp_path, detection={"model": "plain"}, landcover={"enabled": False})
+    assert "ok   model of change: plain-" in tuban("check", config)
+    said = tuban("run", config, "--plain", "--state", "state", "--out", "runs", code=1)
+    assert "the fitted states were made without the model plain-" in said
 
 
 def test_pairs_that_cannot_be_learned_from_are_refused(villages: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
 from flows.cli.app import build_app
-from tests.flows.minicounty import NEW_BUILDINGS, build_mini
+from tests.flows.minicounty import NEW_BUILDINGS, build_mini, write_config
 from tests.models.onnxbytes import convolution
 
 BANDS = "blue,green,red,nir"
@@ -70,3 +70,9 @@ def test_a_net_that_does_not_fit_is_refused(county: Path, monkeypatch: pytest.Mo
     assert "not swir1, swir2" in said
     assert "where:" in said
     assert not Path("none.tif").exists()
+    config = write_config(county, detection={"method": "cva", "net": "swir"})
+    said = tuban("check", config, code=1)
+    assert "not swir1, swir2" in said
+    tuban("model", "net", "bright.onnx", "--bands", BANDS, "--name", "fits")
+    said = tuban("check", write_config(county, detection={"method": "cva", "net": "fits"}))
+    assert f"bands {BANDS.replace(',', ', ')}" in said

@@ -21,6 +21,8 @@ from models.changelearning import (
     pair_feature_names,
     pair_halo,
 )
+from models.changetraining import Forests, learn_change, open_place, proves_more, score_place
+from models.learnedchange import fit_learned
 from tiles.block import Block
 from tiles.grid import Extent
 
@@ -123,3 +125,39 @@ def test_the_cut_is_the_best_mean_and_of_equal_ones_the_plain_statistic(learned)
     chosen = choose_cut(learner, [near(0.5, wanted[4]), near(0.5, wanted[4])])
     assert (chosen.power, chosen.threshold) == (0.5, wanted[4])
     assert choose_cut(learner, [lambda _: 0.5]).power == POWERS[0]
+
+
+@pytest.mark.slow
+def test_places_are_scored_by_what_they_did_not_teach_and_must_prove_it(learned):
+    scenes, _ = learned
+    places = [
+        open_place(f"scene{n}", block, labels, pixel_m=PIXEL_M, wavelengths=WAVES)
+        for n, (block, labels, _, _) in enumerate([*scenes, (*whole(3), None, None)])
+    ]
+    trained = learn_change(places)
+    again = learn_change(places[::-1], forests=Forests(places))
+    assert {p.name: p.learned for p in again.places} == {p.name: p.learned for p in trained.places}
+    assert again.learner.threshold == trained.learner.threshold
+    assert all(p.learned > 0.6 for p in trained.places)
+    kept = places[0]
+    unproven = replace(trained, learner=replace(trained.learner, proven=False))
+    assert score_place(kept, unproven, Forests(places)) == kept.auto
+    with pytest.raises(InputError, match="2 labelled places"):
+        learn_change(places, left=frozenset(("scene0",)))
+
+
+@pytest.mark.slow
+def test_a_model_that_proved_nothing_leaves_change_to_the_method(learned):
+    _, learner = learned
+    unproven = replace(learner, proven=False)
+    state = fit_learned([], unproven, model="0" * 64, pixel_m=PIXEL_M, wavelengths=WAVES)
+    assert not state.scores_change
+    assert state.halo == 0
+    assert "auto scores change" in state.notes[0]
+
+
+def test_a_proof_needs_more_than_chance():
+    assert proves_more([0.02, 0.03, 0.01, 0.02])
+    assert not proves_more([0.2, -0.1, 0.01, 0.02])
+    assert not proves_more([0.0, 0.0, 0.0])
+    assert not proves_more([-0.02, -0.03, -0.01])
