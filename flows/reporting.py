@@ -11,6 +11,7 @@ from clues.outputs.report import report_document, write_report
 from clues.outputs.reportbuilding import build_report
 from clues.outputs.reportmodel import ReportModel
 from clues.outputs.tables import ClueTables
+from configs.errors import InputError, RasterError
 from configs.run import ReportSettings
 from flows.finished import finished_tables, run_summary
 from flows.trust import assessment_of, quality_of
@@ -105,6 +106,20 @@ def _cutter(context: "StageContext | None") -> "Iterator[ChipCutter | None]":
         yield cutter
 
 
+def _require_images(context: "StageContext | None") -> None:
+    """Say what can be done where the images of a finished run have gone."""
+    if context is None:
+        return
+    try:
+        _ = context.plan
+    except RasterError as error:
+        raise InputError(
+            f"the images of the run cannot be read: {error.what}",
+            error.where,
+            "put them back where they were, or give --no-pictures",
+        ) from error
+
+
 def report_settings(run: Path, **chosen: Any) -> ReportSettings:
     """Return the settings of the run's config, with what is chosen instead (None: not chosen)."""
     kept = run_summary(run).get("config", {}).get("report", {})
@@ -150,6 +165,7 @@ def write_reports(
     summary = run_summary(run)
     tables = finished_tables(run)
     context = finished_context(run, summary) if pictures else None
+    _require_images(context)
     model = report_model(tables, run, summary, settings, context)
     language = settings.language or tables.title.speech.language
     document = report_document(model, language, settings.template)
