@@ -189,6 +189,13 @@ def test_pairs_that_cannot_be_learned_from_are_refused(villages: Path, tmp_path:
         read_pairs(path)
     assert "pair village0" in caught.value.where
     assert "changed: [255]" in caught.value.fix
+    with rasterio.open(
+        tmp_path / "small.tif", "w", driver="GTiff", dtype="uint8", count=1, height=9, width=9
+    ) as raster:
+        raster.write(np.full((1, 9, 9), 2, np.uint8))
+    path = write_pairs(tmp_path, [one | {"labels": "small.tif"}])
+    with pytest.raises(InputError, match="9 × 9 pixels are not the 224 × 224"):
+        read_pairs(path)
     twice = write_pairs(tmp_path, [one, one])
     said = tuban("model", "train", "--labels", twice, code=1)
     assert "two pairs are called 'village0'" in said

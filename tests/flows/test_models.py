@@ -157,7 +157,7 @@ def test_the_page_runs_and_a_run_with_its_own_model_gives_the_same_clues(
     folder, plain = work()
     names = ("patches", "findings", "coverage")
     tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in names}
-    clues = (folder / "clues.geojson").read_bytes()
+    clues = json.loads((folder / "clues.geojson").read_bytes())["features"]
     commands = page_blocks("")[0]
     (use_it,) = (block for block in page_blocks("yaml") if "landcover: {model:" in block)
     said = {words[2]: tuban(*words[1:]) for words in map(str.split, commands.splitlines())}
@@ -176,10 +176,18 @@ def test_the_page_runs_and_a_run_with_its_own_model_gives_the_same_clues(
     assert stored["models"][0]["hash"] == card["hash"]
     assert plain["models"] == []
     assert path.stem in (folder / "report.html").read_text(encoding="utf-8")
-    assert (folder / "clues.geojson").read_bytes() == clues
+    assert json.loads((folder / "clues.geojson").read_bytes())["features"] == clues
     for name, table in tables.items():
         pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), table)
     assert made(folder)["fit"] == 2
+
+    other = write_config(tmp_path, landcover={"trees": 2, "max_depth": 3})
+    tuban("fit", other, "-o", "state")
+    config = write_config(tmp_path, landcover={"model": "county-2025"})
+    options = RunOptions(tile=128, workers=1, state=Path("state"))
+    handed = work_run(config, tmp_path / "handed", options, plain=True)
+    assert handed["models"][0]["hash"] == card["hash"]
+    assert handed["stages"]["fit"]["hash"] == plain["stages"]["fit"]["hash"]
 
 
 def page_blocks(language: str) -> list[str]:
