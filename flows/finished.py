@@ -74,7 +74,6 @@ def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:
     told, config = summary.get("title", {}), summary.get("config", {})
     area = config.get("area", {})
     kept = folder / RULES_NAME
-    delivered = str(summary.get("command", "")).startswith("judge")
     return RunTitle(
         told.get("county_code") or area.get("county_code", ""),
         told.get("county_name") or area.get("county_name", ""),
@@ -83,5 +82,5 @@ def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:
         folder.name,
         {str(k): str(v) for k, v in summary["versions"].items()},
         summary.get("attribution", ""),
-        rules_of(str(kept)).spoken if delivered and kept.is_file() else PLAIN,
+        rules_of(str(kept)).spoken if kept.is_file() else PLAIN,
     )

@@ -11,6 +11,7 @@ from clues.outputs.tables import ClueTables, RunTitle
 from configs.told import Told
 from flows.fitting import STATE_FOLDER
 from flows.formats import FORMATS, writers_of
+from flows.judging import RULES_NAME, rules_of
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
 from flows.reporting import report_model
@@ -76,6 +77,7 @@ class Publication:
             }
             | ({"model": models} if models else {}),
             "; ".join(plan.attribution),
+            rules_of(str(self.folder / RULES_NAME)).spoken,
         )
 
     @cached_property
