@@ -18,12 +18,12 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 9: 4, 10: 8}
 
 ORIENTATION, MAKE, MODEL, TIME, EXIF_IFD, GPS_IFD = 0x0112, 0x010F, 0x0110, 0x0132, 0x8769, 0x8825
 TIME_ORIGINAL = 0x9003
-LAT_REF, LAT, LON_REF, LON, STAMP, DIRECTION_REF, DIRECTION, DATE, ERROR = (
-    *(1, 2, 3, 4, 7, 16, 17, 29, 31),
-)
+LAT_REF, LAT, LON_REF, LON, STAMP, STATUS, DOP = 1, 2, 3, 4, 7, 9, 11
+DIRECTION_REF, DIRECTION, DATUM, DATE, ERROR = 16, 17, 18, 29, 31
 WANTED = frozenset(
     {ORIENTATION, MAKE, MODEL, TIME, EXIF_IFD, GPS_IFD, TIME_ORIGINAL}
-    | {LAT_REF, LAT, LON_REF, LON, STAMP, DIRECTION_REF, DIRECTION, DATE, ERROR}
+    | {LAT_REF, LAT, LON_REF, LON, STAMP, STATUS, DOP}
+    | {DIRECTION_REF, DIRECTION, DATUM, DATE, ERROR}
 )
 
 Value = str | tuple[float, ...]
@@ -38,6 +38,12 @@ class ExifFacts:
     lonlat : tuple of float or None
         WGS 84 degrees. The place 0, 0, which cameras write without a fix, is none.
     accuracy_m : float or None
+    fixed : bool
+        False where the receiver says that it had no fix: the place is an old or guessed one.
+    dilution : float or None
+        How much the constellation spoils the place (DOP).
+    datum : str
+        To which the degrees belong, as written; "" where nothing is.
     azimuth : float or None
         Degrees clockwise from north, 0 ≤ azimuth < 360.
     magnetic : bool
@@ -53,6 +59,9 @@ class ExifFacts:
 
     lonlat: tuple[float, float] | None = None
     accuracy_m: float | None = None
+    fixed: bool = True
+    dilution: float | None = None
+    datum: str = ""
     azimuth: float | None = None
     magnetic: bool = False
     taken: dt.datetime | None = None
@@ -88,6 +97,9 @@ def read_exif(tiff: bytes) -> ExifFacts:
     return ExifFacts(
         lonlat=(lon, lat) if known and lon is not None and lat is not None else None,
         accuracy_m=_positive(gps.get(ERROR)),
+        fixed=_text(gps.get(STATUS)).upper()[:1] != "V",
+        dilution=_positive(gps.get(DOP)),
+        datum=_text(gps.get(DATUM))[:40].strip(),
         azimuth=azimuth % 360 if azimuth is not None and 0 <= azimuth <= 360 else None,
         magnetic=_text(gps.get(DIRECTION_REF)) == "M",
         taken=_moment(_text(exif.get(TIME_ORIGINAL)) or _text(main.get(TIME))),

@@ -1,7 +1,8 @@
 """Photos from the field against clues: where each was taken, and why it may not count.
 
-A photo counts for a clue if it was taken in the patch or within 50 m of it, after the later image,
-by a device that knew place and time. Every other photo is kept and marked; none is taken silently.
+A photo counts for a clue if it was taken in the patch, or within 50 m of it and towards it, after
+the day of the later image, by a device that knew place and time. Every other photo is kept and
+marked; none is taken silently.
 """
 
 import datetime as dt
@@ -22,6 +23,18 @@ __all__ = ["MARKS", "NEAR_M", "ClueGround", "MatchedPhoto", "match_photo", "name
 NEAR_M = 50.0
 """How far from a patch a photo may be taken."""
 
+AWAY_DEGREES = 60.0
+"""How far the patch may lie to the side of the direction of a photo: more than half of what a wide
+lens sees, and room for the compass of a phone."""
+
+AWAY_REACH_M = 1e5
+
+WORST_DILUTION = 10.0
+"""Worse constellations put a place off by `NEAR_M`, at 5 m for the best."""
+
+DATUMS = ("WGS84", "CGCS2000", "EPSG4326", "EPSG4490")
+"""Beginnings of datums whose degrees are taken as they are, in capitals and digits."""
+
 CLOCKS_APART = dt.timedelta(hours=26)
 """Camera and satellites may be in different zones, not further apart."""
 
@@ -31,7 +44,15 @@ MARKS = {
     "outside": ("拍摄点在图斑 50 米以外", "taken more than 50 m outside the patch"),
     "other_clue": ("拍摄点更靠近另一线索", "taken at another clue"),
     "vague": ("定位误差大于 50 米", "position is off by more than 50 m"),
-    "old": ("早于后时相影像", "older than the later image"),
+    "no_fix": ("拍摄时卫星未定位", "the receiver had no fix"),
+    "weak_fix": (
+        f"卫星几何精度因子大于 {WORST_DILUTION:g}",
+        f"dilution of precision above {WORST_DILUTION:g}",
+    ),
+    "datum": ("坐标系不是 WGS 84 或 CGCS2000", "positions are on another datum than WGS 84"),
+    "away": ("在图斑外拍摄，但未朝向图斑", "taken beside the patch, facing away from it"),
+    "no_azimuth": ("在图斑外拍摄，且没有方位角", "taken beside the patch, without azimuth"),
+    "old": ("不晚于后时相影像当日", "not later than the day of the later image"),
     "no_time": ("没有拍摄时间", "without time"),
     "ahead": ("拍摄时间在导入之后", "taken after it was handed in"),
     "clock": ("相机时间与卫星时间不符", "clock of the camera disagrees with the satellites"),
@@ -96,6 +117,15 @@ class ClueGround:
         (x, y), scale = self._place(lonlat)
         shape = shapely.transform(self.shapes[number], lambda xy: (xy - (x, y)) * scale)
         return float(shapely.distance(shape, shapely.Point(0, 0)))
+
+    def faced(self, number: str, lonlat: tuple[float, float], azimuth: float) -> bool:
+        """Tell whether any of a patch lies within `AWAY_DEGREES` of a direction from a place."""
+        (x, y), scale = self._place(lonlat)
+        shape = shapely.transform(self.shapes[number], lambda xy: (xy - (x, y)) * scale)
+        turns = np.radians(azimuth + np.linspace(-AWAY_DEGREES, AWAY_DEGREES, 13))
+        arc = AWAY_REACH_M * np.column_stack([np.sin(turns), np.cos(turns)])
+        seen = shapely.polygons(np.vstack([(0.0, 0.0), arc]))
+        return bool(shapely.intersects(shape, seen))
 
     def nearest(self, lonlat: tuple[float, float]) -> tuple[str, float] | None:
         """Return the nearest clue within `NEAR_M` and its distance; ties go to the first number."""
@@ -172,11 +202,38 @@ def match_photo(
         marks.append("no_position")
     elif distance is not None and distance > NEAR_M:
         marks += ["outside", *_why_outside(clue, near, place, ground)]
-    if (photo.facts.accuracy_m or 0) > NEAR_M:
-        marks.append("vague")
+    elif distance:
+        marks += _looking_marks(photo, clue, place, ground)
+    if place is not None:
+        marks += _place_marks(photo)
     marks += _time_marks(photo, ground.after.get(clue), today, zone)
     shown = None if distance is None else round(distance, 1)
     return MatchedPhoto(photo, clue, shown, tuple(marks))
+
+
+def _looking_marks(
+    photo: Photo, clue: str, place: tuple[float, float], ground: ClueGround
+) -> list[str]:
+    """Return the mark of a photo from beside the patch that may not show it."""
+    azimuth = photo.facts.azimuth
+    if azimuth is None:
+        return ["no_azimuth"]
+    return [] if ground.faced(clue, place, azimuth) else ["away"]
+
+
+def _place_marks(photo: Photo) -> list[str]:
+    """Return what the device says against its own position."""
+    facts, marks = photo.facts, []
+    if (facts.accuracy_m or 0) > NEAR_M:
+        marks.append("vague")
+    if not facts.fixed:
+        marks.append("no_fix")
+    if (facts.dilution or 0) > WORST_DILUTION:
+        marks.append("weak_fix")
+    plain = "".join(c for c in facts.datum.upper() if c.isalnum())
+    if plain and not plain.startswith(DATUMS):
+        marks.append("datum")
+    return marks
 
 
 def _why_outside(
@@ -197,7 +254,7 @@ def _time_marks(photo: Photo, after: Any, today: dt.date, zone: dt.tzinfo) -> li
         return ["no_time"]
     marks = []
     days = [t.date() for t in (taken, told) if t is not None]
-    if hasattr(after, "isoformat") and after == after and min(days) < after:
+    if hasattr(after, "isoformat") and after == after and min(days) <= after:
         marks.append("old")
     if max(days) > today:
         marks.append("ahead")

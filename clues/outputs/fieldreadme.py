@@ -21,7 +21,8 @@ CHINESE = """{title}
   4. 照片格式用 JPEG（相机设置里选“兼容性最佳”，不要 HEIC）。
 
 三、拍照位置
-  照片应在图斑内或图斑外 50 米以内拍摄，拍摄日期应晚于后时相影像。
+  照片应在图斑内或图斑外 50 米以内拍摄；在图斑外拍摄时要面向图斑，照片须带方位角。
+  拍摄日期应晚于后时相影像当日。
   不符合的照片也会收下，但会被标出，不作为该图斑的依据。
 
 四、交回
@@ -50,8 +51,8 @@ Field package: {clues} clues{who}
   4. Let the camera save JPEG, not HEIC.
 
 3. Where to stand
-  Inside the patch or within 50 m of it, after the day of the later image. Other photos are taken
-  too, but marked, and do not count for the patch.
+  Inside the patch, or within 50 m of it facing it, with the azimuth in the photo; after the day of
+  the later image. Other photos are taken too, but marked, and do not count for the patch.
 
 4. Handing in
   Zip the whole folder with its folder DCIM. Change no names of files, clues or patches.

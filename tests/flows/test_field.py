@@ -173,7 +173,8 @@ def test_cards_and_photos_come_back_once(field):
     change(back, "INSERT INTO photos (clue_no, photo) VALUES (?, 'DCIM/in.jpg')", (first,))
     photos = {
         "DCIM/in.jpg": told(spot(tables, first)),
-        "DCIM/near.jpg": told(spot(tables, first, 40)),
+        "DCIM/near.jpg": told(spot(tables, first, 40), azimuth=270.0),
+        "DCIM/away.jpg": told(spot(tables, first, 41)),
         f"{first}/far.jpg": told(spot(tables, first, 80)),
         f"{first}/else.jpg": told(spot(tables, second)),
         f"{first}/blind.jpg": told(None),
@@ -196,6 +197,7 @@ def test_cards_and_photos_come_back_once(field):
     assert marks == {
         "DCIM/in.jpg": (first, ()),
         "DCIM/near.jpg": (first, ()),
+        "DCIM/away.jpg": (first, ("away",)),
         f"{first}/far.jpg": (first, ("outside",)),
         f"{first}/else.jpg": (first, ("outside", "other_clue")),
         f"{first}/blind.jpg": (first, ("no_position",)),
@@ -204,12 +206,12 @@ def test_cards_and_photos_come_back_once(field):
         f"{second}/ahead.jpg": (second, ("ahead",)),
     }
     assert [name for name, _ in done.refused] == ["DCIM/x.heic"]
-    assert done.added == 8
+    assert done.added == 9
     records = json.loads((run / "field/photos.json").read_text(encoding="utf-8"))
     page = (run / "field/photos.html").read_text(encoding="utf-8")
-    assert len(records) == 8
-    assert page.count("<figure") == 8
-    assert page.count("不作依据") == 7
+    assert len(records) == 9
+    assert page.count("<figure") == 9
+    assert page.count("不作依据") == 8
     kept = sorted(p.name for p in (run / "field/attachments").rglob("*.jpg"))
     again = import_field(back, run, now=NOW)
     assert (again.answers.result, again.added) == ("nothing", 0)
