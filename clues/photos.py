@@ -13,8 +13,17 @@ from dataclasses import dataclass
 
 from clues.exif import ExifFacts, read_exif
 from configs.errors import InputError
+from configs.told import Told
 
-__all__ = ["MAX_BYTES", "PHOTO_SUFFIXES", "Photo", "is_photo_name", "read_photo", "thumbnail"]
+__all__ = [
+    "MAX_BYTES",
+    "PHOTO_SUFFIXES",
+    "FileRefused",
+    "Photo",
+    "is_photo_name",
+    "read_photo",
+    "thumbnail",
+]
 
 MAX_BYTES = 60 << 20
 MAX_PIXELS = 120_000_000
@@ -29,6 +38,21 @@ KEPT_SEGMENTS = frozenset({0xDB, 0xC4, 0xDD, 0xEE, *range(0xC0, 0xD0)} - {0xC8, 
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SCRIPTS = (b"<script", b"<?php", b"<!doctype html", b"<html", b"<svg")
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+
+
+class FileRefused(InputError):
+    """A file that came back is not taken.
+
+    Parameters
+    ----------
+    told : Told
+        Why, in both languages.
+    where, fix : str
+    """
+
+    def __init__(self, told: Told, where: str, fix: str) -> None:
+        super().__init__(told.en, where, fix)
+        self.told = told
 
 
 @dataclass(frozen=True)
@@ -78,17 +102,19 @@ def read_photo(data: bytes, name: str) -> Photo:
 
     Raises
     ------
-    InputError
+    FileRefused
         If it is too large, no JPEG or PNG, something else besides, or cannot be decoded.
     """
     if len(data) > MAX_BYTES:
-        raise _refused(f"the photo has {len(data) >> 20} MB", name, f"at most {MAX_BYTES >> 20} MB")
+        told = Told(f"照片有 {len(data) >> 20} MB", f"the photo has {len(data) >> 20} MB")
+        raise FileRefused(told, name, f"at most {MAX_BYTES >> 20} MB")
     kind = _kind(data, name)
     _refuse_two_things(data, name)
     frame = _jpeg(data, name) if kind == "image/jpeg" else _png(data, name)
     if not 0 < frame.width * frame.height <= MAX_PIXELS:
-        raise _refused(
-            f"the photo has {frame.width} × {frame.height} pixels",
+        size = f"{frame.width} × {frame.height}"
+        raise FileRefused(
+            Told(f"照片有 {size} 像素，过大或为空", f"the photo has {size} pixels"),
             name,
             f"photos of up to {MAX_PIXELS // 10**6} million pixels are taken",
         )
@@ -110,7 +136,7 @@ def thumbnail(data: bytes, photo: Photo, side: int, quality: int = 80) -> bytes:
 
     Raises
     ------
-    InputError
+    FileRefused
         If the picture cannot be decoded.
     """
     from PIL import Image
@@ -128,8 +154,9 @@ def thumbnail(data: bytes, photo: Photo, side: int, quality: int = 80) -> bytes:
         for turn in turns.get(photo.facts.orientation, ()):
             small = small.transpose(Image.Transpose(turn))
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError) as error:
-        raise _refused(
-            f"the picture cannot be decoded ({type(error).__name__})",
+        why = f"the picture cannot be decoded ({type(error).__name__})"
+        raise FileRefused(
+            Told("图像无法解码", why),
             photo.name,
             "copy the photo from the phone again",
         ) from error
@@ -155,14 +182,18 @@ def _kind(data: bytes, name: str) -> str:
     elif data[:8] == PNG_HEAD:
         found = "image/png"
     if data[4:8] == b"ftyp" or _suffix(name) in ("heic", "heif"):
-        raise _refused(
-            "the photo is in HEIC, which is not read", name, "let the phone save photos as JPEG"
-        )
+        told_heic = Told("照片为 HEIC 格式，无法读取", "the photo is in HEIC, which is not read")
+        raise FileRefused(told_heic, name, "let the phone save photos as JPEG")
     if found is None:
-        raise _refused("the file is no JPEG and no PNG", name, "hand in the photos as JPEG")
+        neither = Told("文件不是 JPEG，也不是 PNG", "the file is no JPEG and no PNG")
+        raise FileRefused(neither, name, "hand in the photos as JPEG")
     if told != found:
-        raise _refused(
-            f"the name says .{_suffix(name)}, the bytes are {found}",
+        suffix = _suffix(name)
+        raise FileRefused(
+            Told(
+                f"扩展名为 .{suffix}，内容却是 {found}",
+                f"the name says .{suffix}, the bytes are {found}",
+            ),
             name,
             "hand in the file as the camera wrote it",
         )
@@ -172,13 +203,14 @@ def _kind(data: bytes, name: str) -> str:
 def _refuse_two_things(data: bytes, name: str) -> None:
     """Refuse files that another program would open as something else."""
     lowered = data[:65536].lower()
-    other = "a PDF" if b"%PDF-" in data[:1024] else ""
-    other = other or ("a page with scripts" if any(s in lowered for s in SCRIPTS) else "")
-    other = other or ("an archive" if zipfile.is_zipfile(io.BytesIO(data)) else "")
-    if other:
-        raise _refused(
-            f"the photo is {other} as well", name, "hand in the file as the camera wrote it"
-        )
+    other = Told("PDF", "a PDF") if b"%PDF-" in data[:1024] else None
+    if other is None and any(s in lowered for s in SCRIPTS):
+        other = Told("带脚本的网页", "a page with scripts")
+    if other is None and zipfile.is_zipfile(io.BytesIO(data)):
+        other = Told("压缩包", "an archive")
+    if other is not None:
+        told = Told(f"照片同时又是{other.zh}", f"the photo is {other.en} as well")
+        raise FileRefused(told, name, "hand in the file as the camera wrote it")
 
 
 def _jpeg(data: bytes, name: str) -> _Frame:
@@ -199,12 +231,14 @@ def _jpeg(data: bytes, name: str) -> _Frame:
             exif = segment[10:]
         if marker == 0xDA:
             if data.count(b"\xff\xda", at) > MAX_SCANS:
-                raise _refused("the photo has too many scans", name, "save it as a plain JPEG")
+                many = Told("JPEG 扫描次数过多", "the photo has too many scans")
+                raise FileRefused(many, name, "save it as a plain JPEG")
             return _Frame(b"".join([*kept, data[at:]]), *size, exif)
         if marker in KEPT_SEGMENTS:
             kept.append(segment)
         at += 2 + length
-    raise _refused("the JPEG has no picture", name, "copy the photo from the phone again")
+    empty = Told("JPEG 中没有图像", "the JPEG has no picture")
+    raise FileRefused(empty, name, "copy the photo from the phone again")
 
 
 def _png(data: bytes, name: str) -> _Frame:
@@ -224,12 +258,9 @@ def _png(data: bytes, name: str) -> _Frame:
         if kind == b"IEND":
             return _Frame(b"".join(kept), *size, exif)
         at += 12 + length
-    raise _refused("the PNG is not whole", name, "copy the photo from the phone again")
+    cut = Told("PNG 不完整", "the PNG is not whole")
+    raise FileRefused(cut, name, "copy the photo from the phone again")
 
 
 def _suffix(name: str) -> str:
     return name.rsplit(".", 1)[-1].lower() if "." in name else ""
-
-
-def _refused(what: str, name: str, fix: str) -> InputError:
-    return InputError(what, name, fix)

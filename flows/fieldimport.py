@@ -3,11 +3,8 @@
 import csv
 import datetime as dt
 import json
-import stat
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +15,14 @@ from clues.fieldcards import FieldCards, read_cards
 from clues.fieldform import choices
 from clues.fieldphotos import MARKS, ClueGround, MatchedPhoto, match_photo, named_clue
 from clues.outputs.photopage import PhotoRecord, write_photo_page
-from clues.photos import MAX_BYTES, is_photo_name, read_photo, thumbnail
+from clues.photos import FileRefused, is_photo_name, read_photo, thumbnail
 from configs.errors import InputError
+from configs.told import Told
+from flows.fieldreturned import Returned, left_over, opened, photo_bytes
 from flows.finished import finished_tables, run_summary
 from flows.ledgerimport import LedgerImport, enter_rows, run_of
 from flows.mapping import run_pictures
 from flows.registering import STORE_NAME
-from tiles.archives import safe_entries
 from tiles.files import atomic_path, sha256
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["FieldImport", "import_field"]
 
 FOLDER, RECORDS, PAGE = "field", "photos.json", "photos.html"
-MAX_FILES = 20_000
-MAX_TOTAL = 20 << 30
 MAX_CARDS = 1 << 30
 THUMB_PX = 480
 HEADS = {
@@ -53,7 +49,7 @@ class FieldImport:
     answers : LedgerImport or None
         None where no cards came back.
     photos : tuple of MatchedPhoto
-    refused : tuple of (str, str)
+    refused : tuple of (str, Told)
         Files that were not taken, and why.
     added : int
         Photos that were not there before.
@@ -63,7 +59,7 @@ class FieldImport:
 
     answers: LedgerImport | None
     photos: tuple[MatchedPhoto, ...]
-    refused: tuple[tuple[str, str], ...]
+    refused: tuple[tuple[str, Told], ...]
     added: int
     files: tuple[Path, ...]
 
@@ -71,15 +67,6 @@ class FieldImport:
     def marked(self) -> int:
         """Photos that do not count."""
         return sum(not p.counts for p in self.photos)
-
-
-@dataclass(frozen=True)
-class _Returned:
-    """A file that came back: its path in the package and how to read it."""
-
-    name: str
-    size: int
-    read: Any
 
 
 def import_field(
@@ -112,7 +99,7 @@ def import_field(
         If the package as a whole cannot be used; nothing is kept then.
     """
     now = now or dt.datetime.now(dt.UTC)
-    with tempfile.TemporaryDirectory() as scratch, _opened(source) as returned:
+    with tempfile.TemporaryDirectory() as scratch, opened(source) as returned:
         cards = _cards(returned, Path(scratch), source)
         folder = run_of(source, run, cards.ledger.run if cards else "")
         tables, summary = finished_tables(folder), run_summary(folder)
@@ -125,6 +112,7 @@ def import_field(
                 str(source),
                 "give the folder or zip that the inspector handed in",
             )
+        refused = tuple(sorted((*refused, *left_over(returned))))
         answers = None
         if cards is not None:
             answers = _answers(cards, folder, source, (by, accept_good_rows, overrule), now, today)
@@ -139,49 +127,7 @@ def import_field(
     )
 
 
-@contextmanager
-def _opened(source: Path) -> Iterator[list[_Returned]]:
-    """Give the files of a folder or zip, sorted by name, after looking through them."""
-    if source.is_dir():
-        yield _in_folder(source)
-    elif source.is_file():
-        entries = safe_entries(source, most_bytes=MAX_TOTAL, most_files=MAX_FILES)
-        with zipfile.ZipFile(source) as archive:
-            yield [
-                _Returned(e.filename, e.file_size, partial(_read_entry, archive, e))
-                for e in sorted(entries, key=lambda e: e.filename)
-                if not e.is_dir()
-            ]
-    else:
-        raise InputError("it does not exist", str(source), "give a folder or a zip")
-
-
-def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    try:
-        with archive.open(entry) as handle:
-            data = handle.read(entry.file_size + 1)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        raise InputError(
-            f"the entry is damaged ({error})", entry.filename, "pack it anew"
-        ) from None
-    if len(data) != entry.file_size:
-        raise InputError("the entry is larger than it says", entry.filename, "pack it anew")
-    return data
-
-
-def _in_folder(source: Path) -> list[_Returned]:
-    found = []
-    for path in sorted(source.rglob("*")):
-        info = path.lstat()
-        if stat.S_ISREG(info.st_mode):
-            name = path.relative_to(source).as_posix()
-            found.append(_Returned(name, info.st_size, path.read_bytes))
-        if len(found) > MAX_FILES:
-            raise InputError(f"more than {MAX_FILES} files", str(source), "hand in fewer at a time")
-    return found
-
-
-def _cards(returned: list[_Returned], scratch: Path, source: Path) -> FieldCards | None:
+def _cards(returned: list[Returned], scratch: Path, source: Path) -> FieldCards | None:
     """Return the cards of the one GeoPackage in a package; None where there is none."""
     packages = [f for f in returned if f.name.lower().endswith(".gpkg")]
     if not packages:
@@ -202,29 +148,27 @@ def _cards(returned: list[_Returned], scratch: Path, source: Path) -> FieldCards
 
 
 def _photos(
-    returned: list[_Returned],
+    returned: list[Returned],
     tables: "ClueTables",
     cards: FieldCards | None,
     today: dt.date,
     zone: dt.tzinfo,
-) -> tuple[list[tuple[MatchedPhoto, _Returned]], tuple[tuple[str, str], ...]]:
+) -> tuple[list[tuple[MatchedPhoto, Returned]], tuple[tuple[str, Told], ...]]:
     clues = tables.clues
     numbers = [str(n) for n in clues["clue_no"]]
     ground = ClueGround(
         numbers, clues.geometry.to_numpy(), list(clues["after_to"]), clues.crs.to_string()
     )
     told = cards.photos if cards else {}
-    found: dict[tuple[str, str], tuple[MatchedPhoto, _Returned]] = {}
+    found: dict[tuple[str, str], tuple[MatchedPhoto, Returned]] = {}
     refused = []
     for file in returned:
         if not is_photo_name(file.name):
             continue
         try:
-            if file.size > MAX_BYTES:
-                raise InputError(f"it has {file.size >> 20} MB", file.name, "")
-            photo = read_photo(file.read(), file.name)
-        except InputError as error:
-            refused.append((file.name, error.what))
+            photo = read_photo(photo_bytes(file), file.name)
+        except FileRefused as error:
+            refused.append((file.name, error.told))
             continue
         match = match_photo(photo, named_clue(file.name, numbers, told), ground, today, zone)
         found.setdefault((photo.sha256, match.clue_no), (match, file))
@@ -263,7 +207,7 @@ def _answers(
     )
 
 
-def _keep(folder: Path, match: MatchedPhoto, file: _Returned) -> bool:
+def _keep(folder: Path, match: MatchedPhoto, file: Returned) -> bool:
     """Keep a photo under its hash; return whether it was not there before."""
     name = match.photo.file_name
     path = folder / FOLDER / "attachments" / name[:2] / name
@@ -282,7 +226,7 @@ def _write_reports(
     tables: "ClueTables",
     summary: dict[str, Any],
     matched: tuple[MatchedPhoto, ...],
-    refused: tuple[tuple[str, str], ...],
+    refused: tuple[tuple[str, Told], ...],
     language: str,
     source: Path,
 ) -> list[Path]:
@@ -310,6 +254,7 @@ def _write_reports(
             pictures,
             language,
             (folder.name, tables.title.attribution),
+            [(name, why[0 if language == "zh" else 1]) for name, why in refused],
         )
     return [table, place / PAGE]
 
@@ -362,7 +307,7 @@ def _register(folder: Path, matched: tuple[MatchedPhoto, ...]) -> None:
 
 
 def _rows(
-    matched: tuple[MatchedPhoto, ...], refused: tuple[tuple[str, str], ...], language: str
+    matched: tuple[MatchedPhoto, ...], refused: tuple[tuple[str, Told], ...], language: str
 ) -> Iterator[tuple[Any, ...]]:
     place = 0 if language == "zh" else 1
     counts, marked, not_taken = RESULTS[language]
@@ -384,7 +329,7 @@ def _rows(
             why if language == "zh" else why.replace("；", "; "),
         )
     for name, why in refused:
-        yield (_safe_cell(name), "", "", "", "", "", "", not_taken, why)
+        yield (_safe_cell(name), "", "", "", "", "", "", not_taken, why[place])
 
 
 def _safe_cell(text: str) -> str:

@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from configs.errors import InputError
 
-__all__ = ["require_plain_xml", "safe_entries"]
+__all__ = ["left_by_system", "require_plain_xml", "safe_entries"]
 
 MOST_BYTES = 1 << 30
 MOST_FILES = 20_000
@@ -18,6 +18,7 @@ MOST_RATIO = 200
 SMALL = 1 << 20
 """An entry up to this size may be packed as tightly as it likes."""
 BLOCK = 1 << 14
+SYSTEM_NAMES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -27,6 +28,7 @@ def safe_entries(
     most_bytes: int = MOST_BYTES,
     most_files: int = MOST_FILES,
     fix: str = "ask for the file again, or pack it anew with an ordinary program",
+    by_hand: bool = False,
 ) -> list[zipfile.ZipInfo]:
     """Return the entries of a zip archive; refuse one that is damaged or made to do harm.
 
@@ -41,6 +43,9 @@ def safe_entries(
         Limits on all entries together, unpacked, and on their number.
     fix : str
         What the reader can do about it.
+    by_hand : bool
+        Packed by people on whatever they have: backslashes of Windows become slashes, and what
+        systems add of themselves is left out. Both are looked through like all else.
 
     Raises
     ------
@@ -55,7 +60,9 @@ def safe_entries(
         raise InputError(f"{len(entries)} entries, at most {most_files}", str(path), fix)
     seen: set[str] = set()
     for entry in entries:
-        fault = _fault(entry)
+        if by_hand:
+            entry.filename = entry.filename.replace("\\", "/")
+        fault = _fault(entry, by_hand)
         plain = unicodedata.normalize("NFC", entry.filename).casefold()
         if fault is None and plain in seen:
             fault = "its name stands there twice"
@@ -66,12 +73,27 @@ def safe_entries(
     if size > most_bytes:
         told = f"{size / 1e6:.0f} MB unpacked, at most {most_bytes / 1e6:.0f} MB"
         raise InputError(told, str(path), fix)
-    return entries
+    return [e for e in entries if not (by_hand and left_by_system(e.filename))]
 
 
-def _fault(entry: zipfile.ZipInfo) -> str | None:
+def left_by_system(name: str) -> bool:
+    """Tell whether a file is one that a desktop puts beside those of people.
+
+    Examples
+    --------
+    >>> [left_by_system(n) for n in ("__MACOSX/a/._b.gpkg", "a/.DS_Store", "a/b.gpkg")]
+    [True, True, False]
+    """
+    *folders, last = name.split("/")
+    system = last.startswith("._") or last.lower() in SYSTEM_NAMES
+    return system or "__MACOSX" in folders
+
+
+def _fault(entry: zipfile.ZipInfo, by_hand: bool) -> str | None:
     """Return what is wrong with an entry."""
     name = entry.orig_filename
+    if by_hand:
+        name = name.replace("\\", "/")
     parts = name.replace("\\", "/").split("/")
     if not name or "\0" in name or "\\" in name or ":" in parts[0]:
         return "its name is no plain path"

@@ -34,6 +34,7 @@ WORDS = {
         "unknown": "不详",
         "buffer": f"虚线：图斑外 {NEAR_M:.0f} 米",
         "base": "底图：后时相影像",
+        "refused": "本次导入未收的文件",
     },
     "en": {
         "title": "Photos from the field",
@@ -48,6 +49,7 @@ WORDS = {
         "unknown": "unknown",
         "buffer": f"dashed: {NEAR_M:.0f} m around the patch",
         "base": "base: image of the later date",
+        "refused": "Files of this import that were not taken",
     },
 }
 
@@ -76,6 +78,7 @@ def write_photo_page(
     pictures: BasePictures | None,
     language: str,
     titled: tuple[str, str],
+    refused: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Write the page; it opens without network.
 
@@ -95,6 +98,8 @@ def write_photo_page(
     language : {"zh", "en"}
     titled : tuple of str
         Name of the run and credit line of its images.
+    refused : sequence of (str, str)
+        Files that were not taken, and why.
     """
     words = WORDS[language]
     groups = []
@@ -109,6 +114,7 @@ def write_photo_page(
         language=language,
         words=words,
         groups=groups,
+        refused=refused,
         side=SIDE,
         run=titled[0],
         credit=titled[1],

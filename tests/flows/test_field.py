@@ -1,8 +1,10 @@
 """``tuban field``: a package that independent readers open, and what comes back from it."""
 
+import csv
 import datetime as dt
 import io
 import json
+import re
 import shutil
 import sqlite3
 import zipfile
@@ -189,6 +191,8 @@ def test_cards_and_photos_come_back_once(field):
         path = back / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(jpeg(exif, quality=60 + len(name)))
+    for name in ("plan.tif", "film.mp4", "._in.jpg", ".DS_Store"):
+        (back / "DCIM" / name).write_bytes(b"II*\0")
     (back / "DCIM" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 40)
     done = import_field(back, run, now=NOW)
     assert done.answers.tallies["imported_cells"] == 4
@@ -205,11 +209,17 @@ def test_cards_and_photos_come_back_once(field):
         f"{second}/old.jpg": (second, ("old",)),
         f"{second}/ahead.jpg": (second, ("ahead",)),
     }
-    assert [name for name, _ in done.refused] == ["DCIM/x.heic"]
+    assert [name for name, _ in done.refused] == ["DCIM/film.mp4", "DCIM/plan.tif", "DCIM/x.heic"]
+    with next((run / "field").glob("*.photos.csv")).open(encoding="utf-8-sig") as handle:
+        rows = {row["照片"]: row["原因"] for row in csv.DictReader(handle)}
+    assert rows["DCIM/x.heic"] == "照片为 HEIC 格式，无法读取"
+    assert rows["DCIM/film.mp4"].startswith("未读取")
+    assert not any(re.search("[a-z]{4}", why) for why in rows.values())
     assert done.added == 9
     records = json.loads((run / "field/photos.json").read_text(encoding="utf-8"))
     page = (run / "field/photos.html").read_text(encoding="utf-8")
     assert len(records) == 9
+    assert "DCIM/film.mp4: <span" in page
     assert page.count("<figure") == 9
     assert page.count("不作依据") == 8
     kept = sorted(p.name for p in (run / "field/attachments").rglob("*.jpg"))
@@ -241,6 +251,24 @@ def test_a_faulty_card_keeps_everything_out(field):
     assert done.added == 1
 
 
+def test_zips_of_other_systems_are_read(field):
+    run, back, tables = field
+    first = tables.clues["clue_no"].iloc[0]
+    data = next(back.glob("*.gpkg"))
+    entries = [
+        (f"out\\{data.name}", data.read_bytes()),
+        (f"out\\DCIM\\{first}.jpg", jpeg(told(spot(tables, first)))),
+        (f"__MACOSX/out/._{data.name}", b"\0\5\26\7"),
+        ("out/.DS_Store", b"x"),
+    ]
+    path = back.parent / "in.zip"
+    path.write_bytes(packed(entries))
+    done = import_field(path, run, now=NOW)
+    assert done.answers.result == "nothing"
+    assert [(p.photo.name, p.marks) for p in done.photos] == [(f"out/DCIM/{first}.jpg", ())]
+    assert done.refused == ()
+
+
 def packed(entries):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -251,6 +279,10 @@ def packed(entries):
 
 HOSTILE = {
     "path": ([("../../evil.jpg", jpeg())], "leads out"),
+    "windows path": ([("a\\..\\..\\evil.jpg", jpeg())], "leads out"),
+    "windows root": ([("\\\\host\\evil.jpg", jpeg())], "leads out"),
+    "twice by slash": ([("a/b.jpg", jpeg()), ("a\\B.jpg", jpeg())], "twice"),
+    "hidden path": ([("__MACOSX/../../._evil.jpg", jpeg())], "leads out"),
     "absolute": ([("/evil.jpg", jpeg())], "leads out"),
     "twice": ([("a.jpg", jpeg()), ("A.jpg", jpeg())], "twice"),
     "bomb": ([("a.jpg", b"\0" * (40 << 20))], "next to nothing"),
