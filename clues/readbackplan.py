@@ -129,8 +129,11 @@ def plan_import(ledger: LedgerFile, filled: Sequence[Filled], reading: Reading) 
         edits: list[Change] = []
         if known is not None and not any(p.kind == "refused" for p in told):
             found = _Row(row, known, ledger, reading)
-            edits = found.edits()
-            told += found.problems
+            if known.gone:
+                told.append(_gone(row, known, ledger, found.is_edited()))
+            else:
+                edits = found.edits()
+                told += found.problems
         if any(p.kind != "note" for p in told):
             faulty += 1
         elif edits:
@@ -168,6 +171,13 @@ def _other_patch(row: LedgerRow, known: Filled, ledger: LedgerFile) -> Problem:
     return Problem(row.number, row.clue_no, "patch_id", code, facts)
 
 
+def _gone(row: LedgerRow, known: Filled, ledger: LedgerFile, is_edited: bool) -> Problem:
+    """Return what is said of a row whose patch was cut, merged or deleted since."""
+    parts = ("、" if ledger.language == "zh" else ", ").join(known.parts)
+    code = ("gone" if parts else "deleted") if is_edited else "gone_before"
+    return Problem(row.number, row.clue_no, "patch_id", code, {"parts": parts})
+
+
 class _Row:
     """One row against what the store holds of its clue."""
 
@@ -194,6 +204,12 @@ class _Row:
         if key not in self.read:
             return False
         return self.read[key] != self.known.cell(key, self.ledger.mark).value
+
+    def is_edited(self) -> bool:
+        """Tell whether the row holds anything that the store has not taken."""
+        read = self.read.items()
+        new = any(self._edited(key) and v != self.known.cell(key).value for key, v in read)
+        return new or any(p.kind == "refused" for p in self.problems)
 
     def edits(self) -> list[Change]:
         """Return the cells of the row that change."""

@@ -43,6 +43,21 @@ CODES: dict[str, Message] = {
         Said("图斑在台账导出后已修改，现为 {patch}", "重新导出台账后填写"),
         Said("the patch was redrawn since, it is {patch} now", "export the ledger again"),
     ),
+    "gone": Message(
+        "refused",
+        Said("图斑在台账导出后已被裁切或合并，现由 {parts} 代替", "重新导出台账，在其行内填写"),
+        Said("the patch was cut or merged since, {parts} took its place", "fill in their rows"),
+    ),
+    "deleted": Message(
+        "refused",
+        Said("图斑在台账导出后已被删除", "确有变化的，请内业补绘图斑；否则清空此行"),
+        Said("the patch was deleted since", "have it drawn again, or empty the row"),
+    ),
+    "gone_before": Message(
+        "note",
+        Said("图斑在台账导出后已被裁切、合并或删除，此行没有新填内容", "重新导出台账"),
+        Said("the patch is gone since; the row holds nothing new", "export the ledger again"),
+    ),
     "no_clue": Message(
         "refused",
         Said("此行填有内容，但没有线索编号", "补上线索编号和图斑编号，或删去此行"),

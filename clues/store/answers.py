@@ -2,14 +2,16 @@
 
 Nothing is ever altered: a change is a further row, so that a mark (the last rows at some moment)
 tells what every cell held then. The verdict cell is the last verdict on the whole patch, whatever
-way it came in; the other cells are rows of ``answers``.
+way it came in; the other cells are rows of ``answers``. A thing that people cut, merged or deleted
+is gone: what was filled in for it stays, and other patches stand on its ground.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import shapely
 from sqlalchemy import Connection, func, insert, select
 
 from clues.store import schema
@@ -63,6 +65,10 @@ class Cell(NamedTuple):
 
 EMPTY = Cell("", "", None)
 
+LEAST_SHARE = 0.01
+"""Share of the smaller of two outlines that must lie in the other for one to stand for the other;
+redrawn outlines may overlap their neighbours by a hair."""
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -78,15 +84,24 @@ class Filled:
         "" where it never was a clue.
     after : date or None
         Last day of the later image.
+    area_dm2 : int
+        Of that patch; 0 for a place that only leads name.
     history : dict of str to list of (row number, Cell)
         By cell, in the order of entry.
+    gone : bool
+        Whether it is no longer among the patches of its run: cut, merged or deleted.
+    parts : tuple of str
+        Clue numbers, or patch numbers where they are no clues, of what stands on its ground then.
     """
 
     patch_key: int
     patch_id: str
     clue_no: str
     after: dt.date | None
+    area_dm2: int = 0
     history: dict[str, list[tuple[int, Cell]]] = field(default_factory=dict)
+    gone: bool = False
+    parts: tuple[str, ...] = ()
 
     def cell(self, name: str, mark: Mark | None = None) -> Cell:
         """Return what a cell holds now, or held at a mark."""
@@ -114,10 +129,17 @@ def filled_in(connection: Connection) -> list[Filled]:
     numbers = {str(o): str(n) for o, n in connection.execute(select(clue.object_id, clue.clue_no))}
     found: dict[str, Filled] = {}
     object_of: dict[int, str] = {}
-    names = (patch.id, patch.object_id, patch.patch_id, patch.after_to)
-    for key, thing, patch_id, after in connection.execute(select(*names).order_by(patch.id)):
-        found[thing] = Filled(key, patch_id, numbers.get(thing, ""), after)
+    newest = _newest_runs(connection)
+    names = (patch.id, patch.object_id, patch.patch_id, patch.after_to, patch.area_dm2)
+    rows = connection.execute(select(*names, patch.run_id).order_by(patch.id))
+    for key, thing, patch_id, after, area, run in rows:
+        now, clue_no = newest[run], numbers.get(thing, "")
+        found[thing] = Filled(key, patch_id, clue_no, after, area, gone=now != run)
         object_of[key] = thing
+    for thing, one in found.items():
+        if one.gone:
+            parts = _parts(connection, one.patch_key, newest, numbers)
+            found[thing] = replace(one, parts=parts)
     emptied = set(WITHDRAWN.values())
     table = schema.verdicts.c
     whole = (table.id, table.patch_key, table.verdict, table.by, table.at)
@@ -131,6 +153,36 @@ def filled_in(connection: Connection) -> list[Filled]:
     for number, key, name, value, by, at in connection.execute(select(*cells).order_by(told.id)):
         found[object_of[key]].history.setdefault(name, []).append((number, Cell(value, by, at)))
     return sorted(found.values(), key=lambda f: f.patch_key)
+
+
+def _newest_runs(connection: Connection) -> dict[int, int]:
+    """Return, by run, the last one of the same name: patches that people edit are a further run."""
+    run = schema.runs.c
+    pairs = [(int(key), str(name)) for key, name in connection.execute(select(run.id, run.name))]
+    last: dict[str, int] = {}
+    for key, name in pairs:
+        last[name] = max(key, last.get(name, key))
+    return {key: last[name] for key, name in pairs}
+
+
+def _parts(
+    connection: Connection, key: int, newest: Mapping[int, int], numbers: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return what stands now on the ground of a patch that is gone."""
+    patch = schema.patches.c
+    bounds = (patch.west, patch.south, patch.east, patch.north)
+    asked = select(patch.run_id, patch.geometry, *bounds).where(patch.id == key)
+    run, wkb, west, south, east, north = connection.execute(asked).one()
+    near = (patch.east > west) & (patch.west < east) & (patch.north > south) & (patch.south < north)
+    names = (patch.object_id, patch.patch_id, patch.geometry)
+    present = select(*names).where(patch.run_id == newest[run], near).order_by(patch.id)
+    outline, found = shapely.from_wkb(wkb), []
+    for thing, patch_id, other in connection.execute(present):
+        shape = shapely.from_wkb(other)
+        least = LEAST_SHARE * min(shape.area, outline.area)
+        if outline.intersection(shape).area > least:
+            found.append(numbers.get(thing, "") or str(patch_id))
+    return tuple(found)
 
 
 def present_state(store: Store) -> tuple[dict[str, dict[str, str]], str]:

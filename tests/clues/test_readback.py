@@ -5,10 +5,14 @@ import json
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import openpyxl
+import pandas as pd
 import pytest
+import shapely
 
 from clues import workbooks
 from clues.outputs.ledger import write_ledger
@@ -24,9 +28,9 @@ from flows.retraining import settled_verdicts
 FIRST, SECOND = "99990125Q2000001", "99990125Q2000002"
 
 
-def registered(folder, tables):
+def registered(folder, tables, key="k"):
     return register_run(
-        folder, tables, key="k", crs="EPSG:4526", rule_set="cn-land", rule_set_version="1",
+        folder, tables, key=key, crs="EPSG:4526", rule_set="cn-land", rule_set_version="1",
         layers=[], config={},
     )  # fmt: skip
 
@@ -154,6 +158,39 @@ def test_what_others_found_meanwhile_is_a_conflict(run, tables):
     own = import_ledger(later, by="李四", overrule=True)
     assert (own.result, codes(own)) == ("imported", {(3, "overruled")})
     assert [v for _, v, _, _ in kept(run)] == ["违法", "合法"]
+
+
+def cut(run: Path, tables, *, delete: bool = False) -> None:
+    """Let people cut the first patch in two, or delete it."""
+    patches = tables.patches.drop(columns="clue_no", errors="ignore")
+    own = tables.findings["patch_id"] != "TAAAAAAAAAAA1"
+    first, rest = patches[~own_rows(patches)], patches[own_rows(patches)]
+    west, south, east, north = first.geometry.iloc[0].bounds
+    middle = (west + east) / 2
+    halves = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
+    parts = pd.concat([first, first]).assign(patch_id=["E1", "E2"]).set_geometry(halves)
+    drawn = [rest] if delete else [rest, parts.set_crs(patches.crs)]
+    table = gpd.GeoDataFrame(pd.concat(drawn, ignore_index=True), crs=patches.crs)
+    registered(run, replace(tables, patches=table, findings=tables.findings[own]), key="edited")
+
+
+def own_rows(patches):
+    return (patches["patch_id"] != "TAAAAAAAAAAA1").to_numpy()
+
+
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_patch_that_was_cut_or_deleted_takes_no_answers(run, tables, delete):
+    cells = {(FIRST, "核实认定意见"): "违法", (SECOND, "核实认定意见"): "合法"}
+    import_ledger(edited(run / "out.xlsx", cells), by="李四")
+    before = counts(run)
+    cut(run, tables, delete=delete)
+    done = import_ledger(run / "in.xlsx", by="李四")
+    assert (done.result, codes(done)) == ("nothing", {(3, "gone_before")})
+    changed = edited(run / "out.xlsx", cells | {(FIRST, "核实认定意见"): "伪变化"})
+    done = import_ledger(changed, by="李四", accept_good_rows=True)
+    assert codes(done) == {(3, "deleted" if delete else "gone")}
+    assert delete or "99990125Q2000003、99990125Q2000004" in done.rows[0][4]
+    assert counts(run) == before
 
 
 def test_a_ledger_of_another_run_is_refused_whole(run, tables, tmp_path):
