@@ -328,8 +328,8 @@ def _rows(
             counts if match.counts else marked,
             why if language == "zh" else why.replace("；", "; "),
         )
-    for name, why in refused:
-        yield (_safe_cell(name), "", "", "", "", "", "", not_taken, why[place])
+    for name, told in refused:
+        yield (_safe_cell(name), "", "", "", "", "", "", not_taken, told[place])
 
 
 def _safe_cell(text: str) -> str:

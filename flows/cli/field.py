@@ -82,8 +82,8 @@ def import_returned(
     for photo in [p for p in done.photos if not p.counts][:SHOWN]:
         why = "; ".join(f"{MARKS[m][0]} {MARKS[m][1]}" for m in photo.marks)
         typer.echo(f"marked\t{photo.photo.name}\t{photo.clue_no or '-'}\t{why}")
-    for name, why in done.refused[:SHOWN]:
-        typer.echo(f"refused\t{name}\t-\t{why.both}")
+    for name, told in done.refused[:SHOWN]:
+        typer.echo(f"refused\t{name}\t-\t{told.both}")
     counts = {"photos": len(done.photos), "photos_new": done.added, "photos_marked": done.marked}
     for label, count in (counts | {"files_refused": len(done.refused)}).items():
         typer.echo(f"{label}\t{count}")
