@@ -106,25 +106,25 @@ def list_models(
 ) -> None:
     """List the models: in use or not, name and hash, kind, day, sensor, months, mean F1.
 
-    Ends with 3 where a file is refused.
+    Ends with 3 where a file is refused, or the model in use is not there.
     """
     import json
 
     from configs.errors import InputError
 
     models = opened(registry)
-    found, chosen = models.list(), models.chosen()
-    cards = [card for _, card in found if not isinstance(card, InputError)]
+    found, (used, faults) = models.list(), models.used()
+    cards = [(path in used, card) for path, card in found if not isinstance(card, InputError)]
     if as_json:
-        rows = [json.loads(c.to_json()) | {"in_use": c.hash in chosen.values()} for c in cards]
+        rows = [json.loads(c.to_json()) | {"in_use": chosen} for chosen, c in cards]
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
-        for card in cards:
+        for chosen, card in cards:
             score = card.metrics.get("macro_f1", card.metrics.get("f1"))
             typer.echo(
                 "\t".join(
                     [
-                        "*" if chosen.get(card.kind) == card.hash else " ",
+                        "*" if chosen else " ",
                         card.label,
                         card.kind,
                         card.created.isoformat(),
@@ -135,9 +135,10 @@ def list_models(
                 )
             )
     tell(f"{len(cards)} models in {models.folder}; * in use")
-    refused = [error for _, error in found if isinstance(error, InputError)]
-    for error in refused:
-        tell(f"refused: {error}")
+    refused = [f"refused: {error}" for _, error in found if isinstance(error, InputError)]
+    refused += [f"in use: {error}" for error in faults]
+    for text in refused:
+        tell(text)
     if refused:
         raise typer.Exit(ExitCode.EXCEPTIONS)
 
@@ -155,8 +156,8 @@ def show(
     from models.cards import card_lines
     from models.modelfile import open_model
 
-    models = opened(registry)
-    card = open_model(Path(model) if model.endswith(MODEL_SUFFIX) else models.find(model))[0]
+    is_file = model.endswith(MODEL_SUFFIX) or Path(model).is_file()
+    card = open_model(Path(model) if is_file else opened(registry).find(model))[0]
     if as_json:
         typer.echo(card.to_json())
         return
@@ -176,7 +177,7 @@ def use(model: Model, registry: Registry = None) -> None:
 
 def export(
     model: Model,
-    path: Annotated[Path, typer.Argument(help="File, or a folder that is there.")],
+    path: Annotated[Path, typer.Argument(help="File .tuban, or a folder that is there.")],
     registry: Registry = None,
 ) -> None:
     """Write a model for another machine; `tuban model add` takes it over there."""

@@ -92,6 +92,10 @@ def test_the_commands_choose_show_and_hand_on(tmp_path: Path, monkeypatch: pytes
     assert path.stem in said
     assert "Python pickle" in said
     assert "where:" in tuban("model", "show", "nobody", code=1)
+    (tmp_path / "forest.pkl").write_bytes(b"\x80\x04N.")
+    assert "Python pickle" in tuban("model", "show", tmp_path / "forest.pkl", code=1)
+    path.unlink()
+    assert "tuban model use" in tuban("model", "list", code=3)
 
 
 @pytest.mark.parametrize(

@@ -221,14 +221,56 @@ def test_a_registry_says_which_model_is_meant_when_it_cannot_know(tmp_path: Path
         registry.use("县-forest")
     lost = save_model(tmp_path, ModelCard("lost", "clues", dt.date(2025, 10, 1)), {})
     registry.use("lost")
+    assert registry.used() == ({lost}, [])
     lost.unlink()
-    with pytest.raises(InputError, match="no models are called"):
+    with pytest.raises(InputError, match=r"the clues model in use, .*not there any more") as caught:
         registry.in_use("clues")
+    assert caught.value.where == str(tmp_path / "in-use.json")
+    assert "tuban model add" in caught.value.fix
+    assert [error.what for error in registry.used()[1]] == [caught.value.what]
     (tmp_path / "broken-12345678.tuban").write_bytes(b"PK")
     assert [type(card).__name__ for _, card in registry.list()].count("InputError") == 1
     (tmp_path / "in-use.json").write_text("[]")
     with pytest.raises(InputError, match="in use"):
         registry.in_use("clues")
+
+
+def test_a_file_that_is_called_like_another_model_is_refused(tmp_path: Path):
+    registry = ModelRegistry(tmp_path)
+    first = save_model(tmp_path, CARD, ARRAYS)
+    other = ModelCard("other", "landcover", dt.date(2025, 10, 1))
+    second = save_model(tmp_path, other, {"trees": np.array(1)})
+    registry.use("other")
+    second.write_bytes(first.read_bytes())
+    for ask in (
+        lambda: registry.find("other"),
+        lambda: registry.open("other", "landcover"),
+        lambda: registry.in_use("landcover"),
+        lambda: registry.use(second.stem),
+        lambda: registry.export("other", tmp_path / "x.tuban"),
+    ):
+        with pytest.raises(InputError, match=f"holds the model {first.stem}") as caught:
+            ask()
+        assert caught.value.where == str(second)
+        assert first.name in caught.value.fix
+    assert [type(card) for _, card in registry.list()].count(InputError) == 1
+    copy = tmp_path / f"copy-{first.stem[-8:]}.tuban"
+    copy.write_bytes(first.read_bytes())
+    registry.use(first.stem)
+    assert registry.in_use("landcover") == registry.find(first.stem[-8:]) == first
+
+
+def test_a_path_is_told_from_a_name(tmp_path: Path):
+    registry = ModelRegistry(tmp_path / "here")
+    path = save_model(registry.folder, CARD, ARRAYS)
+    assert registry.use(str(path)).name == CARD.name
+    away = registry.export(CARD.name, tmp_path / "away.tuban")
+    with pytest.raises(InputError, match="is a file") as caught:
+        registry.use(str(away))
+    assert f"tuban model add {away}" in caught.value.fix
+    with pytest.raises(InputError, match=r"ends with \.tuban"):
+        registry.export(CARD.name, tmp_path / "away.zip")
+    assert not (tmp_path / "away.zip").exists()
 
 
 def test_a_card_from_elsewhere_cannot_command_a_terminal():
