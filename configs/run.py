@@ -230,7 +230,12 @@ class LandcoverSettings(StrictModel):
     trees: int = Field(60, ge=1, le=500, description="of the forest; rounds of boosting")
     max_depth: int = Field(12, ge=2, le=30)
     samples_per_class: int = Field(3000, ge=50)
-    erode_px: int = Field(1, ge=0, description="pixels dropped along parcel borders")
+    erode_px: int = Field(
+        1,
+        ge=0,
+        description="pixels dropped along parcel borders, or the registration residual if it is "
+        "more",
+    )
     mode: Literal["two_stage", "exact"] = Field(
         "two_stage", description="exact: every pixel of both dates, compared as a second source"
     )

@@ -3,6 +3,7 @@
 The driver never opens a pixel: it hands one of these jobs to a worker and takes numbers back.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -230,10 +231,16 @@ class FitJob:
     @property
     def halo(self) -> int:
         """Pixels around a sample cell that scoring and features read."""
-        least = max(halo_px(self.detection.method, self.plan.pixel_m), COMPARED_HALO)
+        scored = halo_px(self.detection.method, self.plan.pixel_m)
+        least = max(scored, COMPARED_HALO, self.erode_px)
         if self.learner is None or self.learner.way == "objects":
             return least  # objects are sampled in the cells alone
         return max(least, pair_halo(self.plan.pixel_m))
+
+    @property
+    def erode_px(self) -> int:
+        """Pixels dropped along parcel borders: nowhere fewer than the dates may be off there."""
+        return max(self.landcover.erode_px, math.ceil(self.registration.residual_px))
 
     def cells(self) -> list[Extent]:
         """Return the sample cells."""
@@ -338,9 +345,7 @@ def draw_landcover(
         labels = _labels(job, block.extent)
         later = replace(block, before=apply_radiometry(block, radiometry).after)
         for date, image in enumerate((block, later)):
-            tables[date].append(
-                draw_samples(image, labels, erode_px=settings.erode_px, seed=job.seed)
-            )
+            tables[date].append(draw_samples(image, labels, erode_px=job.erode_px, seed=job.seed))
         trials.append(draw_trials(block, later.before, labels, classes=len(COVERS)))
     samples = join_dates([cap_samples(t, settings.samples_per_class, job.seed) for t in tables])
     return samples, join_trials(trials)
