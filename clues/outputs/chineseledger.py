@@ -14,6 +14,7 @@ from clues.outputs.columns import (
     measured,
     no_text,
     papers_of,
+    place_text,
     suggestion,
     told_leads,
 )
@@ -38,14 +39,13 @@ def _batch(row: Row) -> str:
 
 LEDGER_COLUMNS: tuple[Column, ...] = (
     Column("number", "序号", 5, "本表行号", lambda r: r.number, "whole"),
-    Column("county_name", "县名称", 10, "县级行政区名称", lambda r: r.patch["county_name"]),
-    Column("batch", "监测批次", 9, "监测年度和季度", _batch),
     Column(
-        *("clue_no", "线索编号", 19, "县代码+年+季+六位流水号，不重复使用"),
+        *("clue_no", "线索编号", 18, "县代码+年+季+六位流水号，不重复使用"),
         lambda r: r.patch["clue_no"],
     ),
+    Column("place", "位置", 12, "县名称，中心点经度、纬度（CGCS2000，度）", place_text),
     Column(
-        *("change", "变化类型", 11, "影像判定的变化类型"),
+        *("change", "变化类型", 10, "影像判定的变化类型"),
         lambda r: change_type(r.patch["change_type"]).name_zh,
     ),
     Column("epochs", "前、后时相", 12, "变化前、后影像日期（末日）", _epochs),
@@ -61,30 +61,32 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
         *(lambda r: mu(r.area("pbf_dm2")), "area"),
     ),
     Column(
-        *("redline_mu", "生态红线（亩）", 11, "占生态保护红线"),
+        *("redline_mu", "生态红线（亩）", 9, "占生态保护红线"),
         *(lambda r: mu(r.area("redline_dm2")), "area"),
     ),
     Column(
-        *("suggestion", "判定建议及规则", 17, "机器判定建议和决定性规则，不是违法认定"),
+        *("suggestion", "判定建议及规则", 16, "机器判定建议和决定性规则，不是违法认定"),
         partial(suggestion, speech=PLAIN),
     ),
+    fill_in("verdict", "核实认定意见", 9, f"{FILLED_IN}：合法、违法、其他、伪变化"),
+    fill_in("illegal_mu", "非农违法面积（亩）", 9, FILLED_IN, "fill_area"),
+    fill_in("rectified", "是否整改", 6, f"{FILLED_IN}：是、否"),
+    fill_in("remarks", "备注", 12, FILLED_IN),
+    fill_in("checked_by", "核查人", 8, FILLED_IN),
+    fill_in("checked_on", "核查日期", 11, FILLED_IN, "fill_day"),
+    Column("county_name", "县名称", 10, "县级行政区名称", lambda r: r.patch["county_name"]),
+    Column("batch", "监测批次", 9, "监测年度和季度", _batch),
     Column(
         *("priority", "优先级", 6, "数值越大越先查"),
         *(lambda r: int(r.patch["priority"]), "whole"),
     ),
-    fill_in("verdict", "核实认定意见", 9, f"{FILLED_IN}：合法、违法、其他、伪变化"),
     fill_in("project", "项目名称", 12, FILLED_IN),
     fill_in("holder", "项目主体", 12, FILLED_IN),
     fill_in("illegal_use", "非农违法土地用途", 9, FILLED_IN),
-    fill_in("illegal_mu", "非农违法面积（亩）", 9, FILLED_IN, "fill_area"),
     fill_in("illegal_cropland_mu", "非农违法耕地面积（亩）", 11, FILLED_IN, "fill_area"),
     fill_in("illegal_pbf_mu", "非农违法基本农田面积（亩）", 9, FILLED_IN, "fill_area"),
-    fill_in("rectified", "是否整改", 6, f"{FILLED_IN}：是、否"),
     fill_in("rectification", "整改方式", 9, f"{FILLED_IN}：拆除复耕、补办手续、未整改"),
     fill_in("major", "重大典型问题", 6, f"{FILLED_IN}：是、否"),
-    fill_in("remarks", "备注", 14, FILLED_IN),
-    fill_in("checked_by", "核查人", 8, FILLED_IN),
-    fill_in("checked_on", "核查日期", 11, FILLED_IN, "fill_day"),
     Column("reason", "理由", 90, "逐地块的判定理由", lambda r: r.joined("reason_zh")),
     Column(
         "questions", "待核问题", 50, "须内业或外业回答的问题", lambda r: r.joined("questions_zh")
@@ -138,7 +140,7 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("from_cover", "前覆被", 10, "前时相覆被", lambda r: r.patch["from_cover"] or ""),
     Column("to_cover", "后覆被", 10, "后时相覆被", lambda r: r.patch["to_cover"] or ""),
     Column(
-        *("confidence", "置信度", 8, "0–100,−1为未知"),
+        *("confidence", "置信度", 8, "0–100，-1为未知"),
         *(lambda r: int(r.patch["confidence"]), "whole"),
     ),
     Column("width_m", "平均宽度（米）", 11, "长条形图斑的平均宽度", measured("width_m"), "measure"),
@@ -219,6 +221,7 @@ CHINESE_FORM = Form(
     "卫片执法线索台账",
     LEDGER_COLUMNS,
     PICTURE_COLUMNS,
+    "checked_on",
     MACHINE_COLUMNS,
     LEAD_COLUMNS,
     ("线索台账", "机器字段", "字典", "其他来源线索"),

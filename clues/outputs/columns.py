@@ -27,6 +27,7 @@ __all__ = [
     "measured",
     "no_text",
     "papers_of",
+    "place_text",
     "suggestion",
     "told_leads",
 ]
@@ -125,9 +126,11 @@ class Form:
     Attributes
     ----------
     columns : tuple of Column
-        Of the list; those up to the last that is filled in are printed.
+        Of the list.
     pictures : tuple of Column
         Put after the column ``clue_no`` where there are thumbnails.
+    last_printed : str
+        Key of the column up to which the list is printed.
     leads : tuple of Column
         Of the sheet of leads; none: there is no such sheet.
     sheets : tuple of str
@@ -146,6 +149,7 @@ class Form:
     title: str
     columns: tuple[Column, ...]
     pictures: tuple[Column, ...]
+    last_printed: str
     machine: tuple[Column, ...]
     leads: tuple[Column, ...]
     sheets: tuple[str, str, str, str]
@@ -179,6 +183,12 @@ def fill_in(key: str, title: str, width: float, meaning: str, kind: str = "fill"
 def no_text(_row: Row) -> str:
     """Return what stands behind a picture."""
     return ""
+
+
+def place_text(row: Row) -> str:
+    """Return name of the county and, below, longitude and latitude of the centre."""
+    lines = (row.patch["county_name"], f"{row.patch['lon']:.5f}", f"{row.patch['lat']:.5f}")
+    return "\n".join(line for line in lines if line)
 
 
 def day_text(value: Any) -> str:

@@ -40,8 +40,9 @@ def english_form(speech: Speech) -> Form:
     return Form(
         "en",
         "land-change clues: leads with reasons, never a verdict",
-        (*_facts(speech), *_filled(speech), *_reasons(speech)),
+        (*_printed(speech), *_beside(), *_reasons(speech)),
         PICTURE_COLUMNS,
+        "checked_on",
         _machine(speech),
         (),
         ("clues", "machine", "dictionary", "leads"),
@@ -60,55 +61,47 @@ def english_form(speech: Speech) -> Form:
     )
 
 
-def _facts(speech: Speech) -> tuple[Column, ...]:
-    unit = speech.area_unit
-    head = (
-        Column("number", "No.", 5, "row of this sheet", lambda r: r.number, "whole"),
-        Column("county_name", "Place", 16, "area, or latitude and longitude", _place),
-        Column(
-            *("clue_no", "Clue", 18, "number of the clue, never used again"),
-            lambda r: r.patch["clue_no"],
-        ),
-        Column(
-            *("change", "Change", 14, "type of change"),
-            lambda r: change_type(r.patch["change_type"]).name_en,
-        ),
-        Column("epochs", "Before, after", 11, "last day of either image", _epochs),
-    )
-    square = "Area (m²)", 13, "on the ellipsoid", lambda r: metres2(r.patch["area_dm2"]), "area"
-    areas = [Column("area_m2", *square)]
-    if unit != "m2":
-        areas = [_area(f"area_{unit}", "Area", "of the patch", None, speech)]
+def _printed(speech: Speech) -> tuple[Column, ...]:
+    unit, symbol = speech.area_unit, UNIT_NAMES[speech.area_unit][1]
+    told = "of the machine, never a verdict; code and name of the deciding rule"
+    areas = [_area(f"area_{unit}", "Area", "of the patch, on the ellipsoid", None, speech)]
     areas += [
         _area(name, speech.role(role).capitalize(), "taken by the patch", name, speech)
         for role, name in CONTROL_AREAS.items()
         if role in speech.roles
     ]
-    told = "of the machine, never a verdict; code and name of the deciding rule"
     return (
-        *head,
+        Column("number", "No.", 5, "row of this sheet", lambda r: r.number, "whole"),
+        Column(
+            *("clue_no", "Clue", 18, "number of the clue, never used again"),
+            lambda r: r.patch["clue_no"],
+        ),
+        Column("county_name", "Place", 13, "area, or latitude and longitude", _place),
+        Column(
+            *("change", "Change", 14, "type of change"),
+            lambda r: change_type(r.patch["change_type"]).name_en,
+        ),
+        Column("epochs", "Before, after", 12, "last day of either image", _epochs),
         *areas,
-        Column("suggestion", "Suggestion, rule", 20, told, partial(suggestion, speech=speech)),
+        Column("suggestion", "Suggestion, rule", 18, told, partial(suggestion, speech=speech)),
+        fill_in("verdict", "Finding", 11, f"{FILLED_IN}: what was found"),
+        fill_in("illegal_mu", f"Unlawful ({symbol})", 10, FILLED_IN, "fill_area"),
+        fill_in("rectified", "Put right", 7, f"{FILLED_IN}: yes, no"),
+        fill_in("remarks", "Remarks", 14, FILLED_IN),
+        fill_in("checked_by", "Checked by", 10, FILLED_IN),
+        fill_in("checked_on", "Checked on", 11, FILLED_IN, "fill_day"),
+    )
+
+
+def _beside() -> tuple[Column, ...]:
+    return (
         Column(
             *("priority", "Priority", 8, "the larger the sooner"),
             *(lambda r: int(r.patch["priority"]), "whole"),
         ),
-    )
-
-
-def _filled(speech: Speech) -> tuple[Column, ...]:
-    symbol = UNIT_NAMES[speech.area_unit][1]
-    choices = f"{FILLED_IN}: yes, no"
-    return (
-        fill_in("verdict", "Finding", 12, f"{FILLED_IN}: what was found"),
         fill_in("project", "Project", 16, FILLED_IN),
         fill_in("holder", "Holder", 16, FILLED_IN),
-        fill_in("illegal_mu", f"Unlawful ({symbol})", 11, FILLED_IN, "fill_area"),
-        fill_in("rectified", "Put right", 8, choices),
-        fill_in("major", "Major problem", 9, choices),
-        fill_in("remarks", "Remarks", 20, FILLED_IN),
-        fill_in("checked_by", "Checked by", 12, FILLED_IN),
-        fill_in("checked_on", "Checked on", 11, FILLED_IN, "fill_day"),
+        fill_in("major", "Major problem", 9, f"{FILLED_IN}: yes, no"),
     )
 
 

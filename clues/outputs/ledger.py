@@ -133,7 +133,7 @@ def _write_list(
     columns, rows, shown = content
     sheet = book.add_worksheet(form.sheets[0])
     keys = [column.key for column in columns]
-    printed = max(c for c, column in enumerate(columns) if column.is_filled)
+    printed = keys.index(form.last_printed)
     frozen = keys.index("clue_no") + 1
     # pictures shown in the cells tell the height of the rows, which is written before the cells
     _set_up_columns(sheet, columns)
@@ -157,7 +157,8 @@ def _write_list(
     sheet.autofilter(1, 0, max(len(rows) + 1, 1), len(columns) - 1)
     sheet.print_area(0, 0, len(rows) + 2, printed)
     sheet.repeat_rows(0, 1)
-    print_setup(sheet, tables.title.attribution, form.page)
+    widths = [column.width for column in columns[: printed + 1]]
+    print_setup(sheet, tables.title.attribution, form.page, width=sum(widths))
     return checks
 
 
@@ -230,28 +231,36 @@ def _add_choices(sheet: Any, form: Form, columns: Sequence[Column], count: int) 
 def _write_machine(book: Any, formats: Mapping[str, Any], form: Form, rows: Sequence[Row]) -> None:
     sheet = book.add_worksheet(form.sheets[1])
     keys = [column.key for column in form.machine]
-    _write_table(sheet, formats, form.machine, rows)
+    _write_table(sheet, {**formats, "text": formats["line"]}, form.machine, rows)
     sheet.freeze_panes(1, keys.index("clue_no") + 1)
 
 
 def _write_leads(book: Any, formats: Mapping[str, Any], form: Form, rows: Sequence[Row]) -> None:
     sheet = book.add_worksheet(form.sheets[3])
     single = [Row(r.number, r.patch, [], [], [lead]) for r in rows for lead in r.leads]
-    _write_table(sheet, formats, form.leads, single)
+    _write_table(sheet, formats, form.leads, single, wrapped=True)
     sheet.freeze_panes(1, 1)
 
 
 def _write_table(
-    sheet: Any, formats: Mapping[str, Any], columns: Sequence[Column], rows: Sequence[Row]
+    sheet: Any,
+    formats: Mapping[str, Any],
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    *,
+    wrapped: bool = False,
 ) -> None:
     _set_up_columns(sheet, columns)
     _write_heads(sheet, formats, columns, 0)
     for r, row in enumerate(rows, start=1):
-        _write_row(sheet, formats, columns, [column.value(row) for column in columns], r)
+        values = [column.value(row) for column in columns]
+        if wrapped:
+            sheet.set_row(r, row_height(columns, values, pictured=False))
+        _write_row(sheet, formats, columns, values, r)
     sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
     sheet.repeat_rows(0)
     sheet.repeat_columns(0, 1)
-    print_setup(sheet, "", "", fit=False)
+    print_setup(sheet, "", "", width=None)
 
 
 def _write_dictionary(
@@ -279,7 +288,7 @@ def _write_dictionary(
         for c, text in enumerate(pair):
             sheet.write_string(r, c, text, formats["head" if r == 0 else "text"])
     sheet.freeze_panes(1, 0)
-    print_setup(sheet, "", form.page)
+    print_setup(sheet, "", form.page, width=sum(widths))
 
 
 def _write_keys(

@@ -20,6 +20,12 @@ BLUE, YELLOW, GREY, FONT = "#4472C4", "#FFF2CC", "#F2F2F2", "微软雅黑"
 EXCEL_TEXT_LIMIT = 32_000
 LINE_PT, ROW_PT, PICTURED_PT, TALLEST_PT = 14.0, 30.0, 78.0, 409.0
 PX_PER_PT = 4 / 3
+A4, A3 = 9, 8
+"""Codes of paper in workbooks."""
+
+WIDEST_ON_A4 = 195.0
+"""Characters across A4 whose texts of 10 points still print with 6 points and more."""
+
 PICTURE_PX = 98
 """Side of a picture in a column of 14 characters (103 pixels) and a row of 78 points (104)."""
 
@@ -31,12 +37,13 @@ def formats_of(book: Any) -> dict[str, Any]:
     head = base | {"bold": True, "font_color": "#FFFFFF", "bg_color": BLUE, "text_wrap": True}
     text = base | {"text_wrap": True, "indent": 1}
     total = base | {"bold": True, "bg_color": YELLOW}
-    areas, fill = {"num_format": "#,##0.00"}, text | {"bg_color": GREY}
+    areas, fill = {"num_format": "#,##0.00", "shrink": True}, text | {"bg_color": GREY}
     title = {"font_name": FONT, "font_size": 18, "bold": True, "align": "left"}
     looks = {
         "title": title | {"valign": "vcenter"},
         "head": head | {"align": "center"},
         "text": text,
+        "line": base | {"indent": 1},
         "picture": text,
         "whole": base | {"num_format": "0"},
         "area": base | areas,
@@ -91,14 +98,24 @@ def add_picture(sheet: Any, row: int, column: int, jpeg: bytes, height: float) -
     sheet.insert_image(row, column, image, options)
 
 
-def print_setup(sheet: Any, credit: str, page: str, *, fit: bool = True) -> None:
-    """Print on A4 across, as wide as the paper, with the credit of the imagery at the foot."""
+def print_setup(sheet: Any, credit: str, page: str, *, width: float | None) -> None:
+    """Print across, with the credit of the imagery at the foot.
+
+    Parameters
+    ----------
+    sheet : Worksheet
+    credit, page : str
+        To the left and to the right of the foot.
+    width : float or None
+        Of what is printed, in characters: it takes the width of A4, or of A3 where it could not
+        be read on A4. None: it is cut into pages.
+    """
     sheet.set_landscape()
-    sheet.set_paper(9)
-    if fit:
-        sheet.fit_to_pages(1, 0)
-    else:
+    sheet.set_paper(A4 if width is None or width <= WIDEST_ON_A4 else A3)
+    if width is None:
         sheet.set_print_scale(60)
+    else:
+        sheet.fit_to_pages(1, 0)
     sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.5)
     told = credit.replace("&", "&&")[:150]
     if told or page:
