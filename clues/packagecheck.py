@@ -21,6 +21,8 @@ __all__ = ["CELLS", "Checked", "check_package", "require_whole", "rules_in"]
 CELLS = "cells.csv"
 """The table of a public package that its totals add up from."""
 
+PUBLIC_FILES = (CELLS, "cells.xlsx", "cells.gpkg")
+EVIDENCE = "products/evidence/"
 MOST_FAULTS = 50
 
 
@@ -102,6 +104,9 @@ def _file_faults(package: Package) -> Iterator[InputError]:
     if len(told) < len(manifest.files):
         yield InputError("a file is named twice", f"{at}: {MANIFEST}", AGAIN)
     there = set(package.entries) - {MANIFEST}
+    for name in sorted(there):
+        if not _has_place(package, name):
+            yield InputError("such a package holds no such file", f"{at}: {name}", AGAIN)
     for name in sorted(there - set(told)):
         yield InputError("the manifest does not name the file", f"{at}: {name}", AGAIN)
     needed = () if manifest.kind == "public" else TABLES
@@ -114,6 +119,27 @@ def _file_faults(package: Package) -> Iterator[InputError]:
             yield InputError(what, f"{at}: {name}", AGAIN)
         elif package.digest(name) != told[name].sha256:
             yield InputError("the file was altered (SHA-256 differs)", f"{at}: {name}", AGAIN)
+
+
+def _has_place(package: Package, name: str) -> bool:
+    """Return whether a kind of package may hold a file of a name."""
+    root, _, inner = name.partition("/")
+    if package.manifest.kind == "public":
+        return name in PUBLIC_FILES
+    if root != "counties":
+        return name in TABLES or (root == "products" and bool(inner))
+    codes = {str(c["code"]) for c in package.manifest.counties}
+    folder, _, rest = inner.partition("/")
+    return package.manifest.kind == "merged" and bool(rest) and codes >= {*folder.split("_")}
+
+
+def _evidence_faults(package: Package, tables: PackageTables) -> Iterator[InputError]:
+    """Yield evidence that belongs to no clue of the package."""
+    clues = set(tables.patches["clue_no"]) - {""}
+    for name in sorted(package.entries):
+        stem, _, suffix = name.removeprefix(EVIDENCE).rpartition(".")
+        if name.startswith(EVIDENCE) and not (stem in clues and suffix in ("pdf", "html")):
+            yield InputError("the package has no such clue", f"{package.path}: {name}", AGAIN)
 
 
 def _table_faults(package: Package) -> Iterator[InputError]:
@@ -131,6 +157,7 @@ def _table_faults(package: Package) -> Iterator[InputError]:
     for code in sorted(set(own) | set(told)):
         mine, theirs = (c.get(code, {}).get("totals") for c in (own, told))
         yield from _differs(f"of county {code}", mine, theirs, at)
+    yield from _evidence_faults(package, tables)
     yield from _indicator_faults(package, tables)
 
 

@@ -35,7 +35,9 @@ def differences(packages: Sequence[Package]) -> list[str]:
     for package in packages:
         for county in package.manifest.counties:
             code, name = str(county["code"]), package.path.name
-            if code in seen:
+            if not code:
+                found.append(f"a county of {name} has no code")
+            elif code in seen:
                 found.append(f"county {code} is in {seen[code]} and in {name}")
             seen[code] = name
     mine = comparable(first.manifest)

@@ -8,6 +8,8 @@ and what the answers were made from: two packages may be merged where all of tha
 import datetime as dt
 import hashlib
 import json
+import re
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -22,6 +24,7 @@ from tiles.files import sha256
 
 __all__ = [
     "AGAIN",
+    "CODE",
     "FORMAT",
     "MANIFEST",
     "SCHEMA",
@@ -44,6 +47,11 @@ MOST_FILES = 200_000
 
 BLOCK = 1 << 20
 AGAIN = "ask for the package again, or build it anew: tuban package build"
+
+CODE = re.compile(r"[0-9]{2,12}")
+"""Codes of divisions; they become names of folders and files."""
+
+MOST_NAME, MOST_YEAR, QUARTERS = 100, 9999, 4
 
 TABLES: dict[str, tuple[str, str]] = {
     "tables/patches.parquet": ("图斑表", "patches with clue numbers, outcome and area in dm²"),
@@ -188,8 +196,22 @@ def _well_told(values: dict[str, Any]) -> bool:
             dt.date.fromisoformat(day)
     except (TypeError, ValueError):
         return False
-    return all(isinstance(title.get(n), kind) for n, kind in kinds.items()) and all(
-        isinstance(county.get("code"), str) for county in values["counties"]
+    if not all(type(title.get(n)) is kind for n, kind in kinds.items()):
+        return False
+    places = [(title["county_code"], title["county_name"])]
+    places += [(c.get("code"), c.get("name", "")) for c in values["counties"]]
+    numbers = 0 <= title["year"] <= MOST_YEAR and 0 <= title["quarter"] <= QUARTERS
+    return numbers and all(_is_place(*place) for place in places)
+
+
+def _is_place(code: Any, name: Any) -> bool:
+    """Return whether code and name are those of a division, or empty."""
+    return (
+        isinstance(code, str)
+        and isinstance(name, str)
+        and (not code or CODE.fullmatch(code) is not None)
+        and len(name) <= MOST_NAME
+        and not any(unicodedata.category(c).startswith("C") for c in name)
     )
 
 
@@ -233,16 +255,30 @@ class Package:
             return ""
         return digest.hexdigest()
 
-    def unpack(self, name: str, target: Path) -> None:
-        """Write one file to a path."""
+    def unpack(self, name: str, folder: Path, inner: str) -> Path:
+        """Write one file into a folder, as `inner`; return where it lies.
+
+        Raises
+        ------
+        InputError
+            If that is not inside the folder, stands there already, or the file is damaged.
+        """
+        where = f"{self.path}: {name}"
+        target = folder / inner
+        if not target.resolve().is_relative_to(folder.resolve()) or target.exists():
+            raise InputError(f"it may not be unpacked as {inner[:80]!r}", where, AGAIN)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            zipfile.ZipFile(self.path) as archive,
-            archive.open(self.entries[name]) as part,
-            target.open("wb") as out,
-        ):
-            while block := part.read(BLOCK):
-                out.write(block)
+        try:
+            with (
+                zipfile.ZipFile(self.path) as archive,
+                archive.open(self.entries[name]) as part,
+                target.open("xb") as out,
+            ):
+                while block := part.read(BLOCK):
+                    out.write(block)
+        except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+            raise InputError(f"the file is damaged ({error})", where, AGAIN) from error
+        return target
 
 
 def open_package(path: Path) -> Package:
@@ -283,6 +319,11 @@ def write_package(
     -------
     Manifest
         As it was written.
+
+    Raises
+    ------
+    InputError
+        If a reader would refuse the manifest, as with a code that is none.
     """
     entries = tuple(
         FileEntry(name, source.stat().st_size, sha256(source), zh, en)
@@ -290,6 +331,7 @@ def write_package(
     )
     values = {n: getattr(manifest, n) for n in manifest.__dataclass_fields__}
     told = Manifest(**values | {"files": entries})
+    Manifest.from_json(told.to_json().encode(), str(path))  # what is written can be read
     with fixed_zip(path) as archive:
         archive.add(MANIFEST, told.to_json().encode())
         for entry in entries:

@@ -1,9 +1,8 @@
-"""Hand-in packages of finished runs: built, merged with those of other counties, redacted."""
+"""Hand-in packages of finished runs: built, and merged with those of other counties."""
 
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from clues.outputs.filenames import official_name
 from clues.outputs.tables import RunTitle
 from clues.packagecheck import require_whole, rules_in
 from clues.packagemerge import differences, merged_manifest, merged_tables
-from clues.packages import TABLES, Manifest, Package, write_package
+from clues.packages import AGAIN, CODE, TABLES, Manifest, Package, write_package
 from clues.packagetotals import PackageTables, county_totals, totals
 from configs.errors import InputError, RunError
 from flows.finished import finished_tables, run_summary
@@ -24,11 +23,11 @@ from tiles.files import sha256
 if TYPE_CHECKING:
     from clues.outputs.tables import ClueTables
 
-__all__ = ["build_package", "merge_packages", "redact_package"]
+__all__ = ["Files", "build_package", "merge_packages", "require_apart", "target_of"]
 
 Files = dict[str, tuple[Path, str, str]]
 
-TOPIC, MERGED_TOPIC, PUBLIC_TOPIC = "成果包", "合并成果包", "公开成果"
+TOPIC, MERGED_TOPIC = "成果包", "合并成果包"
 MADE_ANEW = ("xlsx", "gpkg", "geojson")
 """Formats of the ledger that a merged package holds."""
 
@@ -76,7 +75,8 @@ def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path
     patches = tables.patches
     codes = dict(zip(patches["county_code"], patches["county_name"], strict=True))
     title, kept = tables.title, _of(tables)
-    with _scratch(out) as scratch:
+    with TemporaryDirectory(prefix="tuban-package-") as folder:
+        scratch = Path(folder)
         files = _table_files(kept, scratch)
         for name in ("indicators", "rules"):
             files[f"tables/{name}.json"] = (run / f"{name}.json", *TABLES[f"tables/{name}.json"])
@@ -102,7 +102,7 @@ def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path
             made_from=_made_from(run),
             attribution=title.attribution,
         )
-        target = _target(out, manifest, TOPIC)
+        target = target_of(out, manifest, TOPIC)
         return target, write_package(target, manifest, files)
 
 
@@ -124,6 +124,7 @@ def merge_packages(
     InputError
         If a package is not whole, or something differs that answers depend on: all of it is named.
     """
+    require_apart(out, paths)
     packages = [require_whole(path) for path in paths]
     if len(packages) < 2:
         raise InputError("one package is nothing to merge", str(paths[0]), "name two or more")
@@ -137,68 +138,24 @@ def merge_packages(
         )
     packages.sort(key=lambda p: min(str(c["code"]) for c in p.manifest.counties))
     tables = merged_tables(packages)
+    if code and not CODE.fullmatch(code):
+        raise InputError(
+            f"{code[:40]!r} is no code of a division", "--code", "write 2 to 12 digits"
+        )
     code = code or _common_code([str(c["code"]) for p in packages for c in p.manifest.counties])
     manifest = merged_manifest(packages, tables, code, name)
-    with _scratch(out) as scratch:
+    with TemporaryDirectory(prefix="tuban-package-") as folder:
+        scratch = Path(folder)
         files = _table_files(tables, scratch)
-        _add_made(files, scratch, packages, tables, manifest)
+        try:
+            _add_made(files, scratch, packages, tables, manifest)
+        except (KeyError, TypeError, AttributeError) as error:  # columns of a stranger
+            what = f"no ledger can be made of the tables ({error!r})"
+            raise InputError(what, ", ".join(path.name for path in paths), AGAIN) from error
         for package in packages:
             files |= dict(_kept_products(package, scratch))
-        target = _target(out, manifest, MERGED_TOPIC)
+        target = target_of(out, manifest, MERGED_TOPIC, paths)
         return target, write_package(target, manifest, files)
-
-
-def redact_package(path: Path, out: Path, *, cell_m: float = 500.0) -> tuple[Path, Manifest]:
-    """Write a public export of a package: counts on a coarse grid, see `clues.publiccells`.
-
-    Parameters
-    ----------
-    path : Path
-        Package of a run, or a merged one.
-    out : Path
-        Folder or ``.zip``.
-    cell_m : float
-        Side of the cells in metres.
-    """
-    from clues.packagetotals import read_tables
-    from clues.publiccells import CellGrid, count_cells, write_cells
-
-    package = require_whole(path)
-    told = package.manifest
-    if told.kind == "public":
-        raise InputError("the package is public already", str(path), "name the package of a run")
-    tables = read_tables(package)
-    crs = tables.patches.crs.to_string()
-    lonlat = tables.patches[["lon", "lat"]].to_numpy(dtype=float)
-    bounds = (*lonlat.min(axis=0), *lonlat.max(axis=0)) if len(lonlat) else (0.0, 0.0, 0.0, 0.0)
-    grid = CellGrid.over(bounds, crs, cell_m)
-    cells = count_cells(tables, grid)
-    with _scratch(out) as scratch:
-        named = write_cells(cells, grid, scratch)
-        files: Files = {name: (scratch / name, zh, en) for name, (zh, en) in named.items()}
-        manifest = Manifest(
-            kind="public",
-            title=told.title,
-            counties=[],
-            totals={n: int(cells[n].sum()) for n in ("patches", "area_dm2")},
-            versions={n: told.versions[n] for n in ("tuban", "rules") if n in told.versions},
-            epochs=told.epochs,
-            rules=told.rules,
-            attribution=told.attribution,
-            details={
-                "crs": crs,
-                "cell": grid.step,
-                "left_out": {"leads": len(tables.patches) - int(cells["patches"].sum())},
-            },
-        )
-        target = _target(out, manifest, PUBLIC_TOPIC)
-        return target, write_package(target, manifest, files)
-
-
-@contextmanager
-def _scratch(out: Path) -> Iterator[Path]:
-    with TemporaryDirectory(prefix="tuban-package-") as folder:
-        yield Path(folder)
 
 
 def _of(tables: "ClueTables") -> PackageTables:
@@ -303,18 +260,18 @@ def _product(name: str, path: Path) -> tuple[str, tuple[Path, str, str]]:
 
 def _kept_products(package: Package, scratch: Path) -> Iterator[tuple[str, tuple[Path, str, str]]]:
     """Yield what a merged package takes over: evidence, and reports and quality by county."""
-    codes = "_".join(str(c["code"]) for c in package.manifest.counties[:3])
+    home = "_".join(str(c["code"]) for c in package.manifest.counties[:3])
     for entry in package.manifest.files:
-        if not entry.path.startswith(("products/", "counties/")):
+        root, _, inner = entry.path.partition("/")
+        if root == "products" and not inner.startswith("evidence/"):
+            if Path(inner).suffix not in (".html", ".docx") and "/" not in inner:
+                continue
+            name = f"counties/{home}/{inner}"
+        elif root in ("products", "counties"):
+            name = entry.path
+        else:
             continue
-        inner = entry.path.removeprefix("products/")
-        whole = inner.startswith(("counties/", "evidence/"))
-        if not whole and Path(inner).suffix not in (".html", ".docx") and "/" not in inner:
-            continue
-        name = inner if whole else f"counties/{codes}/{inner}"
-        name = f"products/{name}" if name.startswith("evidence/") else name
-        package.unpack(entry.path, scratch / name)
-        yield name, (scratch / name, entry.zh, entry.en)
+        yield name, (package.unpack(entry.path, scratch, name), entry.zh, entry.en)
 
 
 def _add_made(
@@ -331,8 +288,8 @@ def _add_made(
     rules = rules_in(packages[0])
     numbers = indicators(tables.patches, tables.findings, rules)
     _add_json(files, scratch, "tables/indicators.json", numbers)
-    packages[0].unpack("tables/rules.json", scratch / "tables" / "rules.json")
-    files["tables/rules.json"] = (scratch / "tables/rules.json", *TABLES["tables/rules.json"])
+    name = "tables/rules.json"
+    files[name] = (packages[0].unpack(name, scratch, name), *TABLES[name])
     rows = [json.loads(p.read("tables/observed.json")) for p in packages]
     _add_json(files, scratch, "tables/observed.json", _observed(rows, manifest.title))
     told = ClueTables(
@@ -377,9 +334,33 @@ def _common_code(codes: Sequence[str]) -> str:
     return codes[0][:alike].ljust(6, "0")
 
 
-def _target(out: Path, manifest: Manifest, topic: str) -> Path:
-    """Return where a package goes; in a folder it gets its official name."""
-    if out.suffix.lower() == ".zip":
-        return out
-    days = manifest.epochs.get("after") or ["2000-01-01"]
-    return out / official_name(_title(manifest), topic, dt.date.fromisoformat(days[-1]), "zip")
+def target_of(out: Path, manifest: Manifest, topic: str, inputs: Sequence[Path] = ()) -> Path:
+    """Return where a package goes; in a folder it gets its official name.
+
+    Raises
+    ------
+    InputError
+        If one of the packages that it is made of lies there.
+    """
+    target = out
+    if out.suffix.lower() != ".zip":
+        days = manifest.epochs.get("after") or ["2000-01-01"]
+        day = dt.date.fromisoformat(days[-1])
+        target = out / official_name(_title(manifest), topic, day, "zip")
+    require_apart(target, inputs)
+    return target
+
+
+def require_apart(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse a place where one of the packages that are read lies.
+
+    Raises
+    ------
+    InputError
+    """
+    if out.is_file() and any(path.exists() and out.samefile(path) for path in inputs):
+        raise InputError(
+            "the package that is read would be replaced",
+            str(out),
+            "name another file or folder with --out",
+        )

@@ -64,7 +64,7 @@ def redact(
     grid: Annotated[float, typer.Option(help="Side of the cells in metres.")] = 500.0,
 ) -> None:
     """Write a public export: counts and areas by cells; no places, names, numbers or pictures."""
-    from flows.packaging import redact_package
+    from flows.redacting import redact_package
 
     _say(*redact_package(package, out, cell_m=grid))
 

@@ -49,7 +49,13 @@ def judged(code: str = "999901", east: float = 0.0) -> PackageTables:
         patch(rectangle(east + 613.7, 611.3, east + 707.1, 702.9), change_type="new_building"),
     ]
     patches = patches_of(rows).assign(
-        county_code=code, county_name="示例县", confidence=90, origin="image"
+        county_code=code,
+        county_name="示例县",
+        confidence=90,
+        origin="image",
+        **dict.fromkeys(("source_id", "sheet", "tblx", "from_cover", "to_cover"), ""),
+        **dict.fromkeys(("n_pixels", "magnitude", "magnitude_p90", "width_m"), 1),
+        **dict.fromkeys(("ndvi_change", "ndbi_change", "ndwi_change"), 0.0),
     )
     patches["patch_id"] = [f"T{code}{i}" for i in range(len(patches))]
     patches["lon"], patches["lat"] = 114.00123456, 36.67891234

@@ -1,5 +1,6 @@
 """Packages: what an outsider is told of a wrong one, what is merged and what is not, what leaks."""
 
+import hashlib
 import io
 import json
 import re
@@ -15,9 +16,10 @@ import shapely
 
 from clues.packagecheck import check_package
 from clues.packagemerge import differences
-from clues.packages import open_package
+from clues.packages import Manifest, open_package
 from configs.errors import InputError
-from flows.packaging import merge_packages, redact_package
+from flows.packaging import merge_packages, target_of
+from flows.redacting import redact_package
 from tests.clues.packed import APPROVAL, HOLDER, MADE_FROM, Packed, pack
 
 
@@ -182,6 +184,111 @@ def test_packages_that_differ_are_refused_naming_all_of_it(packed, tmp_path):
     )
     told = differences([open_package(p) for p in (packed.path, alone.path)])
     assert told == ["c.zip is of a run without area.by_county"]
+
+
+def dressed(packed: Packed, target: Path, told: dict | None = None, **files: bytes) -> Path:
+    """Copy a package with more files, which its manifest names, and other words in it."""
+    files = {name.replace("'", "/"): data for name, data in files.items()}
+    with zipfile.ZipFile(packed.path) as archive:
+        listed = json.loads(archive.read("manifest.json"))["files"]
+    listed = [entry for entry in listed if entry["path"] not in files]
+    listed += [
+        {"path": n, "size": len(d), "sha256": hashlib.sha256(d).hexdigest(), "zh": "", "en": ""}
+        for n, d in files.items()
+    ]
+    manifest = manifest_of(packed, **(told or {}) | {"files": listed})
+    return changed(packed, target, **files, **{"manifest.json": manifest})
+
+
+def test_codes_and_names_of_a_manifest_lead_nowhere(packed, tmp_path):
+    with zipfile.ZipFile(packed.path) as archive:
+        told = json.loads(archive.read("manifest.json"))
+    wrong = [
+        {"counties": [told["counties"][0] | {"code": code}]}
+        for code in ("../../x", "/tmp/x", "９９９９０１", "9", "99\n", 999901)
+    ]
+    wrong += [
+        {"title": told["title"] | values}
+        for values in (
+            {"county_code": "../x"},
+            {"county_name": "a\x00b"},
+            {"county_name": "县" * 101},
+            {"year": 10**9},
+            {"quarter": True},
+        )
+    ]
+    inside = tmp_path / "inside" / "deep"
+    inside.mkdir(parents=True)
+    for i, values in enumerate(wrong):
+        path = dressed(packed, inside / f"{i}.zip", values, **{"products'html'keys": b"x"})
+        assert "tells its kind, title" in faults(path), values
+    path = dressed(packed, inside / "b.zip", wrong[0], **{"products'html'keys": b"x"})
+    with pytest.raises(InputError, match="tells its kind, title"):
+        merge_packages([packed.path, path], inside / "out")
+    with pytest.raises(InputError, match="no code of a division"):
+        merge_packages(
+            [packed.path, pack(inside, "c.zip", "999902").path], inside / "out", code="../../x"
+        )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["inside"]
+    assert not (inside / "out").exists()
+
+
+@pytest.mark.parametrize("inner", ["../x", "a/../../x", "/tmp/tuban-outside"])
+def test_nothing_is_unpacked_outside_its_folder(packed, tmp_path, inner):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(InputError, match="may not be unpacked"):
+        open_package(packed.path).unpack("tables/rules.json", folder, inner)
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_a_package_brings_nothing_of_another_county(packed, tmp_path):
+    own = {f"products'evidence'{packed.tables.patches['clue_no'].max()}.pdf": b"%PDF own"}
+    honest = pack(tmp_path / "b", "b.zip", "999902")
+    path, _ = merge_packages(
+        [dressed(packed, tmp_path / "a.zip", **own), honest.path], tmp_path / "m.zip"
+    )
+    assert check_package(path).faults == []
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert archive.read(next(iter(own)).replace("'", "/")) == b"%PDF own"
+    assert {"counties/999901/report.html", "counties/999902/report.html"} <= set(names)
+    foreign = (
+        ("counties'999901'report.html", "holds no such file"),
+        ("counties'999902'report.html", "holds no such file"),
+        ("tables'other.json", "holds no such file"),
+        ("products'evidence'99990125Q2000009.pdf", "no such clue"),
+        ("products'evidence'a'b.pdf", "no such clue"),
+    )
+    for name, told in foreign:
+        spoofed = dressed(honest, tmp_path / "s.zip", **{name: b"spoof"})
+        assert told in faults(spoofed), name
+        with pytest.raises(InputError, match=told):
+            merge_packages([packed.path, spoofed], tmp_path / "out.zip")
+    merged = Packed(path, packed.tables)
+    assert "holds no such file" in faults(
+        dressed(merged, tmp_path / "s.zip", **{"counties'999903'report.html": b"spoof"})
+    )
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_package_that_is_read_is_never_replaced(packed, tmp_path):
+    mine = shutil.copyfile(packed.path, tmp_path / "a.zip")
+    link = tmp_path / "link.zip"
+    link.symlink_to(mine)
+    for out in (mine, link, tmp_path / ".." / tmp_path.name / "a.zip"):
+        with pytest.raises(InputError, match="would be replaced"):
+            merge_packages([packed.path, mine], out)
+        with pytest.raises(InputError, match="would be replaced"):
+            redact_package(mine, out)
+    with zipfile.ZipFile(mine) as archive:
+        told = json.loads(archive.read("manifest.json"))
+    told = Manifest.from_json(json.dumps(told).encode(), "")
+    named = target_of(tmp_path, told, "成果包")
+    mine.rename(named)
+    with pytest.raises(InputError, match="would be replaced"):
+        target_of(tmp_path, told, "成果包", [named])
+    assert named.read_bytes() == packed.path.read_bytes()
 
 
 def every_byte(path: Path) -> bytes:
