@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from clues.readback import LedgerFile, LedgerRow
 from clues.readbackcells import Refused, read_cell
+from clues.readbackrows import row_faults
 from clues.readbacktexts import CODES
 from clues.store.answers import VERDICT, WITHDRAWN, Cell, Filled
 
@@ -213,6 +214,11 @@ class _Row:
 
     def edits(self) -> list[Change]:
         """Return the cells of the row that change."""
+        if not self.is_edited():
+            return []
+        held = {k: self.known.cell(k).value for k in self.known.history if k not in self.row.cells}
+        for code, key, facts in row_faults(held | self.read, self.ledger.titles, self.known):
+            self._say(code, key, **facts)
         edits = []
         by = self._by()
         for key, value in self.read.items():
@@ -247,10 +253,6 @@ class _Row:
         at = self.reading.now
         if self._edited("checked_on") and self.read["checked_on"]:
             day = dt.date.fromisoformat(self.read["checked_on"])
-            if self.known.after is not None and day < self.known.after:
-                after = self.known.after.isoformat()
-                self._say("early_date", "checked_on", value=day.isoformat(), after=after)
-                return []
             at = dt.datetime.combine(day, dt.time(), dt.UTC)
         facts = {"by": now.by, "stored": now.value, "value": value, "mine": by}
         against = []

@@ -108,6 +108,38 @@ CODES: dict[str, Message] = {
         Said("内容有 {length} 字，最多 {limit} 字", "缩短内容"),
         Said("{length} characters, at most {limit}", "shorten it"),
     ),
+    "area_too_large": Message(
+        "refused",
+        Said("{value} 大于图斑面积 {area}", "核对面积；图斑以外的部分写入备注"),
+        Said("{value} is more than the patch, {area}", "put what lies outside into the remarks"),
+    ),
+    "area_in_metres": Message(
+        "refused",
+        Said("{value} 大于图斑面积 {area}", "若所填为平方米，应填 {metres}"),
+        Said("{value} is more than the patch, {area}", "if these are m², fill in {metres}"),
+    ),
+    "part_above_whole": Message(
+        "refused",
+        Said("{value} 大于“{whole}”的 {of}", "基本农田不大于耕地，耕地不大于违法面积"),
+        Said("{value} is more than {whole!r}, {of}", "a part is no more than its whole"),
+    ),
+    "area_though_lawful": Message(
+        "refused",
+        Said(
+            "核实认定意见为“{verdict}”，却填有违法面积 {value}", "部分违法的选“违法”；否则清空面积"
+        ),
+        Said("the finding is {verdict!r}, the unlawful area {value}", "mend one of the two"),
+    ),
+    "way_against_answer": Message(
+        "refused",
+        Said("是否整改为“{done}”，整改方式为“{way}”", "两者改成一致；尚未整改的选“否”和“未整改”"),
+        Said("put right: {done!r}, but the way is {way!r}", "mend one of the two"),
+    ),
+    "rectified_though_lawful": Message(
+        "note",
+        Said("核实认定意见为“{verdict}”，却已整改", "请核对核实认定意见"),
+        Said("the finding is {verdict!r}, yet it was put right", "check the finding"),
+    ),
     "nobody": Message(
         "refused",
         Said("有核实认定意见，但没有核查人", "填写“核查人”，或导入时给出姓名"),

@@ -131,8 +131,8 @@ def filled_in(connection: Connection) -> list[Filled]:
     object_of: dict[int, str] = {}
     newest = _newest_runs(connection)
     names = (patch.id, patch.object_id, patch.patch_id, patch.after_to, patch.area_dm2)
-    rows = connection.execute(select(*names, patch.run_id).order_by(patch.id))
-    for key, thing, patch_id, after, area, run in rows:
+    drawn = connection.execute(select(*names, patch.run_id).order_by(patch.id))
+    for key, thing, patch_id, after, area, run in drawn:
         now, clue_no = newest[run], numbers.get(thing, "")
         found[thing] = Filled(key, patch_id, clue_no, after, area, gone=now != run)
         object_of[key] = thing
@@ -170,13 +170,13 @@ def _parts(
 ) -> tuple[str, ...]:
     """Return what stands now on the ground of a patch that is gone."""
     patch = schema.patches.c
-    bounds = (patch.west, patch.south, patch.east, patch.north)
-    asked = select(patch.run_id, patch.geometry, *bounds).where(patch.id == key)
-    run, wkb, west, south, east, north = connection.execute(asked).one()
+    asked = select(patch.run_id, patch.geometry).where(patch.id == key)
+    run, wkb = connection.execute(asked).one()
+    outline, found = shapely.from_wkb(wkb), []
+    west, south, east, north = outline.bounds
     near = (patch.east > west) & (patch.west < east) & (patch.north > south) & (patch.south < north)
     names = (patch.object_id, patch.patch_id, patch.geometry)
     present = select(*names).where(patch.run_id == newest[run], near).order_by(patch.id)
-    outline, found = shapely.from_wkb(wkb), []
     for thing, patch_id, other in connection.execute(present):
         shape = shapely.from_wkb(other)
         least = LEAST_SHARE * min(shape.area, outline.area)

@@ -15,7 +15,11 @@ import pytest
 import shapely
 
 from clues import workbooks
+from clues.outputs.chineseledger import CHINESE_FORM
 from clues.outputs.ledger import write_ledger
+from clues.readback import LedgerFile, read_ledger
+from clues.readbackplan import Reading, plan_import
+from clues.store.answers import Filled, filled_in
 from clues.store.repository import Store
 from clues.store.verdicts import stored_verdicts
 from clues.verdicts import read_verdicts, settle
@@ -38,14 +42,34 @@ def registered(folder, tables, key="k"):
 MADE: dict[str, Path] = {}
 
 
+READ: dict[str, tuple[LedgerFile, list[Filled]]] = {}
+
+
 @pytest.fixture
-def run(tables, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run folder with a store and the ledger that was handed out."""
+def made(tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the run folder that is copied, with a store and the ledger that was handed out."""
     if "run" not in MADE:
         MADE["run"] = tmp_path_factory.mktemp("made")
         write_ledger(registered(MADE["run"], tables), MADE["run"] / "out.xlsx")
-    shutil.copytree(MADE["run"], tmp_path / "run")
+    return MADE["run"]
+
+
+@pytest.fixture
+def run(made, tmp_path: Path) -> Path:
+    """Return a run folder of one's own."""
+    shutil.copytree(made, tmp_path / "run")
     return tmp_path / "run"
+
+
+@pytest.fixture
+def ledger(made) -> tuple[LedgerFile, list[Filled]]:
+    """Return the ledger as it is read, and what its store knows."""
+    if "made" not in READ:
+        store = Store.at(made / "clues.sqlite")
+        with store.engine.connect() as connection:
+            READ["made"] = read_ledger(made / "out.xlsx"), filled_in(connection)
+        store.close()
+    return READ["made"]
 
 
 def edited(path: Path, cells: dict[tuple[str, str], object], name: str = "in.xlsx") -> Path:
@@ -144,6 +168,41 @@ def test_rows_that_cannot_be_taken(run, cells, told):
     done = import_ledger(edited(run / "out.xlsx", cells))
     assert (codes(done), done.result) == (told, "refused")
     assert counts(run) == (0, 0)
+
+
+AREA, CROPLAND, PBF = "非农违法面积（亩）", "非农违法耕地面积（亩）", "非农违法基本农田面积（亩）"
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({AREA: 5000}, {"area_in_metres"}),
+        ({AREA: 9.62}, {"area_too_large"}),
+        ({AREA: 9.6, CROPLAND: 9.6, PBF: 9.6}, set()),
+        ({AREA: 3, CROPLAND: 4}, {"part_above_whole"}),
+        ({AREA: 3, PBF: 3.5}, {"part_above_whole"}),
+        ({CROPLAND: 3, PBF: 3.5}, {"part_above_whole"}),
+        ({"核实认定意见": "合法", AREA: 3}, {"area_though_lawful"}),
+        ({"核实认定意见": "伪变化", CROPLAND: 3}, {"area_though_lawful"}),
+        ({"核实认定意见": "合法", AREA: 0}, set()),
+        ({"是否整改": "否", "整改方式": "拆除复耕"}, {"way_against_answer"}),
+        ({"是否整改": "是", "整改方式": "未整改"}, {"way_against_answer"}),
+        ({"是否整改": "否", "整改方式": "未整改"}, set()),
+        ({"核实认定意见": "合法", "是否整改": "是", "整改方式": "补办手续"}, set()),
+        ({"核实认定意见": "伪变化", "是否整改": "是"}, {"rectified_though_lawful"}),
+        ({"核查日期": "1999-01-01", "备注": "看过"}, {"early_date"}),
+    ],
+)
+def test_cells_that_cannot_be_true_together_are_told(ledger, cells, told):
+    file, filled = ledger
+    titles = {title: key for key, title in file.titles.items()}
+    own = {titles[title]: value for title, value in cells.items()}
+    row = replace(file.rows[0], cells=file.rows[0].cells | own)
+    now = dt.datetime(2025, 11, 1, tzinfo=dt.UTC)
+    reading = Reading("王五", now, now.date(), CHINESE_FORM.choices)
+    plan = plan_import(replace(file, rows=(row,)), filled, reading)
+    assert {p.code for p in plan.problems} == told
+    assert bool(plan.changes) != bool(plan.count("refused"))
 
 
 def test_what_others_found_meanwhile_is_a_conflict(run, tables):
