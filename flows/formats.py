@@ -100,12 +100,21 @@ def writers_of(
     thumbnails : callable
         Gives the pictures; called only by formats that show some, and not before they are written.
     """
-    from clues.outputs import coordinates, exchange, flattables, kmz, ledger, shapefile, survey
+    from clues.outputs import (
+        coordinates,
+        exchange,
+        flattables,
+        geopackage,
+        kmz,
+        ledger,
+        shapefile,
+        survey,
+    )
 
     writers: dict[str, Callable[[Path], None]] = {
         "xlsx": lambda path: ledger.write_ledger(tables, path, thumbnails()),
         "geojson": lambda path: exchange.write_geojson(tables, path),
-        "gpkg": lambda path: exchange.write_geopackage(tables, path),
+        "gpkg": lambda path: geopackage.write_geopackage(tables, path),
         "parquet": lambda path: flattables.write_geoparquet(tables, path),
         "csv": lambda path: flattables.write_csv(tables, path),
         "kmz": lambda path: kmz.write_kmz(tables, path, thumbnails()),

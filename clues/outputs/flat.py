@@ -1,7 +1,7 @@
 """One flat row per clue, as tables and maps of other programs want it, and what each field says."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +15,12 @@ from clues.outputs.columns import (
 )
 from clues.outputs.ledger import ledger_rows
 from clues.outputs.tables import ClueTables
-from configs.speech import PLAIN
-from configs.units import metres2, mu
+from configs.layers import AreaUnit
+from configs.speech import PLAIN, Speech
+from configs.units import area_in, metres2, mu
 from configs.vocabulary import Outcome, change_type
 
-__all__ = ["FLAT_FIELDS", "FlatField", "flat_rows"]
+__all__ = ["FLAT_FIELDS", "FlatField", "flat_fields", "flat_rows"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,56 @@ FLAT_FIELDS = (
 """In Chinese, whatever the language of the rule set: these are the fields of deliveries."""
 
 
-def flat_rows(tables: ClueTables) -> Iterator[tuple[str, dict[str, Any]]]:
+CONTROL_NAMES = {
+    "area_mu": "area",
+    "cropland_mu": "cropland",
+    "pbf_mu": "pbf",
+    "redline_mu": "redline",
+    "outside_mu": "outside_boundary",
+}
+
+
+def flat_fields(speech: Speech = PLAIN) -> tuple[FlatField, ...]:
+    """Return the fields in the language of a rule set, with areas in its unit.
+
+    Chinese ones are `FLAT_FIELDS`. English ones have no Chinese sources and no doubled unit.
+    """
+    if speech.language == "zh":
+        return FLAT_FIELDS
+    unit, own = speech.area_unit, {f.key: f for f in _english_fields(speech)}
+    fields = []
+    for field in FLAT_FIELDS:
+        stem = CONTROL_NAMES.get(field.key)
+        if stem is not None:
+            area = partial(_in_unit, name="" if stem == "area" else f"{stem}_dm2", unit=unit)
+            fields.append(replace(field, key=f"{stem}_{unit}", value=area))
+        elif field.key != "sources":
+            fields.append(own.get(field.key.removesuffix("_zh"), field))
+    return tuple({field.key: field for field in fields}.values())
+
+
+def _in_unit(row: Row, name: str, unit: AreaUnit) -> float:
+    return float(area_in(row.area(name) if name else row.patch["area_dm2"], unit))
+
+
+def _english_fields(speech: Speech) -> tuple[FlatField, ...]:
+    def text(key: str, value: Callable[[Row], str]) -> FlatField:
+        return FlatField(key, "", "", 254, value)
+
+    return (
+        text("change", lambda r: change_type(r.patch["change_type"]).name_en),
+        text("former_class", partial(class_text, language="en")),
+        text("suggestion", lambda r: speech.outcome(r.patch["outcome"])),
+        text("rule", lambda r: r.joined("rule", ", ")),
+        text("flags", lambda r: r.joined("flags", ", ")),
+        text("documents", partial(document_texts, speech=speech)),
+        text("reason", lambda r: r.joined("reason_en")),
+        text("questions", lambda r: r.joined("questions_en")),
+    )
+
+
+def flat_rows(tables: ClueTables, speech: Speech = PLAIN) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield patch and values by key of every clue, in the order of the ledger."""
+    fields = flat_fields(speech)
     for row in ledger_rows(tables):
-        yield str(row.patch["patch_id"]), {f.key: f.value(row) for f in FLAT_FIELDS}
+        yield str(row.patch["patch_id"]), {f.key: f.value(row) for f in fields}

@@ -10,7 +10,8 @@ import shapely
 
 from clues.judgement import judge_patches
 from clues.layers import build_onemap
-from clues.outputs.exchange import write_geojson, write_geopackage
+from clues.outputs.exchange import write_geojson
+from clues.outputs.geopackage import write_geopackage
 from clues.outputs.ledger import write_ledger
 from clues.outputs.report import report_document, write_report
 from clues.outputs.reportbuilding import build_report

@@ -8,7 +8,8 @@ import pyogrio
 import pytest
 import shapely
 
-from clues.outputs.exchange import write_geojson, write_geopackage
+from clues.outputs.exchange import write_geojson
+from clues.outputs.geopackage import write_geopackage
 from clues.outputs.ledger import write_ledger
 
 

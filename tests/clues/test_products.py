@@ -22,9 +22,10 @@ from lxml import etree
 from clues.coordinatetext import read_coordinate_text
 from clues.outputs.coordinates import write_coordinates
 from clues.outputs.dbase import shortened
-from clues.outputs.exchange import write_geojson, write_geopackage
+from clues.outputs.exchange import write_geojson
 from clues.outputs.flat import FLAT_FIELDS
 from clues.outputs.flattables import write_csv, write_geoparquet
+from clues.outputs.geopackage import write_geopackage
 from clues.outputs.kmz import write_kmz
 from clues.outputs.ledger import write_ledger
 from clues.outputs.shapefile import write_shapefile
@@ -36,7 +37,8 @@ from clues.outputs.survey import (
 )
 from clues.verdicts import VERDICT_COLUMNS
 from configs.errors import InputError
-from configs.vocabulary import tblx_use
+from configs.speech import Speech
+from configs.vocabulary import Outcome, tblx_use
 from tiles.geodesy import ellipsoidal_area
 
 KML = {"k": "http://www.opengis.net/kml/2.2"}
@@ -86,7 +88,7 @@ READERS = {
     "clues.geojson": (write_geojson, from_geojson),
     "clues.gpkg": (
         write_geopackage,
-        lambda p: from_table(pyogrio.read_dataframe(p, layer="线索"), ZH | {"area_mu": "面积亩"}),
+        lambda p: from_table(pyogrio.read_dataframe(p, layer="线索"), ZH),
     ),
     "clues.parquet": (
         write_geoparquet,
@@ -156,6 +158,36 @@ def test_qgis_finds_a_style_by_answer_in_the_geopackage(tables, tmp_path: Path):
     assert values["suspected"] == "疑似违法"
     symbols = {s.get("name") for s in renderer.iterfind("symbols/symbol")}
     assert {c.get("symbol") for c in renderer.iterfind("categories/category")} == symbols
+
+
+def test_the_geopackage_tells_all_that_csv_tells_in_words(tables, tmp_path: Path):
+    told = replace(tables, patches=tables.patches.to_crs("EPSG:32650"))
+    write_geopackage(told, tmp_path / "clues.gpkg")
+    clues = gpd.read_file(tmp_path / "clues.gpkg", layer="线索")
+    assert [c for c in clues.columns if c != "geometry"] == [f.zh for f in FLAT_FIELDS]
+    assert clues.crs.to_epsg() == 4526, "where the county keeps its layers, not the images' grid"
+    areas = ellipsoidal_area(clues.geometry.to_numpy(), "EPSG:4526")
+    assert np.allclose(areas, clues["面积平方米"])
+    assert clues["理由"].str.len().min() > 5
+    for layer in ("地块", "未列线索图斑"):
+        table = gpd.read_file(tmp_path / "clues.gpkg", layer=layer)
+        assert set(table["判定代码"]) <= {o.value for o in Outcome}
+        words = [c for c in table.columns if c not in ("判定代码", "变化代码", "判定线代码")]
+        texts = table[words].drop(columns="geometry").astype(str).stack()
+        assert not [text for text in texts if "_" in text]
+    assert gpd.read_file(tmp_path / "clues.gpkg", layer="地块")["判定线"].tolist() == ["土地"] * 3
+
+
+def test_an_english_geopackage_has_no_chinese_word(tables, tmp_path: Path):
+    title = replace(tables.title, speech=Speech(language="en", area_unit="ha"))
+    plain = tables.patches.assign(county_name="Shili")
+    told = replace(tables, title=title, patches=plain, coverage=tables.coverage[:0])
+    write_geopackage(told, tmp_path / "clues.gpkg")
+    for layer in ("clues", "parcels", "dismissed"):
+        table = gpd.read_file(tmp_path / "clues.gpkg", layer=layer)
+        assert "area_ha" in table
+        text = table.drop(columns="geometry").to_csv()
+        assert not any("\u4e00" <= c <= "\u9fff" for c in text)
 
 
 def test_csv_is_safe_against_formulas(tables, tmp_path: Path):
