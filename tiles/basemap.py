@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,13 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from configs.errors import ResourceError
-from tiles.chips import COLOURS, EMPTY, STRETCH_PERCENT
 from tiles.files import atomic_path
 from tiles.grid import AnalysisGrid, Extent
-from tiles.pairgrid import common_bands
 from tiles.rasters import gdal_env
 from tiles.reader import PairReader
 from tiles.registration import Registration
 from tiles.scene import Epoch
+from tiles.stretch import Stretch, colour_bands, stretch_of
 
 __all__ = ["BaseImage", "BasePicture"]
 
@@ -27,7 +27,6 @@ BLOCK = 256
 """Side of a block of the written file; only blocks around places are stored."""
 
 STRIP_PIXELS = 8_000_000
-SAMPLED_BLOCKS = 64
 JPEG_QUALITY = 85
 
 Bounds = tuple[float, float, float, float]
@@ -52,6 +51,8 @@ class BasePicture:
 class BaseImage:
     """Cuts base pictures of one date out of a pair; use it in a ``with`` block.
 
+    All have the stretch of the whole pair, so pages and dates can be compared.
+
     Parameters
     ----------
     before, after : Epoch
@@ -71,8 +72,7 @@ class BaseImage:
         *,
         date: int = 1,
     ) -> None:
-        bands = common_bands(before, after)
-        colours = next((c for c in COLOURS if all(b in bands for b in c)), bands[2::-1] or bands)
+        colours = colour_bands(before, after)
         self._reader = PairReader(before, after, grid, bands=colours, registration=registration)
         self._grid, self._date = grid, date
 
@@ -81,6 +81,10 @@ class BaseImage:
 
     def __exit__(self, *exception: object) -> None:
         self._reader.close()
+
+    @cached_property
+    def _stretch(self) -> Stretch:
+        return stretch_of(self._reader)
 
     def picture(self, bounds: Bounds, most_px: int) -> BasePicture:
         """Return the picture of a frame, averaged to at most `most_px` pixels a side.
@@ -98,13 +102,12 @@ class BaseImage:
         strips = [_averaged(*self._read(part), step) for part in _strips(extent, step)]
         values = np.concatenate([v for v, _ in strips], axis=1)
         valid = np.concatenate([ok for _, ok in strips])
-        limits = _limits([(values, valid)])
-        return BasePicture(_eight_bits(values, valid, limits), self._grid.bounds(extent))
+        return BasePicture(self._stretch.picture(values, valid), self._grid.bounds(extent))
 
     def write_windows(self, path: Path, windows: Iterable[Bounds]) -> int:
         """Write the ground of some windows as one sparse GeoTIFF with a mask; return its blocks.
 
-        All blocks have one stretch. What lies in no window is not stored and is transparent.
+        What lies in no window is not stored and is transparent.
 
         Parameters
         ----------
@@ -138,13 +141,11 @@ class BaseImage:
             "sparse_ok": True,
             "bigtiff": "if_safer",
         }
-        every = max(1, len(blocks) // SAMPLED_BLOCKS)
-        limits = _limits([self._read(_block_extent(b)) for b in blocks[::every]])
         try:
             with gdal_env(), atomic_path(path) as part, rasterio.open(part, "w", **profile) as out:
                 for block in blocks:
                     values, valid = self._read(_block_extent(block))
-                    image = _eight_bits(values, valid, limits)
+                    image = self._stretch.picture(values, valid)
                     window = Window(BLOCK * block[1] - col0, BLOCK * block[0] - row0, BLOCK, BLOCK)
                     out.write(image.transpose(2, 0, 1), window=window)
                     out.write_mask(valid, window=window)
@@ -188,27 +189,3 @@ def _blocks(extent: Extent) -> Iterator[tuple[int, int]]:
 def _block_extent(block: tuple[int, int]) -> Extent:
     row, col = (BLOCK * n for n in block)
     return Extent(row, col, row + BLOCK, col + BLOCK)
-
-
-def _limits(
-    parts: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],
-) -> list[tuple[float, float]]:
-    """Return the values that become black and white, per band, over all parts."""
-    found = []
-    for band in range(len(parts[0][0])):
-        pixels = np.concatenate([values[band][valid][::7] for values, valid in parts])
-        low, high = np.percentile(pixels, STRETCH_PERCENT) if len(pixels) else (0.0, 1.0)
-        found.append((float(low), float(high) if high > low else float(low) + 1.0))
-    return found
-
-
-def _eight_bits(
-    values: NDArray[np.float32], valid: NDArray[np.bool_], limits: list[tuple[float, float]]
-) -> NDArray[np.uint8]:
-    channels = []
-    for band, (low, high) in zip(values, limits, strict=True):
-        scaled = np.clip((band - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
-        channels.append(np.where(valid, scaled, np.uint8(EMPTY)))
-    while len(channels) < 3:
-        channels.append(channels[-1])
-    return np.ascontiguousarray(np.stack(channels[:3], axis=-1))

@@ -11,24 +11,13 @@ from PIL import Image
 
 from configs.sensors import sensor_spec
 from tiles.grid import AnalysisGrid, Extent
-from tiles.pairgrid import common_bands, pair_extent
+from tiles.pairgrid import pair_extent
 from tiles.reader import PairReader
 from tiles.registration import Registration
 from tiles.scene import Epoch
+from tiles.stretch import Stretch, colour_bands, stretch_of
 
 __all__ = ["Chip", "ChipCutter"]
-
-STRETCH_PERCENT = (2.0, 98.0)
-"""Percentiles of the pixels of both dates together that become black and white."""
-
-GAMMA = 0.75
-"""Below 1: dark fields, most of the land in spring, are told apart."""
-
-EMPTY = 255
-"""Grey of pixels without image."""
-
-COLOURS = (("red", "green", "blue"), ("nir", "red", "green"))
-"""True colour; without a blue band near-infrared false colour."""
 
 NO_SCENE = 255
 
@@ -85,8 +74,7 @@ class ChipCutter:
         time_zone: str = "Asia/Shanghai",
         least_px: int = 4,
     ) -> None:
-        bands = common_bands(before, after)
-        colours = next((c for c in COLOURS if all(b in bands for b in c)), bands[2::-1] or bands)
+        colours = colour_bands(before, after)
         self._epochs = (before, after)
         self._time_zone = time_zone
         self.grid, self._least_px = grid, least_px
@@ -106,6 +94,10 @@ class ChipCutter:
     def _pixel_m(self) -> tuple[float, float]:
         return self.grid.pixel_metres(pair_extent(*self._epochs, self.grid))
 
+    @cached_property
+    def _stretch(self) -> Stretch:
+        return stretch_of(self._reader)
+
     def cut(
         self, bounds: tuple[float, float, float, float], size_px: int = 400
     ) -> tuple[Chip, Chip]:
@@ -122,15 +114,14 @@ class ChipCutter:
         Returns
         -------
         tuple of Chip
-            Before, after; the same bounds, the same stretch.
+            Before, after; the same bounds, the stretch of the whole pair.
         """
         extent = self._square(bounds)
         step = max(1, min(extent.shape) // (2 * size_px))
         dates = self._thinned(extent, step)
-        lows_highs = _stretch([(values, valid) for values, valid, _ in dates])
         made = []
         for epoch, (values, valid, source) in zip(self._epochs, dates, strict=True):
-            image = _picture(values, valid, lows_highs, size_px)
+            image = _resized(self._stretch.picture(values, valid), size_px)
             made.append(self._chip(epoch, image, source, self.grid.bounds(extent)))
         return made[0], made[1]
 
@@ -186,33 +177,8 @@ class ChipCutter:
 Date = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
 
 
-def _stretch(
-    dates: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],
-) -> list[tuple[float, float]]:
-    """Return the values that become black and white, per band."""
-    limits = []
-    for band in range(len(dates[0][0])):
-        pixels = np.concatenate([values[band][valid] for values, valid in dates])
-        low, high = np.percentile(pixels, STRETCH_PERCENT) if len(pixels) else (0.0, 1.0)
-        limits.append((float(low), float(high) if high > low else float(low) + 1.0))
-    return limits
-
-
-def _picture(
-    values: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    limits: list[tuple[float, float]],
-    size_px: int,
-) -> NDArray[np.uint8]:
-    channels = []
-    for band, (low, high) in zip(values, limits, strict=True):
-        scaled = (
-            (np.clip((band - low) / (high - low), 0, 1) ** GAMMA * 255).round().astype(np.uint8)
-        )
-        channels.append(np.where(valid, scaled, np.uint8(EMPTY)))
-    while len(channels) < 3:
-        channels.append(channels[-1])
-    picture = Image.fromarray(np.ascontiguousarray(np.stack(channels, axis=-1)))
-    finer = size_px >= max(picture.size)
+def _resized(picture: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+    image = Image.fromarray(picture)
+    finer = size_px >= max(image.size)
     method = Image.Resampling.NEAREST if finer else Image.Resampling.BOX
-    return np.asarray(picture.resize((size_px, size_px), method), np.uint8)
+    return np.asarray(image.resize((size_px, size_px), method), np.uint8)

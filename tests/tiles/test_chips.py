@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tiles.basemap import BaseImage
 from tiles.chips import ChipCutter
 from tiles.reader import default_grid
 from tiles.registration import Registration
@@ -43,6 +44,27 @@ def test_common_stretch_and_scale(make_tif: MakeTif, texture: Texture) -> None:
     red = np.kron(image[2][window], np.ones((4, 4)))
     assert np.corrcoef(red.ravel(), first.image[..., 0].ravel())[0, 1] > 0.95
     np.testing.assert_array_equal(again[0].image, first.image)
+
+
+def test_new_ground_keeps_its_texture(make_tif: MakeTif, texture: Texture) -> None:
+    dark = np.stack([0.06 + 0.04 * texture((160, 160), s) for s in range(4)])
+    built = dark.copy()
+    built[:, 60:100, 60:100] = 0.25 + 0.1 * texture((40, 40), 9)
+    built[:, 120:140, 20:60] = 0.25 + 0.1 * texture((20, 40), 8)
+    before, after = (open_epoch([make_tif(n, i)]) for n, i in (("a.tif", dark), ("b.tif", built)))
+    grid = default_grid(before, after)
+    x, y = 500000.0, 4000000.0
+    wide, near = (x, y - 1600, x + 1600, y), (x + 580, y - 1020, x + 1020, y - 580)
+    with ChipCutter(before, after, grid) as cutter, BaseImage(before, after, grid) as base:
+        (_, seen), (_, close) = cutter.cut(wide, 160), cutter.cut(near, 44)
+        drawn = base.picture(wide, 160).image
+    ground = seen.image[62:98, 62:98]
+    assert (ground == 255).mean() < 0.05
+    assert len(np.unique(ground)) > 20
+    assert len(np.unique(seen.image[:50, :50])) > 20
+    # whatever the frame and the product, a place has one colour
+    np.testing.assert_array_equal(close.image, seen.image[58:102, 58:102])
+    np.testing.assert_array_equal(drawn, seen.image)
 
 
 def test_outside_is_white_and_empty_chips_say_so(make_tif: MakeTif, texture: Texture) -> None:
