@@ -16,6 +16,8 @@ __all__ = ["LedgerFile", "LedgerRow", "read_ledger"]
 
 AGAIN = "write the ledger again with `tuban ledger export`, and fill that one in"
 SHOWN = 60
+TOTALS = {"合计", "Total"}
+"""What total rows begin with where the keys do not say it."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,13 @@ def read_ledger(path: Path) -> LedgerFile:
     pictures = {k[1] for k in keys["column"] if k[0] == "list" and k[3] == "picture"}
     checked = [places.get(key) for key in fixed if key not in pictures]
     wrote = {row[0]: (row[1], row[2]) for row in keys["row"]}
+    totals = {row[0] for row in keys["total"]} or TOTALS
     found: list[LedgerRow] = []
     stray: list[tuple[int, str]] = []
     for number, row in enumerate(rows[head_row:], start=head_row + 1):
         clue, patch = (_text(_at(row, places.get(key))) for key in ("clue_no", "patch_id"))
         if not clue and not patch:
-            if _is_stray(row, places):
+            if _is_stray(row, places) and totals.isdisjoint(map(_text, row)):
                 stray.append((number, _first(row)))
             continue
         cells = {k: _at(row, places[k]) for k in FILL_KEYS if k in places}
@@ -188,7 +191,7 @@ def _places(
 
 
 def _is_stray(row: Sequence[Any], places: Mapping[str, int]) -> bool:
-    """Tell whether a row without a clue holds something that people filled in; a total does not."""
+    """Tell whether a row without a clue holds something in a column that people fill in."""
     return any(_text(_at(row, places[key])) for key in FILL_KEYS if key in places)
 
 

@@ -4,7 +4,8 @@ Sheet 1 is the list people work with: county upwards, cropland downwards. What t
 is printed, the reasons stand to the right of it. Sheet 2 holds the machine's columns, sheet 3 says
 what every column and code means, and the hidden sheet ``tuban`` holds what a filled-in ledger is
 read back by: see `clues.outputs.ledgerkeys`, which says what a reader may rely on. Every text is
-written as text: a cell that begins with ``=`` stays text, and no cell holds a formula.
+written as text: a cell that begins with ``=`` stays text. The only formulas are the sums of what
+people fill in, in the total row.
 """
 
 import datetime as dt
@@ -199,11 +200,18 @@ def _write_total(
     rows: Sequence[Row],
     label: str,
 ) -> None:
+    from xlsxwriter.utility import xl_range
+
     last = len(rows) + 2
     sheet.set_row(last, 22)
     sheet.write_string(last, 0, label, formats["total"])
     for c, column in enumerate(columns[1:], start=1):
-        if column.kind == "area":
+        if column.kind == "fill_area" and rows:
+            told = [column.value(r) for r in rows]
+            filled = sum((v for v in told if isinstance(v, Decimal)), Decimal(0))
+            cells = xl_range(2, c, last - 1, c)
+            sheet.write_formula(last, c, f"=SUM({cells})", formats["total_area"], float(filled))
+        elif column.kind == "area":
             total = sum((Decimal(column.value(r)) for r in rows), Decimal(0))
             sheet.write_number(last, c, float(total), formats["total_area"])
         else:

@@ -13,6 +13,7 @@ kind               further cells
 ``mark``           `clues.store.answers.Mark`: how far the store went when this was written
 ``language``       ``zh`` or ``en``: of titles and choices
 ``version``        key, value: as printed on every product, one row each
+``total``          text that the total row of the list begins with
 ``sheet``          ``list`` or ``machine``, name of the sheet, its head row counted from 1
 ``column``         ``list`` or ``machine``, key, title, kind, ``fixed`` or ``fill``; left to right
 ``row``            clue number, patch id, `row_check` of the fixed cells; top to bottom
@@ -23,7 +24,8 @@ What a reader may rely on:
 * A column is found by its title in the head row, never by its place: people move columns. Keys are
   never given another meaning; `FILL_KEYS` are those that inspectors fill in.
 * A row is told by clue number **and** patch id as the list shows them, never by its place: people
-  sort and delete rows. Rows below the data (total) have no clue number.
+  sort and delete rows. The total row has no clue number and holds the ``total`` text; whatever
+  else stands in it is no answer. Its sums of filled areas are the only formulas of the workbook.
 * `row_check` over the fixed cells of a row, in the order of the ``column`` rows, tells whether
   anybody changed what the machine wrote. Pictures are no cells: their columns are ``fixed``,
   of kind ``picture``, and take no part in it.
@@ -128,6 +130,7 @@ def key_rows(
     yield "fingerprint", tables_fingerprint(tables)
     yield "mark", tables.mark
     yield "language", form.language
+    yield "total", form.total
     for key, value in title.versions.items():
         yield "version", key, value
     sheets = {"list": (form.sheets[0], columns), "machine": (form.sheets[1], form.machine)}

@@ -30,6 +30,7 @@ from flows.registering import register_run
 from flows.retraining import settled_verdicts
 
 FIRST, SECOND = "99990125Q2000001", "99990125Q2000002"
+AREA, CROPLAND, PBF = "非农违法面积（亩）", "非农违法耕地面积（亩）", "非农违法基本农田面积（亩）"
 
 
 def registered(folder, tables, key="k"):
@@ -82,6 +83,23 @@ def edited(path: Path, cells: dict[tuple[str, str], object], name: str = "in.xls
         sheet.cell(rows[clue], heads.index(title) + 1).value = value
     book.save(path.with_name(name))
     return path.with_name(name)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_sum_typed_into_the_total_row_is_no_answer(run, told):
+    path = edited(run / "out.xlsx", {(FIRST, AREA): 3.2})
+    book = openpyxl.load_workbook(path)
+    sheet, keys = book.worksheets[0], book["tuban"]
+    heads = [c.value for c in sheet[2]]
+    total, place = sheet.max_row, heads.index(AREA) + 1
+    assert (sheet.cell(total, 1).value, sheet.cell(total, place).value[:5]) == ("合计", "=SUM(")
+    sheet.cell(total, place).value = 3.2
+    if not told:
+        keys.delete_rows(next(r[0].row for r in keys.iter_rows() if r[0].value == "total"))
+    book.save(path)
+    done = import_ledger(path, by="王五")
+    assert (done.result, [(c.clue_no, c.value) for c in done.plan.changes]) == (
+        "imported", [(FIRST, "3.20")])  # fmt: skip
 
 
 def kept(run: Path) -> list[tuple[str, str, str, str]]:
@@ -168,9 +186,6 @@ def test_rows_that_cannot_be_taken(run, cells, told):
     done = import_ledger(edited(run / "out.xlsx", cells))
     assert (codes(done), done.result) == (told, "refused")
     assert counts(run) == (0, 0)
-
-
-AREA, CROPLAND, PBF = "非农违法面积（亩）", "非农违法耕地面积（亩）", "非农违法基本农田面积（亩）"
 
 
 @pytest.mark.parametrize(
