@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DbaseField", "encoding_for", "shortened", "write_dbase"]
+__all__ = ["DbaseField", "encoding_for", "shortened", "spelled", "write_dbase"]
 
+SPELLED = {"km²": "平方千米", "m²": "平方米", "−": "-", "©": "(C)"}
 VERSION, END_OF_HEAD, END_OF_FILE, ROW = 3, b"\r", b"\x1a", b" "
 
 
@@ -38,7 +39,7 @@ def encoding_for(texts: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> encoding_for(["磁县"]), encoding_for(["㙓村 6400 m²"])
+    >>> encoding_for(["磁县"]), encoding_for(["㙦村"])
     ('GBK', 'UTF-8')
     """
     try:
@@ -47,6 +48,21 @@ def encoding_for(texts: Iterable[str]) -> str:
     except UnicodeEncodeError:
         return "UTF-8"
     return "GBK"
+
+
+def spelled(value: Any) -> Any:
+    """Return a text with signs that GBK lacks spelled out; anything else as it is.
+
+    Examples
+    --------
+    >>> spelled("面积 6400.00 m²（9.60 亩）")
+    '面积 6400.00 平方米（9.60 亩）'
+    """
+    if not isinstance(value, str):
+        return value
+    for sign, words in SPELLED.items():
+        value = value.replace(sign, words)
+    return value
 
 
 def shortened(text: str, width: int, encoding: str) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clues.outputs.archive import FixedZip, fixed_zip
-from clues.outputs.dbase import DbaseField, encoding_for, write_dbase
+from clues.outputs.dbase import DbaseField, encoding_for, spelled, write_dbase
 from clues.outputs.flat import FLAT_FIELDS, flat_rows
 from clues.outputs.national import in_national_crs, last_day
 from clues.outputs.tables import ClueTables
@@ -52,7 +52,7 @@ def write_shapefile(tables: ClueTables, path: Path) -> None:
     """Write the clues as a Shapefile in a zip, in CGCS2000.
 
     Names have at most ten bytes in any encoding; texts are GBK where GBK has all of their
-    characters, else UTF-8, and the ``.cpg`` says which. Texts beyond 254 bytes end with dots:
+    characters (m² is spelled out, which it lacks), else UTF-8, and the ``.cpg`` says which. Texts beyond 254 bytes end with dots:
     read those in another format.
 
     Parameters
@@ -98,10 +98,11 @@ def _add(archive: FixedZip, layer: ShapeLayer, folder: Path, day: dt.date) -> No
     bare = bare.set_crs(layer.shapes.crs)
     kind = {} if len(bare) else {"geometry_type": "Polygon"}
     bare.to_file(base, driver="ESRI Shapefile", engine="pyogrio", **kind)
-    names = [f.name for f in layer.fields if f.decimals is None]
-    encoding = encoding_for(str(row.get(n) or "") for row in layer.rows for n in names)
+    names = {f.name for f in layer.fields if f.decimals is None}
+    rows = [{k: spelled(v) if k in names else v for k, v in r.items()} for r in layer.rows]
+    encoding = encoding_for(str(row.get(n) or "") for row in rows for n in names)
     table = base.with_suffix(".dbf")
-    write_dbase(table, layer.fields, layer.rows, encoding=encoding, day=day)
+    write_dbase(table, layer.fields, rows, encoding=encoding, day=day)
     base.with_suffix(".cpg").write_text(encoding, encoding="ascii")
     for suffix in PARTS:
         archive.add_file(f"{layer.name}{suffix}", base.with_suffix(suffix))

@@ -239,7 +239,7 @@ def test_kmz_holds_pictures_outlines_and_plain_text(tables, tmp_path: Path):
 def test_names_in_a_shapefile_have_ten_ascii_bytes(tables, tmp_path: Path):
     write_shapefile(tables, tmp_path / "clues.zip")
     with zipfile.ZipFile(tmp_path / "clues.zip") as archive:
-        assert archive.read("XS.cpg") == b"UTF-8"
+        assert archive.read("XS.cpg") == b"GBK"
         told = archive.read("字段说明.csv").decode("utf-8-sig")
     names = [field.short for field in FLAT_FIELDS]
     assert len(set(names)) == len(names)
@@ -247,7 +247,7 @@ def test_names_in_a_shapefile_have_ten_ascii_bytes(tables, tmp_path: Path):
     table = gpd.read_file(tmp_path / "clues.zip")
     assert [c for c in table.columns if c != "geometry"] == names
     assert table.crs.to_epsg() == 4526
-    assert table["LY"][0] == "面积 6400.00 m²（9.60 亩），没有任何批文。"
+    assert table["LY"][0] == "面积 6400.00 平方米（9.60 亩），没有任何批文。"
     assert np.allclose(ellipsoidal_area(table.geometry.to_numpy(), "EPSG:4526"), table["MJ"], 0.01)
 
 
