@@ -52,8 +52,8 @@ def write_shapefile(tables: ClueTables, path: Path) -> None:
     """Write the clues as a Shapefile in a zip, in CGCS2000.
 
     Names have at most ten bytes in any encoding; texts are GBK where GBK has all of their
-    characters (m² is spelled out, which it lacks), else UTF-8, and the ``.cpg`` says which. Texts beyond 254 bytes end with dots:
-    read those in another format.
+    characters (m² is spelled out, which it lacks), else UTF-8, and the ``.cpg`` says which. Texts
+    beyond 254 bytes end with dots: read those in another format.
 
     Parameters
     ----------
