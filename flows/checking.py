@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,9 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
             _try(results, "model of change", lambda: stored_change(config, plan), _model_text)
         if config.detection.net is not None:
             _try(results, "net", lambda: stored_net(config, plan), _net_text)
-    if config.feedback.model is not None:
-        _try(results, "model of verdicts", lambda: stored_feedback(config), _feedback_text)
+        if config.feedback.model is not None:
+            look = partial(stored_feedback, config, plan)
+            _try(results, "model of verdicts", look, _feedback_text)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
     if plan is not None or config.layers is None:
         crs = plan.grid.crs if plan is not None else ""
@@ -143,7 +145,8 @@ def _net_text(stored: Any) -> str:
 
 
 def _feedback_text(stored: Any) -> str:
-    return f"{stored.card.label}, {stored.card.created}"
+    doubt = f"; {stored.doubt.both}" if stored.doubt else ""
+    return f"{_model_text(stored)}, {stored.card.created}{doubt}"
 
 
 def _date_text(plan: RunPlan) -> str:

@@ -13,9 +13,9 @@ from configs.labelled import LabelledPair, LabelledPairs
 from configs.loading import validated
 from configs.run import RunConfig
 from flows.fitting import clouds_of, registration_of
+from flows.imagery import PIXEL_TOLERANCE, season_of, sensors_of
 from flows.plan import RunPlan, area_of_interest, make_plan
 from flows.runner import aligned_aside
-from flows.stored import PIXEL_TOLERANCE, season_of, sensors_of
 from models.changelearning import pair_halo
 from models.changetraining import LabelledPlace, open_place
 from tiles.files import fingerprint

@@ -9,10 +9,10 @@ from typing import Any
 from configs.errors import InputError
 from configs.run import RunConfig
 from flows.fitting import STATE_FOLDER
+from flows.imagery import season_of, sensors_of
 from flows.judging import require_layers
 from flows.runner import fitted_aside
 from flows.stages import StageContext
-from flows.stored import season_of, sensors_of
 from flows.tilejob import States
 from models.landcover import LandcoverState, landcover_arrays
 from models.modelfile import ModelCard, open_model, save_model

@@ -11,6 +11,7 @@ from clues.outputs.tables import ClueTables, RunTitle
 from configs.told import Told
 from flows.fitting import STATE_FOLDER
 from flows.formats import FORMATS, writers_of
+from flows.imagery import run_imagery
 from flows.judging import RULES_NAME, rules_of
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
@@ -227,6 +228,7 @@ def summarise(context: "StageContext", values: dict[str, dict[str, Any]]) -> dic
         "models": [model.record for model in context.models],
         "stages": values,
         "epochs": _epochs(context),
+        "imagery": run_imagery(context.plan).record,
         "records": list(records.values()),
     } | work.account
     context.run.write_summary(summary)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs.errors import InputError
+from flows.imagery import Imagery, imagery_of_runs
 from flows.registering import STORE_NAME
 from models.feedback import (
     MIN_EACH,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Retrained", "judged_patches_of", "retrain", "settled_verdicts"]
 
 SHOWN = 5
+NO_IMAGES = "the runs do not tell their images: runs of images refuse this model"
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,12 @@ def retrain(
     InputError
         If verdicts or runs cannot be read, or there are too few to learn from.
     """
+    imagery = imagery_of_runs(runs)
     verdicts, read = settled_verdicts(runs, sources)
     patches = _with_found(judged_patches_of(runs), runs)
     known = patches["patch_id"].isin(verdicts.pseudo.keys())
     judged = patches[known.to_numpy()].reset_index(drop=True)
-    notes = _notes(verdicts, set(judged["patch_id"]))
+    notes = _notes(verdicts, set(judged["patch_id"]), imagery)
     pseudo = np.array([verdicts.pseudo[p] for p in judged["patch_id"]], np.bool_)
     state, held_out, doubted = fit_feedback(patch_features(judged), pseudo, spatial_folds(judged))
     notes += _named(
@@ -177,11 +180,10 @@ def retrain(
         for n, p in told.items()
     }
     card = replace(
-        _card(scores["new"], scores["none"], judged, pseudo),
+        _card(scores, judged, pseudo, imagery, limit),
         name=name,
         created=created,
         features=state.features,
-        settings={"sure_percent": limit / 10},
         parent=parent,
         notes=tuple(notes),
     )
@@ -194,12 +196,17 @@ def retrain(
 
 
 def _card(
-    new: FeedbackScores, none: FeedbackScores, judged: "gpd.GeoDataFrame", pseudo: Any
+    scores: dict[str, FeedbackScores],
+    judged: "gpd.GeoDataFrame",
+    pseudo: Any,
+    imagery: Imagery,
+    limit: int,
 ) -> ModelCard:
-    """Return what a card says of verdicts and figures."""
+    """Return what a card says of verdicts, images and figures."""
+    new = scores["new"]
     metrics = {
         "brier": new.brier,
-        "brier_none": none.brier,
+        "brier_none": scores["none"].brier,
         "real_lost": float(new.real_lost),
         "pseudo_gone": float(new.pseudo_gone),
     }
@@ -211,10 +218,17 @@ def _card(
             "real": int((~pseudo).sum()),
             "pseudo": int(pseudo.sum()),
             "patches": judged["patch_id"].tolist(),
-            "tuban": version("tuban"),
         },
+        sensor=imagery.sensor,
+        season=imagery.season,
         classes=("real", "pseudo"),
         metrics={n: round(v, 6) for n, v in metrics.items()},
+        settings={
+            "sure_percent": limit / 10,
+            "pixel_m": imagery.pixel_m,
+            "code": imagery.code,
+            "tuban": version("tuban"),
+        },
     )
 
 
@@ -250,9 +264,10 @@ def _better(scores: dict[str, FeedbackScores]) -> tuple[bool, str]:
     return False, f"not better: {said}"
 
 
-def _notes(verdicts: "SettledVerdicts", judged: set[str]) -> list[str]:
+def _notes(verdicts: "SettledVerdicts", judged: set[str], imagery: Imagery) -> list[str]:
     strangers = [p for p in verdicts.pseudo if p not in judged]
     return [
+        *([] if imagery.sensor else [NO_IMAGES]),
         *_named("have contradicting verdicts: set aside", verdicts.contradicted),
         *_named("have verdicts that settle nothing", verdicts.open),
         *_named("with a verdict are in none of the runs", strangers),

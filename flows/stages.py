@@ -92,10 +92,10 @@ class StageContext:
 
     @cached_property
     def feedback(self) -> "StoredFeedback | None":
-        """The model of verdicts that the config names."""
+        """The model of verdicts that the config names; refused unless it fits the images."""
         from flows.stored import stored_feedback
 
-        return stored_feedback(self.config)
+        return stored_feedback(self.config, self.plan)
 
     @cached_property
     def models(self) -> "list[StoredLandcover | StoredFeedback | StoredNet | StoredChange]":

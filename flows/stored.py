@@ -1,34 +1,28 @@
 """A stored model in a run: the one that the config names, and whether it fits the run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from configs.errors import InputError
 from configs.run import RunConfig
-from configs.sensors import sensor_name
+from configs.told import Told
 from configs.vocabulary import COVERS
+from flows.imagery import run_imagery, same_pixels, sensors_of
 from flows.plan import RunPlan
 from models.features import band_roles
 from models.feedback import FeedbackState, feedback_of
 from models.landcover import LandcoverState, landcover_of
 from models.modelfile import ModelCard
 from models.registry import ModelRegistry
-from tiles.scene import Epoch
 
 __all__ = [
-    "PIXEL_TOLERANCE",
     "StoredFeedback",
     "StoredLandcover",
     "StoredModel",
-    "season_of",
-    "sensors_of",
     "stored_feedback",
     "stored_landcover",
 ]
-
-PIXEL_TOLERANCE = 0.1
-"""Share by which the pixel size may differ: texture is measured in pixels."""
 
 
 class StoredModel:
@@ -60,23 +54,30 @@ class StoredLandcover(StoredModel):
 
 @dataclass(frozen=True)
 class StoredFeedback(StoredModel):
-    """A model of verdicts out of its file."""
+    """A model of verdicts out of its file.
+
+    Attributes
+    ----------
+    doubt : Told or None
+        Why it may be wrong about the patches of this run though it fits the images.
+    """
 
     card: ModelCard
     state: FeedbackState
+    doubt: Told | None = None
 
     def limit(self, asked: float | None) -> int:
         """Return the probability in 1/1000 from which it dismisses: as asked, or its own."""
         return round(10 * (self.card.settings["sure_percent"] if asked is None else asked))
 
 
-def stored_feedback(config: RunConfig) -> StoredFeedback | None:
+def stored_feedback(config: RunConfig, plan: RunPlan) -> StoredFeedback | None:
     """Return the model of verdicts that a config names; None where it names none.
 
     Raises
     ------
     InputError
-        If there is no such model, or its file is refused.
+        If there is no such model, its file is refused, or it learned from patches of other images.
     """
     named = config.feedback.model
     if named is None:
@@ -90,7 +91,37 @@ def stored_feedback(config: RunConfig) -> StoredFeedback | None:
             where,
             "use the file as `tuban model retrain` wrote it",
         )
-    return StoredFeedback(card, feedback_of(arrays, where))
+    stored = StoredFeedback(card, feedback_of(arrays, where))
+    return replace(stored, doubt=_doubt(card, plan, where))
+
+
+def _doubt(card: ModelCard, plan: RunPlan, where: str) -> Told | None:
+    """Refuse a model of verdicts on other images; doubt one whose patches other code measured."""
+    own, learned_m = run_imagery(plan), card.settings.get("pixel_m")
+    fix = (
+        "make one with `tuban model retrain` from runs of such images, or leave feedback.model out"
+    )
+    if card.sensor != own.sensor:
+        raise InputError(
+            f"the model does not fit: its sensor of the before date: {card.sensor or 'not told'}; "
+            f"of the run: {own.sensor}",
+            where,
+            fix,
+        )
+    if not isinstance(learned_m, int | float) or not same_pixels(learned_m, own.pixel_m):
+        raise InputError(
+            f"the model does not fit: it learned on pixels of {learned_m} m, those of the run are "
+            f"{own.pixel_m:.3g} m",
+            where,
+            fix,
+        )
+    if card.settings.get("code") == own.code:
+        return None
+    return Told(
+        f"核实认定模型 {card.label} 由其他版本的程序学得，图斑指标的算法可能不同，请重新学习",
+        f"another version of the program made the model of verdicts {card.label}: it may measure "
+        "patches otherwise, learn it anew",
+    )
 
 
 def stored_landcover(config: RunConfig, plan: RunPlan) -> StoredLandcover | None:
@@ -131,27 +162,10 @@ def _require_fit(stored: StoredLandcover, plan: RunPlan, where: str) -> None:
                 "train one with `tuban model train` on a run of these images, or leave "
                 "landcover.model out: the run then learns from its own land-use map",
             )
-    if abs(learned_m / plan.pixel_m - 1) > PIXEL_TOLERANCE:
+    if not same_pixels(learned_m, plan.pixel_m):
         raise InputError(
             f"the model does not fit: it learned on pixels of {learned_m:.3g} m, those of the run "
             f"are {plan.pixel_m:.3g} m",
             where,
             "train one on a run of this pixel size, or set grid.resolution",
         )
-
-
-def sensors_of(epoch: Epoch) -> str:
-    """Return the sensors of a date, sorted."""
-    return ", ".join(sorted({sensor_name(scene.sensor) for scene in epoch.scenes}))
-
-
-def season_of(plan: RunPlan) -> str:
-    """Return the months of both dates, such as ``4 → 9`` or ``4–5 → 9``; "?" where untold."""
-    return " → ".join(_months(epoch) for epoch in (plan.before, plan.after))
-
-
-def _months(epoch: Epoch) -> str:
-    if epoch.civil_from is None or epoch.civil_to is None:
-        return "?"
-    first, last = epoch.civil_from.month, epoch.civil_to.month
-    return str(first) if first == last else f"{first}–{last}"

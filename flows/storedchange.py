@@ -5,8 +5,9 @@ from pathlib import Path
 
 from configs.errors import InputError
 from configs.run import RunConfig
+from flows.imagery import PIXEL_TOLERANCE, sensors_of
 from flows.plan import RunPlan
-from flows.stored import PIXEL_TOLERANCE, StoredModel, sensors_of
+from flows.stored import StoredModel
 from models.changelearning import ChangeLearner
 from models.learnedchange import change_of
 from models.modelfile import ModelCard

@@ -69,6 +69,8 @@ def run_exceptions(
     found += _too_little_seen(observed)
     if unsearched := clouds_not_searched(context):
         found.append(unsearched)
+    if context.feedback is not None and context.feedback.doubt is not None:
+        found.append(context.feedback.doubt)
     if not states.landcover.is_known:
         found.append(
             Told("没有地类模型，变化类型未知", "no land-cover model: change types are unknown")

@@ -60,7 +60,15 @@ NOTES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         "在未见过的地点，检出精度未能超出偶然地高于自动方法：使用本模型的运行仍用自动方法；"
         "请标注更多地点",
     ),
+    (
+        "the runs do not tell their images: runs of images refuse this model",
+        "所给运行未说明影像：以影像为输入的运行不接受本模型",
+    ),
     ("runs use it all the same, as asked", "按要求，运行仍使用本模型"),
+    (
+        r"places where nothing changed, learned from and not scored: (.*)",
+        r"无变化的地点（用于学习，不计精度）：\1",
+    ),
 )
 """What a note says in English, as a pattern, and in Chinese."""
 

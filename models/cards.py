@@ -55,6 +55,7 @@ FIGURES = {
     "erode_px": ("边界内缩像元", "pixels dropped along borders"),
     "seed": ("随机种子", "seed"),
     "pixel_m": ("像元大小（米）", "pixel size, m"),
+    "code": ("程序代码指纹", "fingerprint of the code"),
     "tuban": ("程序版本", "version of the program"),
     "county": ("区县", "county"),
     "before": ("前时相", "before"),

@@ -2,6 +2,9 @@
 
 import csv
 import datetime as dt
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,13 +15,20 @@ import shapely
 
 from clues.verdicts import read_verdicts
 from configs.errors import InputError
+from configs.run import RunConfig
+from flows.checking import CheckResult, check_run
+from flows.imagery import ROOMS, Imagery
+from flows.keys import code_fingerprint
+from flows.plan import make_plan
 from flows.proposing import propose
 from flows.retraining import retrain
+from flows.stored import stored_feedback
 from models import feedback
 from models.feedback import LEARNED, feedback_of, with_feedback
 from models.modelfile import open_model
 from models.proposals import choose_patches
-from models.registry import ModelRegistry
+from models.registry import ModelRegistry, save_model
+from tests.flows.minicounty import build_mini, write_config
 
 E0, N0 = 38_500_000, 4_060_000
 DAY = dt.date(2025, 12, 1)
@@ -57,7 +67,14 @@ def run(tmp_path: Path) -> tuple[Path, np.ndarray]:
     folder = tmp_path / "run"
     folder.mkdir()
     table.to_parquet(folder / "patches.parquet")
+    images(folder, "sentinel2_l2a", 10.0)
     return folder, pseudo
+
+
+def images(folder: Path, sensor: str, pixel_m: float) -> Path:
+    told = Imagery(sensor, "4 → 9", pixel_m, code_fingerprint(ROOMS)).record
+    (folder / "run.json").write_text(json.dumps({"imagery": told}), encoding="utf-8")
+    return folder
 
 
 def told(path: Path, rows: list[tuple[int, bool]]) -> Path:
@@ -157,6 +174,44 @@ def test_proposals_can_be_filled_in_and_read_back(run, tmp_path: Path):
     book.save(out)
     (row,) = read_verdicts(out).to_dict("records")
     assert (row["patch_id"], row["meaning"]) == (ids[0], "pseudo")
+
+
+def test_a_model_of_verdicts_fits_the_images_that_it_learned_from(run, tmp_path: Path):
+    folder, pseudo = run
+    sources = [told(tmp_path / "v.csv", list(enumerate(pseudo)))]
+    build_mini(tmp_path)
+    registry = ModelRegistry(tmp_path / "tuban-models")
+    config = write_config(tmp_path, feedback={"model": "in-use"})
+    plan = make_plan(RunConfig.load(config))
+
+    images(folder, "generic", plan.pixel_m)
+    retrain([folder], registry, created=DAY, sources=sources)
+    fitting = stored_feedback(RunConfig.load(config), plan)
+    assert fitting is not None
+    assert fitting.card.season == "4 → 9"
+    assert fitting.doubt is None
+    card, arrays = open_model(registry.find(fitting.card.hash))
+
+    def check(**changes: object) -> CheckResult:
+        registry.use(save_model(registry.folder, replace(card, **changes), arrays).stem)
+        found = check_run(config, tmp_path / "runs")
+        return next(one for one in found if one.name == "model of verdicts")
+
+    elsewhere = check(settings=card.settings | {"code": "elsewhere"})
+    assert elsewhere.passed
+    assert "generic, months 4 → 9" in elsewhere.value
+    assert "another version of the program" in elsewhere.value
+    other = check(sensor="sentinel2_l2a")
+    assert "sensor of the before date: sentinel2_l2a; of the run: generic" in other.value
+    assert "sensor of the before date: not told" in check(sensor="").value
+    other = check(settings=card.settings | {"pixel_m": 2.0})
+    assert "learned on pixels of 2.0 m, those of the run are 10" in other.value
+    assert "feedback.model: in-use" in other.where
+    assert not other.passed
+    second = shutil.copytree(folder, tmp_path / "second")
+    images(second, "gaofen2", 3.2)
+    with pytest.raises(InputError, match=r"run generic, 10 m; second gaofen2, 3.2 m"):
+        retrain([folder, second], registry, created=DAY, sources=sources)
 
 
 def test_proposals_are_spread_over_type_and_place():
