@@ -23,7 +23,7 @@ CELLS = "cells.csv"
 
 PUBLIC_FILES = (CELLS, "cells.xlsx", "cells.gpkg")
 EVIDENCE = "products/evidence/"
-MOST_FAULTS = 50
+MOST_FAULTS, MOST_JSON, MOST_CELLS = 50, 32 << 20, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def rules_in(package: Package) -> "RuleSet":
 
     with TemporaryDirectory(prefix="tuban-rules-") as folder:
         kept = Path(folder) / "rules.json"
-        kept.write_bytes(package.read("tables/rules.json", 1 << 26))
+        kept.write_bytes(package.read("tables/rules.json", MOST_JSON))
         return load_rules(str(kept), catalogue())
 
 
@@ -174,10 +174,10 @@ def _indicator_faults(package: Package, tables: PackageTables) -> Iterator[Input
 
     where = f"{package.path}: tables/indicators.json"
     try:
-        told = json.loads(package.read("tables/indicators.json", 1 << 28))
+        told = json.loads(package.read("tables/indicators.json", MOST_JSON))
         rules = rules_in(package)
         made = json.loads(json.dumps(indicators(tables.patches, tables.findings, rules)))
-    except (TubanError, ValueError, KeyError, TypeError) as error:
+    except (TubanError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = error.what if isinstance(error, TubanError) else str(error)
         yield InputError(f"the indicators cannot be worked out ({what})", where, AGAIN)
         return
@@ -192,12 +192,12 @@ def _indicator_faults(package: Package, tables: PackageTables) -> Iterator[Input
 def _public_faults(package: Package) -> Iterator[InputError]:
     """Yield where the cells of a public package do not add up to its totals."""
     where = f"{package.path}: {CELLS}"
-    text = package.read(CELLS, 1 << 28).decode("utf-8-sig", "replace")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    text = package.read(CELLS, MOST_CELLS).decode("utf-8-sig", "replace")
+    patches, area = 0, 0
     try:
-        patches = sum(int(r["patches"]) for r in rows)
-        area = sum(int(r["area_dm2"]) for r in rows)
-    except (KeyError, TypeError, ValueError) as error:
+        for row in csv.DictReader(io.StringIO(text)):
+            patches, area = patches + int(row["patches"]), area + int(row["area_dm2"])
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
         yield InputError(f"the cells cannot be read ({error})", where, AGAIN)
         return
     for name, found in (("patches", patches), ("area_dm2", area)):

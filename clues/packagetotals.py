@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clues.leadtexts import LEAD_LINE
+from clues.packageparquet import decoded_bytes
 from clues.packages import AGAIN, Package
 from configs.errors import InputError
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PackageTables", "county_totals", "faults_of", "read_tables", "totals"]
 
-MOST_TABLE = 2 << 30
+MOST_FILE, MOST_DECODED = 256 << 20, 512 << 20
+"""Bytes of one table as it is packed, and of all tables of a package as they are read."""
+FEWER = "if the package is whole, make packages of fewer counties; else ask for it again"
 NEEDED = {
     "patches": ("patch_id", "clue_no", "county_code", "area_dm2", "disposition", "outcome"),
     "findings": ("patch_id", "line", "parcel_no", "parcel_id", "outcome", "rule", "area_dm2"),
@@ -59,34 +62,34 @@ def read_tables(package: Package) -> PackageTables:
     InputError
         If a table is missing, damaged, too large, or lacks a column.
     """
-    return PackageTables(**{name: _table(package, name) for name in NEEDED})
+    left, found = MOST_DECODED, {}
+    for name in NEEDED:
+        found[name], size = _table(package, name, left)
+        left -= size
+    return PackageTables(**found)
 
 
-def _table(package: Package, name: str) -> Any:
+def _table(package: Package, name: str, most: int) -> tuple[Any, int]:
+    """Return a table that takes at most so many bytes, and how many it takes."""
     import geopandas as gpd
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = f"tables/{name}.parquet"
     where = f"{package.path}: {path}"
-    stream = BytesIO(package.read(path, MOST_TABLE))
+    data = package.read(path, MOST_FILE)
     try:
-        head = pq.ParquetFile(stream).metadata
-        size = sum(head.row_group(i).total_byte_size for i in range(head.num_row_groups))
-        if size > MOST_TABLE:
-            raise InputError(f"the table takes {size / 1e6:.0f} MB", where, AGAIN)
-        stream.seek(0)
+        size = decoded_bytes(data, most, where, FEWER)
         read = pd.read_parquet if name == "coverage" else gpd.read_parquet
-        table = read(stream)
-    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError) as error:
+        table = read(BytesIO(data))
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"the table cannot be read ({error})", where, AGAIN) from error
     lost = [c for c in NEEDED[name] if c not in table.columns]
     if lost and len(table):
         raise InputError(f"the table has no column {', '.join(lost)}", where, AGAIN)
-    return table
+    return table, size
 
 
 def totals(tables: PackageTables) -> dict[str, Any]:

@@ -31,6 +31,7 @@ TOPIC, MERGED_TOPIC = "成果包", "合并成果包"
 MADE_ANEW = ("xlsx", "gpkg", "geojson")
 """Formats of the ledger that a merged package holds."""
 
+MOST_OBSERVED = 32 << 20
 STAGES = ("plan", "gate", "fit", "tiles", "join", "judge")
 OWN = ("area.county_code", "area.county_name")
 """Fields of the config in which counties of one joint run differ."""
@@ -149,7 +150,10 @@ def merge_packages(
         files = _table_files(tables, scratch)
         try:
             _add_made(files, scratch, packages, tables, manifest)
-        except (KeyError, TypeError, AttributeError) as error:  # columns of a stranger
+        except InputError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            # columns and lists of a stranger
             what = f"no ledger can be made of the tables ({error!r})"
             raise InputError(what, ", ".join(path.name for path in paths), AGAIN) from error
         for package in packages:
@@ -290,7 +294,7 @@ def _add_made(
     _add_json(files, scratch, "tables/indicators.json", numbers)
     name = "tables/rules.json"
     files[name] = (packages[0].unpack(name, scratch, name), *TABLES[name])
-    rows = [json.loads(p.read("tables/observed.json")) for p in packages]
+    rows = [json.loads(p.read("tables/observed.json", MOST_OBSERVED)) for p in packages]
     _add_json(files, scratch, "tables/observed.json", _observed(rows, manifest.title))
     told = ClueTables(
         tables.patches,

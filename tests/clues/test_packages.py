@@ -10,12 +10,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
 
 from clues.packagecheck import check_package
 from clues.packagemerge import differences
+from clues.packageparquet import decoded_bytes
 from clues.packages import Manifest, open_package
 from configs.errors import InputError
 from flows.packaging import merge_packages, target_of
@@ -263,8 +266,8 @@ def test_a_package_brings_nothing_of_another_county(packed, tmp_path):
     for name, told in foreign:
         spoofed = dressed(honest, tmp_path / "s.zip", **{name: b"spoof"})
         assert told in faults(spoofed), name
-        with pytest.raises(InputError, match=told):
-            merge_packages([packed.path, spoofed], tmp_path / "out.zip")
+    with pytest.raises(InputError, match=told):
+        merge_packages([packed.path, spoofed], tmp_path / "out.zip")
     merged = Packed(path, packed.tables)
     assert "holds no such file" in faults(
         dressed(merged, tmp_path / "s.zip", **{"counties'999903'report.html": b"spoof"})
@@ -289,6 +292,64 @@ def test_a_package_that_is_read_is_never_replaced(packed, tmp_path):
     with pytest.raises(InputError, match="would be replaced"):
         target_of(tmp_path, told, "成果包", [named])
     assert named.read_bytes() == packed.path.read_bytes()
+
+
+def parquet(table: pa.Table, **options: object) -> bytes:
+    """Return a Parquet file as a stranger would write it."""
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd", store_schema=False, **options)
+    return stream.getvalue()
+
+
+def worded(count: int, length: int) -> pa.Table:
+    """Return rows that all name one long text."""
+    places = pa.array(np.zeros(count, dtype=np.int32))
+    return pa.table({"patch_id": pa.DictionaryArray.from_arrays(places, ["A" * length])})
+
+
+ROWS = pa.table({"n": np.zeros(6_000_000, dtype=np.int8)})
+BOMBS = {
+    "one text for all rows": (worded(2_000, 1 << 20), {}, "more than 537 MB"),
+    "many short texts": (worded(4_900_000, 200), {}, "more than 537 MB"),
+    "many rows": (ROWS, {"use_dictionary": True}, "6000000 rows"),
+    "deltas": (
+        worded(20, 1 << 10).cast(pa.schema({"patch_id": pa.string()})),
+        {"use_dictionary": False, "column_encoding": {"patch_id": "DELTA_BYTE_ARRAY"}},
+        "unusual way",
+    ),
+    "lists": (pa.table({"n": [[1]]}), {}, "lists or records"),
+    "columns": (pa.table({f"c{i}": [1] for i in range(201)}), {}, "201 columns"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_table_that_unpacks_to_gigabytes_is_refused_before_it_grows(packed, tmp_path, name):
+    table, options, told = BOMBS[name]
+    data = parquet(table, **options)
+    assert len(data) < 4 << 20
+    path = dressed(packed, tmp_path / "b.zip", **{"tables'leads.parquet": data})
+    used, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(pool)
+    try:
+        assert told in faults(path)
+        assert pool.max_memory() < 64 << 20
+    finally:
+        pa.set_memory_pool(used)
+
+
+def test_pages_count_by_their_own_heads():
+    zeros = pa.table({"n": np.zeros(1_000_000)})
+    data = parquet(zeros, use_dictionary=False)
+    assert len(data) < 100_000
+    assert decoded_bytes(data, 9_000_000, "", "") == 8_125_000
+    file = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0)
+    with pytest.raises(InputError, match="more than 1 MB"):
+        decoded_bytes(data, 1_000_000, "", "")
+    for harmed in (b"\xff" * 40, b"\0" * 40):
+        start = file.data_page_offset
+        broken = data[:start] + harmed + data[start + 40 :]
+        with pytest.raises(InputError, match="head of a page is damaged"):
+            decoded_bytes(broken, 9_000_000, "", "")
 
 
 def every_byte(path: Path) -> bytes:
