@@ -56,16 +56,22 @@ def export_patches(folder: Path, out: Path) -> int:
         Run folder of `tuban run`.
     out : Path
         ``.gpkg``.
+
+    Raises
+    ------
+    InputError, RunError
+        If the edited file could not be taken back by the run as it is.
     """
     from clues.patchlayer import write_editable
     from flows.finished import finished_tables
-    from flows.manifest import Run
 
-    run = Run.open(folder)
-    patches = finished_tables(folder).patches
-    found = patches[(patches["origin"] == "image").to_numpy()] if "origin" in patches else patches
-    write_editable(found, version_name(run), out)
-    return len(found)
+    with _reopened(folder, write=False) as context:
+        _require_current(context)
+        patches = finished_tables(folder).patches
+        if "origin" in patches:
+            patches = patches[(patches["origin"] == "image").to_numpy()]
+        write_editable(patches, version_name(context.run), out)
+    return len(patches)
 
 
 def import_patches(
@@ -127,14 +133,14 @@ def import_patches(
 
 
 @contextmanager
-def _reopened(folder: Path) -> Iterator["StageContext"]:
-    """Hold a finished run to write, with the config that it ended with."""
+def _reopened(folder: Path, *, write: bool = True) -> Iterator["StageContext"]:
+    """Hold a finished run with the config that it ended with."""
     from configs.run import RunConfig
     from flows.finished import run_summary
     from flows.manifest import Run
     from flows.stages import RunOptions, StageContext
 
-    with Run.open(folder, write=True) as run:
+    with Run.open(folder, write=write) as run:
         config = RunConfig.model_validate(run_summary(run.folder)["config"])
         context = StageContext(run, config, RunOptions(tile=_tile_of(run)))
         if context.plan.counties is not None:

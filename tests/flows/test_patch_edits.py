@@ -217,3 +217,10 @@ def test_files_that_are_no_edited_patches_are_refused(run, name, said):
     except InputError as error:
         faults = [str(error)]
     assert said in faults[0]
+
+
+def test_patches_are_not_given_out_that_could_not_come_back(run):
+    (run / "findings.parquet").write_bytes(b"")
+    with pytest.raises(RunError, match="out of date"):
+        export_patches(run, run / "edit.gpkg")
+    assert not (run / "edit.gpkg").exists()
