@@ -1,6 +1,7 @@
 """What a run knows about its own quality: checks, exceptions, what was seen, accuracy."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,11 @@ __all__ = ["assessment_of", "gate_checks", "quality_of", "run_exceptions", "trus
 VALID_PERCENT_ALERT = 90.0
 NAMED = 5
 """Divisions that an exception names at most."""
+
+BOTH = re.compile(
+    r"(?P<zh>.*[\u3000-\u9fff\uff00-\uffef](?: [\d.]+ %)?) (?P<en>[ -~]*[a-z]{3}[ -~]*)"
+)
+"""Chinese up to its last character or a percentage behind it, then English."""
 
 GATE_NAME = "quality/gate.json"
 
@@ -132,11 +138,27 @@ def quality_of(
         notes=told.get("notes", []),
         landcover=told.get("landcover", {}),
         rejects=judged.get("rejects", []),
-        exceptions=[Told(e["zh"], e["en"]) for e in told.get("exceptions", [])],
+        exceptions=_recorded_exceptions(summary),
         observed=summary.get("observed", {}).get("areas", []),
         layers=summary.get("layers", []),
         assessment=assessment or {},
     )
+
+
+def _recorded_exceptions(summary: Mapping[str, Any]) -> list[Told] | None:
+    """Return the exceptions of a run; None where it kept none, as no run said them at first."""
+    told = summary.get("quality", {})
+    if "exceptions" in told:
+        return [Told(e["zh"], e["en"]) for e in told["exceptions"]]
+    if "exceptions" in summary:
+        return [_told_apart(str(text)) for text in summary["exceptions"]]
+    return None
+
+
+def _told_apart(text: str) -> Told:
+    """Return the languages of `Told.both`; where they cannot be told apart, both in each."""
+    found = BOTH.fullmatch(text)
+    return Told(text, text) if found is None else Told(found["zh"], found["en"])
 
 
 def assessment_of(path: Path) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class QualityFacts:
         Per-class F1 of the land-cover model on blocked folds, empty without a model.
     rejects : sequence of dict
         Rows of layers with problems: role and `clues.quality.REPORT_COLUMNS`.
-    exceptions : sequence of Told
-        Everything a reader must know before trusting the list.
+    exceptions : sequence of Told or None
+        Everything a reader must know before trusting the list; None where the run kept no record.
     observed : sequence of dict
         The county and its divisions: code, name, area_dm2, observed_dm2, observed_percent.
     layers : sequence of dict
@@ -50,7 +50,7 @@ class QualityFacts:
     notes: Sequence[str] = ()
     landcover: Mapping[str, float] = field(default_factory=dict)
     rejects: Sequence[dict[str, Any]] = ()
-    exceptions: Sequence[Told] = ()
+    exceptions: Sequence[Told] | None = ()
     observed: Sequence[dict[str, Any]] = ()
     layers: Sequence[dict[str, Any]] = ()
     assessment: Mapping[str, Any] = field(default_factory=dict)

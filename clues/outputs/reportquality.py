@@ -207,9 +207,12 @@ def leads(tell: Teller) -> Chapter | None:
 
 def exceptions(tell: Teller) -> Chapter:
     """Return what a reader must know before trusting the list."""
-    told = tuple(e.in_language(tell.language) for e in tell.model.quality.exceptions)
-    blocks: tuple[Block, ...] = (Points(told, "alert") if told else Words(tell("none")),)
-    return Chapter("exceptions", tell("exceptions"), blocks)
+    found = tell.model.quality.exceptions
+    told = tuple(e.in_language(tell.language) for e in found or ())
+    block: Block = Points(told, "alert") if told else Words(tell("none"))
+    if found is None:
+        block = Words(tell("not_recorded"), "alert")
+    return Chapter("exceptions", tell("exceptions"), (block,))
 
 
 def next_steps(tell: Teller) -> Chapter:

@@ -21,6 +21,7 @@ from clues.outputs.reportmodel import QualityFacts
 from clues.quality import report_rows
 from configs.reportwords import report_words
 from configs.told import Told
+from flows.trust import quality_of
 from tiles.gate import gate_report
 from tiles.scene import Epoch, Scene
 
@@ -202,6 +203,26 @@ def test_document_and_pdf_say_what_the_page_says(model, tmp_path: Path):
     flat = re.sub(r"\s", "", text)
     for words in ("2025年度土地变化监测报告", "地类流向矩阵", "总体精度0.972±0.018", "18.00"):
         assert words in flat
+
+
+@pytest.mark.parametrize(
+    ("summary", "told"),
+    [
+        ({}, "本次运行没有例外记录，不等于没有例外。"),
+        ({"exceptions": []}, "无"),
+        ({"exceptions": ["搁置一景 one scene"], "quality": {"exceptions": []}}, "无"),
+        (
+            {"exceptions": ["2 个行政区不足 90 %：甲 83.85 %、乙 85 % 2 divisions under 90 %"]},
+            "2 个行政区不足 90 %：甲 83.85 %、乙 85 %",
+        ),
+        ({"exceptions": ["one scene was set aside"]}, "one scene was set aside"),
+    ],
+)
+def test_exceptions_of_earlier_runs_are_told(tables, tmp_path: Path, summary, told):
+    model = build_report(tables, quality_of(tmp_path, summary))
+    chapters = report_document(model, "zh").chapters
+    (block,) = next(c.blocks for c in chapters if c.key == "exceptions")
+    assert (told,) == (block.sentences if isinstance(block, Points) else (block.text,))
 
 
 def test_cut_patches_are_issued_and_their_parts_verified(tables):
