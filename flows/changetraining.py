@@ -10,7 +10,7 @@ import numpy as np
 from flows.labelledpairs import PairFacts, read_pairs
 from models.changetraining import Trained, learn_change
 from models.learnedchange import change_arrays
-from models.modelfile import ModelCard, open_model, save_model
+from models.modelfile import ModelCard, open_model, require_name, save_model
 
 __all__ = ["train_change"]
 
@@ -37,6 +37,7 @@ def train_change(
     TubanError
         If a pair cannot be used, or there are too few.
     """
+    require_name(name)
     read = read_pairs(labels)
     trained = learn_change([place for place, _ in read])
     proven = trained.learner.proven

@@ -15,7 +15,7 @@ from flows.runner import fitted_aside
 from flows.stages import StageContext
 from flows.tilejob import States
 from models.landcover import LandcoverState, landcover_arrays
-from models.modelfile import ModelCard, open_model, save_model
+from models.modelfile import ModelCard, open_model, require_name, save_model
 from tiles.scene import Epoch
 
 __all__ = ["train_landcover"]
@@ -50,6 +50,7 @@ def train_landcover(
     InputError
         If land cover is not enabled, or too little was learned to tell any class.
     """
+    require_name(name)
     require_layers(config)
     if not config.landcover.enabled:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clues.outputs.proposed import Proposed, write_proposed_csv, write_proposed_workbook
+from configs.errors import InputError
 from configs.vocabulary import change_type
 from flows.registering import STORE_NAME
 from flows.retraining import judged_patches_of, settled_verdicts
@@ -29,6 +30,7 @@ def propose(
     sources: Sequence[Path] = (),
     count: int = 20,
     out: Path | None = None,
+    force: bool = False,
 ) -> list[Proposed]:
     """Choose the patches of a run to look at next, and write them to a file.
 
@@ -47,7 +49,20 @@ def propose(
     count : int
     out : Path, optional
         ``.xlsx`` or ``.csv``.
+    force : bool
+        Overwrite `out`: people may have filled it in.
+
+    Raises
+    ------
+    InputError
+        If `out` is there, the run or its verdicts cannot be read, or the model in use is gone.
     """
+    if out is not None and out.exists() and not force:
+        raise InputError(
+            "the file is there, and somebody may have filled it in",
+            str(out),
+            "name another file, or overwrite it with --force",
+        )
     patches = judged_patches_of([run])
     patches = _with_numbers(patches, run)
     judged: dict[str, bool] = {}

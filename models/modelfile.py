@@ -33,6 +33,7 @@ __all__ = [
     "ModelKind",
     "model_hash",
     "open_model",
+    "require_name",
     "save_model",
 ]
 
@@ -131,6 +132,16 @@ def model_hash(card: ModelCard, arrays: Arrays) -> str:
     return digest.hexdigest()
 
 
+def require_name(name: str) -> None:
+    """Raise `InputError` unless a model can be called so; ask before the work of learning it."""
+    if NAME.fullmatch(name) is None:
+        raise InputError(
+            f"{name!r} is no name for a model",
+            f"model {name}",
+            "give one with --name: up to 64 letters, digits, _ . and -, not beginning with . or -",
+        )
+
+
 def save_model(folder: Path, card: ModelCard, arrays: Arrays) -> Path:
     """Write a model; the same model gives the same bytes.
 
@@ -154,12 +165,7 @@ def save_model(folder: Path, card: ModelCard, arrays: Arrays) -> Path:
         If name, card or arrays cannot be stored.
     """
     where = f"model {card.name}"
-    if NAME.fullmatch(card.name) is None:
-        raise InputError(
-            f"{card.name!r} is no name for a model",
-            where,
-            "up to 64 letters, digits, _ . and -, not beginning with . or -",
-        )
+    require_name(card.name)
     for name, array in arrays.items():
         if ARRAY.fullmatch(f"{name}.npy") is None or array.dtype.kind not in "biuf":
             raise InputError(

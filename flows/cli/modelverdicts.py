@@ -74,6 +74,7 @@ def propose(
     ],
     count: Annotated[int, typer.Option(min=1, help="Most patches to name.")] = 20,
     verdicts: Verdicts = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     registry: Registry = None,
 ) -> None:
     """Name the patches of a run to inspect next: those whose verdicts would teach most."""
@@ -81,7 +82,9 @@ def propose(
 
     if out.suffix.lower() not in (".xlsx", ".csv"):
         raise typer.BadParameter(f"--out {out}: end it with .xlsx or .csv")
-    chosen = proposing.propose(run, opened(registry), sources=verdicts or (), count=count, out=out)
+    chosen = proposing.propose(
+        run, opened(registry), sources=verdicts or (), count=count, out=out, force=force
+    )
     for one in chosen:
         percent = "–" if one.percent is None else f"{one.percent} %"
         kind = "control" if one.control else "doubt"

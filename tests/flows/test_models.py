@@ -17,6 +17,7 @@ from configs.errors import ConfigError, InputError
 from configs.run import RunConfig
 from configs.vocabulary import COVERS
 from flows.cli.app import build_app
+from flows.modeltraining import train_landcover
 from flows.plan import RunPlan, make_plan
 from flows.runner import work_run
 from flows.stages import RunOptions
@@ -140,6 +141,15 @@ def test_a_config_names_a_model_by_name_path_or_as_the_one_in_use(
     config.write_text(text.replace("model: in-use", "model: in-use\n  enabled: false"))
     with pytest.raises(ConfigError, match="not enabled"):
         RunConfig.load(config)
+
+
+def test_a_name_is_looked_at_before_the_work(mini: Path, tmp_path: Path):
+    labels = tmp_path / "two villages.yaml"
+    said = tuban("model", "train", "--labels", labels, code=1)
+    assert "'two villages' is no name for a model" in said
+    assert "--name" in said
+    with pytest.raises(InputError, match="no name for a model"):
+        train_landcover(RunConfig.load(mini), tmp_path, name="a/b", created=dt.date(2025, 9, 30))
 
 
 @pytest.mark.slow

@@ -172,6 +172,11 @@ def test_proposals_can_be_filled_in_and_read_back(run, tmp_path: Path):
     assert not any("\u4e00" <= c <= "\u9fff" for v in english for c in str(v))
     first[heads.index("核查结论")].value = "伪变化"
     book.save(out)
+    filled = out.read_bytes()
+    with pytest.raises(InputError, match="somebody may have filled it in") as caught:
+        propose(folder, registry, sources=[judged], count=10, out=out)
+    assert "--force" in caught.value.fix
+    assert out.read_bytes() == filled
     (row,) = read_verdicts(out).to_dict("records")
     assert (row["patch_id"], row["meaning"]) == (ids[0], "pseudo")
 
