@@ -6,11 +6,15 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from configs.errors import ConfigError
 from configs.loading import StrictModel, load_model
 from configs.run import GateSettings
 from configs.sensors import anchored_sensor
 
-__all__ = ["LabelledPair", "LabelledPairs"]
+__all__ = ["LEAST_PLACES", "LabelledPair", "LabelledPairs"]
+
+LEAST_PLACES = 3
+"""Fewest labelled places where something changed: below, nothing can be said of chance."""
 
 NAME = re.compile(r"[\w][\w .-]{0,63}")
 
@@ -21,10 +25,12 @@ class LabelledPair(StrictModel):
     name: str = Field(description="of the place; a forest is tried on places it has not seen")
     before: tuple[Path, ...] = Field(min_length=1, description="files, folders or STAC items")
     after: tuple[Path, ...] = Field(min_length=1, description="the same of the later date")
-    labels: Path = Field(
-        description="raster with a value per pixel, or a layer of polygons of what changed"
+    labels: Path | None = Field(
+        None, description="raster with a value per pixel, or a layer of polygons of what changed"
     )
-    changed: tuple[int, ...] = Field((2,), min_length=1, description="values of changed pixels")
+    changed: tuple[int, ...] = Field(
+        (2,), description="values of changed pixels; [] where nothing changed, labels or none"
+    )
     unchanged: tuple[int, ...] = Field(
         (1,), min_length=1, description="values of unchanged pixels; all others are unknown"
     )
@@ -49,6 +55,8 @@ class LabelledPair(StrictModel):
         both = sorted(set(self.changed) & set(self.unchanged))
         if both:
             raise ValueError(f"the value {both[0]} is both changed and unchanged")
+        if self.labels is None and self.changed:
+            raise ValueError("labels are missing; where nothing changed, write changed: []")
         return self
 
 
@@ -73,15 +81,28 @@ class LabelledPairs(StrictModel):
 
     @classmethod
     def load(cls, path: Path) -> "LabelledPairs":
-        """Read the file; relative paths are taken from its folder."""
+        """Read the file; relative paths are taken from its folder.
+
+        Raises
+        ------
+        ConfigError
+            If it breaks its contract, or too few places changed to learn from.
+        """
         folder = path.resolve().parent
         read = load_model(cls, path)
+        telling = sum(bool(pair.changed) for pair in read.pairs)
+        if telling < LEAST_PLACES:
+            raise ConfigError(
+                f"places where something changed: {telling}, at least {LEAST_PLACES} are needed",
+                str(path),
+                "label more places, or cut a large one into several pairs",
+            )
         pairs = tuple(
             pair.model_copy(
                 update={
                     "before": tuple(folder / p for p in pair.before),
                     "after": tuple(folder / p for p in pair.after),
-                    "labels": folder / pair.labels,
+                    "labels": None if pair.labels is None else folder / pair.labels,
                     "area": None if pair.area is None else folder / pair.area,
                 }
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from configs.errors import InputError
 from flows.labelledpairs import PairFacts, read_pairs
 from models.changetraining import Trained, learn_change
 from models.learnedchange import change_arrays
@@ -39,10 +40,16 @@ def train_change(
     """
     require_name(name)
     read = read_pairs(labels)
-    trained = learn_change([place for place, _ in read])
+    places = [place for place, _ in read]
+    try:
+        trained = learn_change(places)
+    except InputError as error:
+        raise InputError(error.what, str(labels), error.fix) from error
     proven = trained.learner.proven
     learner = replace(trained.learner, proven=proven or force)
     card = _card(name, created, trained, [facts for _, facts in read])
+    if still := [place.name for place in places if not place.has_change]:
+        card = replace(card, notes=(*card.notes, f"{STILL}: {', '.join(still)}"))
     if force and not proven:
         card = replace(card, notes=(*card.notes, FORCED))
     path = save_model(folder, card, change_arrays(learner))
@@ -55,6 +62,7 @@ UNPROVEN = (
     "model use auto; label more places"
 )
 FORCED = "runs use it all the same, as asked"
+STILL = "places where nothing changed, learned from and not scored"
 
 
 def _card(name: str, created: dt.date, trained: Trained, facts: list[PairFacts]) -> ModelCard:

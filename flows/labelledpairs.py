@@ -128,7 +128,7 @@ def _facts(pair: LabelledPair, plan: RunPlan) -> PairFacts:
     data: dict[str, Any] = {
         "scenes": [s.scene_id for e in (plan.before, plan.after) for s in e.scenes],
     }
-    if pair.labels.is_file():
+    if pair.labels is not None and pair.labels.is_file():
         data["labels"] = fingerprint(pair.labels)
     for name, epoch in (("before", plan.before), ("after", plan.after)):
         data[name] = epoch.civil_to.isoformat() if epoch.civil_to else None
@@ -167,7 +167,9 @@ def _require_alike(facts: PairFacts, first: PairFacts) -> None:
 def _labels(pair: LabelledPair, plan: RunPlan) -> NDArray[np.uint8]:
     """Return the labels on the extent of a plan."""
     grid, extent = plan.grid, plan.extent
-    if pair.labels.suffix.lower() in SUFFIXES and pair.labels.is_file():
+    if pair.labels is None:
+        labels = np.full(extent.shape, UNCHANGED, np.uint8)
+    elif pair.labels.suffix.lower() in SUFFIXES and pair.labels.is_file():
         scene = plan.before.scenes[0]
         labels = read_label_raster(
             pair.labels,
@@ -176,6 +178,12 @@ def _labels(pair: LabelledPair, plan: RunPlan) -> NDArray[np.uint8]:
             changed=pair.changed,
             unchanged=pair.unchanged,
             image=inspect_raster(scene.bands[plan.bands[0]].path),
+        )
+    elif not pair.changed:
+        raise InputError(
+            "changed: [] says that nothing changed, and the labels are outlines of what changed",
+            str(pair.labels),
+            "leave out one of the two",
         )
     else:
         burnt = _burnt(pair.labels, plan)

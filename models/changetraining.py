@@ -15,6 +15,7 @@ from scipy.ndimage import label as label_components
 from scipy.special import stdtrit
 
 from configs.errors import InputError
+from configs.labelled import LEAST_PLACES
 from detect.auto import fit_change, score_block
 from detect.score import Scores, cut_block, halo_px
 from models.changelearning import (
@@ -43,7 +44,6 @@ from tiles.block import Block
 from tiles.grid import sample_cells
 
 __all__ = [
-    "LEAST_PLACES",
     "Forests",
     "LabelledPlace",
     "PlaceScore",
@@ -55,9 +55,6 @@ __all__ = [
     "proves_more",
     "score_place",
 ]
-
-LEAST_PLACES = 3
-"""Fewest labelled places: below, nothing can be said of chance."""
 
 FLOOR_PX = 4
 """Smallest component that counts, as in runs."""
@@ -131,6 +128,11 @@ class LabelledPlace:
     scale: PairScale | ObjectScale
     outside: int = 0
     answers: dict[frozenset[str], tuple[NDArray[np.float32], ...]] = field(default_factory=dict)
+
+    @property
+    def has_change(self) -> bool:
+        """Whether the labels tell of any change; F1 means nothing where they do not."""
+        return bool(self.outside or (self.labels == 2).any())
 
 
 def changed_pixels(scores: Scores, floor_px: int = FLOOR_PX) -> NDArray[np.bool_]:
@@ -252,6 +254,9 @@ def learn_change(
 ) -> Trained:
     """Learn from labelled places, and tell what each would have got from the others.
 
+    Places where nothing changed teach the forest what is no change; they have no F1, so they take
+    no part in the choice of the cut and in the proof.
+
     Parameters
     ----------
     places : sequence of LabelledPlace
@@ -264,15 +269,15 @@ def learn_change(
     Raises
     ------
     InputError
-        If fewer than `LEAST_PLACES` take part, or these hold one kind of label only.
+        If fewer than `LEAST_PLACES` with change take part, or all labels are of one kind.
     """
     forests = forests or Forests(places)
-    kept = [p for p in places if p.name not in left]
+    kept = [p for p in places if p.name not in left and p.has_change]
     if len(kept) < LEAST_PLACES:
         raise InputError(
-            f"{len(kept)} labelled places",
-            "learn_change(places=...)",
-            f"label at least {LEAST_PLACES}, or cut a large one into several",
+            f"labelled places that show change: {len(kept)}, at least {LEAST_PLACES} are needed",
+            "labels",
+            "label more places, or cut a large one into several",
         )
     learner = forests.without(left)
     tell = _by_pixels if forests.way == "pixels" else _by_objects

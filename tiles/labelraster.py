@@ -40,7 +40,7 @@ def read_label_raster(
     grid : AnalysisGrid
     extent : Extent
     changed, unchanged : collection of int
-        Values; all others are unknown.
+        Values; all others are unknown. Without a changed one nothing changed.
     image : RasterFacts
         The earlier image: a label raster that does not tell where it lies must have its size.
 
@@ -52,7 +52,8 @@ def read_label_raster(
     Raises
     ------
     RasterError
-        If it cannot be placed, is too large, or holds none of the values of change.
+        If it cannot be placed, is too large, or holds none of the values of change, or of no
+        change where nothing changed.
     """
     facts = inspect_raster(path)
     size = (facts.height, facts.width)
@@ -69,13 +70,17 @@ def read_label_raster(
     codes = np.zeros(stored.shape, np.uint8)
     codes[np.isin(stored, list(unchanged))] = UNCHANGED
     codes[np.isin(stored, list(changed))] = CHANGED
-    if not (codes == CHANGED).any():
+    code, name, wanted = (
+        (CHANGED, "of change", changed) if changed else (UNCHANGED, "of no change", unchanged)
+    )
+    if not (codes == code).any():
         values = np.unique(stored)
         told = ", ".join(f"{v:g}" for v in values[:SHOWN]) + (" …" if len(values) > SHOWN else "")
         raise RasterError(
-            f"no pixel of the labels has a value of change ({_listed(changed)}); they hold {told}",
+            f"no pixel of the labels has a value {name} ({_listed(wanted)}); they hold {told}",
             str(path),
-            "say which values they are, such as changed: [255] and unchanged: [0]",
+            "say which values they are, such as changed: [255] and unchanged: [0]; "
+            "changed: [] where nothing changed",
         )
     out = np.zeros(extent.shape, np.uint8)
     with gdal_env():

@@ -14,7 +14,7 @@ from affine import Affine
 from scipy import ndimage
 from typer.testing import CliRunner
 
-from configs.errors import InputError
+from configs.errors import ConfigError, InputError
 from configs.labelled import LabelledPairs
 from configs.run import RunConfig
 from flows.cli.app import build_app
@@ -92,7 +92,8 @@ def villages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     gpd.GeoDataFrame(geometry=boxes, crs="EPSG:32650").to_file(folder / "built.gpkg")
     pairs[2] = {k: v for k, v in pairs[2].items() if "changed" not in k} | {"labels": "built.gpkg"}
-    write_pairs(folder, pairs[:3])
+    still = pairs[0] | {"name": "still", "after": pairs[0]["before"], "changed": []}
+    write_pairs(folder, [*pairs[:3], {k: v for k, v in still.items() if k != "labels"}])
     return folder
 
 
@@ -108,6 +109,7 @@ def test_labels_become_a_model_that_maps_change_alike_in_all_tiles(
     assert "判别对象：影像对象" in chinese
     assert "自动方法 F1 village0：" in chinese
     assert "on places" not in chinese
+    assert "无变化的地点（用于学习，不计精度）：still" in chinese
     maps = []
     for tile in (128, 512):
         out = villages / f"change{tile}.tif"
@@ -184,7 +186,16 @@ def test_a_model_of_pixels_runs_and_states_of_others_are_refused(
 def test_pairs_that_cannot_be_learned_from_are_refused(villages: Path, tmp_path: Path) -> None:
     pairs = yaml.safe_load((villages / "villages.yaml").read_text())["pairs"]
     one = pairs[0] | {k: str(villages / pairs[0][k]) for k in ("before", "after", "labels")}
-    path = write_pairs(tmp_path, [{k: v for k, v in one.items() if "changed" not in k}])
+    others = [one | {"name": name} for name in ("a", "b")]
+    missing = [pair | {"before": "nowhere.tif"} for pair in (*others, {**one, "changed": []})]
+    path = write_pairs(tmp_path, missing)
+    with pytest.raises(ConfigError, match="where something changed: 2, at least 3") as few:
+        read_pairs(path)
+    assert few.value.where == str(path)
+    assert "labels are missing" in tuban("model", "train", "--labels", write_pairs(
+        tmp_path, [{k: v for k, v in one.items() if k != "labels"}]), code=1)  # fmt: skip
+    plain = {k: v for k, v in one.items() if "changed" not in k}
+    path = write_pairs(tmp_path, [plain, *others])
     with pytest.raises(InputError, match=r"they hold 0, 255") as caught:
         read_pairs(path)
     assert "pair village0" in caught.value.where
@@ -193,7 +204,13 @@ def test_pairs_that_cannot_be_learned_from_are_refused(villages: Path, tmp_path:
         tmp_path / "small.tif", "w", driver="GTiff", dtype="uint8", count=1, height=9, width=9
     ) as raster:
         raster.write(np.full((1, 9, 9), 2, np.uint8))
-    path = write_pairs(tmp_path, [one | {"labels": "small.tif"}])
+    still = one | {"name": "still", "changed": [], "unchanged": [7]}
+    with pytest.raises(InputError, match=r"no change \(7\); they hold 0, 255"):
+        read_pairs(write_pairs(tmp_path, [still, *others, one]))
+    still["labels"] = str(villages / "built.gpkg")
+    with pytest.raises(InputError, match="outlines of what changed"):
+        read_pairs(write_pairs(tmp_path, [still, *others, one]))
+    path = write_pairs(tmp_path, [one | {"labels": "small.tif"}, *others])
     with pytest.raises(InputError, match="9 × 9 pixels are not the 224 × 224"):
         read_pairs(path)
     twice = write_pairs(tmp_path, [one, one])

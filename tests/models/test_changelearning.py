@@ -142,8 +142,16 @@ def test_places_are_scored_by_what_they_did_not_teach_and_must_prove_it(learned)
     kept = places[0]
     unproven = replace(trained, learner=replace(trained.learner, proven=False))
     assert score_place(kept, unproven, Forests(places)) == kept.auto
-    with pytest.raises(InputError, match="2 labelled places"):
-        learn_change(places, left=frozenset(("scene0",)))
+    block, labels = whole(4)
+    still = open_place(
+        "still", replace(block, after=block.before), np.minimum(labels, 1),
+        pixel_m=PIXEL_M, wavelengths=WAVES, auto=0.0,
+    )  # fmt: skip
+    more = learn_change([*places, still])
+    assert [p.name for p in more.places] == [p.name for p in places]
+    assert min(p.learned for p in more.places) > 0.6
+    with pytest.raises(InputError, match="show change: 2"):
+        learn_change([*places, still], left=frozenset(("scene0",)))
 
 
 @pytest.mark.slow
