@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.outputs.book import open_book, write_sheet
+from clues.packagepublic import public_code
 from clues.packagetotals import PackageTables
 from configs.errors import InputError
 from configs.units import metres2, mu
@@ -114,7 +115,7 @@ def count_cells(tables: PackageTables, grid: CellGrid) -> "pd.DataFrame":
         {
             "column": place[:, 0],
             "row": place[:, 1],
-            "county_code": [_digits(c) for c in patches["county_code"]],
+            "county_code": [public_code(c) for c in patches["county_code"]],
             "change_type": [c if c in known else "unknown" for c in patches["change_type"]],
             "outcome": [o if o in answers else "unresolved" for o in patches["outcome"]],
             "area_dm2": patches["area_dm2"].to_numpy(dtype=np.int64),
@@ -123,11 +124,6 @@ def count_cells(tables: PackageTables, grid: CellGrid) -> "pd.DataFrame":
     keys = ["column", "row", "county_code", "change_type", "outcome"]
     grouped = plain.groupby(keys, sort=True)["area_dm2"]
     return grouped.agg(patches="size", area_dm2="sum").reset_index()
-
-
-def _digits(code: Any) -> str:
-    text = str(code)
-    return text if text.isdigit() else ""
 
 
 def write_cells(cells: "pd.DataFrame", grid: CellGrid, folder: Path) -> dict[str, tuple[str, str]]:

@@ -7,12 +7,14 @@ import re
 import shutil
 import struct
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
+import pyproj
 import pytest
 import shapely
 
@@ -408,6 +410,62 @@ def test_a_public_package_tells_no_place_name_or_number(packed, tmp_path):
     assert all(squares.geometry.covers(shape.representative_point()).any() for shape in outlines)
     again = redact_package(packed.path, tmp_path / "again", cell_m=cell)[0]
     assert again.read_bytes() == path.read_bytes()
+
+
+WORDS = ("王小明", "13800001234", "114.617844", "冀国土资函", "Wang")
+
+
+def test_texts_of_a_dirty_manifest_do_not_become_public(packed, tmp_path):
+    dirty = f"{WORDS[0]} {WORDS[1]} {WORDS[2]}E {WORDS[3]}〔2024〕12号 {WORDS[4]}"
+    credit = "Contains modified Copernicus Sentinel data"
+    with zipfile.ZipFile(packed.path) as archive:
+        told = json.loads(archive.read("manifest.json"))
+    values = {
+        "attribution": f"{dirty}; {credit}; {dirty}",
+        "title": told["title"] | {"county_name": f"{dirty}县"},
+        "counties": [told["counties"][0] | {"name": dirty}],
+        "versions": {"tuban": dirty, "rules": dirty, dirty: dirty},
+        "epochs": told["epochs"] | {dirty: ["2025-01-01"] * 2},
+        "rules": told["rules"] | {"name": dirty, "text": dirty},
+        "layers": [{"role": dirty, "version": dirty}],
+        "made_from": {dirty: dirty},
+        "parts": [{"file": dirty, "manifest": dirty}],
+        "details": {dirty: dirty},
+        "grid": dirty,
+        "state": dirty,
+    }
+    path = dressed(packed, tmp_path / "dirty.zip", values, **{"products'王小明.txt": b"x"})
+    assert check_package(path).faults == []
+    public, manifest = redact_package(path, tmp_path / "out")
+    assert public.name == "999901示例县_2025Q2_公开成果_20250612.zip"
+    data = public.name.encode() + every_byte(public)
+    forms = {w.encode(code) for w in WORDS for code in ("utf-8", "utf-16-le", "gbk")}
+    assert [f for f in forms if f in data] == []
+    plain = json.dumps(manifest.details | manifest.title, ensure_ascii=True) + str(manifest)
+    assert not any(w in plain for w in WORDS)
+    assert manifest.attribution == credit
+    assert set(manifest.epochs) == {"before", "after"}
+    assert set(manifest.rules) == {"version"}
+    assert manifest.versions == {}
+
+
+def test_names_and_places_of_own_grids_do_not_become_public(packed, tmp_path):
+    from clues.packagepublic import county_of, public_code
+    from flows.redacting import _in_known_crs
+
+    own = (
+        pyproj.CRS("EPSG:4526").to_wkt().replace("CGCS2000", "王小明").replace("39500000", "12345")
+    )
+    own = re.sub(r',\s*ID\["EPSG",\d+\]', "", own)
+    patches = packed.tables.patches.set_crs(own, allow_override=True)
+    known = _in_known_crs(replace(packed.tables, patches=patches)).patches
+    assert known.crs == "EPSG:4490"
+    codes = ("13800001234", "９９９９０１", "²²", "999901", "../999901", None)
+    assert [public_code(c) for c in codes] == ["", "", "", "999901", "", ""]
+    told = open_package(packed.path).manifest
+    for name, kept in (("王小明", ""), ("磁县", "磁县"), ("Wang", ""), ("张三13800001234县", "")):
+        tables = replace(packed.tables, patches=packed.tables.patches.assign(county_name=name))
+        assert county_of(told, tables) == ("999901", kept)
 
 
 def test_cells_are_coarse_in_degrees_too(packed, tmp_path):
