@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,15 @@ __all__ = ["Chip", "ChipCutter"]
 
 NO_SCENE = 255
 
+HATCH_PX = 4
+"""Width of the stripes over pixels without image."""
+
+HALF = 128
+"""Grey of a pixel half of which has no image: more than that and it is striped."""
+
+HATCH = np.array([[160] * 3, [222] * 3], np.uint8)
+"""Greys of the stripes: no ground looks like them, however bright."""
+
 
 @dataclass(frozen=True)
 class Chip:
@@ -29,7 +38,7 @@ class Chip:
     Attributes
     ----------
     image : ndarray of uint8, shape (y, x, 3)
-        Red, green, blue; white where there is no image.
+        Red, green, blue; striped where there is no image: clouds that were masked, no data.
     bounds : tuple of float
         West, south, east, north in the CRS of the grid.
     scene_id : str
@@ -40,6 +49,8 @@ class Chip:
         Credit line.
     sensor : str
         Name of its sensor for people, empty if no scene fills it.
+    unseen : float
+        Share of the picture that is striped.
     """
 
     image: NDArray[np.uint8]
@@ -48,6 +59,7 @@ class Chip:
     civil_date: dt.date | None
     attribution: str
     sensor: str = ""
+    unseen: float = 0.0
 
 
 class ChipCutter:
@@ -122,7 +134,9 @@ class ChipCutter:
         made = []
         for epoch, (values, valid, source) in zip(self._epochs, dates, strict=True):
             image = _resized(self._stretch.picture(values, valid), size_px)
-            made.append(self._chip(epoch, image, source, self.grid.bounds(extent)))
+            unseen = _resized(np.where(valid, 0, 255).astype(np.uint8), size_px) > HALF
+            chip = self._chip(epoch, _striped(image, unseen), source, self.grid.bounds(extent))
+            made.append(replace(chip, unseen=float(unseen.mean())))
         return made[0], made[1]
 
     def _square(self, bounds: tuple[float, float, float, float]) -> Extent:
@@ -182,3 +196,12 @@ def _resized(picture: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     finer = size_px >= max(image.size)
     method = Image.Resampling.NEAREST if finer else Image.Resampling.BOX
     return np.asarray(image.resize((size_px, size_px), method), np.uint8)
+
+
+def _striped(image: NDArray[np.uint8], unseen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    rows, cols = np.nonzero(unseen)
+    if not len(rows):
+        return image
+    striped = image.copy()
+    striped[rows, cols] = HATCH[(rows + cols) // HATCH_PX % 2]
+    return striped

@@ -95,7 +95,7 @@ def draw_sheet(
         layers, numbered = map_layers(sheet, around, pair[1].bounds)
         frame = _map(paper, sheet, pair[1].bounds, layers, numbered, top)
         _areas(paper, sheet, around, top)
-        _key(paper, sheet, frame, layers, top)
+        _key(paper, frame, (sheet, layers, pair), top)
         top -= PANE + 14
         top = _documents(paper, sheet, top)
         bottom = _footer(paper, footer_words(sheet, pair, hashes, paper.letters.note))
@@ -233,12 +233,16 @@ def _areas(paper: Paper, sheet: EvidenceSheet, around: Surroundings, top: float)
 
 
 def _key(
-    paper: Paper, sheet: EvidenceSheet, frame: MapFrame, layers: tuple[MapLayer, ...], top: float
+    paper: Paper,
+    frame: MapFrame,
+    shown: tuple[EvidenceSheet, tuple[MapLayer, ...], tuple[Picture, Picture]],
+    top: float,
 ) -> None:
     """Draw legend, north arrow, scale and QR code beside the map."""
+    sheet = shown[0]
     left = A4[0] - MARGIN - SIDE
     side = 52.0
-    entries = [(f"{zh} {en}", ink) for zh, en, ink in key_entries(sheet, layers)]
+    entries = [(f"{zh} {en}", ink) for zh, en, ink in key_entries(*shown)]
     size = min(6.2, (PANE - side - 42) / 1.45 / max(len(entries), 1))
     legend(paper, entries, left, top, SIDE, size=size)
     bottom = top - PANE

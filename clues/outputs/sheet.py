@@ -58,6 +58,10 @@ class Picture(Protocol):
     def sensor(self) -> str:
         """Name of the sensor for people."""
 
+    @property
+    def unseen(self) -> float:
+        """Share of the picture without image, which is striped."""
+
 
 @dataclass(frozen=True)
 class EvidenceSheet:

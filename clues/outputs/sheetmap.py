@@ -8,7 +8,7 @@ import shapely
 
 from clues.outputs.drawing import Colour
 from clues.outputs.mapframe import Ink
-from clues.outputs.sheet import EvidenceSheet
+from clues.outputs.sheet import EvidenceSheet, Picture
 from clues.surroundings import Feature, Surroundings
 from configs.vocabulary import Outcome
 
@@ -71,6 +71,7 @@ LINES: dict[str, tuple[str, str, Ink]] = {
 RIGHTS = Ink(line=(0.55, 0.30, 0.05), width=1.2, dash=(3.0, 1.5))
 PAPERS = Ink(line=(0.05, 0.30, 0.75), fill=(0.20, 0.50, 0.95), width=1.0, opacity=0.22)
 PAPERS_NEAR = Ink(line=(0.05, 0.30, 0.75), width=0.6, dash=(2.0, 1.5))
+UNSEEN = Ink(line=(0.5, 0.5, 0.5), fill=(0.87, 0.87, 0.87), width=0.3, hatch=(0.55, 0.55, 0.55))
 PATCH = Ink(line=(0.05, 0.05, 0.05), width=1.5, halo=(1.0, 1.0, 1.0))
 
 
@@ -162,11 +163,14 @@ def picture_lines(sheet: EvidenceSheet) -> list[tuple[Any, Ink]]:
     return parcels or [(sheet.outline, OUTLINE_INK)]
 
 
-def key_entries(sheet: EvidenceSheet, layers: tuple[MapLayer, ...]) -> list[tuple[str, str, Ink]]:
+def key_entries(
+    sheet: EvidenceSheet, layers: tuple[MapLayer, ...], pair: tuple[Picture, Picture]
+) -> list[tuple[str, str, Ink]]:
     """Return the legend of pictures and map: Chinese, English, ink."""
     entries = [(layer.zh, layer.en, layer.ink) for layer in reversed(layers)]
     outcomes = [(o.name_zh, o.name_en, outcome_ink(o.value)) for o in outcomes_of(sheet)]
-    return [*entries[:1], *outcomes, *entries[1:]]
+    gaps = [("无影像", "no image", UNSEEN)] if any(one.unseen for one in pair) else []
+    return [*entries[:1], *outcomes, *gaps, *entries[1:]]
 
 
 def outcomes_of(sheet: EvidenceSheet) -> list[Outcome]:

@@ -67,7 +67,7 @@ def write_sheet_page(
         panes=[_pane(sheet, picture) for picture in pair],
         layers=[(_path(frame, layer.shapes), _paint(layer.ink)) for layer in layers],
         marks=marks,
-        key=[(zh, en, _paint(ink)) for zh, en, ink in key_entries(sheet, layers)],
+        key=[(zh, en, _paint(ink)) for zh, en, ink in key_entries(sheet, layers, pair)],
         north=round(north_angle(sheet.crs, *frame.middle), 2),
         bar=(round(length / metres, 1), told),
         areas=area_rows(sheet, around, classes=len(around.classes)),

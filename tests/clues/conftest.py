@@ -24,6 +24,7 @@ class HandPicture:
     civil_date: dt.date | None
     attribution: str
     sensor: str = "Sentinel-2 MSI"
+    unseen: float = 0.0
 
 
 def hand_pictures(bounds):

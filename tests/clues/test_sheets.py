@@ -149,6 +149,22 @@ def test_pictures_are_pictures_of_the_same_extent(written, pictures):
         assert len(np.unique(data)) >= 64
 
 
+@pytest.mark.parametrize("unseen", [0.0, 0.2])
+def test_the_legend_tells_ground_without_image(tables, tmp_path, pictures, around, unseen):
+    def cut(bounds):
+        before, after = pictures(bounds)
+        return before, replace(after, unseen=unseen)
+
+    (files,) = write_sheets(evidence_sheets(tables)[:1], tmp_path, cut, around)
+    with pdfplumber.open(files[0]) as pdf:
+        assert ("无影像" in pdf.pages[0].extract_text()) is (unseen > 0)
+    page = lxml.html.parse(files[1])
+    assert ("无影像" in page.getroot().text_content()) is (unseen > 0)
+    hatches = {p.get("id") for p in page.iter("pattern")}
+    used = {str(p.get("fill"))[5:-1] for p in page.iter("path") if "url(" in str(p.get("fill"))}
+    assert used == hatches
+
+
 def test_outlines_stand_where_the_patch_is(tables, written):
     sheet = evidence_sheets(tables)[0]
     west, _, east, north = sheet.frame()
@@ -198,7 +214,6 @@ def test_the_page_is_whole_and_needs_no_network(written):
     images = [Image.open(io.BytesIO(_data(i.get("href")))) for i in page.iter("image")]
     assert [image.size for image in images] == [(96, 96), (96, 96)]
     assert "J1-1" in text
-    assert len(page.xpath("//pattern")) == 1
     assert "<no approval>" in page.text_content()
 
 

@@ -67,18 +67,22 @@ def test_new_ground_keeps_its_texture(make_tif: MakeTif, texture: Texture) -> No
     np.testing.assert_array_equal(drawn, seen.image)
 
 
-def test_outside_is_white_and_empty_chips_say_so(make_tif: MakeTif, texture: Texture) -> None:
+def test_ground_without_image_is_striped_and_empty_chips_say_so(
+    make_tif: MakeTif, texture: Texture
+) -> None:
     image = np.stack([texture((40, 40), s) for s in range(4)])
     epoch = open_epoch([make_tif("a.tif", image)])
     cutter = ChipCutter(epoch, epoch, default_grid(epoch, epoch))
     x, y = 500000.0, 4000000.0
     chip, _ = cutter.cut((x - 200, y - 200, x + 200, y + 200), 40)
-    assert (chip.image[:20] == 255).all()
-    assert (chip.image[20:, :20] == 255).all()
+    stripes = {(160, 160, 160), (222, 222, 222)}
+    assert set(map(tuple, chip.image[:20].reshape(-1, 3))) == stripes
+    assert set(map(tuple, chip.image[20:, :20].reshape(-1, 3))) == stripes
     assert chip.image[20:, 20:].std() > 10
+    assert chip.unseen == 0.75
     far, _ = cutter.cut((x + 9000, y, x + 9100, y + 100), 40)
-    assert (far.image == 255).all()
-    assert far.scene_id == ""
+    assert set(map(tuple, far.image.reshape(-1, 3))) == stripes
+    assert (far.scene_id, far.unseen) == ("", 1.0)
 
 
 def test_registration_is_applied(make_tif: MakeTif, texture: Texture) -> None:
