@@ -200,6 +200,7 @@ def _public_faults(package: Package) -> Iterator[InputError]:
     except (csv.Error, KeyError, TypeError, ValueError) as error:
         yield InputError(f"the cells cannot be read ({error})", where, AGAIN)
         return
+    area += package.manifest.totals.get("rounding_dm2", 0)
     for name, found in (("patches", patches), ("area_dm2", area)):
         yield from _differs(name, found, package.manifest.totals.get(name), f"{package.path}: ")
 

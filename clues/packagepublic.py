@@ -13,9 +13,7 @@ from clues.packagetotals import PackageTables
 from configs.sensors import sensor_names, sensor_spec
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from clues.publiccells import CellGrid
+    from clues.publiccells import CellGrid, PublicCells
 
 __all__ = ["county_of", "public_code", "public_manifest"]
 
@@ -44,7 +42,7 @@ def county_of(manifest: Manifest, tables: PackageTables) -> tuple[str, str]:
 
 
 def public_manifest(
-    package: Package, tables: PackageTables, cells: "pd.DataFrame", grid: "CellGrid"
+    package: Package, tables: PackageTables, cells: "PublicCells", grid: "CellGrid"
 ) -> Manifest:
     """Return the manifest of a public package, without its files.
 
@@ -54,12 +52,12 @@ def public_manifest(
         Of a run, or merged; whole.
     tables : PackageTables
         Of the package.
-    cells : DataFrame
-        As `clues.publiccells.count_cells` gives them.
+    cells : PublicCells
     grid : CellGrid
     """
     told = package.manifest
     code, name = county_of(told, tables)
+    patches = int(cells.table["patches"].sum())
     version = told.versions.get("tuban", "")
     credits = {sensor_spec(sensor).attribution for sensor in sensor_names()} - {""}
     return Manifest(
@@ -71,7 +69,11 @@ def public_manifest(
             "quarter": told.title["quarter"],
         },
         counties=[],
-        totals={n: int(cells[n].sum()) for n in ("patches", "area_dm2")},
+        totals={
+            "patches": patches,
+            "area_dm2": cells.area_dm2,
+            "rounding_dm2": cells.rounding_dm2,
+        },
         versions={"tuban": version} if VERSION.fullmatch(str(version)) else {},
         epochs={n: list(told.epochs[n]) for n in ("before", "after") if n in told.epochs},
         rules={"version": rules_in(package).digest},
@@ -79,6 +81,6 @@ def public_manifest(
         details={
             "crs": grid.crs,
             "cell": grid.step,
-            "left_out": {"leads": len(tables.patches) - int(cells["patches"].sum())},
+            "left_out": {"leads": len(tables.patches) - patches},
         },
     )

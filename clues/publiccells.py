@@ -28,10 +28,16 @@ from tiles.geodesy import metres_per_unit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LEAST_CELL_M", "CellGrid", "count_cells", "write_cells"]
+__all__ = ["LEAST_CELL_M", "CellGrid", "PublicCells", "blur", "count_cells", "write_cells"]
 
-LEAST_CELL_M = 100.0
+LEAST_CELL_M = 500.0
 """Smaller cells would tell where a plot lies."""
+
+FEW = 3
+"""The area of fewer patches would be that of a plot: anyone with its plan could find it."""
+
+AREA_STEP = 100_000
+"""Areas of few patches are told in steps of 1000 m²."""
 
 DEGREE_STEP = 0.001
 STAMP = dt.datetime(2000, 1, 1)
@@ -45,7 +51,9 @@ HEADS = (
     ("patches", "图斑数", "patches"),
     ("area_m2", "面积_平方米", "area in m²"),
     ("area_mu", "面积_亩", "area in mu"),
+    ("rounded", "面积已取整", "area is rounded"),
 )
+ROUNDED = {"zh": ("", "是"), "en": ("", "yes")}
 
 
 @dataclass(frozen=True)
@@ -126,11 +134,48 @@ def count_cells(tables: PackageTables, grid: CellGrid) -> "pd.DataFrame":
     return grouped.agg(patches="size", area_dm2="sum").reset_index()
 
 
-def write_cells(cells: "pd.DataFrame", grid: CellGrid, folder: Path) -> dict[str, tuple[str, str]]:
+@dataclass(frozen=True)
+class PublicCells:
+    """Cells as the public sees them.
+
+    Attributes
+    ----------
+    table : DataFrame
+        As `count_cells`, and ``rounded``: whether the area of the row is.
+    area_dm2 : int
+        Of all patches; exact where they are not few.
+    rounding_dm2 : int
+        What is to be added to the areas of the rows to give that of all patches.
+    """
+
+    table: "pd.DataFrame"
+    area_dm2: int
+    rounding_dm2: int
+
+
+def blur(cells: "pd.DataFrame") -> PublicCells:
+    """Round areas so that none, and no difference of any, is that of fewer than `FEW` patches.
+
+    Rows of few patches are rounded. Where those rows together hold few, the exact total less the
+    other rows would be theirs: all rows are rounded then. The total of few patches is rounded too.
+    """
+    count, area = (cells[n].to_numpy(dtype=np.int64) for n in ("patches", "area_dm2"))
+    few = count < FEW
+    if 0 < int(count[few].sum()) < FEW:
+        few = np.full(len(cells), fill_value=True)
+    steps = np.maximum((2 * area + AREA_STEP) // (2 * AREA_STEP), 1)
+    told = np.where(few, steps * AREA_STEP, area)
+    total = int(area.sum()) if int(count.sum()) >= FEW else int(told.sum())
+    table = cells.assign(area_dm2=told, rounded=few.astype(np.int64))
+    return PublicCells(table, total, total - int(told.sum()))
+
+
+def write_cells(found: PublicCells, grid: CellGrid, folder: Path) -> dict[str, tuple[str, str]]:
     """Write the cells as CSV, XLSX and GeoPackage; return what each file is, zh and en."""
     import geopandas as gpd
     import pandas as pd
 
+    cells = found.table
     digits = 0 if grid.step == int(grid.step) else 3
     corner = {
         name: [round(int(i) * grid.step, digits) for i in cells[of]]
@@ -143,8 +188,9 @@ def write_cells(cells: "pd.DataFrame", grid: CellGrid, folder: Path) -> dict[str
         table[name] = cells[name].to_numpy()
     exact = {name: [of(int(a)) for a in cells["area_dm2"]] for name, of in UNITS.items()}
     table = table.assign(**{n: pd.Series(v, dtype=object) for n, v in exact.items()})
+    table["rounded"] = cells["rounded"].to_numpy()
     table.to_csv(folder / "cells.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
-    _write_book(table, folder / "cells.xlsx")
+    _write_book(table, found, folder / "cells.xlsx")
     x, y = (table[n].to_numpy(dtype=float) for n in ("x", "y"))
     far = [np.round(v + grid.step, 3) for v in (x, y)]
     plain = table.assign(**{name: table[name].astype(float) for name in UNITS})
@@ -157,16 +203,20 @@ def write_cells(cells: "pd.DataFrame", grid: CellGrid, folder: Path) -> dict[str
     }
 
 
-def _write_book(table: "pd.DataFrame", path: Path) -> None:
+def _write_book(table: "pd.DataFrame", found: PublicCells, path: Path) -> None:
     """Write the cells as a sheet per language, with the totals in a last row."""
-    sums = {name: table[name].sum() for name in ("patches", "area_dm2")}
+    patches = int(table["patches"].sum())
     with open_book(path, {}) as book:
         book.book.set_properties({"created": STAMP})
-        languages: tuple[tuple[Language, int, str], ...] = (("zh", 1, "合计"), ("en", 2, "total"))
-        for language, place, total in languages:
+        words: tuple[tuple[Language, int, str, str], ...] = (
+            ("zh", 1, "取整差额", "合计"),
+            ("en", 2, "rounding", "total"),
+        )
+        for language, place, rounding, total in words:
             rows = [_said(row, language) for row in table.to_dict("records")]
-            whole = metres2(int(sums["area_dm2"])), mu(int(sums["area_dm2"]))
-            rows.append([total, None, None, None, None, int(sums["patches"]), *whole])
+            sums = [(rounding, None, found.rounding_dm2)] if found.rounding_dm2 else []
+            for name, count, area in [*sums, (total, patches, found.area_dm2)]:
+                rows.append([name, *[None] * 4, count, metres2(area), mu(area), ""])
             name = "网格汇总" if language == "zh" else "cells"
             write_sheet(book, name, [head[place] for head in HEADS], rows)
 
@@ -177,6 +227,7 @@ def _said(row: dict[Any, Any], language: Language) -> list[Any]:
     said = row | {
         "change_type": kind.name_zh if language == "zh" else kind.name_en,
         "outcome": outcome.name_zh if language == "zh" else outcome.name_en,
+        "rounded": ROUNDED[language][int(row["rounded"])],
     }
     values = [said[name] for name, *_ in HEADS]
     return [v.item() if isinstance(v, np.generic) else v for v in values]

@@ -28,9 +28,9 @@ def redact_package(path: Path, out: Path, *, cell_m: float = 500.0) -> tuple[Pat
     out : Path
         Folder or ``.zip``.
     cell_m : float
-        Side of the cells in metres.
+        Side of the cells in metres, at least `clues.publiccells.LEAST_CELL_M`.
     """
-    from clues.publiccells import CellGrid, count_cells, write_cells
+    from clues.publiccells import CellGrid, blur, count_cells, write_cells
 
     require_apart(out, [path])
     package = require_whole(path)
@@ -41,7 +41,7 @@ def redact_package(path: Path, out: Path, *, cell_m: float = 500.0) -> tuple[Pat
     lonlat = tables.patches[["lon", "lat"]].to_numpy(dtype=float)
     bounds = (*lonlat.min(axis=0), *lonlat.max(axis=0)) if len(lonlat) else (0.0, 0.0, 0.0, 0.0)
     grid = CellGrid.over(bounds, tables.patches.crs.to_string(), cell_m)
-    cells = count_cells(tables, grid)
+    cells = blur(count_cells(tables, grid))
     manifest = public_manifest(package, tables, cells, grid)
     target = target_of(out, manifest, PUBLIC_TOPIC, [path])
     with TemporaryDirectory(prefix="tuban-package-") as folder:

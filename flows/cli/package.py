@@ -61,7 +61,7 @@ def merge(
 def redact(
     package: Package,
     out: Out = Path(),
-    grid: Annotated[float, typer.Option(help="Side of the cells in metres.")] = 500.0,
+    grid: Annotated[float, typer.Option(help="Side of the cells in metres, at least 500.")] = 500.0,
 ) -> None:
     """Write a public export: counts and areas by cells; no places, names, numbers or pictures."""
     from flows.redacting import redact_package

@@ -7,10 +7,12 @@ import re
 import shutil
 import struct
 import zipfile
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
+import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
@@ -22,6 +24,7 @@ from clues.packagecheck import check_package
 from clues.packagemerge import differences
 from clues.packageparquet import decoded_bytes
 from clues.packages import Manifest, open_package
+from clues.publiccells import CellGrid, blur, count_cells, write_cells
 from configs.errors import InputError
 from flows.packaging import merge_packages, target_of
 from flows.redacting import redact_package
@@ -389,10 +392,8 @@ def test_a_public_package_tells_no_place_name_or_number(packed, tmp_path):
     cell = 730.5
     path, manifest = redact_package(packed.path, tmp_path, cell_m=cell)
     assert check_package(path).faults == []
-    assert manifest.totals == {
-        "patches": 2,
-        "area_dm2": int(packed.tables.patches["area_dm2"].sum()),
-    }
+    told = (packed.tables.patches["area_dm2"] / 100_000).round().sum() * 100_000
+    assert manifest.totals == {"patches": 2, "area_dm2": told, "rounding_dm2": 0}
     data = every_byte(path)
     assert [word for word in forbidden(packed) if word in data] == []
     assert any(word in every_byte(packed.path) for word in forbidden(packed))
@@ -410,6 +411,40 @@ def test_a_public_package_tells_no_place_name_or_number(packed, tmp_path):
     assert all(squares.geometry.covers(shape.representative_point()).any() for shape in outlines)
     again = redact_package(packed.path, tmp_path / "again", cell_m=cell)[0]
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_areas_of_few_patches_cannot_be_told(packed, tmp_path):
+    def blurred(*rows: tuple[int, int]) -> tuple[list[int], list[int], int, int]:
+        found = blur(pd.DataFrame(rows, columns=["patches", "area_dm2"]))
+        table = found.table
+        return (table["area_dm2"].tolist(), table["rounded"].tolist(), *astuple(found)[1:])
+
+    assert blurred((3, 123_456)) == ([123_456], [0], 123_456, 0)
+    assert blurred((1, 123_456)) == ([100_000], [1], 100_000, 0)
+    assert blurred((1, 7), (1, 150_000)) == ([100_000, 200_000], [1, 1], 300_000, 0)
+    # the exact total less the row of three would be the one patch
+    assert blurred((3, 555_555), (1, 111_111)) == ([600_000, 100_000], [1, 1], 666_666, -33_334)
+    assert blurred((5, 555_555), (1, 111_111), (2, 1)) == (
+        *([555_555, 100_000, 100_000], [0, 1, 1]),
+        *(666_667, -88_888),
+    )
+    assert blurred() == ([], [], 0, 0)
+    tables, grid = packed.tables, CellGrid.over((), "EPSG:4526", 500.0)
+    more = pd.concat([tables.patches] * 2, ignore_index=True)
+    found = blur(count_cells(replace(tables, patches=more), grid))
+    assert found.rounding_dm2 == found.area_dm2 - found.table["area_dm2"].sum() != 0
+    assert found.area_dm2 == more["area_dm2"].sum()
+    write_cells(found, grid, tmp_path)
+    book = openpyxl.load_workbook(tmp_path / "cells.xlsx")
+    for sheet, words in zip(
+        book, (("取整差额", "合计", "是"), ("rounding", "total", "yes")), strict=True
+    ):
+        *rows, rounding, total = [[c.value for c in row] for row in sheet.iter_rows(min_row=2)]
+        assert (rounding[0], total[0], rows[-1][-1]) == words
+        for place in (6, 7):
+            assert sum(float(r[place]) for r in [*rows, rounding]) == pytest.approx(
+                float(total[place]), abs=0.02
+            )
 
 
 WORDS = ("王小明", "13800001234", "114.617844", "冀国土资函", "Wang")
@@ -469,13 +504,11 @@ def test_names_and_places_of_own_grids_do_not_become_public(packed, tmp_path):
 
 
 def test_cells_are_coarse_in_degrees_too(packed, tmp_path):
-    from clues.publiccells import CellGrid
-
     grid = CellGrid.over((114.0, 36.6, 114.1, 36.7), "EPSG:4490", 500.0)
     assert grid.step == 0.006
     assert grid.cells(np.array([shapely.box(114.001, 36.601, 114.002, 36.602)])).tolist() == [
         [19000, 6100]
     ]
     with pytest.raises(InputError, match="where plots lie"):
-        redact_package(packed.path, tmp_path, cell_m=50)
+        redact_package(packed.path, tmp_path, cell_m=499)
     assert not list(tmp_path.iterdir())
