@@ -162,12 +162,13 @@ def _swatch(paper: Paper, box: Box, ink: Ink) -> None:
 
 
 def coordinate_ticks(
-    paper: Paper, frame: MapFrame, *, wanted: int = 3, size: float = 5.5
+    paper: Paper, frame: MapFrame, *, wanted: int = 3, least: int = 0, size: float = 5.5
 ) -> list[Box]:
     """Draw the frame with ticks at round longitudes and latitudes on CGCS2000.
 
     Labels stand outside: longitudes below the frame, latitudes turned upwards left of it. Keep
-    about ``2 × size`` points free there.
+    about ``2 × size`` points free there. An axis has at most `wanted` of them or, where `least` is
+    given, at least so many.
     """
     box = frame.box
     paper.rule(box, BLACK, 0.7)
@@ -178,13 +179,13 @@ def coordinate_ticks(
     lon, lat = to_cgcs2000(low, frame.crs)[:, 0], to_cgcs2000(left, frame.crs)[:, 1]
     boxes = []
     canvas, tick = paper.canvas, 3.0
-    for value, text in _round_angles(lon, wanted, "EW"):
+    for value, text in _round_angles(lon, wanted, least, "EW"):
         x = box.left + float(np.interp(value, lon, at)) * box.width
         canvas.line(x, box.bottom, x, box.bottom - tick)
         half = paper.letters.width(text, size) / 2
         x = min(max(x, box.left + half), box.right - half)
         boxes.append(paper.text(text, x, box.bottom - tick - size, size, align="middle"))
-    for value, text in _round_angles(lat, wanted, "NS"):
+    for value, text in _round_angles(lat, wanted, least, "NS"):
         y = box.bottom + float(np.interp(value, lat, at)) * box.height
         canvas.line(box.left, y, box.left - tick, y)
         boxes.append(_upright(paper, text, frame, y, size))
@@ -208,13 +209,16 @@ def _upright(paper: Paper, text: str, frame: MapFrame, y: float, size: float) ->
 
 
 def _round_angles(
-    values: NDArray[np.float64], wanted: int, letters: str
+    values: NDArray[np.float64], wanted: int, least: int, letters: str
 ) -> list[tuple[float, str]]:
     """Return round angles inside a growing row of values with their texts."""
     low, high = values[0] * 3600, values[-1] * 3600
     span = high - low
     steps: tuple[float, ...] = (*(0.01, 0.02, 0.05, 0.1, 0.2, 0.5), *STEPS_SECONDS)
     step = next((s for s in steps if span / s <= wanted), steps[-1])
+    if least:
+        enough = (s for s in reversed(steps) if high // s - -(-low // s) + 1 >= least)
+        step = next(enough, steps[0])
     found = []
     for i in range(math.ceil(low / step), math.floor(high / step) + 1):
         found.append((i * step / 3600, _angle_text(i * step, step, letters)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from clues.outputs.drawing import MILLIMETRE, Box, Paper
 from clues.outputs.mapframe import PAPER_METRE
-from clues.outputs.mapparts import Bounds
+from clues.outputs.mapparts import SPARE, Bounds
 from tiles.geodesy import metres_per_unit
 
 __all__ = ["FACTORS", "PANEL", "PAPERS", "fitted", "fitting_lines", "map_box", "needed_scale"]
@@ -14,8 +14,9 @@ __all__ = ["FACTORS", "PANEL", "PAPERS", "fitted", "fitting_lines", "map_box", "
 PAPERS = {"A4": (210.0, 297.0), "A3": (297.0, 420.0), "A1": (594.0, 841.0)}
 """Short and long side in millimetres."""
 
-FACTORS = {"A4": 1.0, "A3": 1.25, "A1": 2.0}
-"""Size of letters: larger paper is read from farther away."""
+FACTORS = {"A4": 1.0, "A3": 1.25, "A1": 1.6}
+"""Size of letters: larger paper is read from farther away. On A1 they leave room for a national
+sheet at 1:10 000."""
 
 MANTISSAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
 PANEL, HEAD, TICKS = 82.0, 40.0, 13.0
@@ -32,20 +33,20 @@ def map_box(size: tuple[float, float], paper: str, public: bool, *, panel: float
     return Box("map", left, bottom, size[0] - margin - left, top - bottom)
 
 
-def needed_scale(bounds: Bounds, box: Box, crs: str) -> float:
-    """Return the denominator at which a box just holds `bounds`."""
+def needed_scale(bounds: Bounds, box: Box, crs: str, spare: float = SPARE) -> float:
+    """Return the denominator at which a box holds `bounds` and so much room around them."""
     west, south, east, north = bounds
     mx, my = metres_per_unit(crs, (west + east) / 2, (south + north) / 2)
     wide, high = box.width / PAPER_METRE, box.height / PAPER_METRE
-    return float(max((east - west) * mx / wide, (north - south) * my / high, 100.0) * 1.03)
+    return float(max((east - west) * mx / wide, (north - south) * my / high, 100.0) * spare)
 
 
-def fitted(bounds: Bounds, box: Box, crs: str) -> Bounds:
+def fitted(bounds: Bounds, box: Box, crs: str, spare: float = SPARE) -> Bounds:
     """Return the ground of a box that holds `bounds` at a round scale."""
     west, south, east, north = bounds
     x, y = (west + east) / 2, (south + north) / 2
     mx, my = metres_per_unit(crs, x, y)
-    needed = needed_scale(bounds, box, crs)
+    needed = needed_scale(bounds, box, crs, spare)
     power = 10.0 ** np.floor(np.log10(needed))
     scale = next(float(m * power) for m in MANTISSAS if m * power >= needed)
     half_x, half_y = (

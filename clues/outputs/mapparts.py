@@ -13,6 +13,7 @@ from configs.errors import InputError
 from tiles.geodesy import sheet_bounds, transformer
 
 __all__ = [
+    "SPARE",
     "BasePictures",
     "Bounds",
     "Division",
@@ -24,6 +25,8 @@ __all__ = [
 
 Bounds = tuple[float, float, float, float]
 TOWN_DIGITS = 9
+SPARE, SHEET_SPARE = 1.03, 1.005
+"""Ground that a frame shows to that of its part; a national sheet is to fit at its own scale."""
 
 
 class BasePictures(Protocol):
@@ -58,6 +61,10 @@ class MapPart:
         Clues outside it are drawn without number; its edge is drawn.
     title : str
         Instead of the usual one.
+    whole : bool
+        Made of whole divisions.
+    spare : float
+        Ground that the frame shows to that of `bounds`, at least.
     """
 
     key: str
@@ -65,6 +72,8 @@ class MapPart:
     bounds: Bounds
     shape: Any = None
     title: str = ""
+    whole: bool = True
+    spare: float = SPARE
 
 
 def map_parts(tables: ClueTables, divisions: Sequence[Division], by: str) -> list[MapPart]:
@@ -131,12 +140,13 @@ def part_of_bounds(lonlat: Bounds, crs: str) -> MapPart:
             "give west,south,east,north in degrees, such as 114.5,36.6,114.6,36.7",
         )
     shape = _from_lonlat(shapely.box(*lonlat), crs)
-    return MapPart("bounds", "", _bounds(np.array([shape], dtype=object)), shape)
+    return MapPart("bounds", "", _bounds(np.array([shape], dtype=object)), shape, whole=False)
 
 
 def _national_sheet(number: str, crs: str) -> MapPart:
     shape = _from_lonlat(shapely.box(*sheet_bounds(number)), crs)
-    return MapPart(number, number, _bounds(np.array([shape], dtype=object)), shape)
+    bounds = _bounds(np.array([shape], dtype=object))
+    return MapPart(number, number, bounds, shape, whole=False, spare=SHEET_SPARE)
 
 
 def _from_lonlat(shape: Any, crs: str) -> Any:

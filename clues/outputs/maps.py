@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from clues.outputs.cartography import coordinate_ticks, legend, north_arrow, scale_bar
+from clues.outputs.cartography import coordinate_ticks, legend, north_angle, north_arrow, scale_bar
 from clues.outputs.drawing import BLACK, MILLIMETRE, WHITE, Box, Paper
 from clues.outputs.mapfit import (
     FACTORS,
@@ -25,8 +25,9 @@ from clues.outputs.mapfit import (
 )
 from clues.outputs.mapframe import Ink, MapFrame, clip_to, outlines
 from clues.outputs.mapparts import BasePictures, Division, MapPart
-from clues.outputs.mapwords import MapLook, legend_words, notes, title_lines
+from clues.outputs.mapwords import MapLook, legend_words, notes, title_lines, true_north
 from clues.outputs.placing import Anchor, place_labels
+from clues.outputs.publicmap import cell_inks, cells_of, division_count, with_cells
 from clues.outputs.tables import ClueTables
 from tiles.files import atomic_path
 from tiles.geodesy import metres_per_unit
@@ -37,9 +38,6 @@ IMAGE_DPI = 200
 SUSPECTED, UNRESOLVED, OTHER = (0.80, 0.05, 0.10), (0.72, 0.33, 0.0), (0.25, 0.35, 0.55)
 OUTCOME_COLOURS = {"suspected": SUSPECTED, "unresolved": UNRESOLVED}
 BORDER = (0.45, 0.10, 0.50)
-CELLS = ((1.0, 0.90, 0.65), (0.98, 0.68, 0.38), (0.85, 0.33, 0.20))
-CELL_COUNTS = (1, 3, 6)
-"""From how many clues on a cell of a public map has each colour."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,16 @@ def write_map(
     pictures : callable, optional
         Base picture; None and public maps have none.
     """
+    if look.public:
+        part = with_cells(part, cells_of(tables, part, look.cell_m))
     short, long = (side * MILLIMETRE for side in PAPERS[look.paper])
     crs = tables.patches.crs.to_string()
     both = ((long, short), (short, long))
     size = min(
-        both, key=lambda s: needed_scale(part.bounds, map_box(s, look.paper, look.public), crs)
+        both,
+        key=lambda s: needed_scale(
+            part.bounds, map_box(s, look.paper, look.public), crs, part.spare
+        ),
     )
     title = " ".join(title_lines(tables.title, part.name, look))
     with atomic_path(path) as target, Paper(target, size, title) as paper:
@@ -139,7 +142,7 @@ class MapPage:
         self.panel_top = self.margin + panel * self.f
         page = (paper.page.width, paper.page.height)
         box = map_box(page, look.paper, look.public, panel=panel)
-        self.frame = MapFrame(box, fitted(part.bounds, box, self.crs), self.crs)
+        self.frame = MapFrame(box, fitted(part.bounds, box, self.crs, part.spare), self.crs)
         self.unlabelled = 0
         clues = tables.clues
         numbered = np.ones(len(clues), bool)
@@ -149,14 +152,15 @@ class MapPage:
             shapely.prepare(part.shape)
             numbered = shapely.intersects(part.shape, points)
         self.clues, self.numbered = clues[inside], numbered[inside]
-        self.shown = int(self.numbered.sum())
+        self.cells = cells_of(tables, part, look.cell_m) if look.public else None
+        self.shown = self.cells.total if self.cells else int(self.numbered.sum())
 
     def draw(self, pictures: BasePictures | None) -> None:
         """Draw everything, from the ground up."""
         self._head()
         self._ground(pictures)
-        if self.look.public:
-            self._cells()
+        if self.cells is not None:
+            self.cells.draw(self.paper, self.frame)
         self._borders()
         if not self.look.public:
             self._clues()
@@ -164,7 +168,7 @@ class MapPage:
         if self.look.public:
             self.paper.rule(self.frame.box, BLACK, 0.9)
         else:
-            coordinate_ticks(self.paper, self.frame, wanted=4, size=5.5 * self.f)
+            coordinate_ticks(self.paper, self.frame, least=3, size=5.5 * self.f)
         self._panel(pictures is not None)
 
     def _head(self) -> None:
@@ -219,22 +223,6 @@ class MapPage:
         away = Ink((0.35, 0.35, 0.35), width=0.5 * self.f)
         outlines(self.paper, self.frame, shapes[~self.numbered], away)
 
-    def _cells(self) -> None:
-        """Colour the cells of the coarse grid by how many clues have their middle there."""
-        points = shapely.get_coordinates(shapely.centroid(self.clues.geometry.to_numpy()))
-        side = self.look.cell_m / np.array(metres_per_unit(self.crs, *self.frame.middle))
-        places, counts = np.unique(
-            np.floor(points[self.numbered] / side).astype(np.int64), axis=0, return_counts=True
-        )
-        west_south = places * side
-        for least, colour in zip(CELL_COUNTS, CELLS, strict=True):
-            most = next((n for n in CELL_COUNTS if n > least), None)
-            chosen = (counts >= least) & (counts < (most or counts.max(initial=0) + 1))
-            low, high = west_south[chosen], west_south[chosen] + side
-            squares = shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
-            ink = Ink((0.4, 0.2, 0.1), fill=colour, width=0.4)
-            outlines(self.paper, self.frame, squares, ink)
-
     def _labels(self) -> None:
         """Write the names of divisions and the numbers of clues, none on another."""
         f, letters = self.f, self.paper.letters
@@ -269,11 +257,11 @@ class MapPage:
             seen = shapely.intersection(division.shape, window)
             if not seen.is_empty and seen.area > 0.01 * window.area:
                 point = shapely.point_on_surface(seen)
-                count = ""
+                name = division.name or division.code
                 if self.look.public:
-                    middles = shapely.centroid(self.clues.geometry.to_numpy())
-                    count = f" {int(shapely.intersects(division.shape, middles).sum())}"
-                found.append((f"{division.name or division.code}{count}", (point.x, point.y)))
+                    count = division_count(self.tables, self.part, division)
+                    name += "" if count is None else f" {count}"
+                found.append((name, (point.x, point.y)))
         return found
 
     def _numbers(self) -> list[str]:
@@ -329,6 +317,10 @@ class MapPage:
         middle = left + third + 8 * f
         span = 0.27 * width
         north_arrow(paper, self.frame, middle + 12 * f, top - 38 * f, height=32 * f)
+        told = true_north(self.look, north_angle(self.crs, *self.frame.middle))
+        for i, line in enumerate(told):
+            room = span - 34 * f
+            paper.text(line, middle + 34 * f, top - (32 + 9 * i) * f, 6 * f, width=room)
         scale = f"{self.frame.scale:,.0f}".replace(",", " ")
         paper.text(f"{words['scale']} 1:{scale}", middle + 34 * f, top - 20 * f, 8 * f)
         scale_bar(paper, self.frame, middle - 4, top - 64 * f, span - 6 * f, size=6 * f)
@@ -377,13 +369,14 @@ def _legend_entries(
 ) -> list[tuple[str, Ink]]:
     entries: list[tuple[str, Ink]] = []
     if sheet.look.public:
-        for i, colour in enumerate(CELLS):
-            entries.append((words[f"cell{i}"], Ink((0.4, 0.2, 0.1), fill=colour, width=0.4)))
+        entries += [(words[name], ink) for name, ink in cell_inks()]
     else:
         for outcome in sorted(outcomes, reverse=True):
             entries.append((words[outcome], clue_ink(outcome)))
         if not sheet.numbered.all():
             entries.append((words["away"], Ink((0.35, 0.35, 0.35), width=0.5)))
+        if sheet.part.shape is not None:
+            entries.append((words["part"], Ink(BORDER, width=1.3)))
     if sheet.divisions:
         entries.append((words["border"], Ink(BORDER, width=0.8, dash=(4, 1.5, 1, 1.5))))
     return entries

@@ -9,7 +9,7 @@ import pyproj
 from clues.outputs.tables import RunTitle
 from configs.speech import Speech
 
-__all__ = ["MapLook", "legend_words", "notes", "title_lines"]
+__all__ = ["MapLook", "legend_words", "notes", "title_lines", "true_north"]
 
 NUMERALS = ("一", "二", "三", "四")
 
@@ -62,6 +62,7 @@ def legend_words(look: MapLook, speech: Speech) -> dict[str, str]:
             "scale": "比例尺",
             "away": "图幅或辖区外的线索",
             "border": "行政区界线（示意）",
+            "part": "本图范围",
             "cell0": f"{cell} 公里格网内线索 1–2 个",
             "cell1": "3–5 个",
             "cell2": "6 个及以上",
@@ -71,10 +72,29 @@ def legend_words(look: MapLook, speech: Speech) -> dict[str, str]:
         "scale": "Scale",
         "away": "clues outside this part",
         "border": "division borders (not authoritative)",
+        "part": "ground of this map",
         "cell0": f"1–2 clues in a cell of {cell} km",
         "cell1": "3–5",
         "cell2": "6 or more",
     }
+
+
+def true_north(look: MapLook, degrees: float) -> tuple[str, ...]:
+    """Return what the arrow means; public maps have no degrees.
+
+    Parameters
+    ----------
+    look : MapLook
+    degrees : float
+        How far true north lies to the right of the upper edge.
+    """
+    zh, size = look.language == "zh", f"{abs(degrees):.2f}°"
+    first = "箭头指真北" if zh else "Arrow: true north"
+    if look.public:
+        return (first,)
+    if zh:
+        return first, f"偏坐标北以{'东' if degrees >= 0 else '西'} {size}"
+    return first, f"{size} {'east' if degrees >= 0 else 'west'} of grid north"
 
 
 def notes(title: RunTitle, look: MapLook, facts: Mapping[str, Any]) -> list[str]:
@@ -106,7 +126,7 @@ def _chinese(
     ]
     if look.public:
         lines.append(f"投影：{projection}；位置概略到 {look.cell_m / 1000:g} 公里格网")
-        lines.append("乡镇名后的数字为图内线索个数；公开使用前应依法送审地图")
+        lines.append("乡镇名后的数字为该乡镇线索个数；公开使用前应依法送审地图")
         return [*lines, f"版本：{versions}"]
     lines.append(f"投影：{projection}；图廓经纬度为 CGCS2000（EPSG:4490）")
     if facts["prefixes"]:
@@ -132,7 +152,9 @@ def _english(
     ]
     if look.public:
         lines.append(f"Projection: {projection}; places are given to {look.cell_m / 1000:g} km")
-        lines.append("Numbers behind names count clues; maps for the public may need approval")
+        lines.append(
+            "Numbers behind names count clues of divisions; maps for the public may need approval"
+        )
         return [*lines, f"Versions: {versions}"]
     lines.append(f"Projection: {projection}; degrees along the frame: CGCS2000 (EPSG:4490)")
     if facts["prefixes"]:

@@ -29,7 +29,10 @@ def map_sheets(
     ] = None,
     by: Annotated[
         Literal["county", "township", "sheet"],
-        typer.Option(help="One map of all, one per township, or one per 1:10 000 sheet."),
+        typer.Option(
+            help="One map of all, one per township, or one per national 1:10 000 sheet, which "
+            "prints at 1:10 000 on A1."
+        ),
     ] = "county",
     bounds: Annotated[
         str | None,

@@ -12,13 +12,15 @@ import pytest
 import shapely
 
 from clues.outputs.drawing import Box, contrast, outside, overlapping
+from clues.outputs.mapfit import PAPERS, map_box, needed_scale
 from clues.outputs.mapparts import Division, map_parts, part_of_bounds, safe_name
 from clues.outputs.maps import OUTCOME_COLOURS, short_number, write_map
 from clues.outputs.mapwords import MapLook
 from clues.outputs.placing import Anchor, place_labels
+from clues.outputs.publicmap import cells_of, with_cells
 from configs.errors import InputError
 from tests.clues.conftest import E0, N0
-from tiles.geodesy import sheet_bounds, sheet_number
+from tiles.geodesy import sheet_bounds, sheet_number, transformer
 
 TOWNS = [
     Division("999901101", "东镇", shapely.box(E0 - 200, N0 - 200, E0 + 150, N0 + 600)),
@@ -109,6 +111,27 @@ def test_sheets_and_bounds(tables):
         sheet_bounds("J50X080009")
 
 
+@pytest.mark.parametrize("lonlat", [(75.01, 18.2), (113.9, 36.6), (119.9, 36.6), (134.9, 53.4)])
+def test_a_national_sheet_fits_on_a1_at_its_own_scale(tables, lonlat):
+    number, crs = sheet_number(*lonlat), f"EPSG:{32631 + int(lonlat[0] // 6)}"
+    place = shapely.Point(*transformer("EPSG:4490", crs).transform(*lonlat)).buffer(20)
+    row = tables.patches.iloc[[0]].assign(sheet=number)
+    there = gpd.GeoDataFrame(row.drop(columns="geometry"), geometry=[place], crs=crs)
+    (part,) = map_parts(replace(tables, patches=there), [], "sheet")
+    long = tuple(side * 72 / 25.4 for side in reversed(PAPERS["A1"]))
+    assert needed_scale(part.bounds, map_box(long, "A1", False), crs, part.spare) <= 10_000
+
+
+def test_a_sheet_shows_its_outline_and_three_degrees_a_side(tables, tmp_path):
+    (part,) = map_parts(tables, [], "sheet")
+    report = write_map(tmp_path / "s.pdf", part, tables, [], MapLook("A1"), None)
+    assert report.scale == pytest.approx(10_000)
+    names = [b.name for b in report.boxes]
+    assert "本图范围" in names
+    assert any(n.startswith("偏坐标北以") for n in names)
+    assert all(sum(n.endswith(side) and "′" in n for n in names) >= 3 for side in "EN")
+
+
 def test_numbers_of_a_crowd_never_meet(tables, tmp_path):
     many = crowded(tables)
     part = map_parts(many, [], "county")[0]
@@ -152,6 +175,37 @@ def test_a_public_map_tells_no_place_finer_than_its_cells(tables, tmp_path):
         if c["fill"] and c["width"] > 30
     }
     assert 500 in {round(s, -1) for s in sides}
+
+
+def test_public_sheets_tell_nothing_when_taken_from_each_other(tables, tmp_path):
+    many = crowded(tables)
+    look = MapLook("A4", "en", public=True, cell_m=500)
+
+    def told(part):
+        report = write_map(tmp_path / "p.pdf", part, many, TOWNS, look, None)
+        return report, {b.name.split(" ")[0]: b.name for b in report.boxes if b.name[:2] in names}
+
+    names = {"东镇", "西乡"}
+    east, west = map_parts(many, TOWNS, "township")
+    for part, other in ((east, "西乡"), (west, "东镇")):
+        report, labels = told(part)
+        assert labels[part.name] == f"{part.name} {report.clues}"
+        assert labels[other] == other
+        cells = cells_of(many, part, 500)
+        assert cells.total == report.clues
+        held = with_cells(part, cells).bounds
+        assert (cells.corners >= held[:2]).all()
+        assert (cells.corners + cells.side <= held[2:]).all()
+    whole = cells_of(many, map_parts(many, TOWNS, "county")[0], 500)
+    counts = {tuple(c): n for c, n in zip(whole.corners, whole.counts, strict=True)}
+    lon, lat = transformer("EPSG:4526", "EPSG:4490").transform(E0 + 300, N0 + 300)
+    for shift in (0.0, 0.0004, 0.0013):
+        part = part_of_bounds((lon - 0.006, lat - 0.006, lon + shift, lat + 0.006), "EPSG:4526")
+        report, labels = told(part)
+        assert not any(re.search(r" \d", label) for label in labels.values())
+        some = cells_of(many, part, 500)
+        assert all(counts[tuple(c)] == n for c, n in zip(some.corners, some.counts, strict=True))
+        assert report.clues == some.total
 
 
 def test_colours_of_numbers_can_be_read():
