@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["calibration_error", "confusion", "f1_scores", "kappa", "macro_f1"]
+__all__ = ["calibration_error", "chance_error", "confusion", "f1_scores", "kappa", "macro_f1"]
 
 Counts = NDArray[np.int64]
 
@@ -67,6 +67,26 @@ def calibration_error(
     told = np.bincount(place, weights=percent / 100, minlength=bins)
     hits = np.bincount(place, weights=right, minlength=bins)
     return float(np.abs(told - hits).sum() / len(percent))
+
+
+def chance_error(percent: NDArray[np.integer], *, draws: int = 1000) -> float | None:
+    """Return what calibration error confidences exceed by chance in 5 of 100 cases.
+
+    Few decisions leave a gap between confidence and share of right ones even if each is right
+    as often as it says.
+
+    Parameters
+    ----------
+    percent : ndarray of int, shape (n,)
+        Confidence, 0–100.
+    draws : int
+        Times that decisions are made up, always the same ones.
+    """
+    if not len(percent):
+        return None
+    lots = np.random.default_rng(0).random((draws, len(percent)))
+    errors = [calibration_error(percent, right) for right in lots < percent / 100]
+    return float(np.quantile(np.array(errors, np.float64), 0.95))
 
 
 def kappa(counts: Counts) -> float | None:

@@ -6,7 +6,8 @@ clues or were dismissed as lawful. A reported patch is a false alarm unless 15 %
 changes. The recall counts changes from 0.3 ha, those under clouds included. A found change is
 judged right if the gravest outcome on each line is the one the papers call for. The confidence of
 a patch is set against whether its change type is right: that of the change most of it lies on, or
-any that only looks like change where it lies on none.
+any that only looks like change where it lies on none; once for all patches, and once for those that
+were issued as clues, which are fewer and harder.
 """
 
 import json
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from configs.vocabulary import change_types
 from flows.demo.matching import FOUND_SHARE, LARGE_M2, PATCH_SHARE, Matching, f1, match
 from flows.demo.truth import read_truth
-from models.accuracy import calibration_error
+from models.accuracy import calibration_error, chance_error
 from tiles.files import atomic_path
 
 __all__ = ["MISS_REASONS", "add_score", "score_lines", "score_run"]
@@ -134,9 +135,11 @@ def score_run(folder: Path, truth: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``recall``, ``precision``, ``f1``, ``outcomes_right``, ``types_right`` (shares); the counts
-        behind them; ``misses`` (each with its reason), ``wrong`` (outcomes), ``alarms`` (false
-        alarms by change type), ``by_kind``.
+        ``recall``, ``precision``, ``f1``, ``outcomes_right``, ``types_right`` (shares);
+        ``calibration_error`` of all patches, and that of ``clues``, each beside what chance makes
+        of as many well-calibrated ones in 1 of 20 cases; the counts behind them; ``misses`` (each
+        with its reason), ``wrong`` (outcomes), ``alarms`` (false alarms by change type),
+        ``by_kind``.
     """
     changes, pseudo = read_truth(truth)
     patches = gpd.read_parquet(folder / "patches.parquet").to_crs(changes.crs)
@@ -144,6 +147,7 @@ def score_run(folder: Path, truth: Path) -> dict[str, Any]:
         "patch_id", "line", "area_dm2", "outcome", "rule"])  # fmt: skip
     crop = patches["change_type"].isin([t.code for t in change_types() if t.is_pseudo])
     told, sure = _types_right(changes, patches, crop.to_numpy())
+    issued = (patches["disposition"] == "clue").to_numpy()
     small = patches["outcome"] == "below_threshold"
     reported = patches[~crop & ~small].reset_index(drop=True)
     outlines = changes.geometry.to_numpy()
@@ -171,7 +175,8 @@ def score_run(folder: Path, truth: Path) -> dict[str, Any]:
         "outcomes_right": round(right / found, 4) if found else 0.0,
         "types_right": round(same / found, 4) if found else 0.0,
         "patch_types_right": round(float(told.mean()), 4) if len(told) else 0.0,
-        "calibration_error": round(calibration_error(sure, told) or 0.0, 4),
+        **_calibration(sure, told),
+        "clues": _calibration(sure[issued], told[issued]) | {"patches": int(issued.sum())},
         "changes": len(changes),
         "changes_counted": int((sizes >= LARGE_M2).sum()),
         "found": found,
@@ -198,6 +203,13 @@ def _types_right(
     return right.astype(np.bool_), patches["confidence"].to_numpy(np.int64).clip(0)
 
 
+def _calibration(sure: NDArray[np.int64], told: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "calibration_error": round(calibration_error(sure, told) or 0.0, 4),
+        "calibration_chance": round(chance_error(sure) or 0.0, 4),
+    }
+
+
 def _by_kind(changes: gpd.GeoDataFrame, result: Matching) -> dict[str, list[int]]:
     """Return found and all changes of each kind."""
     table = pd.DataFrame({"kind": changes["kind"], "found": result.found})
@@ -208,9 +220,10 @@ def _by_kind(changes: gpd.GeoDataFrame, result: Matching) -> dict[str, list[int]
 def score_lines(score: dict[str, Any]) -> list[str]:
     """Return the score as lines of text for a terminal."""
 
-    def percent(name: str) -> str:
-        return f"{100 * score[name]:.1f} %"
+    def percent(name: str, of: dict[str, Any] = score) -> str:
+        return f"{100 * of[name]:.1f} %"
 
+    clues = score["clues"]
     lines = [
         f"recall of changes from 0.3 ha   {percent('recall'):>8}   "
         f"{score['found_counted']} of {score['changes_counted']}",
@@ -221,7 +234,10 @@ def score_lines(score: dict[str, Any]) -> list[str]:
         f"of {score['found']} found changes",
         f"change types right              {percent('types_right'):>8}   "
         f"of found changes; {percent('patch_types_right')} of all patches",
-        f"error of their confidence       {percent('calibration_error'):>8}",
+        f"error of their confidence       {percent('calibration_error'):>8}   "
+        f"of all patches; by chance {percent('calibration_chance')} in 1 of 20 cases",
+        f"the same of clues               {percent('calibration_error', clues):>8}   "
+        f"of {clues['patches']}; by chance {percent('calibration_chance', clues)} in 1 of 20 cases",
     ]
     lines += [f"missed: {m['change_id']} {m['kind']} {m['area_m2'] / 1e4:.2f} ha: {m['reason']}"
               for m in score["misses"]]  # fmt: skip

@@ -49,6 +49,7 @@ def county(tmp_path):
             "change_type": changes["kind"],
             "confidence": [95, 90, 85, 80, 100],
             "outcome": ["suspected", "suspected", "suspected", "non_new", "unresolved"],
+            "disposition": ["clue", "clue", "clue", "dismissed", "clue"],
         },
         geometry=[square(i, 95.0) for i in range(5)],
         crs=CRS,
@@ -83,6 +84,10 @@ def test_a_run_without_fault_scores_full(county):
     assert score["outcomes_right"] == 1.0
     assert score["types_right"] == score["patch_types_right"] == 1.0
     assert score["calibration_error"] == pytest.approx(0.1)
+    assert score["clues"]["calibration_error"] == pytest.approx(0.075)
+    assert score["clues"]["patches"] == 4
+    assert 0.1 < score["calibration_chance"] < 0.5
+    assert any(line.startswith("the same of clues") for line in score_lines(score))
     assert score["misses"] == score["wrong"] == []
     assert score["by_kind"]["new_building"] == [3, 3]
 
