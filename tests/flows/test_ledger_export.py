@@ -100,9 +100,9 @@ def test_the_areas_of_every_format_are_those_of_the_run(run: Path):
 def test_outcomes_sum_up_to_run_json(run: Path):
     summary = json.loads((run / "judged" / "run.json").read_text(encoding="utf-8"))
     parcels = pyogrio.read_dataframe(run / "out" / NAMES["gpkg"], layer="地块")
-    land = parcels[parcels["判定线"] == "land"]
+    land = parcels[parcels["判定线代码"] == "land"]
     for outcome, told in summary["indicators"]["lines"]["land"].items():
-        own = land[land["判定建议"] == outcome]
+        own = land[land["判定代码"] == outcome]
         assert len(own) == told["count"]
         assert sum(own["面积亩"]) == pytest.approx(told["mu"], abs=0.01)
 
