@@ -266,7 +266,7 @@ class FeedbackSettings(StrictModel):
         ge=50,
         le=100,
         description="probability from which a patch is dismissed by it; by default the model's "
-        "own, at which it dismissed no real change on ground that it had not seen",
+        "own, at which it dismissed no real change, doubted verdicts aside, on unseen ground",
     )
 
 

@@ -5,26 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from configs.errors import InputError
+from flows.comparing import base_rate, compare
 from flows.imagery import Imagery, imagery_of_runs
 from flows.registering import STORE_NAME
-from models.feedback import (
-    MIN_EACH,
-    FeedbackScores,
-    feedback_arrays,
-    feedback_of,
-    feedback_scores,
-    fit_feedback,
-    patch_features,
-    pseudo_permille,
-    spatial_folds,
-)
+from models.feedback import feedback_arrays, fit_feedback, patch_features, spatial_folds
+from models.feedbackscores import FeedbackScores, feedback_scores
 from models.heldlimit import held_limit
-from models.modelfile import ModelCard, open_model, save_model
+from models.modelfile import ModelCard, open_model, require_name, save_model
 from models.registry import ModelRegistry
 
 if TYPE_CHECKING:
@@ -49,8 +41,8 @@ class Retrained:
         The model file; it is there whether the model was promoted or not.
     card : ModelCard
     scores : dict of str to FeedbackScores
-        ``none`` (no model), ``in_use`` (where one is), ``new``: all on the same judged patches,
-        the new one on blocks of ground that it did not see.
+        ``none`` (no model), ``in_use`` (where one was compared), ``new``: see
+        `flows.comparing.compare`.
     promoted : bool
     why : str
         Why it is in use now, or is not.
@@ -144,7 +136,8 @@ def retrain(
     created : date
     sure_percent : float, optional
         Limit that the model dismisses from and the printed counts hold for; by default the lowest
-        at which it dismisses no real change on ground that it did not see.
+        at which it dismisses no real change on ground that it did not see, verdicts aside that
+        patches like theirs contradict.
     force : bool
         Promote a model that is worse, too.
 
@@ -153,6 +146,7 @@ def retrain(
     InputError
         If verdicts or runs cannot be read, or there are too few to learn from.
     """
+    require_name(name)
     imagery = imagery_of_runs(runs)
     verdicts, read = settled_verdicts(runs, sources)
     patches = _with_found(judged_patches_of(runs), runs)
@@ -166,47 +160,36 @@ def retrain(
         judged["patch_id"][doubted].tolist(),
     )
     limit = held_limit(held_out, pseudo, doubted)
-    limit, parent = limit if sure_percent is None else round(10 * sure_percent), None
-    told = {"none": _base_rate(pseudo), "new": held_out}
-    asked = np.ones(len(pseudo), np.bool_)
-    used = registry.in_use("clues")
-    if used is not None:
-        card, arrays = open_model(used)
-        parent, old = card.hash, feedback_of(arrays, str(used))
-        told["in_use"] = pseudo_permille(old, judged)
-        asked = _fresh(judged, card, pseudo, notes)
-    scores = {
-        n: feedback_scores(p[asked], pseudo[asked], 1001 if n == "none" else limit)
-        for n, p in told.items()
-    }
+    limit = limit if sure_percent is None else round(10 * sure_percent)
     card = replace(
-        _card(scores, judged, pseudo, imagery, limit),
+        _card(held_out, judged, pseudo, imagery, limit),
         name=name,
         created=created,
         features=state.features,
-        parent=parent,
         notes=tuple(notes),
     )
     card.data.update(runs=sorted({r.resolve().name for r in runs}), verdicts=sorted(read))
     path = save_model(registry.folder, card, feedback_arrays(state))
-    better, why = _better(scores)
-    if better or force:
+    card = open_model(path)[0]
+    done = compare(card, held_out, patches, verdicts.pseudo, registry)
+    promoted = done.better or force
+    if promoted:
         registry.use(path.stem)
-    return Retrained(path, open_model(path)[0], scores, better or force, why, tuple(notes))
+    return Retrained(path, card, done.scores, promoted, done.why, (*notes, *done.notes))
 
 
 def _card(
-    scores: dict[str, FeedbackScores],
+    held_out: "NDArray[np.int32]",
     judged: "gpd.GeoDataFrame",
-    pseudo: Any,
+    pseudo: "NDArray[np.bool_]",
     imagery: Imagery,
     limit: int,
 ) -> ModelCard:
     """Return what a card says of verdicts, images and figures."""
-    new = scores["new"]
+    new = feedback_scores(held_out, pseudo, limit)
     metrics = {
         "brier": new.brier,
-        "brier_none": scores["none"].brier,
+        "brier_none": feedback_scores(base_rate(pseudo), pseudo, limit).brier,
         "real_lost": float(new.real_lost),
         "pseudo_gone": float(new.pseudo_gone),
     }
@@ -218,6 +201,7 @@ def _card(
             "real": int((~pseudo).sum()),
             "pseudo": int(pseudo.sum()),
             "patches": judged["patch_id"].tolist(),
+            "pseudo_patches": judged["patch_id"][pseudo].tolist(),
         },
         sensor=imagery.sensor,
         season=imagery.season,
@@ -230,38 +214,6 @@ def _card(
             "tuban": version("tuban"),
         },
     )
-
-
-def _fresh(
-    judged: "gpd.GeoDataFrame", card: ModelCard, pseudo: Any, notes: list[str]
-) -> "NDArray[np.bool_]":
-    """Return the patches that the model in use did not learn from; all where they are too few."""
-    fresh = np.asarray(~judged["patch_id"].isin(card.data.get("patches", [])), np.bool_)
-    if min(int((fresh & pseudo).sum()), int((fresh & ~pseudo).sum())) >= MIN_EACH:
-        if not fresh.all():
-            notes.append(f"compared on the {int(fresh.sum())} patches new to the model in use")
-        return fresh
-    notes.append(
-        f"the model in use learned from {int((~fresh).sum())} of these patches itself: "
-        "its figures are too good"
-    )
-    return np.ones(len(fresh), np.bool_)
-
-
-def _base_rate(pseudo: Any) -> Any:
-    """Return what one may say without a model: the share of pseudo-changes, of every patch."""
-    return np.full(len(pseudo), round(1000 * float(pseudo.mean())) if len(pseudo) else 0, np.int32)
-
-
-def _better(scores: dict[str, FeedbackScores]) -> tuple[bool, str]:
-    """Tell whether the new model is better than the one in use, or than none, and why."""
-    rival = scores.get("in_use", scores["none"])
-    of = "the model in use" if "in_use" in scores else "no model"
-    new = scores["new"]
-    said = f"Brier score {new.brier:.4f} on ground it did not see, {rival.brier:.4f} of {of}"
-    if new.brier < rival.brier:
-        return True, f"better: {said}"
-    return False, f"not better: {said}"
 
 
 def _notes(verdicts: "SettledVerdicts", judged: set[str], imagery: Imagery) -> list[str]:

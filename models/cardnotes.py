@@ -29,14 +29,6 @@ NOTES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         "在别处训练：在本地的精度未知",
     ),
     (
-        r"compared on the (\d+) patches new to the model in use",
-        r"在现用模型未学过的 \1 个图斑上比较",
-    ),
-    (
-        r"the model in use learned from (\d+) of these patches itself: its figures are too good",
-        r"现用模型自身学过其中 \1 个图斑：其指标偏高",
-    ),
-    (
         r"(\d+) patches have contradicting verdicts: set aside: (.*)",
         r"\1 个图斑的认定相互矛盾，已搁置：\2",
     ),

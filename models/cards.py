@@ -73,6 +73,7 @@ FIGURES = {
     "runs": ("运行", "runs"),
     "verdicts": ("核实认定来源", "verdicts"),
     "patches": ("图斑", "patches"),
+    "pseudo_patches": ("其中伪变化", "pseudo-changes among them"),
     "real": ("真实变化", "true change"),
     "pseudo": ("伪变化", "pseudo-change"),
     "changed": ("变化", "changed"),

@@ -30,13 +30,11 @@ __all__ = [
     "FIRST",
     "LEARNED",
     "MIN_EACH",
-    "FeedbackScores",
     "FeedbackState",
     "Fitted",
     "feature_columns",
     "feedback_arrays",
     "feedback_of",
-    "feedback_scores",
     "fit_feedback",
     "patch_blocks",
     "patch_features",
@@ -83,27 +81,6 @@ class FeedbackState:
     features: tuple[str, ...]
     forest: Forest
     permille: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class FeedbackScores:
-    """How well probabilities meet the verdicts, and what a limit would do.
-
-    Attributes
-    ----------
-    real, pseudo : int
-        Judged patches of either kind.
-    real_lost, pseudo_gone : int
-        Those of either kind whose probability reaches the limit: dismissed.
-    brier : float
-        Mean squared difference of probability and verdict, 0 best; 0.25 for a coin.
-    """
-
-    real: int
-    pseudo: int
-    real_lost: int
-    pseudo_gone: int
-    brier: float
 
 
 class Fitted(NamedTuple):
@@ -191,7 +168,12 @@ def spatial_folds(patches: "gpd.GeoDataFrame", *, folds: int = 4) -> NDArray[np.
 
 
 def fit_feedback(
-    x: NDArray[np.float32], pseudo: NDArray[np.bool_], fold: NDArray[np.int64], *, seed: int = 0
+    x: NDArray[np.float32],
+    pseudo: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    *,
+    learn: NDArray[np.bool_] | None = None,
+    seed: int = 0,
 ) -> Fitted:
     """Learn true against pseudo change.
 
@@ -206,6 +188,8 @@ def fit_feedback(
         True where people found a pseudo-change.
     fold : ndarray of int64, shape (n,)
         From `spatial_folds`.
+    learn : ndarray of bool, shape (n,), optional
+        Patches to learn from; the others are only asked about, by forests of other folds.
 
     Returns
     -------
@@ -217,7 +201,8 @@ def fit_feedback(
     InputError
         If there are fewer than `MIN_EACH` patches of either kind, or all lie in one block.
     """
-    counts = int((~pseudo).sum()), int(pseudo.sum())
+    learn = np.ones(len(x), np.bool_) if learn is None else learn
+    counts = int((learn & ~pseudo).sum()), int((learn & pseudo).sum())
     if min(counts) < MIN_EACH:
         raise InputError(
             f"{counts[0]} real and {counts[1]} pseudo-changes were judged; "
@@ -225,15 +210,15 @@ def fit_feedback(
             "verdicts",
             "judge more patches (`tuban model propose` names some), or give more runs",
         )
-    if len(np.unique(fold)) < 2:
+    if len(np.unique(fold[learn])) < 2:
         raise InputError(
             "all judged patches lie in one block of ground",
             "verdicts",
             "judge patches in several places: nothing can be measured on one",
         )
-    keep = np.ones(len(x), np.bool_)
-    doubted = contradicted(_votes_elsewhere(x, pseudo, fold, keep, seed), pseudo.astype(np.int64))
-    keep = ~doubted
+    counted, doubted = _votes_elsewhere(x, pseudo, fold, learn, seed), np.zeros(len(x), np.bool_)
+    doubted[learn] = contradicted(counted[learn], pseudo[learn].astype(np.int64))
+    keep = learn & ~doubted
     found = _votes_elsewhere(x, pseudo, fold, keep, seed)[:, 1].astype(np.int64)
     meaning = _meaning(found[keep], pseudo[keep])
     state = FeedbackState(feature_columns(), _grown(x[keep], pseudo[keep], seed), meaning)
@@ -305,28 +290,6 @@ def pseudo_permille(state: FeedbackState, patches: "gpd.GeoDataFrame") -> NDArra
     if not len(patches):
         return np.zeros(0, np.int32)
     return state.permille[votes(state.forest, patch_features(patches))[:, 1]]
-
-
-def feedback_scores(
-    permille: NDArray[np.integer], pseudo: NDArray[np.bool_], limit: int
-) -> FeedbackScores:
-    """Hold probabilities against verdicts.
-
-    Parameters
-    ----------
-    permille : ndarray of int, shape (n,)
-    pseudo : ndarray of bool, shape (n,)
-    limit : int
-        Probability in 1/1000 from which a patch would be dismissed.
-    """
-    gone = permille >= limit
-    return FeedbackScores(
-        int((~pseudo).sum()),
-        int(pseudo.sum()),
-        int((gone & ~pseudo).sum()),
-        int((gone & pseudo).sum()),
-        float(((permille / 1000 - pseudo) ** 2).mean()) if len(pseudo) else 0.0,
-    )
 
 
 def with_feedback(

@@ -14,6 +14,8 @@ def held_limit(
 ) -> int:
     """Return the lowest limit at which no real change is dismissed on ground that was not seen.
 
+    Real changes whose verdicts are doubted are left out: they may be dismissed.
+
     One probability for all models promises too much: what forests learned from a hundred verdicts
     are sure about is wrong more often than they say.
 

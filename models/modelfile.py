@@ -40,7 +40,7 @@ __all__ = [
 ModelKind = Literal["landcover", "change", "clues", "net"]
 Arrays = Mapping[str, NDArray[Any]]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file format."""
 
 CARD, ARRAYS = "card.json", "arrays.npz"
@@ -68,7 +68,7 @@ class ModelCard:
     kind : str
         ``landcover``, ``change``, ``clues`` or ``net``.
     created : date
-        Given by the caller.
+        Given by the caller; what is learned again another day is the same model.
     data : dict
         What it learned from: files with their fingerprints, dates, counts; JSON values.
     sensor, season : str
@@ -86,7 +86,7 @@ class ModelCard:
     format : int
         Version of the file format.
     hash : str
-        64 hex digits over arrays and card; given by `save_model`.
+        64 hex digits over arrays and card but its day; given by `save_model`.
     """
 
     name: str
@@ -123,8 +123,8 @@ class ModelCard:
 
 
 def model_hash(card: ModelCard, arrays: Arrays) -> str:
-    """Return the hash of a model: 64 hex digits over its arrays and its card without hash."""
-    digest = hashlib.sha256(replace(card, hash="").to_json().encode())
+    """Return the hash of a model: 64 hex digits over arrays and card without hash and day."""
+    digest = hashlib.sha256(replace(card, hash="", created=dt.date.min).to_json().encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
@@ -143,7 +143,7 @@ def require_name(name: str) -> None:
 
 
 def save_model(folder: Path, card: ModelCard, arrays: Arrays) -> Path:
-    """Write a model; the same model gives the same bytes.
+    """Write a model; one that is there already stays as it is, with its day.
 
     Parameters
     ----------
@@ -191,9 +191,18 @@ def save_model(folder: Path, card: ModelCard, arrays: Arrays) -> Path:
     body = _zipped({CARD: text, ARRAYS: inner}, comment=b"0" * SEAL)[:-SEAL]
     data = body + hashlib.sha256(body).hexdigest().encode()
     path = folder / card.file_name
-    with atomic_path(path) as part:
-        part.write_bytes(data)
+    if not _holds(path, card):
+        with atomic_path(path) as part:
+            part.write_bytes(data)
     return path
+
+
+def _holds(path: Path, card: ModelCard) -> bool:
+    """Tell whether a file holds this model already."""
+    try:
+        return path.is_file() and open_model(path)[0].hash == card.hash
+    except InputError:
+        return False
 
 
 def _zipped(members: dict[str, bytes], comment: bytes = b"") -> bytes:

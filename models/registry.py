@@ -206,7 +206,11 @@ class ModelRegistry:
 
     def add(self, path: Path) -> Path:
         """Take over a model file from elsewhere; return where it lies now."""
-        return _copied(path, self.folder / open_model(path)[0].file_name)
+        card = open_model(path)[0]
+        target = self.folder / card.file_name
+        if target.is_file() and _opened(target)[0].hash == card.hash:
+            return target
+        return _copied(path, target)
 
     def chosen(self) -> dict[str, str]:
         """Return the hash of the model in use, by kind."""

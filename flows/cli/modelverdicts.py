@@ -9,7 +9,7 @@ from flows.cli.model import Registry, model_group, opened
 from flows.cli.options import tell
 
 if TYPE_CHECKING:
-    from models.feedback import FeedbackScores
+    from models.feedbackscores import FeedbackScores
 
 __all__ = ["propose", "register", "retrain"]
 

@@ -24,7 +24,8 @@ from flows.proposing import propose
 from flows.retraining import retrain
 from flows.stored import stored_feedback
 from models import feedback
-from models.feedback import LEARNED, feedback_of, with_feedback
+from models.feedback import LEARNED, feedback_of, pseudo_permille, with_feedback
+from models.feedbackscores import feedback_scores
 from models.modelfile import open_model
 from models.proposals import choose_patches
 from models.registry import ModelRegistry, save_model
@@ -42,7 +43,11 @@ def few_trees(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def run(tmp_path: Path) -> tuple[Path, np.ndarray]:
     """Return a judged run and which of its patches are pseudo-changes."""
-    rng, n = np.random.default_rng(1), 120
+    return judged(tmp_path / "run", seed=1, n=120, noise=0.05)
+
+
+def judged(folder: Path, *, seed: int, n: int, noise: float) -> tuple[Path, np.ndarray]:
+    rng = np.random.default_rng(seed)
     pseudo = rng.random(n) < 0.4
     side, (x, y) = rng.uniform(40, 120, n), rng.uniform(0, 30_000, (2, n))
     table = gpd.GeoDataFrame(
@@ -54,7 +59,7 @@ def run(tmp_path: Path) -> tuple[Path, np.ndarray]:
             "confidence": rng.integers(30, 90, n).astype(np.int16),
             "tblx": "KT",
             "use": "pond",
-            "ndwi_change": np.where(pseudo, 0.3, 0.6) + rng.normal(0, 0.05, n),
+            "ndwi_change": np.where(pseudo, 0.3, 0.6) + rng.normal(0, noise, n),
             "outcome": "suspected",
             "disposition": np.where(np.arange(n) % 8, "clue", "dismissed"),
             "sheet": "J50G083010",
@@ -64,7 +69,6 @@ def run(tmp_path: Path) -> tuple[Path, np.ndarray]:
         geometry=shapely.box(E0 + x, N0 + y, E0 + x + side, N0 + y + side),
         crs="EPSG:4526",
     )
-    folder = tmp_path / "run"
     folder.mkdir()
     table.to_parquet(folder / "patches.parquet")
     images(folder, "sentinel2_l2a", 10.0)
@@ -116,8 +120,49 @@ def test_a_model_that_is_not_better_is_kept_and_not_used_unless_forced(run, tmp_
     good = retrain([folder], registry, created=DAY,
                    sources=[told(tmp_path / "v.csv", list(enumerate(pseudo)))])  # fmt: skip
     assert good.promoted
-    assert good.card.parent == worse.card.hash
-    assert any("its figures are too good" in note for note in good.notes)
+    assert any("grown again without it" in note for note in good.notes)
+    same = retrain([folder], registry, created=dt.date(2026, 2, 1), sources=[tmp_path / "v.csv"])
+    assert same.path == good.path
+    assert same.promoted
+    assert same.why == "it is the model in use"
+    assert same.card.created == DAY
+
+
+def test_more_verdicts_are_better_and_fewer_are_not(tmp_path: Path):
+    folder, pseudo = judged(tmp_path / "run", seed=3, n=179, noise=0.15)
+    rows, registry = list(enumerate(pseudo)), ModelRegistry(tmp_path / "models")
+    first = retrain([folder], registry, created=DAY, sources=[told(tmp_path / "a.csv", rows[:140])])
+    assert first.promoted
+    more = retrain([folder], registry, created=DAY, sources=[told(tmp_path / "b.csv", rows)])
+    memorised = pseudo_permille(
+        feedback_of(open_model(first.path)[1], "m"), gpd.read_parquet(folder / "patches.parquet")
+    )
+    assert feedback_scores(memorised, pseudo, 1000).brier < more.scores["new"].brier
+    assert more.promoted
+    fewer = retrain([folder], registry, created=DAY, sources=[told(tmp_path / "c.csv", rows[:60])])
+    assert not fewer.promoted
+    assert fewer.why.startswith("not better: Brier score")
+    assert registry.in_use("clues") == more.path
+
+
+def test_what_cannot_be_compared_is_not_used_and_what_is_gone_is_told(run, tmp_path: Path):
+    folder, pseudo = run
+    registry, half = ModelRegistry(tmp_path / "models"), shutil.copytree(folder, tmp_path / "half")
+    gpd.read_parquet(folder / "patches.parquet")[:100].to_parquet(half / "patches.parquet")
+    every = told(tmp_path / "v.csv", list(enumerate(pseudo)))
+    used = retrain([folder], registry, created=DAY, sources=[every])
+    some = retrain([half], registry, created=DAY, sources=[every])
+    assert not some.promoted
+    assert some.why.startswith("not compared: the model in use learned from patches that are in no")
+    used.path.unlink()
+    alone = retrain([half], registry, created=DAY, sources=[every])
+    assert alone.promoted
+    assert "in_use" not in alone.scores
+    assert any(n.startswith("not compared with the model in use") for n in alone.notes)
+    alone.path.unlink()
+    with pytest.raises(InputError, match="not there any more") as caught:
+        propose(folder, registry, sources=[every])
+    assert caught.value.where == str(registry.folder / "in-use.json")
 
 
 def test_a_run_keeps_what_imagery_said_of_dismissed_patches(run, tmp_path: Path):

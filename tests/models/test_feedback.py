@@ -13,12 +13,12 @@ from models.feedback import (
     feature_columns,
     feedback_arrays,
     feedback_of,
-    feedback_scores,
     fit_feedback,
     patch_features,
     pseudo_permille,
     spatial_folds,
 )
+from models.feedbackscores import feedback_scores
 from models.heldlimit import held_limit
 
 E0, N0 = 38_500_000, 4_060_000
