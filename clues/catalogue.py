@@ -222,6 +222,7 @@ def _near_facts() -> tuple[Fact, ...]:
 PARCEL_TESTS: tuple[tuple[str, str, str, str], ...] = (
     ("approval_before", "批文（前时相之前）", "approvals before the earlier date", "approval"),
     ("approval_by_after", "批文（后时相之前）", "approvals by the later date", "approval"),
+    ("approval_late", "批文（后时相之后）", "approvals after the later date", "approval"),
     ("application", "用地申请（后时相之前）", "applications by the later date", "approval"),
     ("supply_before", "供地（前时相之前）", "supply before the earlier date", "supply"),
     ("supply_by_after", "供地（后时相之前）", "supply by the later date", "supply"),

@@ -159,6 +159,11 @@ def _by_after(day: Floats, t: Epochs) -> Passed:
     return _le(day, t.after_from, t.after_to)
 
 
+def _after(day: Floats, t: Epochs) -> Passed:
+    """Dated after the later image for certain."""
+    return Passed(day > t.after_to, day > t.after_to)
+
+
 def _in_force(c: dict[str, Any], t: Epochs) -> Passed:
     return _both(_before(c["valid_from"], t), _ge(c["valid_to"], t.after_from, t.after_to))
 
@@ -196,6 +201,7 @@ Test = Callable[[dict[str, Any], Epochs], Passed]
 TESTS: dict[str, tuple[str, Test]] = {
     "approval_before": ("approval", lambda c, t: _before(c["date"], t)),
     "approval_by_after": ("approval", lambda c, t: _by_after(c["date"], t)),
+    "approval_late": ("approval", lambda c, t: _after(c["date"], t)),
     "application": ("approval", lambda c, t: _by_after(c["applied"], t)),
     "supply_before": ("supply", lambda c, t: _before(c["date"], t)),
     "supply_by_after": ("supply", lambda c, t: _by_after(c["date"], t)),

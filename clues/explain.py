@@ -91,7 +91,8 @@ class _Telling:
         else:
             sentences = [self.filled(deciders[0].sentence)]
             sentences += [self.filled(r.confirming or r.sentence) for r in deciders[1:]]
-        sentences += [self.supplement(), self.assumptions()]
+        note = self.filled(self.way.note.sentence) if self.way.note else ""
+        sentences += [self.supplement(), self.assumptions(), note]
         sentences += [self.filled(flag.sentence) for flag in self.way.flags]
         sentences.append(self.possible())
         return self.joined(sentences)

@@ -182,6 +182,10 @@ def _settle(truths: Truth, evaluation: Evaluation, rules: RuleSet, line: str) ->
         true = evaluation.truth(level.when) == TRUE
         at = _carry(truths, at, level.when, evaluation, true & ~higher, _falses(n))
         higher |= true
+    note = rules.lines[line].note
+    if note is not None:
+        told = np.where(evaluation.truth(note.when) == TRUE, TRUE, FALSE).astype(np.uint8)
+        _carry(truths, at, note.when, evaluation, np.zeros(n, dtype=bool), told)
 
 
 def _falses(n: int) -> Truth:

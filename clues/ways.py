@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clues.kleene import FALSE, TRUE, UNKNOWN, Evaluation, Recalled, Truth
-from configs.articles import Flag, Rule, Severity
+from configs.articles import Flag, Note, Rule, Severity
 from configs.conditions import Condition
 from configs.errors import InputError
 from configs.rules import GROUPS, RuleSet
@@ -66,6 +66,8 @@ class Way:
         First level that holds; None for what is not pursued.
     severity_leaves : tuple of (Condition, int, int)
         The tests that carry it.
+    note : Note or None
+        That of the line, where it holds for what is pursued.
     names : tuple of str
         Facts that the way and its texts name, sorted.
     """
@@ -79,6 +81,7 @@ class Way:
     unseen: tuple[Flag, ...]
     severity: Severity | None
     severity_leaves: Leaves
+    note: Note | None
     names: tuple[str, ...]
 
     @property
@@ -131,6 +134,8 @@ def leaves_of_line(rules: RuleSet, line: str) -> tuple[Condition, ...]:
     parts = [r.when for r in rules.rules if line in r.lines]
     parts += [f.when for f in rules.flags if line in f.lines]
     parts += [s.when for s in levels_of_line(rules, line)]
+    note = rules.lines[line].note
+    parts += [note.when] if note else []
     return tuple(leaf for part in parts for _, leaf in part.walk())
 
 
@@ -148,7 +153,8 @@ def ways_of(
     groups = [rules.group(line, g) for g in GROUPS]
     flags = [(f, recalled.truth(f.when)) for f in rules.flags if line in f.lines]
     levels = [(s, recalled.truth(s.when) == TRUE) for s in levels_of_line(rules, line)]
-    place, made = _places(rules, line), {}
+    note, place, made = rules.lines[line].note, _places(rules, line), {}
+    noted = recalled.truth(note.when) == TRUE if note else np.zeros(truths.shape[1], dtype=bool)
     told = [column.tobytes() for column in np.ascontiguousarray(truths.T)]
     found = []
     for column in range(truths.shape[1]):
@@ -164,7 +170,8 @@ def ways_of(
         level = next((s for s, true in levels if true[column] and pursued), None)
         why = _leaves_of(recalled, level.when, column) if level else ()
         leaves_shown = [x for step in steps for x in step.leaves] + list(why)
-        names = _names(rules, line, answer, leaves_shown, raised)
+        added = note if pursued and noted[column] else None
+        names = _names(rules, line, answer, leaves_shown, (*raised, *((added,) if added else ())))
         found.append(
             Way(
                 answer.outcome,
@@ -176,6 +183,7 @@ def ways_of(
                 unseen,
                 level,
                 why,
+                added,
                 names,
             )
         )
@@ -251,7 +259,7 @@ def _names(
     line: str,
     answer: _Answer,
     shown: Sequence[tuple[Condition, int, int]],
-    raised: Sequence[Flag],
+    raised: Sequence[Flag | Note],
 ) -> tuple[str, ...]:
     """Return the facts that the tests, the sentences, the questions and the priority name."""
     leaves = [leaf for leaf, _, _ in shown if leaf.fact]
@@ -269,7 +277,9 @@ def _names(
     if not answer.deciders:
         texts.append(rules.undecided)
         texts += [t for n, t in rules.questions.items() if n in names]
-    for flag in raised:
-        texts += [flag.sentence] + ([flag.question] if flag.question else [])
+    for part in raised:
+        texts.append(part.sentence)
+        if isinstance(part, Flag) and part.question:
+            texts.append(part.question)
     known = set(rules.parameters) | {"parcel", "patch"}
     return tuple(sorted(names | {n for t in texts for n in t.names()} - known))

@@ -15,6 +15,7 @@ __all__ = [
     "LeadRule",
     "Leads",
     "LineRules",
+    "Note",
     "Outcome",
     "Priority",
     "Rule",
@@ -82,6 +83,13 @@ class Flag(StrictModel):
     question: Text | None = Field(None, description="opinion or paper that is still to be given")
 
 
+class Note(StrictModel):
+    """A sentence that the reason of what is pursued adds where its condition is true."""
+
+    when: Condition
+    sentence: Text
+
+
 class LineRules(StrictModel):
     """How one line is judged."""
 
@@ -92,6 +100,7 @@ class LineRules(StrictModel):
     )
     fallback: str = Field(description="code of the rule that ends the line if no other is true")
     fallback_sentence: Text
+    note: Note | None = Field(None, description="what a reader sees on the map, and why it fails")
 
 
 class Severity(StrictModel):

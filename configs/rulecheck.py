@@ -45,6 +45,9 @@ def rule_problems(rules: "RuleSet", catalogue: Mapping[str, FactKind]) -> Iterat
             key = ("lines", name, "applies")
             for at, what, fix in line.applies.problems(catalogue, rules.parameters):
                 yield (*key, *at), f"{name}: {what}", fix
+        if line.note is not None:
+            key = ("lines", name, "note")
+            yield from _condition_problems(key, name, line.note.when, rules, catalogue)
     yield from _text_problems(rules, catalogue)
     yield from _list_problems(rules)
     yield from _formula_problems(rules, catalogue)
@@ -108,6 +111,8 @@ def _text_problems(rules: "RuleSet", catalogue: Mapping[str, FactKind]) -> Itera
     texts += [
         (("lines", n, "fallback_sentence"), x.fallback_sentence) for n, x in rules.lines.items()
     ]
+    notes = [(n, x.note) for n, x in rules.lines.items() if x.note is not None]
+    texts += [(("lines", n, "note", "sentence"), note.sentence) for n, note in notes]
     for at, text in texts:
         for name in sorted(set(text.names()) - known):
             yield at, f"the text names {name!r}, which is no fact", choice(name, sorted(known))

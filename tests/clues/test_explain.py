@@ -1,15 +1,18 @@
 """Explanations: every text of the casebook in both languages, with its numbers."""
 
+import datetime as dt
 import re
 
 import pytest
 
 from clues.explain import explanation, questions, reason, reasons_and_questions
 from clues.judge import judge_line
+from clues.judgement import judge_patches
 from clues.kleene import UNKNOWN
 from clues.wording import fact_text
 from configs.errors import InputError
 from tests.clues.casebook import cases, rule_set, shipped, table
+from tests.clues.made import onemap_of, patch, patches_of, rectangle
 
 ALL = cases()
 CJK = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
@@ -159,6 +162,36 @@ def test_the_fallback_says_that_nothing_held():
     case = named("6 m² outside are tolerated by V9")
     text = explanation(judged(case).trace(0), shipped("cn-land"), "zh")
     assert "以上各条均不成立，按 V1 处理。" in text
+
+
+def test_an_approval_after_the_images_is_named_and_does_not_count():
+    case = named("nothing at all") | {"set": {}}
+    late = {"approval_late_share": 0.9912, "approval_late_documents": (("A9", "2025-08-01"),)}
+    decisions, rules = judged(case, **late), shipped("cn-land")
+    trace = decisions.trace(0)
+    assert (
+        "批文 A9（2025-08-01）覆盖 99.12 %，但晚于后时相 2025-06-12，不作为合法依据。"
+    ) in reason(trace, rules, "zh")
+    assert (
+        "Approval A9 (2025-08-01) covers 99.12 % but is dated after the later image of 2025-06-12: "
+        "it does not count."
+    ) in reason(trace, rules, "en")
+    assert reasons_and_questions(decisions, "zh")[0] == [reason(trace, rules, "zh")]
+    lawful = judged(named("approved and supplied"), **late)
+    assert "A9" not in reason(lawful.trace(0), rules, "zh")
+    assert "A9" not in reason(judged(case).trace(0), rules, "zh")
+
+
+@pytest.mark.parametrize(
+    ("day", "is_told"), [("2025-06-13", True), ("2025-06-12", False), (None, False)]
+)
+def test_only_what_is_later_than_the_image_for_certain_is_named(day, is_told):
+    shape = rectangle(0, 0, 60, 60)
+    date = None if day is None else dt.date.fromisoformat(day)
+    layers = {"approval": [("A9", shape, {"number": "A9", "date": date})]}
+    found = judge_patches(patches_of([patch(shape)]), onemap_of(layers), shipped("cn-land"))
+    (text,) = found.findings["reason_zh"]
+    assert ("批文 A9（2025-06-13）覆盖 100.00 %，但晚于后时相 2025-06-12" in text) == is_told
 
 
 def test_another_rule_set_is_refused():
