@@ -1,6 +1,8 @@
 """The chapters of a report about what was found: summary, map, first clues, statistics."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 
 from clues.outputs.reportblocks import Block, Chapter, Column, Graphic, Pair, Points, Table, Words
 from clues.outputs.reportcharts import bar_chart, map_figure, paired_bars, pane_figure
@@ -42,9 +44,8 @@ def summary(tell: Teller) -> Chapter:
         open_area=tell.area(period.unresolved.area_dm2),
     )
     lost, won = (sum(getattr(f, n) for f in period.cropland) for n in ("out_dm2", "in_dm2"))
-    cropland_words = tell(
-        "cropland_sentence", out=tell.area(lost), won=tell.area(won), net=tell.area(won - lost)
-    )
+    areas = tell.area(lost), tell.area(won)
+    cropland_words = tell("cropland_sentence", out=areas[0], won=areas[1], net=tell.net(*areas))
     alert = bool(model.indicators["ratio_alert"])
     told = {
         "ratio": tell.percent(ratio),
@@ -282,8 +283,8 @@ def cropland(tell: Teller) -> Chapter:
     lost, won = ([getattr(f, n) for f in flows] for n in ("out_dm2", "in_dm2"))
     names = [*(f.county for f in flows), tell("total")]
     one, two = [*tell.areas(lost), tell.area(sum(lost))], [*tell.areas(won), tell.area(sum(won))]
-    nets = [b - a for a, b in zip((*lost, sum(lost)), (*won, sum(won)), strict=True)]
-    rows = tuple(zip(names, one, two, [tell.area(n) for n in nets], strict=True))
+    nets = [tell.net(a, b) for a, b in zip(one, two, strict=True)]
+    rows = tuple(zip(names, one, two, nets, strict=True))
     columns = (
         Column(tell("county"), share=1.4),
         *(Column(tell(n), True) for n in ("lost", "won", "net")),
@@ -302,6 +303,15 @@ def cropland(tell: Teller) -> Chapter:
     return Chapter("cropland", tell("cropland"), tuple(blocks))
 
 
+def _class_sizes(tell: Teller) -> dict[str, Decimal]:
+    """Return the area of each class of the later date, as the table of classes rounds it."""
+    classes, found = tell.model.classes, defaultdict[str, Decimal](Decimal)
+    sizes = tell.sizes([t.area_dm2 for _, t in classes])
+    for ((_, _, cover), _), size in zip(classes, sizes, strict=True):
+        found[cover] += size
+    return found
+
+
 def _matrix(tell: Teller) -> Table:
     covers, flows = tell.model.covers, tell.model.flows
     columns = (
@@ -309,17 +319,22 @@ def _matrix(tell: Teller) -> Table:
         *(Column(tell.cover(c), True) for c in covers),
         Column(tell("total"), True, 1.1),
     )
-    cells = dict(zip(flows, tell.areas(list(flows.values())), strict=True))
+    ends = _class_sizes(tell)
+    cells: dict[tuple[str, str], Decimal] = {}
+    for second in covers:
+        own = [pair for pair in flows if pair[1] == second]
+        cells |= zip(own, tell.sizes([flows[p] for p in own], ends[second]), strict=True)
+    starts = {c: sum((a for (b, _), a in cells.items() if b == c), Decimal("0.00")) for c in covers}
     rows = [
         (
             tell.cover(first),
-            *(cells.get((first, second), "") for second in covers),
-            tell.area(sum(v for (a, _), v in flows.items() if a == first)),
+            *(f"{cells[first, end]:,}" if (first, end) in cells else "" for end in covers),
+            f"{starts[first]:,}",
         )
         for first in covers
     ]
-    ends = [tell.area(sum(v for (_, b), v in flows.items() if b == second)) for second in covers]
-    rows.append((tell("total"), *ends, tell.area(sum(flows.values()))))
+    last = [f"{ends[second]:,}" for second in covers]
+    rows.append((tell("total"), *last, tell.area(sum(flows.values()))))
     return Table(tell("matrix_caption"), columns, tuple(rows), True)
 
 

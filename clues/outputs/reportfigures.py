@@ -36,9 +36,12 @@ __all__ = [
     "zone_tallies",
 ]
 
-STAGES = ("issued", "verified", "suspected", "grain")
+STAGES = ("issued", "verified", "suspected", "grain", "found")
 """As issued; as verified (a patch that was cut counts by its parts); suspected building; suspected
-use of cropland for other crops."""
+use of cropland for other crops; found unlawful by people, with the areas that they filled in."""
+
+FOUND = ("违法", "非农违法", "unlawful", "illegal")
+FILLED_AREAS = ("illegal_mu", "illegal_cropland_mu", "illegal_pbf_mu")
 
 CONTROL_LINES = {
     "basic_farmland": "pbf_dm2",
@@ -76,7 +79,7 @@ class CroplandFlow:
     in_dm2: int
 
 
-def rows_in(areas: Sequence[int], unit: str) -> list[Decimal]:
+def rows_in(areas: Sequence[int], unit: str, whole: Decimal | None = None) -> list[Decimal]:
     """Return areas with two decimals that add up to the rounded sum.
 
     Parameters
@@ -85,6 +88,8 @@ def rows_in(areas: Sequence[int], unit: str) -> list[Decimal]:
         dm², none negative.
     unit : str
         One of `configs.layers.SQUARE_METRES`.
+    whole : Decimal, optional
+        What they add up to instead, as another table has rounded their sum.
 
     Examples
     --------
@@ -93,12 +98,14 @@ def rows_in(areas: Sequence[int], unit: str) -> list[Decimal]:
     """
     numerator, denominator = SQUARE_METRES[unit]
     cents = [Fraction(int(a) * denominator, numerator) for a in areas]
-    total = int(Decimal(_half_up(sum(cents, Fraction(0)))))
+    total = int(_half_up(sum(cents, Fraction(0))) if whole is None else whole.scaleb(2))
     found = [int(c) for c in cents]
     rest = total - sum(found)
     order = sorted(range(len(cents)), key=lambda i: (found[i] - cents[i], i))
-    for i in order[: max(rest, 0)]:
-        found[i] += 1
+    if rest < 0:  # another table rounded its rows down: the largest bear it best
+        order = sorted(range(len(cents)), key=lambda i: (-cents[i], i))
+    for n in range(abs(rest)):
+        found[order[n % len(order)]] += 1 if rest > 0 else -1
     return [Decimal(c).scaleb(-2) for c in found]
 
 
@@ -163,8 +170,28 @@ def county_stages(
             (name, "verified", _tally(patches[now])),
             (name, "suspected", _suspected(tables, county, name, tables.leading_line)),
             (name, "grain", _suspected(tables, county, name, "cropland_use")),
+            (name, "found", _found(tables, county, name)),
         ]
     return found
+
+
+def _found(tables: ClueTables, county: dict[str, str], name: str) -> Tally | None:
+    """Return what people found unlawful in a county; None while nobody has looked there."""
+    looked = [f for p, f in tables.filled.items() if f.get("verdict") and county.get(p) == name]
+    if not looked:
+        return None
+    speech = tables.title.speech
+    unit = "mu" if speech.language == "zh" else speech.area_unit
+    own = [f for f in looked if f["verdict"].casefold() in FOUND]
+    area, cropland, pbf = (
+        sum(_filled_dm2(f.get(key, ""), unit) for f in own) for key in FILLED_AREAS
+    )
+    return Tally(len(own), area, cropland, pbf)
+
+
+def _filled_dm2(text: str, unit: str) -> int:
+    numerator, denominator = SQUARE_METRES[unit]
+    return int(_half_up(Fraction(text or "0") * 100 * numerator / denominator))
 
 
 def _counties(patches: Any) -> list[str]:

@@ -10,7 +10,7 @@ from clues.outputs.reportfigures import Tally, rows_in
 from clues.outputs.reportmodel import ReportModel
 from configs.reportwords import report_words
 from configs.units import UNIT_NAMES, area_in, metres2
-from configs.vocabulary import COVERS, Language, Line, Outcome, change_type, cover_name, roles
+from configs.vocabulary import COVERS, Language, Outcome, change_type, cover_name
 
 __all__ = ["OUTCOME_COLOURS", "Teller", "Template"]
 
@@ -51,7 +51,16 @@ class Teller:
 
     def areas(self, areas: Sequence[int]) -> list[str]:
         """Return areas of the rows of a table, which add up to its total."""
-        return [f"{a:,}" for a in rows_in(areas, self.model.title.speech.area_unit)]
+        return [f"{a:,}" for a in self.sizes(areas)]
+
+    def sizes(self, areas: Sequence[int], whole: Decimal | None = None) -> list[Decimal]:
+        """Return what `areas` writes as numbers; they may add up to a `whole` of another table."""
+        return rows_in(areas, self.model.title.speech.area_unit, whole)
+
+    def net(self, lost: str, won: str) -> str:
+        """Return what is won less what is lost, as both are written."""
+        first, second = (Decimal(text.replace(",", "")) for text in (lost, won))
+        return f"{second - first:,}"
 
     def metres(self, area_dm2: int) -> str:
         """Return square metres."""
@@ -84,9 +93,7 @@ class Teller:
 
     def line(self, code: str) -> str:
         """Return the name of a line of judgement."""
-        if code not in {line.value for line in Line}:
-            return self.role(code) if code in roles() else code
-        return Line(code).name_zh if self.language == "zh" else Line(code).name_en
+        return self.model.title.speech.line(code, self.language)
 
     def role(self, code: str) -> str:
         """Return the name of a layer role."""

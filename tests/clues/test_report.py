@@ -235,6 +235,44 @@ def test_cut_patches_are_issued_and_their_parts_verified(tables):
     assert stages["grain"] is None
 
 
+def test_what_people_found_unlawful_counts_with_the_areas_that_they_filled_in(tables, quality):
+    answers = {"verdict": "违法", "illegal_mu": "3.20", "illegal_cropland_mu": "1.05"}
+    told = replace(tables, filled={"TAAAAAAAAAAA1": answers, "TAAAAAAAAAAA2": {"verdict": "合法"}})
+    table = found(report_document(build_report(told, quality), "zh"), "分县统计")
+    assert next(r for r in table.rows if r[1] == "核查认定违法")[2:] == (
+        "1",
+        "3.20",
+        "1.05",
+        "0.00",
+    )
+    nobody = found(report_document(build_report(tables, quality), "zh"), "分县统计")
+    assert next(r for r in nobody.rows if r[1] == "核查认定违法")[2:] == ("—",) * 4
+
+
+def test_classes_have_one_area_in_every_table(tables, quality):
+    areas = [1_234_567, 7_654_321, 4_444_444]
+    patches = tables.patches.assign(area_dm2=areas, county_name=["甲", "乙", "乙"])
+    covers = {"from_cover": ["forest", "grass", "grass"], "to_cover": ["built", "built", "bare"]}
+    model = build_report(replace(tables, patches=patches.assign(**covers)), quality)
+    for scale in range(1, 30):
+        classes = tuple((k, replace(t, area_dm2=t.area_dm2 // scale)) for k, t in model.classes)
+        flows = dict.fromkeys(model.flows, 0)
+        for (_, _, cover), tally in classes:
+            pair = next(p for p in flows if p[1] == cover and flows[p] == 0)
+            flows[pair] = tally.area_dm2
+        document = report_document(replace(model, classes=classes, flows=flows), "zh")
+        by_class, matrix = found(document, "分县按变化后"), found(document, "地类流向")
+        sums: dict[str, Decimal] = {}
+        for row in by_class.rows[:-1]:
+            sums[row[1]] = sums.get(row[1], Decimal(0)) + number(row[3])
+        heads = [c.title for c in matrix.columns]
+        ends = {heads[i]: number(c) for i, c in enumerate(matrix.rows[-1]) if heads[i] in sums}
+        assert ends == sums
+        for row in matrix.rows:
+            assert sum(number(c) for c in row[1:-1]) == number(row[-1])
+        sums_up(matrix)
+
+
 def test_plan_zones_have_their_own_rows(tables, quality):
     ground = tables.coverage.assign(role="plan", key="plan:1", number="120 农田保护区")
     tables = replace(tables, coverage=pd.concat([tables.coverage, ground], ignore_index=True))
