@@ -5,7 +5,7 @@ from pydantic import Field, field_validator
 from configs.articles import Text
 from configs.layers import AreaUnit
 from configs.loading import StrictModel
-from configs.vocabulary import Language, Outcome, role_name, roles
+from configs.vocabulary import Language, Line, Outcome, role_name, roles
 
 __all__ = ["PLAIN", "Speech"]
 
@@ -34,6 +34,13 @@ class Speech(StrictModel):
         spoken = language or self.language
         own = self.roles.get(role)
         return role_name(role, spoken) if own is None else getattr(own, spoken)
+
+    def line(self, line: str, language: Language | None = None) -> str:
+        """Return the name of a line of judgement; a line of a region itself: its code."""
+        spoken = language or self.language
+        if line in {known.value for known in Line}:
+            return Line(line).name_zh if spoken == "zh" else Line(line).name_en
+        return self.role(line, spoken) if line in roles() else line
 
     def outcome(self, outcome: str, language: Language | None = None) -> str:
         """Return the name of an outcome."""

@@ -19,7 +19,7 @@ from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.tables import ClueTables
 from configs.speech import Speech
 from configs.units import area_in, metres2
-from configs.vocabulary import Line, change_type
+from configs.vocabulary import change_type
 from tiles.files import atomic_path
 
 if TYPE_CHECKING:
@@ -164,7 +164,6 @@ def _plain_layer(table: "gpd.GeoDataFrame", speech: Speech) -> "gpd.GeoDataFrame
 
 def _tellers(speech: Speech) -> Mapping[str, Callable[[Any], Any]]:
     zh, unit = speech.language == "zh", speech.area_unit
-    lines = {line.value: line.name_zh if zh else line.name_en for line in Line}
 
     def change(code: str) -> str:
         kind = change_type(code)
@@ -172,7 +171,7 @@ def _tellers(speech: Speech) -> Mapping[str, Callable[[Any], Any]]:
 
     return {
         "day": lambda v: None if v is None or v != v else v.isoformat(),
-        "line": lambda v: lines[v] if v in lines else speech.role(v),
+        "line": speech.line,
         "change": change,
         "outcome": speech.outcome,
         "m2": lambda v: float(metres2(v)),

@@ -166,7 +166,8 @@ def test_outcomes_follow_from_the_areas(world: World):
 
 def test_the_ledger_speaks_of_territories_in_english_and_hectares(world: World):
     book = openpyxl.load_workbook(world.folder / "run" / "clues.xlsx")
-    assert book.sheetnames == ["clues", "machine", "dictionary"]
+    assert book.sheetnames == ["clues", "machine", "dictionary", "tuban"]
+    assert book["tuban"].sheet_state == "hidden"
     rows = list(book["clues"].iter_rows(min_row=2, values_only=True))
     head, body, total = rows[0], rows[1:-1], rows[-1]
     assert {"Area (ha)", "Recognised territory (ha)"} <= set(head)

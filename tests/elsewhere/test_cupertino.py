@@ -155,7 +155,7 @@ def test_the_ledger_is_one_an_inspector_there_can_read(done: Done):
     rows = list(book["clues"].iter_rows(values_only=True))
     assert "Area (acres)" in rows[1]
     clues = [dict(zip(rows[1], row, strict=True)) for row in rows[2:-1]]
-    assert {c["Suggestion"] for c in clues} == {"no longer land of the city"}
+    assert {c["Suggestion, rule"].split("\n")[0] for c in clues} == {"no longer land of the city"}
     assert {c["Place"] for c in clues} == {"San José"}
     split = next(c for c in clues if c["Patch"] == "row105")
     assert split["Documents and lines"].split("\n") == [
@@ -169,4 +169,4 @@ def test_the_ledger_is_one_an_inspector_there_can_read(done: Done):
     assert first["area_acre"] == pytest.approx(first["area_m2"] / 4046.8564224, abs=0.005)
     assert "area_mu" not in first
     layers = gpd.list_layers(done[0] / "run" / "clues.gpkg")["name"].tolist()
-    assert layers == ["clues", "parcels", "dismissed"]
+    assert layers == ["clues", "parcels", "dismissed", "layer_styles"]
