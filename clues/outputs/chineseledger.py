@@ -8,6 +8,7 @@ from clues.outputs.columns import (
     Form,
     Row,
     class_text,
+    credit_text,
     day_text,
     document_texts,
     fill_in,
@@ -17,12 +18,13 @@ from clues.outputs.columns import (
     place_text,
     suggestion,
     told_leads,
+    versions_text,
 )
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from configs.channels import channel_name
 from configs.speech import PLAIN
 from configs.units import SCORE_UNIT, metres2, mu
-from configs.vocabulary import Outcome, change_type, role_name
+from configs.vocabulary import Outcome, change_type, cover_name, role_name
 
 __all__ = ["CHINESE_FORM", "LEAD_COLUMNS", "LEDGER_COLUMNS", "MACHINE_COLUMNS"]
 
@@ -112,6 +114,19 @@ def _papers(key: str, title: str) -> Column:
     return Column(key, title, 30, f"{name}：编号（日期）覆盖比例", papers_of(key, PLAIN))
 
 
+def _cover(name: str, date: str) -> Column:
+    def value(row: Row) -> str:
+        code = row.patch[name]
+        return cover_name(code) if code else ""
+
+    return Column(f"{name}_name", f"{date}覆被", 10, f"{date}时相覆被", value)
+
+
+def _cover_code(name: str, date: str) -> Column:
+    told = f"{date}时相覆被代码"
+    return Column(name, f"{date}覆被代码", 10, told, lambda r: r.patch[name] or "")
+
+
 MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("number", "序号", 6, SAME, lambda r: r.number, "whole"),
     Column("clue_no", "线索编号", 19, SAME, lambda r: r.patch["clue_no"]),
@@ -129,16 +144,19 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("sheet", "图幅号", 14, "1:10000图幅号", lambda r: r.patch["sheet"]),
     Column("before", "前时相", 11, "变化前影像末日", lambda r: day_text(r.patch["before_to"])),
     Column("after", "后时相", 11, "变化后影像末日", lambda r: day_text(r.patch["after_to"])),
-    Column("imagery", "影像源", 26, "影像署名", lambda r: r.title.attribution if r.title else ""),
+    Column("imagery", "影像署名", 26, "影像使用时应注明的署名", credit_text),
     Column("n_pixels", "像元数", 10, "图斑像元个数", lambda r: int(r.patch["n_pixels"]), "whole"),
     Column("change_type", "变化代码", 16, "变化类型代码", lambda r: r.patch["change_type"]),
+    Column("change", "变化类型", 16, SAME, lambda r: change_type(r.patch["change_type"]).name_zh),
     Column("tblx", "图斑类型", 10, "TBLX", lambda r: r.patch["tblx"] or ""),
     Column(
         *("former_class", "原地类", 24, "前时相占比最大的地类：名称、编码、体系"),
         partial(class_text, language="zh"),
     ),
-    Column("from_cover", "前覆被", 10, "前时相覆被", lambda r: r.patch["from_cover"] or ""),
-    Column("to_cover", "后覆被", 10, "后时相覆被", lambda r: r.patch["to_cover"] or ""),
+    _cover("from_cover", "前"),
+    _cover_code("from_cover", "前"),
+    _cover("to_cover", "后"),
+    _cover_code("to_cover", "后"),
     Column(
         *("confidence", "置信度", 8, "0–100，-1为未知"),
         *(lambda r: int(r.patch["confidence"]), "whole"),
@@ -186,6 +204,7 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("rules", "全部规则", 16, "成立的规则", lambda r: r.joined("rules", "、")),
     Column("flags", "控制线标记", 14, "PBF/ECO/UGB/RES/NRR", lambda r: r.joined("flags", "、")),
     Column("features", "涉及文件", 30, "文件键", lambda r: r.joined("documents", "、")),
+    Column("versions", "数据版本", 40, "规则、图层、拟合状态的版本", versions_text),
     Column("reason_en", "英文理由", 60, "英文的判定理由", lambda r: r.joined("reason_en")),
 )
 

@@ -20,6 +20,7 @@ __all__ = [
     "Form",
     "Row",
     "class_text",
+    "credit_text",
     "day_text",
     "document_texts",
     "fill_in",
@@ -30,6 +31,7 @@ __all__ = [
     "place_text",
     "suggestion",
     "told_leads",
+    "versions_text",
 ]
 
 FILL = ("fill", "fill_area", "fill_day")
@@ -204,6 +206,17 @@ def measured(name: str, unit: float = 1.0) -> Callable[[Row], float | None]:
         return None if told is None or told != told else float(told) / unit
 
     return value
+
+
+def credit_text(row: Row) -> str:
+    """Return the credit line of the imagery."""
+    return row.title.attribution if row.title else ""
+
+
+def versions_text(row: Row) -> str:
+    """Return the versions of rules, layers and states that the run went by."""
+    told = row.title.versions.items() if row.title else ()
+    return "; ".join(f"{key}={value}" for key, value in told)
 
 
 def suggestion(row: Row, speech: Speech) -> str:

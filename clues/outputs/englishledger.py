@@ -9,12 +9,14 @@ from clues.outputs.columns import (
     Form,
     Row,
     class_text,
+    credit_text,
     day_text,
     document_texts,
     fill_in,
     measured,
     no_text,
     suggestion,
+    versions_text,
 )
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from configs.speech import Speech
@@ -153,9 +155,7 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
         ),
         Column("before", "Before", 11, "last day", lambda r: day_text(r.patch["before_to"])),
         Column("after", "After", 11, "last day", lambda r: day_text(r.patch["after_to"])),
-        Column(
-            "imagery", "Imagery", 26, "credit", lambda r: r.title.attribution if r.title else ""
-        ),
+        Column("imagery", "Credit", 26, "to be named wherever images are shown", credit_text),
         Column("area_m2", "Area (m²)", 14, "on the ellipsoid", _metres, "area"),
         Column(
             "change_type", "Change code", 16, "type of change", lambda r: r.patch["change_type"]
@@ -179,6 +179,7 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
         Column("rules", "Rules", 16, "all that hold", lambda r: r.joined("rules", ", ")),
         Column("flags", "Flags", 14, "raised marks", lambda r: r.joined("flags", ", ")),
         Column("features", "Features", 30, "keys", lambda r: r.joined("documents", ", ")),
+        Column("versions", "Versions", 40, "of rules, layers and fitted state", versions_text),
     )
 
 

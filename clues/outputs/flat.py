@@ -8,10 +8,12 @@ from typing import Any
 from clues.outputs.columns import (
     Row,
     class_text,
+    credit_text,
     day_text,
     document_texts,
     main_class,
     told_leads,
+    versions_text,
 )
 from clues.outputs.ledger import ledger_rows
 from clues.outputs.tables import ClueTables
@@ -57,11 +59,6 @@ def _own(name: str) -> Callable[[Row], str]:
     return lambda row: str(row.patch[name] or "")
 
 
-def _versions(row: Row) -> str:
-    told = row.title.versions.items() if row.title else ()
-    return "; ".join(f"{key}={value}" for key, value in told)
-
-
 FLAT_FIELDS = (
     FlatField("number", "序号", "XH", 0, lambda r: r.number),
     FlatField("clue_no", "线索编号", "XSBH", 20, _own("clue_no")),
@@ -97,10 +94,8 @@ FLAT_FIELDS = (
     FlatField("reason_zh", "理由", "LY", 254, lambda r: r.joined("reason_zh")),
     FlatField("questions_zh", "待核问题", "DHWT", 254, lambda r: r.joined("questions_zh")),
     FlatField("sources", "线索来源", "XSLY", 254, told_leads),
-    FlatField(
-        "attribution", "影像署名", "YXSM", 254, lambda r: r.title.attribution if r.title else ""
-    ),
-    FlatField("versions", "数据版本", "SJBB", 254, _versions),
+    FlatField("attribution", "影像署名", "YXSM", 254, credit_text),
+    FlatField("versions", "数据版本", "SJBB", 254, versions_text),
 )
 """In Chinese, whatever the language of the rule set: these are the fields of deliveries."""
 

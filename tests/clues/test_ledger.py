@@ -212,6 +212,17 @@ def test_the_machine_sheet_tells_the_former_class(tables, tmp_path: Path):
     assert (first[at], second[at]) == ("水浇地 0102 (sandiao)", None)
 
 
+def test_the_machine_sheet_names_covers_credit_and_versions(tables, tmp_path: Path):
+    tables.patches["from_cover"] = "cropland"
+    write_ledger(tables, tmp_path / "clues.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "clues.xlsx")["机器字段"]
+    heads, first, _ = sheet.iter_rows(values_only=True)
+    row = dict(zip(heads, first, strict=True))
+    assert (row["前覆被"], row["前覆被代码"]) == ("耕地", "cropland")
+    assert (row["变化类型"], row["变化代码"]) == ("新增建（构）筑物", "new_building")
+    assert (row["影像署名"], row["数据版本"]) == ("© Copernicus", "rules=cn-land 1")
+
+
 def test_the_same_clues_give_the_same_bytes(tables, tmp_path: Path):
     pictures = {"99990125Q2000002": (jpeg((200, 0, 0)), jpeg((0, 0, 200)))}
     for name in ("a.xlsx", "b.xlsx"):
