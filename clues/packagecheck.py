@@ -22,7 +22,7 @@ CELLS = "cells.csv"
 """The table of a public package that its totals add up from."""
 
 PUBLIC_FILES = (CELLS, "cells.xlsx", "cells.gpkg")
-EVIDENCE = "products/evidence/"
+EVIDENCE, PHOTO = "products/evidence/", "/field/attachments/"
 MOST_FAULTS, MOST_JSON, MOST_CELLS = 50, 32 << 20, 64 << 20
 
 
@@ -119,6 +119,8 @@ def _file_faults(package: Package) -> Iterator[InputError]:
             yield InputError(what, f"{at}: {name}", AGAIN)
         elif package.digest(name) != told[name].sha256:
             yield InputError("the file was altered (SHA-256 differs)", f"{at}: {name}", AGAIN)
+        elif PHOTO in name and Path(name).stem != told[name].sha256:
+            yield InputError("the photo is not the one it is named after", f"{at}: {name}", AGAIN)
 
 
 def _has_place(package: Package, name: str) -> bool:

@@ -83,7 +83,7 @@ def merged_tables(packages: Sequence[Package]) -> PackageTables:
     tables = PackageTables(
         **{
             name: _in_order([getattr(p, name) for p in parts], homes)
-            for name in ("patches", "findings", "coverage", "leads")
+            for name in ("patches", "findings", "coverage", "leads", "verdicts")
         }
     )
     for column in ("patch_id", "clue_no"):

@@ -58,6 +58,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "tables/findings.parquet": ("地块判定表", "one row per parcel and line, with its reason"),
     "tables/coverage.parquet": ("文件套合表", "documents and control lines on each parcel"),
     "tables/leads.parquet": ("其他来源线索表", "leads of people and the patch they concern"),
+    "tables/verdicts.parquet": ("核查填报表", "what inspectors filled in, by whom and when"),
     "tables/indicators.json": ("统计指标", "totals by outcome, rule and county"),
     "tables/rules.json": ("规则集", "the rule set as it was used"),
     "tables/observed.json": ("可观测范围", "how much of each county was observed at both dates"),

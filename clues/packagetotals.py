@@ -1,6 +1,6 @@
 """Totals of a package, added up from its tables alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import numpy as np
 from clues.leadtexts import LEAD_LINE
 from clues.packageparquet import decoded_bytes
 from clues.packages import AGAIN, Package
+from clues.packageverdicts import VERDICT_TABLE, filled_totals, no_verdicts
 from configs.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ NEEDED = {
     "findings": ("patch_id", "line", "parcel_no", "parcel_id", "outcome", "rule", "area_dm2"),
     "coverage": ("patch_id", "line", "parcel_id", "role", "key", "area_dm2"),
     "leads": ("lead_id", "patch_id", "relation"),
+    "verdicts": VERDICT_TABLE,
 }
+PLAIN = ("coverage", "verdicts")
 """Columns that reading relies on."""
 
 
@@ -38,6 +41,7 @@ class PackageTables:
     findings: "gpd.GeoDataFrame"
     coverage: "pd.DataFrame"
     leads: "gpd.GeoDataFrame"
+    verdicts: "pd.DataFrame" = field(default_factory=no_verdicts)
 
     def write(self, folder: Path) -> None:
         """Write the tables into a folder, as packages name them; equal rows give equal bytes."""
@@ -80,7 +84,7 @@ def _table(package: Package, name: str, most: int) -> tuple[Any, int]:
     data = package.read(path, MOST_FILE)
     try:
         size = decoded_bytes(data, most, where, FEWER)
-        read = pd.read_parquet if name == "coverage" else gpd.read_parquet
+        read = pd.read_parquet if name in PLAIN else gpd.read_parquet
         table = read(BytesIO(data))
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, InputError):
@@ -99,7 +103,8 @@ def totals(tables: PackageTables) -> dict[str, Any]:
     -------
     dict
         ``patches``, ``clues``, ``dismissed``, ``area_dm2``, ``leads``; ``outcomes``: patches and
-        area by outcome; ``lines``: findings and area by line and outcome.
+        area by outcome; ``lines``: findings and area by line and outcome; ``filled``: what people
+        filled in, see `clues.packageverdicts.filled_totals`.
     """
     patches, findings = tables.patches, tables.findings
     clues = int((patches["disposition"] == "clue").sum())
@@ -116,6 +121,7 @@ def totals(tables: PackageTables) -> dict[str, Any]:
         "leads": len(tables.leads),
         "outcomes": _by_outcome(patches),
         "lines": lines,
+        "filled": filled_totals(tables.verdicts),
     }
 
 
@@ -125,6 +131,7 @@ def county_totals(tables: PackageTables, names: dict[str, str]) -> list[dict[str
     home = dict(zip(patches["patch_id"], patches["county_code"], strict=True))
     place = np.array([home.get(p, "") for p in findings["patch_id"]], dtype=object)
     led = np.array([home.get(p, "") for p in tables.leads["patch_id"]], dtype=object)
+    told = np.array([home.get(p, "") for p in tables.verdicts["patch_id"]], dtype=object)
     found = []
     for code in sorted({*names, *patches["county_code"]}):
         own = PackageTables(
@@ -132,6 +139,7 @@ def county_totals(tables: PackageTables, names: dict[str, str]) -> list[dict[str
             findings[place == code],
             tables.coverage,
             tables.leads[led == code],
+            tables.verdicts[told == code],
         )
         found.append({"code": str(code), "name": names.get(code, ""), "totals": totals(own)})
     return found
@@ -150,11 +158,16 @@ def faults_of(tables: PackageTables) -> list[str]:
     is_clue, numbered = patches["disposition"] == "clue", patches["clue_no"] != ""
     if not (is_clue == numbered).all():
         found.append("clues and clue numbers do not belong together")
-    for name in ("findings", "coverage", "leads"):
+    for name in ("findings", "coverage", "leads", "verdicts"):
         table = getattr(tables, name)
         lost = set(table["patch_id"]) - set(ids) if len(table) else set()
         if lost:
             found.append(f"{name}: {len(lost)} patches are not in the table, e.g. {min(lost)}")
+    number_of = dict(zip(ids, patches["clue_no"], strict=True))
+    told = zip(tables.verdicts["patch_id"], tables.verdicts["clue_no"], strict=True)
+    astray = {str(n) for p, n in told if number_of.get(p, n) != n}
+    if astray:
+        found.append(f"verdicts: clue numbers of other patches, e.g. {min(astray)}")
     imaged = findings[(findings["line"] != LEAD_LINE).to_numpy()]
     sums = imaged.groupby(["patch_id", "line"])["area_dm2"].sum()
     whole = dict(zip(ids, patches["area_dm2"].tolist(), strict=True))

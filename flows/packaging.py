@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,28 @@ from clues.packagecheck import require_whole, rules_in
 from clues.packagemerge import differences, merged_manifest, merged_tables
 from clues.packages import AGAIN, CODE, TABLES, Manifest, Package, write_package
 from clues.packagetotals import PackageTables, county_totals, totals
+from clues.packageverdicts import present_cells, verdict_table
+from clues.store.repository import Store
 from configs.errors import InputError, RunError
 from flows.finished import finished_tables, run_summary
 from flows.fitting import GATE_FOLDER
 from flows.formats import FORMATS, NO_PICTURES, writers_of
 from flows.manifest import Run
-from tiles.files import sha256
+from flows.packagefiles import (
+    Files,
+    field_files,
+    filled_ledgers,
+    kept_products,
+    named_product,
+    run_products,
+    with_blanks,
+)
+from flows.registering import STORE_NAME
 
 if TYPE_CHECKING:
     from clues.outputs.tables import ClueTables
 
-__all__ = ["Files", "build_package", "merge_packages", "require_apart", "target_of"]
-
-Files = dict[str, tuple[Path, str, str]]
+__all__ = ["build_package", "merge_packages", "require_apart", "target_of"]
 
 TOPIC, MERGED_TOPIC = "成果包", "合并成果包"
 MADE_ANEW = ("xlsx", "gpkg", "geojson")
@@ -36,22 +45,10 @@ STAGES = ("plan", "gate", "fit", "tiles", "join", "judge")
 OWN = ("area.county_code", "area.county_name")
 """Fields of the config in which counties of one joint run differ."""
 
-PRODUCTS = {
-    ".xlsx": ("线索台账", "clue ledger"),
-    ".gpkg": ("图层", "map layers"),
-    ".geojson": ("图层（GeoJSON）", "clues as GeoJSON"),
-    ".kmz": ("图层（KMZ）", "clues as KMZ"),
-    ".parquet": ("图层（GeoParquet）", "clues as GeoParquet"),
-    ".csv": ("数据表", "table"),
-    ".zip": ("图层（Shapefile）", "Shapefiles"),
-    ".txt": ("坐标文本", "coordinates as text"),
-    ".html": ("报告", "report"),
-    ".docx": ("报告（Word）", "report (Word)"),
-    ".pdf": ("证据单", "evidence sheet"),
-}
 
-
-def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path, Manifest]:
+def build_package(
+    run: Path, out: Path, *, evidence: bool = False, photos: bool = False
+) -> tuple[Path, Manifest]:
     """Build the package of a finished run.
 
     Parameters
@@ -62,6 +59,8 @@ def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path
         Folder, where the package gets its official name, or the name of a ``.zip``.
     evidence : bool
         Whether the evidence sheets go in.
+    photos : bool
+        Whether what came back from the field goes in.
 
     Returns
     -------
@@ -75,7 +74,7 @@ def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path
     summary, tables = run_summary(run), finished_tables(run)
     patches = tables.patches
     codes = dict(zip(patches["county_code"], patches["county_name"], strict=True))
-    title, kept = tables.title, _of(tables)
+    title, kept = tables.title, _of(tables, run)
     with TemporaryDirectory(prefix="tuban-package-") as folder:
         scratch = Path(folder)
         files = _table_files(kept, scratch)
@@ -83,7 +82,10 @@ def build_package(run: Path, out: Path, *, evidence: bool = False) -> tuple[Path
             files[f"tables/{name}.json"] = (run / f"{name}.json", *TABLES[f"tables/{name}.json"])
         observed = summary.get("observed", {}).get("areas", [])
         _add_json(files, scratch, "tables/observed.json", observed)
-        files |= dict(_products(run, summary, evidence=evidence))
+        files |= dict(run_products(run, summary, evidence=evidence))
+        files |= dict(filled_ledgers(run, tables, files, scratch))
+        if photos:
+            files |= dict(field_files(run))
         manifest = Manifest(
             kind="run",
             title={
@@ -157,14 +159,21 @@ def merge_packages(
             what = f"no ledger can be made of the tables ({error!r})"
             raise InputError(what, ", ".join(path.name for path in paths), AGAIN) from error
         for package in packages:
-            files |= dict(_kept_products(package, scratch))
+            files |= dict(kept_products(package, scratch))
         target = target_of(out, manifest, MERGED_TOPIC, paths)
         return target, write_package(target, manifest, files)
 
 
-def _of(tables: "ClueTables") -> PackageTables:
+def _of(tables: "ClueTables", run: Path) -> PackageTables:
     assert tables.leads is not None  # every judged run keeps the table
-    return PackageTables(tables.patches, tables.findings, tables.coverage, tables.leads)
+    patches = tables.patches
+    store = Store.at(run / STORE_NAME)
+    try:
+        numbers = dict(zip(patches["patch_id"], patches["clue_no"], strict=True))
+        told = verdict_table(store, numbers)
+    finally:
+        store.close()
+    return PackageTables(patches, tables.findings, tables.coverage, tables.leads, told)
 
 
 def _table_files(tables: PackageTables, scratch: Path) -> Files:
@@ -229,55 +238,6 @@ def _made_from(run: Path) -> dict[str, Any]:
     } | {"registration and clouds": handed}
 
 
-def _products(
-    run: Path, summary: dict[str, Any], *, evidence: bool
-) -> Iterator[tuple[str, tuple[Path, str, str]]]:
-    """Yield the files that a run wrote for people, unaltered."""
-    try:
-        opened = Run.open(run)
-    except RunError:
-        for path in sorted(p for p in run.iterdir() if p.suffix in (".xlsx", ".gpkg", ".geojson")):
-            yield _product(path.name, path)
-        return
-    named = set(summary["stages"]["outputs"]["files"])
-    records = [r for p in opened.products("outputs") for r in p.files if r.path in named]
-    if evidence:
-        sheets = [r for p in opened.products("evidence") for r in p.files]
-        records += [r for r in sheets if (run / r.path).is_file()]  # others are of former clues
-    for record in records:
-        path = run / record.path
-        if not path.is_file() or sha256(path) != record.sha256:
-            raise InputError(
-                "the file is gone or was altered since the run wrote it",
-                str(path),
-                "run the same command again: it writes the file anew",
-            )
-        yield _product(record.path, path)
-
-
-def _product(name: str, path: Path) -> tuple[str, tuple[Path, str, str]]:
-    zh, en = PRODUCTS.get(Path(name).suffix.lower(), ("成果文件", "product"))
-    if name.startswith("quality/"):
-        zh, en = "质量文件", "quality"
-    return f"products/{name}", (path, zh, en)
-
-
-def _kept_products(package: Package, scratch: Path) -> Iterator[tuple[str, tuple[Path, str, str]]]:
-    """Yield what a merged package takes over: evidence, and reports and quality by county."""
-    home = "_".join(str(c["code"]) for c in package.manifest.counties[:3])
-    for entry in package.manifest.files:
-        root, _, inner = entry.path.partition("/")
-        if root == "products" and not inner.startswith("evidence/"):
-            if Path(inner).suffix not in (".html", ".docx") and "/" not in inner:
-                continue
-            name = f"counties/{home}/{inner}"
-        elif root in ("products", "counties"):
-            name = entry.path
-        else:
-            continue
-        yield name, (package.unpack(entry.path, scratch, name), entry.zh, entry.en)
-
-
 def _add_made(
     files: Files,
     scratch: Path,
@@ -303,11 +263,13 @@ def _add_made(
         numbers,
         _title(manifest),
         tables.leads,
+        present_cells(tables.verdicts),
     )
-    for name, write in writers_of(MADE_ANEW, told, scratch, lambda: NO_PICTURES).items():
+    wanted = writers_of(MADE_ANEW, with_blanks(told), scratch, lambda: NO_PICTURES)
+    for name, write in wanted.items():
         path = scratch / "products" / FORMATS[name].name
         write(path)
-        files |= dict([_product(path.name, path)])
+        files |= dict([named_product(path.name, path)])
 
 
 def _title(manifest: Manifest) -> RunTitle:

@@ -9,7 +9,8 @@ from clues.packagepublic import public_manifest
 from clues.packages import Manifest, write_package
 from clues.packagetotals import PackageTables, read_tables
 from configs.errors import InputError
-from flows.packaging import Files, require_apart, target_of
+from flows.packagefiles import Files
+from flows.packaging import require_apart, target_of
 
 __all__ = ["redact_package"]
 

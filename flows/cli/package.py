@@ -23,11 +23,14 @@ def build(
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Put the evidence sheets in.")
     ] = False,
+    photos: Annotated[
+        bool, typer.Option("--photos", help="Put what came back from the field in.")
+    ] = False,
 ) -> None:
     """Build the package of a run: tables, ledger, layers, report, and a manifest to check it by."""
     from flows.packaging import build_package
 
-    _say(*build_package(run, out, evidence=evidence))
+    _say(*build_package(run, out, evidence=evidence, photos=photos))
 
 
 def verify(package: Package) -> None:

@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 from clues.indicators import indicators
 from clues.judgement import judge_patches
 from clues.packages import TABLES, Manifest, write_package
 from clues.packagetotals import PackageTables, county_totals, totals
+from clues.packageverdicts import VERDICT_TABLE
 from configs.rules import load_rules
 from tests.clues.made import onemap_of, patch, patches_of, rectangle
 
 APPROVAL, HOLDER = "鲁政土字〔2024〕7号", "张三食品有限公司"
+INSPECTOR, REMARK = "王五", "已责令停工"
 MADE_FROM = {
     "config field area.by_county": True,
     "config field detection.method": "cva",
@@ -53,8 +57,9 @@ def judged(code: str = "999901", east: float = 0.0) -> PackageTables:
         county_name="示例县",
         confidence=90,
         origin="image",
-        **dict.fromkeys(("source_id", "sheet", "tblx", "from_cover", "to_cover"), ""),
+        **dict.fromkeys(("source_id", "sheet", "tblx"), ""),
         **dict.fromkeys(("n_pixels", "magnitude", "magnitude_p90", "width_m"), 1),
+        **{"from_cover": None, "to_cover": ["built", None]},
         **dict.fromkeys(("ndvi_change", "ndbi_change", "ndwi_change"), 0.0),
     )
     patches["patch_id"] = [f"T{code}{i}" for i in range(len(patches))]
@@ -64,7 +69,15 @@ def judged(code: str = "999901", east: float = 0.0) -> PackageTables:
     named = found.patches.assign(
         clue_no=[f"{code}25Q2{i:06d}" if c else "" for i, c in enumerate(clue, 1)]
     )
-    return PackageTables(named, found.findings, found.coverage, found.leads)
+    suspected = str(named["patch_id"][clue].iloc[0])
+    number = str(named["clue_no"][clue].iloc[0])
+    entries = [
+        (suspected, number, "remarks", REMARK, INSPECTOR, "2025-07-01T00:00:00Z"),
+        (suspected, number, "verdict", "其他", INSPECTOR, "2025-07-01T00:00:00Z"),
+        (suspected, number, "verdict", "违法", INSPECTOR, "2025-07-02T00:00:00Z"),
+    ]
+    filled = pd.DataFrame(entries, columns=list(VERDICT_TABLE), dtype="str")
+    return PackageTables(named, found.findings, found.coverage, found.leads, filled)
 
 
 @cache

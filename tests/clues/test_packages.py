@@ -28,7 +28,7 @@ from clues.publiccells import CellGrid, blur, count_cells, write_cells
 from configs.errors import InputError
 from flows.packaging import merge_packages, target_of
 from flows.redacting import redact_package
-from tests.clues.packed import APPROVAL, HOLDER, MADE_FROM, Packed, pack
+from tests.clues.packed import APPROVAL, HOLDER, INSPECTOR, MADE_FROM, REMARK, Packed, judged, pack
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,7 @@ def test_a_whole_package_passes_and_the_same_tables_give_the_same_bytes(packed, 
     told = checked.package.manifest.totals
     assert (told["patches"], told["clues"], told["dismissed"]) == (2, 1, 1)
     assert told["area_dm2"] == int(packed.tables.patches["area_dm2"].sum())
+    assert told["filled"] == {"patches": 1, "cells": 2, "verdicts": {"违法": 1}}
     assert pack(tmp_path).path.read_bytes() == packed.path.read_bytes()
 
 
@@ -260,6 +261,18 @@ def test_a_package_brings_nothing_of_another_county(packed, tmp_path):
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         assert archive.read(next(iter(own)).replace("'", "/")) == b"%PDF own"
+        ledger = openpyxl.load_workbook(io.BytesIO(archive.read("products/clues.xlsx")))
+    cells = [cell.value for row in ledger.worksheets[0].iter_rows() for cell in row]
+    assert [cells.count(word) for word in ("违法", REMARK)] == [2, 2]  # of both counties
+    assert "nan" not in cells
+    both = [judged(code, 20_000.0 * int(code[-1])) for code in ("999901", "999902")]
+    joint = pd.concat([t.verdicts for t in both], ignore_index=True)
+    replace(both[0], verdicts=joint).write(tmp_path / "joint")
+    with zipfile.ZipFile(path) as archive:
+        written = (tmp_path / "joint" / "verdicts.parquet").read_bytes()
+        assert archive.read("tables/verdicts.parquet") == written
+    filled = check_package(path).package.manifest.totals["filled"]
+    assert filled == {"patches": 2, "cells": 4, "verdicts": {"违法": 2}}
     assert {"counties/999901/report.html", "counties/999902/report.html"} <= set(names)
     foreign = (
         ("counties'999901'report.html", "holds no such file"),
@@ -278,6 +291,24 @@ def test_a_package_brings_nothing_of_another_county(packed, tmp_path):
         dressed(merged, tmp_path / "s.zip", **{"counties'999903'report.html": b"spoof"})
     )
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_what_people_filled_in_is_checked(packed, tmp_path):
+    def with_verdicts(**changes: object) -> str:
+        table = packed.tables.verdicts.assign(**changes)
+        data = io.BytesIO()
+        table.to_parquet(data, index=False)
+        members = {"tables'verdicts.parquet": data.getvalue()}
+        return faults(dressed(packed, tmp_path / "v.zip", **members))
+
+    assert with_verdicts() == ""
+    assert "totals filled: the rows add up to" in with_verdicts(value="合法")
+    assert "clue numbers of other patches, e.g. 9" in with_verdicts(clue_no="99990125Q2000009")
+    assert "verdicts: 1 patches are not in the table" in with_verdicts(patch_id="Tother")
+    photo = b"a photo"
+    name = f"products'field'attachments'ab'{hashlib.sha256(photo).hexdigest()}.jpg"
+    assert faults(dressed(packed, tmp_path / "p.zip", **{name: photo})) == ""
+    assert "named after" in faults(dressed(packed, tmp_path / "p.zip", **{name: b"another"}))
 
 
 def test_a_package_that_is_read_is_never_replaced(packed, tmp_path):
@@ -375,7 +406,7 @@ def every_byte(path: Path) -> bytes:
 def forbidden(packed: Packed) -> set[bytes]:
     """Return ids, numbers, names, texts and coordinates of a package as they could be written."""
     tables = packed.tables
-    words = {APPROVAL, HOLDER, "张三", "食品"}
+    words = {APPROVAL, HOLDER, "张三", "食品", INSPECTOR, REMARK}
     words |= set(tables.patches["patch_id"]) | set(tables.patches["clue_no"]) - {""}
     words |= set(tables.findings["parcel_id"]) | set(tables.findings["reason_zh"])
     words |= set(tables.coverage["key"]) | set(tables.coverage["number"])

@@ -1,14 +1,22 @@
 """Three counties run one by one with one fitted state, merged, are the joint run."""
 
+import datetime as dt
+import hashlib
+import io
 import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import openpyxl
 import pytest
 from typer.testing import CliRunner
 
+from clues.packagecheck import check_package
+from clues.store.answers import add_answers, filled_in
+from clues.store.repository import Store
+from clues.store.verdicts import add_verdicts
 from configs.errors import InputError
 from configs.run import RunConfig
 from flows.cli.app import build_app
@@ -19,6 +27,8 @@ from flows.stages import RunOptions
 from tests.clues.test_packages import every_byte
 from tests.flows.threecounties import CODES, FILING, LEAD_TEXT, NAMES, build_three, write_run
 
+WHEN, REMARK = dt.datetime(2025, 10, 1, tzinfo=dt.UTC), "已责令停工"
+
 pytestmark = pytest.mark.slow
 
 
@@ -28,6 +38,19 @@ class Worked:
 
     packages: dict[str, Path]
     runs: dict[str, Path]
+
+
+def fill_in(run: Path) -> None:
+    """Enter a verdict and a remark on the first clue of each county, as importing a ledger does."""
+    store = Store.at(run / "clues.sqlite")
+    with store.transaction() as connection:
+        firsts = {f.clue_no[:6]: f for f in reversed(filled_in(connection)) if f.clue_no}
+        for code, first in sorted(firsts.items()):
+            told = {"patch_key": first.patch_key, "by": "王五", "at": WHEN, "source": "ledger"}
+            verdict = {"parcel_no": 0, "line": "", "verdict": "违法", "reason": ""}
+            add_verdicts(connection, [told | verdict])
+            add_answers(connection, [told | {"name": "remarks", "value": f"{REMARK}{code}"}])
+    store.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +64,7 @@ def worked(tmp_path_factory) -> Worked:
     for name, code, county in [("joint", "370000", "某市"), *zip(CODES, CODES, NAMES, strict=True)]:
         config = write_run(base, name, code, county)
         runs[name] = Path(work_run(config, base / "runs", options, plain=True)["folder"])
+        fill_in(runs[name])
         packages[name] = build_package(runs[name], base / f"{name}.zip")[0]
     return Worked(packages, runs)
 
@@ -89,6 +113,11 @@ def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
         checked = CliRunner().invoke(build_app(), ["package", "verify", str(package)])
         assert checked.exit_code == 0, checked.output
         assert f"{theirs['totals']['clues']} clues" in checked.output
+    assert theirs["totals"]["filled"] == {"patches": 3, "cells": 6, "verdicts": {"违法": 3}}
+    for package in (path, joint):
+        book = openpyxl.load_workbook(io.BytesIO(read(package, "products/clues.xlsx")))
+        cells = {c.value for row in book.worksheets[0].iter_rows() for c in row}
+        assert {"违法", *(f"{REMARK}{code}" for code in CODES)} <= cells
     made, whole = (json.loads(read(p, "products/clues.geojson")) for p in (path, joint))
     assert made["features"] == whole["features"]
 
@@ -101,10 +130,27 @@ def test_nothing_of_a_run_leaks_into_its_public_export(worked, tmp_path):
     assert told.exit_code == 0, told.output
     (public,) = tmp_path.glob("*_公开成果_*.zip")
     patches = gpd.read_parquet(worked.runs["joint"] / "patches.parquet")
-    words = {LEAD_TEXT, FILING, "临淄区", "鲁政土字", *patches["patch_id"]}
+    words = {"王五", REMARK, LEAD_TEXT, FILING, "临淄区", "鲁政土字", *patches["patch_id"]}
     data = every_byte(public)
     assert [w for w in words if w.encode() in data] == []
     assert any(w.encode() in every_byte(package) for w in words)
+
+
+def test_photos_of_the_field_go_in_when_asked_for(worked, tmp_path):
+    run, photo = worked.runs[CODES[2]], b"a photo"
+    with pytest.raises(InputError, match="no photos from the field"):
+        build_package(run, tmp_path / "p.zip", photos=True)
+    name = hashlib.sha256(photo).hexdigest()
+    kept = run / "field" / "attachments" / name[:2] / f"{name}.jpg"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(photo)
+    path, _ = build_package(run, tmp_path / "p.zip", photos=True)
+    assert read(path, f"products/field/attachments/{name[:2]}/{name}.jpg") == photo
+    assert check_package(path).faults == []
+    assert not any("field" in n for n in zipfile.ZipFile(worked.packages[CODES[2]]).namelist())
+    kept.write_bytes(b"another")
+    with pytest.raises(InputError, match="the photo was altered"):
+        build_package(run, tmp_path / "q.zip", photos=True)
 
 
 def test_a_file_altered_after_the_run_is_not_handed_in(worked, tmp_path):
