@@ -156,7 +156,9 @@ def test_a_run_writes_the_formats_of_its_config_with_pictures(tmp_path: Path):
     written = {path.name for path in folder.iterdir() if path.name.startswith("clues.")}
     assert written == {"clues.kmz", "clues.xlsx", "clues.csv", "clues.sqlite"}
     sheet = openpyxl.load_workbook(folder / "clues.xlsx")["线索台账"]
-    clues = [row[3] for row in sheet.iter_rows(min_row=3, values_only=True) if row[3]]
+    heads, *rows = sheet.iter_rows(min_row=2, values_only=True)
+    at = heads.index("线索编号")
+    clues = [row[at] for row in rows if isinstance(row[0], int)]
     assert len(sheet._images) == 2 * min(2, len(clues)) > 0
     with zipfile.ZipFile(folder / "clues.kmz") as archive:
         shown = [name for name in archive.namelist() if name.endswith(".jpg")]
