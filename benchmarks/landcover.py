@@ -3,7 +3,8 @@
 Run ``python -m benchmarks.landcover [--seeds 1 2] [--size 1024] [--no-run]``. Prints the macro F1
 of the land cover at both dates, learned from a map with 10 % wrong polygons (level 2): at pixels
 whose neighbours lie in the same parcel, and at all whose parcel has a cover, mixed ones included.
-Then the score of a whole run: change types, and the error of their confidence.
+Beside it how well cleaning finds the wrong labels, and what the right labels alone would give. Then
+the score of a whole run: change types, and the error of their confidence.
 """
 
 import argparse
@@ -32,7 +33,8 @@ from models.accuracy import confusion, macro_f1
 from models.features import HALO
 from models.forest import predict
 from models.landcover import vote_pair
-from models.training import fit_landcover
+from models.samples import SampleTable, blocked_folds
+from models.training import doubted, fit_landcover
 
 PIXELS = 20_000
 """Pixels asked: their macro F1 is known to about 0.01."""
@@ -71,7 +73,19 @@ def true_covers(scene: Scenery) -> tuple[NDArray[np.int64], NDArray[np.int64], N
     return before, np.where(change > 0, later, before), alike
 
 
-def measure_landcover(folder: Path, seed: int, size: int) -> dict[str, LandcoverScore]:
+def label_errors(
+    samples: SampleTable, truth: tuple[NDArray[np.int64], ...], origin: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Tell which samples the map labels wrongly; every pixel comes twice, earlier date first."""
+    rows, cols = samples.rows - origin[0], samples.cols - origin[1]
+    assert np.array_equal(rows[::2], rows[1::2])
+    assert np.array_equal(cols[::2], cols[1::2])
+    return np.asarray(np.stack(truth)[np.arange(len(rows)) % 2, rows, cols] != samples.labels)
+
+
+def measure_landcover(
+    folder: Path, seed: int, size: int, *, explain: bool = False
+) -> dict[str, LandcoverScore]:
     """Build a county of level 2, fit with and without cleaning, and score both.
 
     Parameters
@@ -80,6 +94,8 @@ def measure_landcover(folder: Path, seed: int, size: int) -> dict[str, Landcover
         For the county.
     seed, size : int
         Of the county.
+    explain : bool
+        Print how well cleaning finds wrong labels, and score right ones alone too.
     """
     county = build_county(folder, seed, 2, size_px=size)
     config = RunConfig.load(county.config)
@@ -97,12 +113,23 @@ def measure_landcover(folder: Path, seed: int, size: int) -> dict[str, Landcover
         block = reader.read(plan.extent, HALO)
     after = apply_radiometry(block, radiometry).after
     *truth, alike = true_covers(make_scenery(seed, 2, size))
+    grown = {"trees": config.landcover.trees, "max_depth": config.landcover.max_depth}
+    learned = [("cleaned", samples, True), ("as the map is", samples, False)]
+    if explain:
+        wrong = label_errors(samples, tuple(truth), (plan.extent.row0, plan.extent.col0))
+        fold = blocked_folds(samples.rows, samples.cols)
+        drop = doubted(samples, fold, len(COVERS), (*grown.values(), 0))
+        print(
+            f"seed {seed}: {100 * wrong.mean():.1f} % of {len(wrong)} labels are wrong; "
+            f"{100 * wrong[drop].mean():.1f} % of {drop.sum()} dropped ones are, "
+            f"{100 * drop[wrong].mean():.1f} % of the wrong ones are dropped"
+        )
+        learned.append(("right labels alone", samples.take(np.flatnonzero(~wrong)), False))
     seen = np.argwhere(block.valid[block.core_slices])
     rows, cols = np.random.default_rng(seed).permutation(seen)[:PIXELS].T
     found = {}
-    for name, clean in (("cleaned", True), ("as the map is", False)):
-        grown = {"trees": config.landcover.trees, "max_depth": config.landcover.max_depth}
-        state = fit_landcover(samples, classes=COVERS, bands=plan.bands, clean=clean, **grown)
+    for name, table, clean in learned:
+        state = fit_landcover(table, classes=COVERS, bands=plan.bands, clean=clean, **grown)
         at = rows + HALO, cols + HALO
         counts = vote_pair(state, block.before, after, block.valid, *at)
         scores = [
@@ -132,12 +159,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--no-run", action="store_true", help="land cover only")
     options = parser.parse_args()
-    print("| seed | samples | inside parcels, before | after | all pixels, before | after |")
-    print("|---|---|---|---|---|---|")
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
-            for name, score in measure_landcover(work / "county", seed, options.size).items():
+            found = measure_landcover(work / "county", seed, options.size, explain=True)
+            print(
+                "| seed | samples | inside parcels, before | after | all pixels, before | after |"
+            )
+            print("|---|---|---|---|---|---|")
+            for name, score in found.items():
                 cells = " | ".join(f"{f:.3f}" for f in (*score.inside, *score.everywhere))
                 print(f"| {seed} | {name} | {cells} |", flush=True)
             if options.no_run:

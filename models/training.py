@@ -19,7 +19,7 @@ from models.landcover import LandcoverState
 from models.samples import SampleTable, blocked_folds
 from models.trials import TrialTable
 
-__all__ = ["Classifier", "contradicted", "fit_landcover"]
+__all__ = ["Classifier", "contradicted", "doubted", "fit_landcover"]
 
 Classifier = Literal["forest", "boosting"]
 
@@ -146,10 +146,28 @@ def _cleaned(
     """Return which samples are kept, the votes of models that did not see them, and these."""
     keep = np.ones(len(y), np.bool_)
     if clean and fold.any():
-        first = _fold_models(samples, y, keep, fold, n_classes, size, "forest")
-        keep = ~contradicted(_out_of_fold(first, samples.X, fold, n_classes), y)
+        keep = ~doubted(samples, fold, n_classes, size)
     forests = _fold_models(samples, y, keep, fold, n_classes, size, classifier)
     return keep, _out_of_fold(forests, samples.X, fold, n_classes), forests
+
+
+def doubted(
+    samples: SampleTable, fold: NDArray[np.int64], n_classes: int, size: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Tell which labels the other folds strongly contradict: those that cleaning drops.
+
+    Parameters
+    ----------
+    samples : SampleTable
+    fold : ndarray of int64, shape (n,)
+        See `models.samples.blocked_folds`.
+    n_classes : int
+    size : tuple of int
+        Trees, depth and seed of the whole forest.
+    """
+    y = samples.labels.astype(np.int64) - 1
+    first = _fold_models(samples, y, np.ones(len(y), np.bool_), fold, n_classes, size, "forest")
+    return contradicted(_out_of_fold(first, samples.X, fold, n_classes), y)
 
 
 def _folds(
