@@ -57,14 +57,9 @@ def propose(
     InputError
         If `out` is there, the run or its verdicts cannot be read, or the model in use is gone.
     """
-    if out is not None and out.exists() and not force:
-        raise InputError(
-            "the file is there, and somebody may have filled it in",
-            str(out),
-            "name another file, or overwrite it with --force",
-        )
-    patches = judged_patches_of([run])
-    patches = _with_numbers(patches, run)
+    if out is not None and not force:
+        _require_new(out)
+    patches = _with_numbers(judged_patches_of([run]), run)
     judged: dict[str, bool] = {}
     if sources or (run / STORE_NAME).is_file():
         judged = settled_verdicts([run], sources)[0].pseudo
@@ -102,6 +97,15 @@ def propose(
         write = write_proposed_csv if out.suffix.lower() == ".csv" else write_proposed_workbook
         write(proposed, out)
     return proposed
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise InputError(
+            "the file is there, and somebody may have filled it in",
+            str(out),
+            "name another file, or overwrite it with --force",
+        )
 
 
 def _with_numbers(patches: "gpd.GeoDataFrame", run: Path) -> "gpd.GeoDataFrame":
