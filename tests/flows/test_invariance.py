@@ -159,7 +159,11 @@ def test_shuffled_inputs(base, tmp_path):
         PYTHONHASHSEED="random",
         **threads,
     )
-    same(again, expected)
+    # The head names the versions of the layers, and shuffled files are other versions.
+    first, second = ((f / "clues.geojson").read_bytes().split(b"\n") for f in (again, expected))
+    assert len(first) > 30
+    assert first[1:] == second[1:]
+    np.testing.assert_array_equal(change(again), change(expected))
 
 
 def test_after_image_in_the_neighbouring_zone(tmp_path):

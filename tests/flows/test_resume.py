@@ -101,8 +101,8 @@ def test_killed_in_tiles_join_store_and_ledger(
     process = start(*command)
     next_line(process, r'"outputs: 0 of 3 reused')
     kill(process)
-    assert [p["name"] for p in products(folder)[seen:]] == ["clues.geojson", "clues.gpkg"]
-    assert not (folder / "clues.xlsx").exists()
+    assert [p["name"] for p in products(folder)[seen:]] == ["clues.xlsx", "clues.geojson"]
+    assert not (folder / "clues.gpkg").exists()
     seen = len(products(folder))
 
     told = tuban(*command)
