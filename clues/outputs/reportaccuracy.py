@@ -42,9 +42,10 @@ def _gate(tell: Teller) -> Table:
         value = check["value"]
         shown = tell("not_measured") if value is None else f"{round(value, 2):g} {unit}"
         remedy = words.remedy(check["remedy"], tell.language)
-        sign = "≥" if check["name"] in AT_LEAST else "≤"
+        sign, limit = "≥" if check["name"] in AT_LEAST else "≤", check["limit"]
+        bound = "–" if limit is None else f"{sign} {limit:g}"
         state = tell("passed") if check["passed"] else remedy
-        rows.append((name, shown, f"{sign} {check['limit']:g}", state))
+        rows.append((name, shown, bound, state))
         tones.append(bool(check["passed"]))
     columns = (
         Column(tell("check"), share=1.3),

@@ -23,6 +23,7 @@ from configs.reportwords import report_words
 from configs.told import Told
 from flows.trust import quality_of
 from tiles.gate import gate_report
+from tiles.lineage import geometry_checks
 from tiles.scene import Epoch, Scene
 
 LANGUAGES = ("zh", "en")
@@ -313,8 +314,20 @@ def test_verdicts_and_rectification_are_counted(tables, quality):
     assert found(document, "Clues by rectification").rows[1] == ("demolished", "1")
 
 
+def test_a_check_without_value_and_limit_is_told(tables, quality):
+    flat = {"name": "terrain before", "value": None, "limit": None, "unit": "", "passed": False}
+    flat |= {"remedy": "give an elevation raster (terrain.dem): relief displaces what lies higher"}
+    flat["remedy"] += " or lower"
+    document = report_document(
+        build_report(tables, replace(quality, checks=[flat])), "zh", "quarterly"
+    )
+    row = found(document, report_words().say("gate_caption", "zh")).rows[0]
+    assert row == ("前时相地形改正", "未测出", "–", "提供高程栅格：地形起伏会使高处和低处移位")
+
+
 def test_every_remedy_of_the_gate_has_chinese_words():
-    source = (Path(gate_report.__code__.co_filename)).read_text(encoding="utf-8")
+    made = (gate_report.__code__.co_filename, geometry_checks.__code__.co_filename)
+    source = "".join(Path(name).read_text(encoding="utf-8") for name in made)
     folded = re.sub(r'"\s*\n\s*"', "", source)
     words = report_words()
     for remedy in words.remedies:
