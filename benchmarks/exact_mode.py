@@ -20,7 +20,8 @@ import rasterio
 import rasterio.features
 import shapely
 
-from configs.run import EpochSettings, LandcoverSettings, RunConfig
+from configs.run import RunConfig
+from configs.runparts import EpochSettings, LandcoverSettings
 from configs.vocabulary import COVERS
 from detect.components import join
 from detect.patches import large_enough, patch_table, shape_facts, smooth_shares, with_classes

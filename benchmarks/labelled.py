@@ -12,7 +12,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
-from configs.run import CloudSettings
+from configs.runparts import CloudSettings
 from detect.auto import fit_change, halo_px, score_block
 from detect.score import Scores
 from models.changetraining import changed_pixels as changed

@@ -24,7 +24,7 @@ from measure import cpu_seconds, machine, table
 from PIL import Image
 
 from clues.outputs.tables import ClueTables
-from configs.run import LEDGER_FORMATS
+from configs.runparts import LEDGER_FORMATS
 from flows.finished import finished_tables
 from flows.formats import FORMATS, writers_of
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.errors import ConfigError
 from configs.loading import StrictModel, load_model
-from configs.run import GateSettings
+from configs.runparts import GateSettings
 from configs.sensors import anchored_sensor
 
 __all__ = ["LEAST_PLACES", "LabelledPair", "LabelledPairs"]

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from configs.layers import ParcelSource
 from configs.loading import StrictModel, load_model
-from configs.run import REMOTE, AreaSettings, GridSettings
+from configs.runparts import REMOTE, AreaSettings, GridSettings
 from configs.sensors import anchored_sensor, sensor_file, sensor_spec
 
 __all__ = [

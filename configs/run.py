@@ -1,50 +1,31 @@
 """The run config: what one run reads, how it detects and judges."""
 
-import datetime as dt
 import hashlib
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
-from configs.mistakes import choice
-from configs.sensors import anchored_sensor
-from configs.vocabulary import Language, change_types
-
-__all__ = [
-    "LEDGER_FORMATS",
-    "MODEL_SUFFIX",
-    "AreaSettings",
-    "CloudSettings",
-    "DetectionSettings",
-    "EpochSettings",
-    "FeedbackSettings",
-    "GateSettings",
-    "GridSettings",
-    "LandcoverSettings",
-    "OutputSettings",
-    "ReportSettings",
-    "RunConfig",
-    "TerrainSettings",
-    "models_folder",
-]
-
-
-METHODS = ("auto", "cva", "mad", "irmad", "isfa", "texture", "structure", "logratio", "omnibus")
-
-LEDGER_FORMATS = (
-    *("xlsx", "geojson", "gpkg", "parquet", "csv"),
-    *("kmz", "shp", "txt", "bhtb", "update"),
+from configs.runparts import (
+    REMOTE,
+    AreaSettings,
+    CloudSettings,
+    DetectionSettings,
+    EpochSettings,
+    FeedbackSettings,
+    GateSettings,
+    GridSettings,
+    LandcoverSettings,
+    OutputSettings,
+    ReportSettings,
+    TerrainSettings,
 )
-"""Formats of the clue ledger."""
+from configs.sensors import anchored_sensor
 
-REMOTE = re.compile(r"^https?:/", re.IGNORECASE)
-"""Scenes may be addresses, which have no folder."""
+__all__ = ["MODEL_SUFFIX", "RunConfig", "models_folder"]
 
 MODEL_SUFFIX = ".tuban"
 """Ending of the files of stored models."""
@@ -54,254 +35,6 @@ def models_folder(beside: Path) -> Path:
     """Return where models are stored: what TUBAN_MODELS names, else a folder beside the config."""
     named = os.environ.get("TUBAN_MODELS")
     return Path(named).absolute() if named else beside / "tuban-models"
-
-
-class AreaSettings(StrictModel):
-    """The administrative area of the run."""
-
-    county_code: str = Field("000000", pattern=r"^\d{6}$", description="GB/T 2260 county code")
-    county_name: str = Field("", description="name printed in titles and file names")
-    time_zone: str = Field("Asia/Shanghai", description="zone of civil dates")
-    aoi: Path | None = Field(None, description="polygon layer that limits the analysis")
-    by_county: bool = Field(
-        False,
-        description="cut patches along the county borders of the division layer; a county_code "
-        "that ends in 00 then stands for all counties of the city or province",
-    )
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"there is no time zone {value!r}; write one such as Asia/Shanghai")
-        return value
-
-
-class EpochSettings(StrictModel):
-    """The images of one date; the first usable pixel in the order wins."""
-
-    scenes: tuple[Path, ...] = Field(min_length=1, description="files, folders or STAC items")
-    order: Literal["newest", "oldest", "given"] = Field(
-        "newest", description="which scene lies on top; given: as listed"
-    )
-    date: dt.date | None = Field(None, description="civil date, if the scenes do not tell it")
-    mask: Path | None = Field(None, description="raster of the same extent, 0 = usable")
-    attribution: str | None = Field(None, description="credit line, instead of the sensor's own")
-
-
-class GridSettings(StrictModel):
-    """The analysis grid; by default that of the coarser date, of before if both are alike."""
-
-    crs: str | None = None
-    resolution: float | None = Field(None, gt=0, description="in CRS units")
-    origin: tuple[float, float] | None = Field(
-        None, description="x and y of the north-west corner of pixel (0, 0)"
-    )
-    pansharpen: bool = Field(True, description="use panchromatic images that are delivered")
-
-
-class TerrainSettings(StrictModel):
-    """Heights for images that come with rational polynomials (RPC) and no map projection."""
-
-    dem: Path | None = Field(None, description="elevation raster, metres")
-    geoid_m: float = Field(0.0, description="height of its zero above the ellipsoid")
-    height_m: float | None = Field(None, description="constant height above the ellipsoid")
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "TerrainSettings":
-        if self.dem is not None and self.height_m is not None:
-            raise ValueError("dem and height_m exclude each other: keep one")
-        if self.dem is None and self.geoid_m:
-            raise ValueError("geoid_m belongs to an elevation raster: name it as dem")
-        return self
-
-
-class CloudSettings(StrictModel):
-    """Clouds and shadows: how they are found, and how far around them nothing is compared."""
-
-    search: Literal["auto", "always", "never"] = Field(
-        "auto", description="auto: at dates of which a scene has no quality raster"
-    )
-    detector: Literal["colours", "s2cloudless"] = Field(
-        "colours", description="s2cloudless: an optional package, for Sentinel-2 Level-1C"
-    )
-    margin_m: float = Field(60.0, ge=0, description="metres added around what the search finds")
-    mask_margin_m: float | None = Field(
-        None,
-        ge=0,
-        description="metres added around clouds, shadows and snow of delivered and own masks; "
-        "by default what the sensor says, and none around a mask of your own",
-    )
-
-
-class GateSettings(StrictModel):
-    """Limits of the pair gate."""
-
-    max_residual_px: float = Field(0.5, gt=0, description="registration RMSE after correction")
-    max_shift_px: float = Field(8.0, gt=0, description="largest shift that may be corrected")
-    min_overlap_percent: float = Field(5.0, ge=0, le=100, description="usable share of the area")
-    register_pair: bool = Field(True, description="correct the shift between the dates")
-
-
-class DetectionSettings(StrictModel):
-    """How change is found."""
-
-    method: str = Field("auto", description=f"{', '.join(METHODS)} or index:NAME")
-    sensitivity: Literal["low", "medium", "high"] = "medium"
-    target: Literal["any", "construction"] = "any"
-    threshold: Literal["default", "otsu", "kittler", "rosin", "significance"] = Field(
-        "default", description="how a statistic is cut; auto has its own way"
-    )
-    significance: float = Field(
-        1e-3, ge=1e-6, le=0.2, description="share of unchanged pixels that a significance lets by"
-    )
-    looks: float | None = Field(
-        None, gt=0, description="equivalent number of looks of radar images; absent: estimated"
-    )
-    net: str | None = Field(
-        None,
-        min_length=1,
-        description="a stored net that scores pixels instead of the method (`tuban model net`): "
-        "name or hash, a .tuban file, or in-use",
-    )
-    model: str | None = Field(
-        None,
-        min_length=1,
-        description="a stored model learned from labelled pairs (`tuban model train --labels`): "
-        "name or hash, a .tuban file, or in-use",
-    )
-    floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
-    min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
-    hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
-    connectivity: Literal[4, 8] = 8
-    smooth_outlines: bool = Field(
-        True, description="smooth the steps of slanted edges; pixels and areas stay"
-    )
-    least_area_m2: dict[str, float] = Field(
-        {}, description="smallest patch by change type, instead of the vocabulary's"
-    )
-
-    @field_validator("least_area_m2")
-    @classmethod
-    def _known_types(cls, value: dict[str, float]) -> dict[str, float]:
-        codes = tuple(c.code for c in change_types())
-        for code, area in value.items():
-            if code not in codes:
-                raise ValueError(f"there is no change type {code!r}; {choice(code, codes)}")
-            if not 0 <= area < float("inf"):
-                raise ValueError(f"the least area of {code} must be 0 or more square metres")
-        return dict(sorted(value.items()))
-
-    @field_validator("method")
-    @classmethod
-    def _known_method(cls, value: str) -> str:
-        if value not in METHODS and not re.fullmatch(r"index:\w+", value, flags=re.ASCII):
-            raise ValueError(
-                f"there is no method {value!r}; {choice(value, METHODS)} or index:NAME"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one_model(self) -> "DetectionSettings":
-        if self.net is not None and self.model is not None:
-            raise ValueError("net and model exclude each other: keep one")
-        return self
-
-    @model_validator(mode="after")
-    def _own_threshold_of_auto(self) -> "DetectionSettings":
-        if self.method == "auto" and self.threshold != "default":
-            raise ValueError("auto has its own threshold: leave threshold out or name a method")
-        return self
-
-
-class LandcoverSettings(StrictModel):
-    """Land cover of both dates by a forest trained on the run's own land-use layer, or stored."""
-
-    enabled: bool = True
-    model: str | None = Field(
-        None,
-        min_length=1,
-        description="stored model instead of learning: a name or hash of `tuban model list`, "
-        "a .tuban file, or in-use",
-    )
-    classifier: Literal["forest", "boosting"] = Field(
-        "forest", description="a random forest, or boosted trees"
-    )
-    trees: int = Field(60, ge=1, le=500, description="of the forest; rounds of boosting")
-    max_depth: int = Field(12, ge=2, le=30)
-    samples_per_class: int = Field(3000, ge=50)
-    erode_px: int = Field(
-        1,
-        ge=0,
-        description="pixels dropped along parcel borders, or the registration residual if it is "
-        "more",
-    )
-    mode: Literal["two_stage", "exact"] = Field(
-        "two_stage", description="exact: every pixel of both dates, compared as a second source"
-    )
-    split_above_m2: float = Field(
-        6400.0,
-        gt=0,
-        description="components from this size on are classified in full and split where their "
-        "uses part; 6400 is what the votes of 64 pixels of 10 m see whole, two parts of half of it",
-    )
-
-    @model_validator(mode="after")
-    def _model_is_used(self) -> "LandcoverSettings":
-        if self.model is not None and not self.enabled:
-            raise ValueError("a model is named and land cover is not enabled: leave one out")
-        return self
-
-
-class FeedbackSettings(StrictModel):
-    """A model of what people found on the ground: what it is sure about is a pseudo-change."""
-
-    model: str | None = Field(
-        None,
-        min_length=1,
-        description="a model of `tuban model retrain`: name or hash, a .tuban file, or in-use",
-    )
-    sure_percent: float | None = Field(
-        None,
-        ge=50,
-        le=100,
-        description="probability from which a patch is dismissed by it; by default the model's "
-        "own, at which it dismissed no real change, doubted verdicts aside, on unseen ground",
-    )
-
-
-class OutputSettings(StrictModel):
-    """What is written for people."""
-
-    evidence: Literal["all", "none"] | int = Field("all", description="sheets, or the first n")
-    formats: tuple[str, ...] = Field(
-        ("xlsx", "geojson", "gpkg"), description=f"of the ledger: {', '.join(LEDGER_FORMATS)}"
-    )
-    pictures: int = Field(
-        500, ge=0, description="clues with before and after in xlsx and kmz, by priority"
-    )
-
-    @field_validator("formats")
-    @classmethod
-    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in LEDGER_FORMATS:
-                raise ValueError(f"there is no format {name!r}; {choice(name, LEDGER_FORMATS)}")
-        return tuple(name for name in LEDGER_FORMATS if name in value)
-
-
-class ReportSettings(StrictModel):
-    """What the report of a run is like."""
-
-    template: Literal["quarterly", "annual"] = "quarterly"
-    language: Language | None = Field(None, description="by default that of the rule set")
-    clues: int = Field(12, ge=0, le=60, description="first clues shown with both dates")
-    previous: Path | None = Field(
-        None, description="folder of the run of the previous period, to compare with"
-    )
-    assessment: Path | None = Field(
-        None, description="folder that `tuban assess` wrote: how accurate the map is"
-    )
 
 
 class RunConfig(StrictModel):

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from configs.errors import InputError
-from configs.run import METHODS
+from configs.runparts import METHODS
 from detect.calibration import Calibration, calibrate
 from detect.evidence import MEDIAN_FLOOR, EvidenceState, fit_evidence
 from detect.magnitudes import fit_vector
@@ -143,7 +143,7 @@ def fit_change(
         The core is the sample cell, the extent carries `halo_px` more on all sides. Order does
         not matter.
     method : str
-        ``auto``, one of `configs.run.METHODS`, or ``index:NAME`` (see `detect.indices`).
+        ``auto``, one of `configs.runparts.METHODS`, or ``index:NAME`` (see `detect.indices`).
     sensitivity : {"low", "medium", "high"}
         How much must have changed.
     target : {"any", "construction"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.run import DetectionSettings
+from configs.runparts import DetectionSettings
 from configs.vocabulary import change_type
 from detect.components import Components, join
 from detect.dataarrays import apply_pair, pair_block, require_pair, scores_of

@@ -39,7 +39,7 @@ class ChangeState:
     Attributes
     ----------
     method : str
-        As asked for: one of `configs.run.METHODS` or ``index:NAME``.
+        As asked for: one of `configs.runparts.METHODS` or ``index:NAME``.
     sensitivity, target : str
         As asked for.
     pixel_m : float
@@ -119,7 +119,7 @@ def halo_px(method: str, pixel_m: float) -> int:
     Parameters
     ----------
     method : str
-        One of `configs.run.METHODS` or ``index:NAME``.
+        One of `configs.runparts.METHODS` or ``index:NAME``.
     pixel_m : float
         Ground size of a pixel in metres.
     """

@@ -121,7 +121,7 @@ def ledger(run: Path) -> Path:
 
 def report(run: Path) -> Path:
     """Return the first two pages of the report of the quarter, side by side."""
-    from configs.run import ReportSettings
+    from configs.runparts import ReportSettings
     from flows.reporting import write_reports
 
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +138,7 @@ def report_page(run: Path) -> Path:
     """Return the report as a browser shows it: the first clues under their sliders, in English."""
     from playwright.sync_api import sync_playwright
 
-    from configs.run import ReportSettings
+    from configs.runparts import ReportSettings
     from flows.reporting import write_reports
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:

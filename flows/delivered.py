@@ -220,7 +220,7 @@ def _title(
 
 
 def _publish(folder: Path, tables: ClueTables) -> None:
-    from configs.run import OutputSettings
+    from configs.runparts import OutputSettings
     from flows.formats import FORMATS, NO_PICTURES, writers_of
 
     chosen = writers_of(OutputSettings().formats, tables, folder, lambda: NO_PICTURES)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.run import CloudSettings, DetectionSettings, GateSettings, LandcoverSettings
+from configs.runparts import CloudSettings, DetectionSettings, GateSettings, LandcoverSettings
 from configs.vocabulary import COVERS
 from detect.auto import fit_change
 from detect.normalise import Radiometry, apply_radiometry, fit_radiometry

@@ -9,7 +9,8 @@ import numpy as np
 import shapely
 
 from configs.errors import InputError
-from configs.run import EpochSettings, RunConfig
+from configs.run import RunConfig
+from configs.runparts import EpochSettings
 from flows.aside import require_cover, without
 from flows.counties import Counties, counties_of
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles

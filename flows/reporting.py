@@ -12,7 +12,7 @@ from clues.outputs.reportbuilding import build_report
 from clues.outputs.reportmodel import ReportModel
 from clues.outputs.tables import ClueTables
 from configs.errors import InputError, RasterError
-from configs.run import ReportSettings
+from configs.runparts import ReportSettings
 from flows.finished import finished_tables, run_summary
 from flows.trust import assessment_of, quality_of
 from tiles.geodesy import metres_per_unit

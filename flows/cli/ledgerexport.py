@@ -35,7 +35,7 @@ def export(
     """
     import datetime as dt
 
-    from configs.run import LEDGER_FORMATS
+    from configs.runparts import LEDGER_FORMATS
     from flows.formats import export_ledger
 
     try:

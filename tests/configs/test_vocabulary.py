@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 import configs.vocabulary as vocabulary
-from configs.run import DetectionSettings
+from configs.runparts import DetectionSettings
 from configs.vocabulary import (
     COVERS,
     GROUPS,

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import InputError
-from configs.run import METHODS as NAMED
+from configs.runparts import METHODS as NAMED
 from detect.auto import fit_change
 from detect.score import STRONG, Scores, change_statistic, halo_px, score_block
 from tests.detect.invented import SIX, block_of, cells_of, changed_pair, cut

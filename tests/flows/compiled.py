@@ -11,7 +11,8 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 
 import detect.kernels
-from configs.run import GridSettings, RunConfig
+from configs.run import RunConfig
+from configs.runparts import GridSettings
 from detect.auto import fit_change, halo_px, score_block
 from detect.directions import vector_angles
 from detect.magnitudes import fit_vector

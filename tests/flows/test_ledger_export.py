@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from clues.coordinatetext import read_coordinate_text
 from configs.errors import ExitCode, InputError
-from configs.run import LEDGER_FORMATS
+from configs.runparts import LEDGER_FORMATS
 from flows.cli.app import build_app
 from flows.delivered import judge_delivered
 from flows.formats import FORMATS, chosen_formats, export_ledger

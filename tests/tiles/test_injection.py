@@ -18,7 +18,7 @@ from benchmarks.registration import (
     turned,
 )
 from configs.errors import PairRefused
-from configs.run import CloudSettings, GateSettings
+from configs.runparts import CloudSettings, GateSettings
 from flows.fitjob import GateJob, gate_pair
 from flows.plan import RunPlan
 from tiles.block import Block
