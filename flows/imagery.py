@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tiles.scene import Epoch
 
 __all__ = [
-    "PIXEL_TOLERANCE",
     "Imagery",
     "imagery_of_runs",
     "run_imagery",

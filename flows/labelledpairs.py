@@ -13,7 +13,7 @@ from configs.labelled import LabelledPair, LabelledPairs
 from configs.loading import validated
 from configs.run import RunConfig
 from flows.fitting import clouds_of, registration_of
-from flows.imagery import PIXEL_TOLERANCE, season_of, sensors_of
+from flows.imagery import same_pixels, season_of, sensors_of
 from flows.plan import RunPlan, area_of_interest, make_plan
 from flows.runner import aligned_aside
 from models.changelearning import pair_halo
@@ -155,7 +155,7 @@ def _require_alike(facts: PairFacts, first: PairFacts) -> None:
                 "images",
                 "learn from pairs of one sensor with the same bands; write a file for each",
             )
-    if abs(facts.pixel_m / first.pixel_m - 1) > PIXEL_TOLERANCE:
+    if not same_pixels(facts.pixel_m, first.pixel_m):
         raise InputError(
             f"its pixels are {facts.pixel_m:.3g} m, those of the pair {first.name} "
             f"{first.pixel_m:.3g} m",

@@ -1,8 +1,11 @@
 """A stored model in a run: the one that the config names, and whether it fits the run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from configs.errors import InputError
 from configs.run import RunConfig
@@ -13,13 +16,15 @@ from flows.plan import RunPlan
 from models.features import band_roles
 from models.feedback import FeedbackState, feedback_of
 from models.landcover import LandcoverState, landcover_of
-from models.modelfile import ModelCard
+from models.modelfile import ModelCard, ModelKind
 from models.registry import ModelRegistry
 
 __all__ = [
     "StoredFeedback",
     "StoredLandcover",
     "StoredModel",
+    "opened_model",
+    "require_same",
     "stored_feedback",
     "stored_landcover",
 ]
@@ -71,6 +76,82 @@ class StoredFeedback(StoredModel):
         return round(10 * (self.card.settings["sure_percent"] if asked is None else asked))
 
 
+def opened_model(
+    config: RunConfig, kind: ModelKind, named: str, key: str
+) -> tuple[str, ModelCard, dict[str, NDArray[Any]]]:
+    """Open the model that a config names.
+
+    Parameters
+    ----------
+    config : RunConfig
+    kind : str
+        What it must be.
+    named : str
+        As `ModelRegistry.open` takes it.
+    key : str
+        Where the config names it, such as ``landcover.model``.
+
+    Returns
+    -------
+    str, ModelCard, dict of str to ndarray
+        Where it is, for errors; its card and arrays.
+
+    Raises
+    ------
+    InputError
+        If there is none, it is refused, or it is of another kind.
+    """
+    registry = ModelRegistry(config.models or Path("tuban-models"))
+    path, card, arrays = registry.open(named, kind)
+    return f"{path} ({key}: {named})", card, arrays
+
+
+def require_same(
+    compared: Sequence[tuple[str, str, str]],
+    pixels_m: tuple[Any, float],
+    where: str,
+    fixes: tuple[str, str],
+    *,
+    of: str = "run",
+) -> None:
+    """Refuse a model that learned from other images.
+
+    Parameters
+    ----------
+    compared : sequence of (str, str, str)
+        What is compared, as the model has it, as the images have it.
+    pixels_m : tuple of float
+        Pixel size that it learned on, and that of the images.
+    where : str
+    fixes : tuple of str
+        Where something compared differs, and where the pixel size does.
+    of : {"run", "images"}
+        What the model is to serve.
+
+    Raises
+    ------
+    InputError
+    """
+    for name, learned, wanted in compared:
+        if learned != wanted:
+            raise InputError(
+                f"the model does not fit: its {name}: {learned or 'not told'}; of the {of}: "
+                f"{wanted}",
+                where,
+                fixes[0],
+            )
+    learned_m, wanted_m = pixels_m
+    known = isinstance(learned_m, int | float)
+    if not known or not same_pixels(learned_m, wanted_m):
+        told = f"{learned_m:.3g} m" if known else "a size that it does not tell"
+        raise InputError(
+            f"the model does not fit: it learned on pixels of {told}, those of the {of} are "
+            f"{wanted_m:.3g} m",
+            where,
+            fixes[1],
+        )
+
+
 def stored_feedback(config: RunConfig, plan: RunPlan) -> StoredFeedback | None:
     """Return the model of verdicts that a config names; None where it names none.
 
@@ -82,9 +163,8 @@ def stored_feedback(config: RunConfig, plan: RunPlan) -> StoredFeedback | None:
     named = config.feedback.model
     if named is None:
         return None
-    registry = ModelRegistry(config.models or Path("tuban-models"))
-    path, card, arrays = registry.open(named, "clues")
-    where, own = f"{path} (feedback.model: {named})", card.settings.get("sure_percent")
+    where, card, arrays = opened_model(config, "clues", named, "feedback.model")
+    own = card.settings.get("sure_percent")
     if not isinstance(own, int | float) or not 50 <= own <= 100:
         raise InputError(
             f"its card gives {own!r} as the percent from which it is sure",
@@ -97,24 +177,16 @@ def stored_feedback(config: RunConfig, plan: RunPlan) -> StoredFeedback | None:
 
 def _doubt(card: ModelCard, plan: RunPlan, where: str) -> Told | None:
     """Refuse a model of verdicts on other images; doubt one whose patches other code measured."""
-    own, learned_m = run_imagery(plan), card.settings.get("pixel_m")
+    own = run_imagery(plan)
     fix = (
         "make one with `tuban model retrain` from runs of such images, or leave feedback.model out"
     )
-    if card.sensor != own.sensor:
-        raise InputError(
-            f"the model does not fit: its sensor of the before date: {card.sensor or 'not told'}; "
-            f"of the run: {own.sensor}",
-            where,
-            fix,
-        )
-    if not isinstance(learned_m, int | float) or not same_pixels(learned_m, own.pixel_m):
-        raise InputError(
-            f"the model does not fit: it learned on pixels of {learned_m} m, those of the run are "
-            f"{own.pixel_m:.3g} m",
-            where,
-            fix,
-        )
+    require_same(
+        [("sensor of the before date", card.sensor, own.sensor)],
+        (card.settings.get("pixel_m"), own.pixel_m),
+        where,
+        (fix, fix),
+    )
     if card.settings.get("code") == own.code:
         return None
     return Told(
@@ -135,37 +207,30 @@ def stored_landcover(config: RunConfig, plan: RunPlan) -> StoredLandcover | None
     named = config.landcover.model
     if named is None:
         return None
-    registry = ModelRegistry(config.models or Path("tuban-models"))
-    path, card, arrays = registry.open(named, "landcover")
-    stored = StoredLandcover(card, landcover_of(arrays, str(path)))
-    _require_fit(stored, plan, f"{path} (landcover.model: {named})")
+    where, card, arrays = opened_model(config, "landcover", named, "landcover.model")
+    stored = StoredLandcover(card, landcover_of(arrays, where))
+    _require_fit(stored, plan, where)
     return stored
 
 
 def _require_fit(stored: StoredLandcover, plan: RunPlan, where: str) -> None:
     card, state = stored.card, stored.state
-    sensor, learned_m = sensors_of(plan.before), float(card.settings.get("pixel_m", plan.pixel_m))
+    card, state = stored.card, stored.state
     roles = band_roles(plan.bands)
     if state.roles == band_roles(plan.bands, plan.wavelengths):
         roles = state.roles
-    compared = (
-        ("bands", ", ".join(state.bands), ", ".join(plan.bands)),
-        ("roles of the bands", ", ".join(state.roles), ", ".join(roles)),
-        ("land-cover classes", ", ".join(state.classes), ", ".join(COVERS)),
-        ("sensor of the before date", card.sensor, sensor),
-    )
-    for name, learned, wanted in compared:
-        if learned != wanted:
-            raise InputError(
-                f"the model does not fit: its {name}: {learned}; of the run: {wanted}",
-                where,
-                "train one with `tuban model train` on a run of these images, or leave "
-                "landcover.model out: the run then learns from its own land-use map",
-            )
-    if not same_pixels(learned_m, plan.pixel_m):
-        raise InputError(
-            f"the model does not fit: it learned on pixels of {learned_m:.3g} m, those of the run "
-            f"are {plan.pixel_m:.3g} m",
-            where,
+    require_same(
+        (
+            ("bands", ", ".join(state.bands), ", ".join(plan.bands)),
+            ("roles of the bands", ", ".join(state.roles), ", ".join(roles)),
+            ("land-cover classes", ", ".join(state.classes), ", ".join(COVERS)),
+            ("sensor of the before date", card.sensor, sensors_of(plan.before)),
+        ),
+        (card.settings.get("pixel_m", plan.pixel_m), plan.pixel_m),
+        where,
+        (
+            "train one with `tuban model train` on a run of these images, or leave "
+            "landcover.model out: the run then learns from its own land-use map",
             "train one on a run of this pixel size, or set grid.resolution",
-        )
+        ),
+    )

@@ -8,9 +8,9 @@ from typing import Any
 from configs.errors import InputError
 from configs.run import RunConfig
 from flows.plan import RunPlan
+from flows.stored import opened_model
 from models.modelfile import ModelCard, open_model, save_model
 from models.nets import NetState, net_of, read_net, require_bands
-from models.registry import ModelRegistry
 from tiles.state import pack_states, unpack_states
 
 __all__ = ["StoredNet", "store_net", "stored_net"]
@@ -94,9 +94,7 @@ def stored_net(config: RunConfig, plan: RunPlan) -> StoredNet | None:
     named = config.detection.net
     if named is None:
         return None
-    registry = ModelRegistry(config.models or Path("tuban-models"))
-    path, card, arrays = registry.open(named, "net")
-    where = f"{path} (detection.net: {named})"
+    where, card, arrays = opened_model(config, "net", named, "detection.net")
     found: NetState = unpack_states(arrays, {"net": NetState}, where)["net"]
     if not isinstance(found.bands, tuple) or found.content.dtype != "u1":
         raise InputError(

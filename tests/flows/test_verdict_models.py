@@ -255,7 +255,7 @@ def test_a_model_of_verdicts_fits_the_images_that_it_learned_from(run, tmp_path:
     assert "sensor of the before date: sentinel2_l2a; of the run: generic" in other.value
     assert "sensor of the before date: not told" in check(sensor="").value
     other = check(settings=card.settings | {"pixel_m": 2.0})
-    assert "learned on pixels of 2.0 m, those of the run are 10" in other.value
+    assert "learned on pixels of 2 m, those of the run are 10" in other.value
     assert "feedback.model: in-use" in other.where
     assert not other.passed
     second = shutil.copytree(folder, tmp_path / "second")
