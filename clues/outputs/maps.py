@@ -26,6 +26,7 @@ from clues.outputs.mapfit import (
 from clues.outputs.mapframe import Ink, MapFrame, clip_to, outlines
 from clues.outputs.mapparts import BasePictures, Division, MapPart
 from clues.outputs.mapwords import MapLook, legend_words, notes, title_lines, true_north
+from clues.outputs.palette import number_ink
 from clues.outputs.placing import Anchor, place_labels
 from clues.outputs.publicmap import cell_inks, cells_of, division_count, with_cells
 from clues.outputs.tables import ClueTables
@@ -35,8 +36,6 @@ from tiles.geodesy import metres_per_unit
 __all__ = ["MapPage", "MapReport", "clue_ink", "short_number", "write_map"]
 
 IMAGE_DPI = 200
-SUSPECTED, UNRESOLVED, OTHER = (0.80, 0.05, 0.10), (0.72, 0.33, 0.0), (0.25, 0.35, 0.55)
-OUTCOME_COLOURS = {"suspected": SUSPECTED, "unresolved": UNRESOLVED}
 BORDER = (0.45, 0.10, 0.50)
 
 
@@ -242,11 +241,11 @@ class MapPage:
         self.unlabelled = len(left)
         colours = dict(zip(self._numbers(), self.clues["outcome"], strict=True))
         for label in placed:
-            colour = OUTCOME_COLOURS.get(str(colours[label.anchor.text]), OTHER)
+            colour = number_ink(str(colours[label.anchor.text]))
             if label.led:
                 self._lead(label.anchor, label.box, colour)
         for label in placed:
-            colour = OUTCOME_COLOURS.get(str(colours[label.anchor.text]), OTHER)
+            colour = number_ink(str(colours[label.anchor.text]))
             self._tag(label.box, label.anchor.text, 6.5 * f, colour, colour)
 
     def _names(self) -> list[tuple[str, tuple[float, float]]]:
@@ -350,7 +349,7 @@ class MapPage:
 
 def clue_ink(outcome: str, factor: float = 1.0) -> Ink:
     """Return how the outline of a clue is drawn."""
-    return Ink(OUTCOME_COLOURS.get(outcome, OTHER), width=1.1 * factor, halo=WHITE)
+    return Ink(number_ink(outcome), width=1.1 * factor, halo=WHITE)
 
 
 def short_number(clue_no: str) -> str:

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
+from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.reportblocks import Block, Chapter, Column, Graphic, Pair, Points, Table, Words
 from clues.outputs.reportcharts import bar_chart, map_figure, paired_bars, pane_figure
 from clues.outputs.reportfigures import STAGES, Tally
 from clues.outputs.reportmodel import LeadingClue, Pane
-from clues.outputs.reportteller import OUTCOME_COLOURS, Teller
+from clues.outputs.reportteller import Teller
 from configs.reportwords import report_words
 from configs.vocabulary import roles
 

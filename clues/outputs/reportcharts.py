@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from clues.outputs.cartography import round_length
 from clues.outputs.figure import Area, Bar, Figure, Label, Photo, Stroke
 from clues.outputs.lettering import Lettering
+from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.reportmodel import LeadingClue, MapPatch, Pane, ReportModel
-from clues.outputs.reportteller import OUTCOME_COLOURS, Teller
+from clues.outputs.reportteller import Teller
 
 __all__ = ["bar_chart", "map_figure", "paired_bars", "pane_figure"]
 

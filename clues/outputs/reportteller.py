@@ -12,18 +12,9 @@ from configs.reportwords import report_words
 from configs.units import UNIT_NAMES, area_in, metres2
 from configs.vocabulary import COVERS, Language, Outcome, change_type, cover_name
 
-__all__ = ["OUTCOME_COLOURS", "Teller", "Template"]
+__all__ = ["Teller", "Template"]
 
 Template = Literal["quarterly", "annual"]
-
-OUTCOME_COLOURS = {
-    "suspected": "#d7191c",
-    "unresolved": "#e67300",
-    "legal": "#1a9641",
-    "other": "#5e8ac7",
-    "non_new": "#8a8a8a",
-    "below_threshold": "#b9b9b9",
-}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import shapely
 
 from clues.outputs.drawing import Colour
 from clues.outputs.mapframe import Ink
+from clues.outputs.palette import outline_colour
 from clues.outputs.sheet import EvidenceSheet, Picture
 from clues.surroundings import Feature, Surroundings
 from configs.vocabulary import Outcome
@@ -22,12 +23,6 @@ __all__ = [
     "picture_lines",
 ]
 
-OUTCOME_COLOURS: dict[str, Colour] = {
-    "suspected": (0.84, 0.10, 0.11),
-    "unresolved": (0.90, 0.45, 0.00),
-    "legal": (0.10, 0.55, 0.20),
-}
-OTHER_OUTCOME: Colour = (0.3, 0.3, 0.3)
 OUTLINE_INK = Ink(line=(1.0, 0.9, 0.0), width=1.2, halo=(0.15, 0.15, 0.15))
 """The patch on pictures: light with a dark rim, to be seen on any ground."""
 
@@ -154,7 +149,7 @@ def _numbered(sheet: EvidenceSheet, features: list[Feature]) -> Iterable[Numbere
 
 def outcome_ink(outcome: str) -> Ink:
     """Return how parcels of an outcome are drawn on pictures."""
-    return Ink(line=OUTCOME_COLOURS.get(outcome, OTHER_OUTCOME), width=1.1, halo=HALO)
+    return Ink(line=outline_colour(outcome), width=1.1, halo=HALO)
 
 
 def picture_lines(sheet: EvidenceSheet) -> list[tuple[Any, Ink]]:

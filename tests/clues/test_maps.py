@@ -14,8 +14,9 @@ import shapely
 from clues.outputs.drawing import Box, contrast, outside, overlapping
 from clues.outputs.mapfit import PAPERS, map_box, needed_scale
 from clues.outputs.mapparts import Division, map_parts, part_of_bounds, safe_name
-from clues.outputs.maps import OUTCOME_COLOURS, short_number, write_map
+from clues.outputs.maps import short_number, write_map
 from clues.outputs.mapwords import MapLook
+from clues.outputs.palette import NUMBER_INKS
 from clues.outputs.placing import Anchor, place_labels
 from clues.outputs.publicmap import cells_of, with_cells
 from configs.errors import InputError
@@ -90,7 +91,7 @@ def test_a_township_map_numbers_its_own_clues(tables, tmp_path):
     assert (east.name, west.name) == ("东镇", "西乡")
     for part, number in ((east, "1"), (west, "2")):
         report = write_map(tmp_path / "t.pdf", part, tables, TOWNS, MapLook(), None)
-        numbers = [b.name for b in report.boxes if b.ink in OUTCOME_COLOURS.values()]
+        numbers = [b.name for b in report.boxes if b.ink in NUMBER_INKS.values()]
         assert numbers == [number]
     with pytest.raises(InputError, match="no division layer"):
         map_parts(tables, [], "township")
@@ -136,7 +137,7 @@ def test_numbers_of_a_crowd_never_meet(tables, tmp_path):
     many = crowded(tables)
     part = map_parts(many, [], "county")[0]
     report = write_map(tmp_path / "m.pdf", part, many, [], MapLook("A3"), None)
-    numbers = [b for b in report.boxes if b.ink in OUTCOME_COLOURS.values()]
+    numbers = [b for b in report.boxes if b.ink in NUMBER_INKS.values()]
     assert len(numbers) + report.unlabelled == 60
     assert report.unlabelled < 10
     assert overlapping(numbers) == []
@@ -165,7 +166,7 @@ def test_a_public_map_tells_no_place_finer_than_its_cells(tables, tmp_path):
     assert "公开版" in text
     assert not page.images
     assert not re.search(r"\d°|999901\d+Q|114\.|36\.", text)
-    numbers = [b for b in report.boxes if b.ink in OUTCOME_COLOURS.values()]
+    numbers = [b for b in report.boxes if b.ink in NUMBER_INKS.values()]
     assert numbers == []
     per_metre = 72 / 0.0254 / report.scale
     sides = {round(c["width"] / per_metre) for c in page.rects if c["fill"] and c["width"] > 30}
@@ -209,7 +210,7 @@ def test_public_sheets_tell_nothing_when_taken_from_each_other(tables, tmp_path)
 
 
 def test_colours_of_numbers_can_be_read():
-    for colour in OUTCOME_COLOURS.values():
+    for colour in NUMBER_INKS.values():
         assert contrast(colour, (1.0, 1.0, 1.0)) >= 4.5
     assert short_number("99990225Q3000000") == "0"
     assert safe_name("a/../b:东镇") == "a____b_东镇"
