@@ -19,6 +19,7 @@ __all__ = [
     "json_schema",
     "load_model",
     "load_preset",
+    "load_values",
     "load_yaml",
     "validated",
 ]
@@ -261,6 +262,17 @@ def _preset_path(kind: str, name: str) -> Path:
 def load_preset(model: type[M], kind: str, name: str) -> M:
     """Read ``configs/<kind>/<name>.yaml`` (a shipped rule set, sensor, vocabulary …)."""
     return load_model(model, _preset_path(kind, name))
+
+
+@lru_cache(maxsize=16)
+def _values_text(kind: str, name: str) -> str:
+    return _preset_path(kind, name).read_text(encoding="utf-8")
+
+
+def load_values(kind: str, name: str) -> dict[str, Any]:
+    """Return the plain values of ``configs/<kind>/<name>.yaml``."""
+    values, _ = _parsed(_values_text(kind, name))
+    return dict(values)
 
 
 def available(kind: str) -> list[str]:

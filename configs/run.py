@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
+from configs.profiles import ProfileName, filled, profile_values
 from configs.runparts import (
     REMOTE,
     AreaSettings,
@@ -42,6 +43,9 @@ class RunConfig(StrictModel):
 
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[\w.-]+$", description="name of the run folder")
+    profile: ProfileName | None = Field(
+        None, description="the job at hand: fills what the config leaves open"
+    )
     quarter: int = Field(1, ge=1, le=4, description="quarter printed in clue numbers")
     area: AreaSettings = AreaSettings()
     before: EpochSettings
@@ -71,6 +75,14 @@ class RunConfig(StrictModel):
     outputs: OutputSettings = OutputSettings()
     report: ReportSettings = ReportSettings()
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_by_profile(cls, data: Any) -> Any:
+        name = data.get("profile") if isinstance(data, dict) else None
+        if name not in get_args(ProfileName):
+            return data
+        return filled(data, profile_values(name))
 
     @field_validator("clouds", mode="before")
     @classmethod
@@ -126,5 +138,6 @@ class RunConfig(StrictModel):
 
     def digest(self, *fields: str) -> str:
         """Return a hash of the named top-level fields (all that change results if none)."""
-        data = self.model_dump(mode="json", include=set(fields) or None)
+        chosen = set(fields) or set(type(self).model_fields) - FOR_PEOPLE
+        data = self.model_dump(mode="json", include=chosen)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
