@@ -18,8 +18,8 @@ from clues.outputs.filenames import official_name
 from clues.outputs.kmz import write_kmz
 from clues.outputs.mapparts import Bounds, Division, safe_name, towns
 from configs.errors import InputError
-from flows.finished import finished_tables, run_summary
-from flows.mapping import finished_context, named_divisions_of, run_pictures
+from flows.finished import finished_context, finished_tables, run_summary
+from flows.mapping import named_divisions_of, run_pictures
 from flows.registering import STORE_NAME
 from tiles.geodesy import metres_per_unit
 

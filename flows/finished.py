@@ -1,9 +1,9 @@
-"""A finished run as its folder tells it: the judged tables with clue numbers, without imagery."""
+"""A finished run as its folder tells it: the judged tables with clue numbers, and its images."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clues.outputs.tables import ClueTables, RunTitle
 from configs.errors import InputError
@@ -11,7 +11,10 @@ from configs.speech import PLAIN
 from flows.judging import RULES_NAME, rules_of
 from flows.registering import STORE_NAME
 
-__all__ = ["finished_tables", "run_summary"]
+if TYPE_CHECKING:
+    from flows.stages import StageContext
+
+__all__ = ["finished_context", "finished_tables", "run_summary"]
 
 
 def run_summary(folder: Path) -> dict[str, Any]:
@@ -34,6 +37,18 @@ def run_summary(folder: Path) -> dict[str, Any]:
             f"the run is not finished ({type(error).__name__})", str(path), "run it again first"
         ) from error
     return dict(found)
+
+
+def finished_context(run: Path, summary: dict[str, Any]) -> "StageContext | None":
+    """Return a finished run with its images; None where it was judged without any."""
+    from configs.run import RunConfig
+    from flows.manifest import Run
+    from flows.stages import RunOptions, StageContext
+
+    if not summary.get("config"):
+        return None
+    config = RunConfig.model_validate(summary["config"])
+    return StageContext(Run.open(run), config, RunOptions())
 
 
 def finished_tables(folder: Path) -> ClueTables:

@@ -111,6 +111,7 @@ def writers_of(
         survey,
     )
 
+    tables = tables.with_blanks()
     writers: dict[str, Callable[[Path], None]] = {
         "xlsx": lambda path: ledger.write_ledger(tables, path, thumbnails()),
         "geojson": lambda path: exchange.write_geojson(tables, path),
@@ -183,8 +184,7 @@ def export_ledger(
 
 def run_thumbnails(run: Path, tables: ClueTables, most: int) -> "Thumbnails":
     """Return thumbnails of a finished run; none where it has no images, or they are gone."""
-    from flows.finished import run_summary
-    from flows.mapping import finished_context
+    from flows.finished import finished_context, run_summary
     from flows.pictures import cutter_of, thumbnails
 
     context = finished_context(run, run_summary(run)) if most else None

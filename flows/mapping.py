@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clues.outputs.filenames import official_name
 from clues.outputs.mapparts import (
@@ -19,13 +19,10 @@ from clues.outputs.mapparts import (
 )
 from clues.outputs.maps import MapReport, write_map
 from clues.outputs.mapwords import MapLook
-from flows.finished import finished_tables, run_summary
+from flows.finished import finished_context, finished_tables, run_summary
 from tiles.files import atomic_path
 
-if TYPE_CHECKING:
-    from flows.stages import StageContext
-
-__all__ = ["DrawnMap", "draw_maps", "finished_context", "named_divisions_of", "run_pictures"]
+__all__ = ["DrawnMap", "draw_maps", "named_divisions_of", "run_pictures"]
 
 TOPICS = {"zh": ("线索分布图", "线索分布图公开版"), "en": ("clue map", "public clue map")}
 
@@ -107,18 +104,6 @@ def named_divisions_of(summary: dict[str, Any], crs: str) -> list[Division]:
         return []
     onemap = OneMap(crs, {"division": read_role("division", specs, crs=crs)}, file)
     return [Division(*one) for one in named_divisions(onemap)]
-
-
-def finished_context(run: Path, summary: dict[str, Any]) -> "StageContext | None":
-    """Return a finished run with its images; None where it was judged without any."""
-    from configs.run import RunConfig
-    from flows.manifest import Run
-    from flows.stages import RunOptions, StageContext
-
-    if not summary.get("config"):
-        return None
-    config = RunConfig.model_validate(summary["config"])
-    return StageContext(Run.open(run), config, RunOptions())
 
 
 @contextmanager

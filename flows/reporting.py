@@ -13,7 +13,7 @@ from clues.outputs.reportmodel import ReportModel
 from clues.outputs.tables import ClueTables
 from configs.errors import InputError, RasterError
 from configs.runparts import ReportSettings
-from flows.finished import finished_tables, run_summary
+from flows.finished import finished_context, finished_tables, run_summary
 from flows.trust import assessment_of, quality_of
 from tiles.geodesy import metres_per_unit
 
@@ -160,8 +160,6 @@ def write_reports(
     InputError
         If the run is not finished, or images, assessment or previous run cannot be read.
     """
-    from flows.mapping import finished_context
-
     summary = run_summary(run)
     tables = finished_tables(run)
     context = finished_context(run, summary) if pictures else None
