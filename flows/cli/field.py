@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from configs.errors import ExitCode
-from flows.cli.options import tell
+from flows.cli.options import SHOWN, AcceptGoodRows, By, Overrule, group_of, show_rows, tell
 
 __all__ = ["build", "import_returned", "register"]
-
-SHOWN = 40
 
 
 def build(
@@ -52,17 +50,9 @@ def import_returned(
         Path | None,
         typer.Option("--run", help="Run folder.", show_default="that the package names"),
     ] = None,
-    by: Annotated[
-        str, typer.Option("--by", metavar="NAME", help="Who checked, where the cards are silent.")
-    ] = "",
-    accept_good_rows: Annotated[
-        bool,
-        typer.Option("--accept-good-rows", help="Keep cards without fault although others have."),
-    ] = False,
-    overrule: Annotated[
-        bool,
-        typer.Option("--overrule", help="Take the card's answer where the run has another."),
-    ] = False,
+    by: By = "",
+    accept_good_rows: AcceptGoodRows = False,
+    overrule: Overrule = False,
 ) -> None:
     """Read back cards and photos; a photo that does not count for its clue is kept and marked.
 
@@ -75,10 +65,8 @@ def import_returned(
     from clues.fieldphotos import MARKS
 
     if done.answers is not None:
-        for row in done.answers.rows[:SHOWN]:
-            typer.echo("\t".join("" if cell is None else str(cell) for cell in row))
-        for name in ("rows", "imported_rows", "imported_cells", "refused", "conflicts"):
-            typer.echo(f"{name}\t{done.answers.tallies[name]}")
+        names = ("rows", "imported_rows", "imported_cells", "refused", "conflicts")
+        show_rows(done.answers.rows, done.answers.tallies, names)
     for photo in [p for p in done.photos if not p.counts][:SHOWN]:
         why = "; ".join(f"{MARKS[m][0]} {MARKS[m][1]}" for m in photo.marks)
         typer.echo(f"marked\t{photo.photo.name}\t{photo.clue_no or '-'}\t{why}")
@@ -98,7 +86,6 @@ def import_returned(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True)
-    app.add_typer(group, name="field", help="Field checks: packages out, cards and photos back.")
+    group = group_of(app, "field", "Field checks: packages out, cards and photos back.")
     group.command("build")(build)
     group.command("import")(import_returned)

@@ -7,14 +7,12 @@ import typer
 
 from configs.errors import ExitCode
 from flows.cli.ledgerexport import export
-from flows.cli.options import tell
+from flows.cli.options import AcceptGoodRows, By, Overrule, group_of, show_rows, tell
 
 if TYPE_CHECKING:
     from flows.ledgerimport import LedgerImport
 
-__all__ = ["import_filled", "ledger_group", "register"]
-
-SHOWN = 40
+__all__ = ["import_filled", "register"]
 
 
 def import_filled(
@@ -25,17 +23,9 @@ def import_filled(
         Path | None,
         typer.Option("--run", help="Run folder.", show_default="that of the file"),
     ] = None,
-    by: Annotated[
-        str, typer.Option("--by", metavar="NAME", help="Who checked, where the ledger is silent.")
-    ] = "",
-    accept_good_rows: Annotated[
-        bool,
-        typer.Option("--accept-good-rows", help="Keep rows without fault although others have."),
-    ] = False,
-    overrule: Annotated[
-        bool,
-        typer.Option("--overrule", help="Take the ledger's answer where the run has another."),
-    ] = False,
+    by: By = "",
+    accept_good_rows: AcceptGoodRows = False,
+    overrule: Overrule = False,
 ) -> None:
     """Read back what inspectors filled in: cells that were edited, row by row, all or nothing.
 
@@ -55,13 +45,8 @@ def import_filled(
 def _show(done: "LedgerImport") -> None:
     if done.rows:
         typer.echo("\t".join(done.heads))
-    for row in done.rows[:SHOWN]:
-        typer.echo("\t".join("" if cell is None else str(cell) for cell in row))
-    if len(done.rows) > SHOWN:
-        typer.echo(f"… {len(done.rows) - SHOWN}")
     names = ("rows", "imported_rows", "imported_cells", "unchanged", "refused", "conflicts")
-    for name in names:
-        typer.echo(f"{name}\t{done.tallies[name]}")
+    show_rows(done.rows, done.tallies, names)
     tell(f"report: {done.reports[0]}")
     if done.result == "refused":
         tell(
@@ -69,18 +54,8 @@ def _show(done: "LedgerImport") -> None:
         )
 
 
-def ledger_group(app: typer.Typer) -> typer.Typer:
-    """Return the group of the ledger commands; made on the first call."""
-    for group in app.registered_groups:
-        if group.name == "ledger" and group.typer_instance is not None:
-            return group.typer_instance
-    made = typer.Typer(no_args_is_help=True)
-    app.add_typer(made, name="ledger", help="The clue ledger: given out, read back.")
-    return made
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = ledger_group(app)
+    group = group_of(app, "ledger", "The clue ledger: given out, read back.")
     group.command("export")(export)
     group.command("import")(import_filled)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from configs.errors import ExitCode
-from flows.cli.options import tell
+from flows.cli.options import group_of, tell
 
 if TYPE_CHECKING:
     from models.registry import ModelRegistry
 
-__all__ = ["Registry", "add", "export", "model_group", "opened", "register", "show", "train", "use"]
+__all__ = ["GROUP_HELP", "Registry", "add", "export", "opened", "register", "show", "train", "use"]
+
+GROUP_HELP = "Stored models: train, choose, hand on."
 
 Registry = Annotated[
     Path | None,
@@ -192,19 +194,9 @@ def add(
     typer.echo(str(opened(registry).add(path)))
 
 
-def model_group(app: typer.Typer) -> typer.Typer:
-    """Return the group of the model commands; made on the first call."""
-    for group in app.registered_groups:
-        if group.name == "model" and group.typer_instance is not None:
-            return group.typer_instance
-    made = typer.Typer(no_args_is_help=True)
-    app.add_typer(made, name="model", help="Stored models: train, choose, hand on.")
-    return made
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = model_group(app)
+    group = group_of(app, "model", GROUP_HELP)
     for name, command in (("train", train), ("list", list_models), ("show", show)):
         group.command(name)(command)
     for name, other in (("use", use), ("export", export), ("add", add)):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.model import Registry, model_group, opened
-from flows.cli.options import tell
+from flows.cli.model import GROUP_HELP, Registry, opened
+from flows.cli.options import group_of, tell
 
 if TYPE_CHECKING:
     from models.feedbackscores import FeedbackScores
@@ -94,6 +94,6 @@ def propose(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = model_group(app)
+    group = group_of(app, "model", GROUP_HELP)
     group.command("retrain")(retrain)
     group.command("propose")(propose)

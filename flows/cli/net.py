@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.model import Registry, model_group, opened
-from flows.cli.options import tell
+from flows.cli.model import GROUP_HELP, Registry, opened
+from flows.cli.options import group_of, tell
 
 __all__ = ["net", "register"]
 
@@ -50,4 +50,4 @@ def net(
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    model_group(app).command("net")(net)
+    group_of(app, "model", GROUP_HELP).command("net")(net)

@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -13,17 +14,26 @@ from configs.errors import TubanError
 from flows.progress import Mode, set_mode
 
 __all__ = [
+    "SHOWN",
+    "AcceptGoodRows",
+    "By",
     "Memory",
     "Out",
+    "Overrule",
     "Scheduler",
     "Tile",
     "Workers",
+    "group_of",
     "parse_size",
     "report",
     "set_talk",
+    "show_rows",
     "tell",
     "wants_traceback",
 ]
+
+SHOWN = 40
+"""Rows of a list that a command prints; all are in its report."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -38,6 +48,17 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * units[match[2]])
 
 
+By = Annotated[
+    str, typer.Option("--by", metavar="NAME", help="Who checked, where the file is silent.")
+]
+AcceptGoodRows = Annotated[
+    bool,
+    typer.Option("--accept-good-rows", help="Keep rows without fault although others have."),
+]
+Overrule = Annotated[
+    bool,
+    typer.Option("--overrule", help="Take the answer of the file where the run has another."),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")]
 Scheduler = Annotated[
     str,
@@ -62,6 +83,28 @@ Memory = Annotated[
         show_default="what the machine has",
     ),
 ]
+
+
+def group_of(app: typer.Typer, name: str, text: str) -> typer.Typer:
+    """Return a group of commands; made with its help text on the first call."""
+    for group in app.registered_groups:
+        if group.name == name and group.typer_instance is not None:
+            return group.typer_instance
+    made = typer.Typer(no_args_is_help=True)
+    app.add_typer(made, name=name, help=text)
+    return made
+
+
+def show_rows(
+    rows: Sequence[Sequence[object]], tallies: Mapping[str, object], names: Sequence[str]
+) -> None:
+    """Print the first rows of what was read back, how many more there are, and its counts."""
+    for row in rows[:SHOWN]:
+        typer.echo("\t".join("" if cell is None else str(cell) for cell in row))
+    if len(rows) > SHOWN:
+        typer.echo(f"… {len(rows) - SHOWN}")
+    for name in names:
+        typer.echo(f"{name}\t{tallies[name]}")
 
 
 class _Talk(logging.StreamHandler[TextIO]):
