@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from clues.indicators import indicators
 from clues.judgement import Judgement, judge_patches
 from clues.layers import OneMap
+from clues.rejudge import Rejudged, differences, rejudge
 from configs.layers import County
 from configs.rules import RuleSet
 
-__all__ = ["judge_counties"]
+__all__ = ["judge_counties", "rejudge_counties"]
 
 
 def judge_counties(
@@ -51,6 +52,56 @@ def judge_counties(
         )
         for code, name in counties
     ]
+    return _together(found, rules)
+
+
+def rejudge_counties(
+    judgement: Judgement,
+    old: OneMap,
+    new: OneMap,
+    rules: RuleSet,
+    counties: Sequence[tuple[str, str]],
+    lead_homes: NDArray[np.object_],
+) -> Rejudged:
+    """Judge again, county by county, what a new version of the layers touches.
+
+    Parameters
+    ----------
+    judgement : Judgement
+        Of `judge_counties`.
+    old, new : OneMap
+    rules : RuleSet
+    counties : sequence of (code, name)
+    lead_homes : ndarray of str, shape (leads,)
+        Code of the county of each lead of the new One-Map.
+    """
+    codes = judgement.patches["county_code"].to_numpy(dtype=object)
+    found = [
+        rejudge(
+            _part(judgement, codes == code),
+            old,
+            _of_county(new, code, name, lead_homes == code),
+            rules,
+        )
+        for code, name in counties
+    ]
+    whole = _together([f.judgement for f in found], rules)
+    touched = np.concatenate([f.touched for f in found])
+    return Rejudged(whole, touched, differences(judgement.findings, whole.findings))
+
+
+def _part(judgement: Judgement, chosen: NDArray[np.bool_]) -> Judgement:
+    """Return a judgement of some of its patches; leads are joined anew to all."""
+    patches = judgement.patches[chosen].reset_index(drop=True)
+    ids = set(patches["patch_id"])
+    findings, coverage = (
+        t[t["patch_id"].isin(ids).to_numpy()].reset_index(drop=True)
+        for t in (judgement.findings, judgement.coverage)
+    )
+    return replace(judgement, patches=patches, findings=findings, coverage=coverage)
+
+
+def _together(found: Sequence[Judgement], rules: RuleSet) -> Judgement:
     judged = _stacked([j.patches for j in found])
     findings = _stacked([j.findings for j in found])
     return Judgement(

@@ -125,13 +125,13 @@ def plan_import(ledger: LedgerFile, filled: Sequence[Filled], reading: Reading) 
         known = by_clue.get(row.clue_no)
         if known is None:
             told.append(Problem(row.number, row.clue_no, "clue_no", "unknown_clue"))
-        elif row.patch_id != known.patch_id:
-            told.append(_other_patch(row, known, ledger))
+        found = None if known is None else _Row(row, known, ledger, reading)
+        if found is not None and row.patch_id != found.known.patch_id:
+            told.append(_other_patch(row, found.known, ledger, found.is_edited()))
         edits: list[Change] = []
-        if known is not None and not any(p.kind == "refused" for p in told):
-            found = _Row(row, known, ledger, reading)
-            if known.gone:
-                told.append(_gone(row, known, ledger, found.is_edited()))
+        if found is not None and not any(p.kind == "refused" for p in told):
+            if found.known.gone:
+                told.append(_gone(row, found.known, ledger, found.is_edited()))
             else:
                 edits = found.edits()
                 told += found.problems
@@ -165,10 +165,10 @@ def _doubles(rows: Sequence[LedgerRow]) -> tuple[dict[int, list[Problem]], set[i
     return told, left_out
 
 
-def _other_patch(row: LedgerRow, known: Filled, ledger: LedgerFile) -> Problem:
+def _other_patch(row: LedgerRow, known: Filled, ledger: LedgerFile, is_edited: bool) -> Problem:
     redrawn = ledger.listed.get(row.clue_no) == row.patch_id
     facts = {"patch": known.patch_id, "given": row.patch_id[:SHOWN]}
-    code = "redrawn" if redrawn else "other_patch"
+    code = ("redrawn" if is_edited else "redrawn_before") if redrawn else "other_patch"
     return Problem(row.number, row.clue_no, "patch_id", code, facts)
 
 

@@ -43,6 +43,11 @@ CODES: dict[str, Message] = {
         Said("图斑在台账导出后已修改，现为 {patch}", "重新导出台账后填写"),
         Said("the patch was redrawn since, it is {patch} now", "export the ledger again"),
     ),
+    "redrawn_before": Message(
+        "note",
+        Said("图斑在台账导出后已修改，现为 {patch}；此行没有新填内容", "重新导出台账"),
+        Said("the patch is {patch} now; the row holds nothing new", "export the ledger again"),
+    ),
     "gone": Message(
         "refused",
         Said("图斑在台账导出后已被裁切或合并，现由 {parts} 代替", "重新导出台账，在其行内填写"),

@@ -16,6 +16,9 @@ __all__ = ["Runs", "hidden_boxes", "load_valid_runs", "mask_runs", "save_valid_r
 Runs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Row, first column, last column (inclusive), sorted by (row, first)."""
 
+IMAGED = "imaged_"
+"""Beginning of the names of what could be observed, where that is more than what is worked."""
+
 
 def mask_runs(mask: NDArray[np.bool_], extent: Extent) -> Runs:
     """Return the runs of a mask that covers `extent`."""
@@ -25,20 +28,45 @@ def mask_runs(mask: NDArray[np.bool_], extent: Extent) -> Runs:
     return row, first, last
 
 
-def save_valid_runs(path: Path, valid: NDArray[np.bool_], extent: Extent) -> None:
-    """Write the runs of the valid pixels of a tile, atomically."""
-    row, first, last = mask_runs(valid, extent)
+def save_valid_runs(
+    path: Path, valid: NDArray[np.bool_], extent: Extent, imaged: NDArray[np.bool_]
+) -> None:
+    """Write the runs of the pixels of a tile that were worked, and of all that could be observed.
+
+    Parameters
+    ----------
+    path : Path
+        Written atomically.
+    valid : ndarray of bool, shape of `extent`
+        Usable at both dates, of the area that is worked.
+    extent : Extent
+    imaged : ndarray of bool, shape of `extent`
+        Usable at both dates, whether of that area or not.
+    """
+    names = ("row", "first", "last")
+    arrays = dict(zip(names, mask_runs(valid, extent), strict=True))
+    if (imaged != valid).any():
+        runs = mask_runs(imaged, extent)
+        arrays |= {f"{IMAGED}{n}": a for n, a in zip(names, runs, strict=True)}
     with atomic_path(path) as part, part.open("wb") as handle:
-        np.savez(handle, row=row, first=first, last=last)
+        np.savez(handle, allow_pickle=False, **arrays)
 
 
-def load_valid_runs(paths: Iterable[Path]) -> Runs:
-    """Return the runs of many tiles together, sorted by (row, first)."""
+def load_valid_runs(paths: Iterable[Path], *, imaged: bool = False) -> Runs:
+    """Return the runs of many tiles together, sorted by (row, first).
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    imaged : bool
+        Those of all pixels that could be observed, also outside the area that is worked.
+    """
     parts = []
     for path in paths:
         try:
             with np.load(path, allow_pickle=False) as npz:
-                parts.append((npz["row"], npz["first"], npz["last"]))
+                kind = IMAGED if imaged and f"{IMAGED}row" in npz else ""
+                parts.append(tuple(npz[f"{kind}{n}"] for n in ("row", "first", "last")))
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"the observed pixels of a tile cannot be read ({error})",

@@ -13,10 +13,16 @@ from flows.registering import STORE_NAME
 from flows.rejudging import judged_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from clues.judgement import Judgement
     from clues.layers import OneMap
+    from clues.rejudge import Rejudged
+    from configs.rules import RuleSet
 
 __all__ = ["Again", "judge_again", "kept_judgement"]
 
@@ -50,7 +56,8 @@ def judge_again(
     """Judge a judged run again, without imagery, into another folder.
 
     By the rules of the run only the patches are judged that a change of the layers touches; by
-    other rules all are. Clues keep their numbers; the store of the new folder holds both
+    other rules all are. A run that kept to county borders is judged county by county. Clues keep
+    their numbers; the store of the new folder holds both
     judgements, and the folder of the run is not altered.
 
     Parameters
@@ -72,9 +79,8 @@ def judge_again(
     InputError
         If the folder holds no judged run, is its own target, or its layers are not those at hand.
     """
-    from clues.judgement import judge_patches
     from clues.layers import build_onemap
-    from clues.rejudge import differences, rejudge
+    from clues.rejudge import differences
     from configs.layers import LayersFile
 
     table, rule_set = judged_run(run, rules)
@@ -86,14 +92,15 @@ def judge_again(
     crs = table.crs.to_string()
     onemap = build_onemap(file, crs=crs)
     before, summary = kept_judgement(run), _summary(run)
+    judging = _Judging(onemap, *_counties(summary, layers, onemap, run))
     if rules is None:
         old = build_onemap(LayersFile.load(was or Path(_layers_named(run, summary))), crs=crs)
         _require_same(old, summary, run)
-        found = rejudge(before, old, onemap, rule_set)
+        found = judging.again(before, old, rule_set)
         judgement, changes, touched = found.judgement, found.changes, int(found.touched.sum())
     else:
         rule_set = rules_of(rules)
-        judgement = judge_patches(table, onemap, rule_set)
+        judgement = judging.anew(table, rule_set)
         changes, touched = differences(before.findings, judgement.findings), len(table)
     folder.mkdir(parents=True, exist_ok=True)
     if (run / STORE_NAME).is_file() and not (folder / STORE_NAME).exists():
@@ -106,12 +113,69 @@ def judge_again(
         "judged_again": touched,
         "changes": changes[["line", "parcel_id", "before", "after"]].to_dict("records"),
         "rejects": reject_rows(onemap),
+        "counties": dict(judging.counties),
     }
     parts = (str(told["parent"]), *versions, rule_set.digest)
     keep_judgement(
         folder, judgement, rule_set, file, onemap, parts=parts, quarter=quarter, told=told
     )
     return Again(len(table), touched, changes)
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """How a run is judged: as one, or county by county where it kept to their borders."""
+
+    onemap: "OneMap"
+    counties: "Sequence[tuple[str, str]]"
+    homes: "NDArray[np.object_]"
+
+    def anew(self, table: Any, rules: "RuleSet") -> "Judgement":
+        from clues.bycounty import judge_counties
+        from clues.judgement import judge_patches
+
+        if not self.counties:
+            return judge_patches(table, self.onemap, rules)
+        return judge_counties(table, self.onemap, rules, self.counties, self.homes)
+
+    def again(self, before: "Judgement", old: "OneMap", rules: "RuleSet") -> "Rejudged":
+        from clues.bycounty import rejudge_counties
+        from clues.rejudge import rejudge
+
+        if not self.counties:
+            return rejudge(before, old, self.onemap, rules)
+        return rejudge_counties(before, old, self.onemap, rules, self.counties, self.homes)
+
+
+def _counties(
+    summary: dict[str, Any], layers: Path, onemap: "OneMap", run: Path
+) -> "tuple[Sequence[tuple[str, str]], NDArray[np.object_]]":
+    """Return the counties whose borders a run kept to, none of others, and those of the leads.
+
+    Raises
+    ------
+    InputError
+        If the borders have moved: patches were cut along the earlier ones.
+    """
+    import numpy as np
+
+    from flows.counties import worked_counties
+
+    nowhere = np.empty(0, dtype=object)
+    told = summary.get("stages", {}).get("plan", {}).get("counties") or summary.get("counties")
+    if not told:
+        return (), nowhere
+    found = worked_counties(layers, onemap.crs, told)
+    versions = {r["role"]: r["version"] for r in summary["layers"]}
+    if found.version != versions.get("division"):
+        raise InputError(
+            "the county borders have changed since, and patches were cut along the earlier ones",
+            f"{layers}: role division",
+            f"work {run.name} again with `tuban run`, or name the earlier layer",
+        )
+    leads = onemap.layers.get("lead")
+    homes = found.homes(leads.table.geometry.to_numpy()) if leads else nowhere
+    return sorted((str(c), str(n)) for c, n in told.items()), homes
 
 
 def kept_judgement(run: Path) -> "Judgement":

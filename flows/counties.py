@@ -5,7 +5,7 @@ holes end there, and filings and leads count within their county. So the answer 
 the same whichever others are worked with it: that is what lets packages of counties be merged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from configs.run import RunConfig
     from tiles.grid import AnalysisGrid, Extent
 
-__all__ = ["Counties", "County", "counties_of"]
+__all__ = ["Counties", "County", "counties_of", "worked_counties"]
 
 DIGITS = 6
 """Digits of a county in the code of a town or village."""
@@ -128,6 +128,25 @@ def counties_of(config: "RunConfig", crs: str) -> Counties | None:
             "write the code of one county, or of a city or province (ending in 00) for all in it",
         )
     return Counties(known, worked, layer.version)
+
+
+def worked_counties(layers: Path, crs: str, codes: Iterable[str]) -> Counties:
+    """Return the counties of the division layer, of which a run worked some.
+
+    Parameters
+    ----------
+    layers : Path
+        LAYERS.yaml.
+    crs : str
+    codes : iterable of str
+
+    Raises
+    ------
+    InputError
+        If there is no division layer.
+    """
+    layer = _division_layer(layers, crs)
+    return Counties(tuple(_counties(layer.table, layers)), tuple(sorted(codes)), layer.version)
 
 
 def _division_layer(layers: Path, crs: str) -> Any:

@@ -137,9 +137,9 @@ class _Package:
         write_field_layers(self.folder / data, rows, tables, language, mark=mark, filled=filled)
         context = finished_context(self.run, summary) if self.image else None
         images = self._images(context)
-        write_kmz(tables, self.folder / kmz, self._thumbnails(context))
-        outcomes = sorted(set(tables.clues["outcome"].astype(str)))
         spoken: Any = language
+        write_kmz(tables, self.folder / kmz, self._thumbnails(context), spoken)
+        outcomes = sorted(set(tables.clues["outcome"].astype(str)))
         named = [(o, title.speech.outcome(o, spoken)) for o in outcomes]
         bounds = _around(tables.clues.total_bounds, crs)
         shown = f"{title.stem} {TOPIC[language]}"

@@ -1,7 +1,6 @@
 """The files for people that packages take over from runs and from other packages."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ __all__ = [
     "kept_products",
     "named_product",
     "run_products",
-    "with_blanks",
 ]
 
 Named = tuple[str, tuple[Path, str, str]]
@@ -36,17 +34,6 @@ FILLED_FORMATS = ("xlsx", "csv")
 """Formats of the ledger that show what people filled in."""
 
 PICTURED = 500
-
-
-def with_blanks(tables: "ClueTables") -> "ClueTables":
-    """Return tables whose missing texts are None, as in a run; read back they are no number."""
-    names = ("patches", "findings", "coverage", "leads")
-    return replace(tables, **{name: _blank(getattr(tables, name)) for name in names})
-
-
-def _blank(table: Any) -> Any:
-    texts = [c for c in table.columns if table[c].dtype == "str" and table[c].hasnans]
-    return table.assign(**{c: table[c].astype(object).where(table[c].notna(), None) for c in texts})
 
 
 PRODUCTS = {
@@ -124,9 +111,7 @@ def filled_ledgers(run: Path, tables: "ClueTables", files: Files, scratch: Path)
     if not tables.filled:
         return
     names = [f for f in FILLED_FORMATS if f"products/{FORMATS[f].name}" in files]
-    wanted = writers_of(
-        names, with_blanks(tables), run, lambda: run_thumbnails(run, tables, PICTURED)
-    )
+    wanted = writers_of(names, tables, run, lambda: run_thumbnails(run, tables, PICTURED))
     for name, write in wanted.items():
         path = scratch / "products" / FORMATS[name].name
         write(path)

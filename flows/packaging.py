@@ -27,7 +27,6 @@ from flows.packagefiles import (
     kept_products,
     named_product,
     run_products,
-    with_blanks,
 )
 from flows.registering import STORE_NAME
 
@@ -265,7 +264,7 @@ def _add_made(
         tables.leads,
         present_cells(tables.verdicts),
     )
-    wanted = writers_of(MADE_ANEW, with_blanks(told), scratch, lambda: NO_PICTURES)
+    wanted = writers_of(MADE_ANEW, told, scratch, lambda: NO_PICTURES)
     for name, write in wanted.items():
         path = scratch / "products" / FORMATS[name].name
         write(path)

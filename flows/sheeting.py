@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clues.outputs.evidence import write_sheets
 from clues.outputs.sheet import EvidenceSheet, evidence_sheets
-from flows.pictures import cutter_of, in_image_order
+from flows.pictures import cutter_of, first_by_priority, in_image_order
 from flows.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
     """
     wanted = context.config.outputs.evidence
     limit = {"all": None, "none": 0}.get(str(wanted), wanted)
-    sheets = evidence_sheets(tables)[: limit if limit is None else int(limit)]
+    sheets = evidence_sheets(tables)
+    if limit is not None:
+        first = set(first_by_priority(tables, int(limit)))
+        sheets = [sheet for sheet in sheets if sheet.clue_no in first]
     key, run = context.outputs_key, context.run
     missing = {s.clue_no: s for s in sheets if run.reuse("evidence", s.clue_no, key) is None}
     folder = run.path(EVIDENCE_FOLDER)

@@ -195,8 +195,9 @@ def run_tile(job: TileJob, tile: Tile) -> TileSummary:
         runs = _labelled(job, states, tile, block, normalised.after, own)
         runs.save(job.runs_path(tile, code))
         found.append(runs)
-    valid = block.valid[block.core_slices] & seen
-    save_valid_runs(job.paths(tile)[-1], valid, tile.extent)
+    imaged = block.valid[block.core_slices]
+    valid = imaged & seen
+    save_valid_runs(job.paths(tile)[-1], valid, tile.extent, imaged)
     components, noise = sum(len(r.stats) for r in found), sum(r.noise_pixels for r in found)
     return TileSummary(tile.name, valid.size, int(valid.sum()), components, noise)
 

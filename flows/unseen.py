@@ -66,11 +66,14 @@ class Unseen:
 
     @cached_property
     def _observed(self) -> Runs:
-        """Runs of the pixels that were observed."""
+        """Runs of the pixels that were observed, also those that a border leaves outside.
+
+        The ground of a pixel on the border is told by its image, whichever side its centre is on.
+        """
         size = self.context.options.tile
         folder = self.context.run.path(TILE_FOLDER, str(size))
         tiles = self.context.plan.tiles(size)
-        return load_valid_runs(folder / f"{tile.name}.valid.npz" for tile in tiles)
+        return load_valid_runs((folder / f"{t.name}.valid.npz" for t in tiles), imaged=True)
 
     @cached_property
     def _hidden(self) -> NDArray[np.object_]:

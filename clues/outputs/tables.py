@@ -1,7 +1,7 @@
 """The judged tables of a run as the writers of outputs receive them."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,11 @@ class ClueTables:
             rule_names=_rule_names(folder / "rules.json"),
         )
 
+    def with_blanks(self) -> "ClueTables":
+        """Return the tables with None for missing texts, which read back are no number."""
+        names = ("patches", "findings", "coverage", "leads")
+        return replace(self, **{name: _blank(getattr(self, name)) for name in names})
+
     @property
     def leading_line(self) -> str:
         """The line whose areas stand in the ledger: that of the indicators."""
@@ -144,6 +149,13 @@ class ClueTables:
     def coverage_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the document coverage as plain records, by patch."""
         return _grouped(self.coverage.sort_values(["line", "parcel_id", "role", "key"]))
+
+
+def _blank(table: Any) -> Any:
+    if table is None:
+        return None
+    texts = [c for c in table.columns if table[c].dtype == "str" and table[c].hasnans]
+    return table.assign(**{c: table[c].astype(object).where(table[c].notna(), None) for c in texts})
 
 
 def _rule_names(path: Path) -> dict[str, dict[str, str]]:

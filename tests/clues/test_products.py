@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -234,6 +235,22 @@ def test_kmz_holds_pictures_outlines_and_plain_text(tables, tmp_path: Path):
     styles = {s.get("id") for s in root.iterfind(".//k:Style", KML)}
     used = {u.text.removeprefix("#") for u in root.iterfind(".//k:styleUrl", KML)}
     assert used <= styles
+
+
+def test_kmz_speaks_one_language(tables, tmp_path: Path):
+    told = replace(
+        tables,
+        patches=tables.patches.assign(county_name="Demo"),
+        coverage=tables.coverage.assign(number="A-1", valid_to=None),
+        title=replace(tables.title, speech=Speech(area_unit="ha"), county_name="Demo"),
+    )
+    write_kmz(told, tmp_path / "en.kmz", language="en")
+    with zipfile.ZipFile(tmp_path / "en.kmz") as archive:
+        root = etree.fromstring(archive.read("doc.kml"))
+    balloons = [t.text for t in root.iterfind(".//k:Placemark/k:description", KML)]
+    assert all("Area, ha</th><td>" in b and ">Reasons</th>" in b for b in balloons)
+    names = [d.get("name") for d in root.iterfind(".//k:Data", KML)]
+    assert re.findall("[\u4e00-\u9fff]+", "".join([*root.itertext(), *names])) == []
 
 
 def test_names_in_a_shapefile_have_ten_ascii_bytes(tables, tmp_path: Path):

@@ -267,6 +267,25 @@ def test_a_patch_that_was_cut_or_deleted_takes_no_answers(run, tables, delete):
     assert counts(run) == before
 
 
+def test_a_redrawn_patch_takes_no_answers_and_keeps_those_it_has(run, tables):
+    cells = {(FIRST, "核实认定意见"): "违法", (SECOND, "核实认定意见"): "合法"}
+    import_ledger(edited(run / "out.xlsx", cells), by="李四")
+    ids = {"TAAAAAAAAAAA1": "E1"}
+    patches = tables.patches.drop(columns="clue_no", errors="ignore")
+    drawn = patches.assign(
+        object_id=patches["patch_id"],
+        patch_id=patches["patch_id"].replace(ids),
+        edit=["redrawn" if p in ids else "" for p in patches["patch_id"]],
+    )
+    findings = tables.findings.assign(patch_id=tables.findings["patch_id"].replace(ids))
+    registered(run, replace(tables, patches=drawn, findings=findings), key="edited")
+    done = import_ledger(run / "in.xlsx", by="李四")
+    assert (done.result, codes(done)) == ("nothing", {(3, "redrawn_before")})
+    changed = edited(run / "out.xlsx", cells | {(FIRST, "核实认定意见"): "伪变化"})
+    done = import_ledger(changed, by="李四")
+    assert (done.result, codes(done)) == ("refused", {(3, "redrawn")})
+
+
 def test_a_ledger_of_another_run_is_refused_whole(run, tables, tmp_path):
     other = tmp_path / "other"
     tables.patches["patch_id"] = tables.findings["patch_id"] = ["TB1", "TB2", "TB3"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import openpyxl
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -19,6 +20,7 @@ from clues.store.repository import Store
 from clues.store.verdicts import add_verdicts
 from configs.errors import InputError
 from configs.run import RunConfig
+from flows.again import judge_again
 from flows.cli.app import build_app
 from flows.fitting import hand_over
 from flows.packaging import build_package
@@ -119,6 +121,38 @@ def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
     assert {"违法", *(f"{REMARK}{code}" for code in CODES)} <= cells
     made, whole = (json.loads(read(p, "products/clues.geojson")) for p in (path, joint))
     assert made["features"] == whole["features"]
+
+
+def test_a_county_alone_sees_its_ground_up_to_the_border(worked):
+    parts = [json.loads(read(worked.packages[c], "tables/observed.json"))[0] for c in CODES]
+    joint = json.loads(read(worked.packages["joint"], "tables/observed.json"))[0]
+    assert [p["observed_percent"] for p in (*parts, joint)] == [100.0] * 4
+    total = sum(p["observed_dm2"] for p in parts)
+    assert total == pytest.approx(joint["observed_dm2"], abs=4)  # each is rounded
+
+
+def test_judging_again_keeps_to_county_borders(worked, tmp_path):
+    joint = worked.runs["joint"]
+    config = json.loads((joint / "run.json").read_text(encoding="utf-8"))["config"]
+    was = Path(config["layers"])
+    told = pd.read_parquet(joint / "findings.parquet")
+    judge_again(joint, was, tmp_path / "all", rules="cn-land")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "all" / "findings.parquet"), told)
+    filing = gpd.read_file(was.parent / "facility.gpkg").assign(BAMJ=4000.0)
+    filing.to_file(was.parent / "facility2.gpkg")
+    now = was.with_name("now.yaml")
+    now.write_text(was.read_text(encoding="utf-8").replace("facility.gpkg", "facility2.gpkg"))
+    some = judge_again(joint, now, tmp_path / "some")
+    assert 0 < some.touched < some.patches
+    judge_again(tmp_path / "all", now, tmp_path / "fresh", rules="cn-land")
+    answers = ["patch_id", "line", "parcel_id", "area_dm2", "outcome", "rules", "reason_zh"]
+    found = [pd.read_parquet(tmp_path / n / "findings.parquet")[answers] for n in ("some", "fresh")]
+    pd.testing.assert_frame_equal(*found)
+    division = gpd.read_file(was.parent / "XZQ.gpkg")
+    division.assign(geometry=division.buffer(3)).to_file(was.parent / "XZQ2.gpkg")
+    now.write_text(was.read_text(encoding="utf-8").replace("XZQ.gpkg", "XZQ2.gpkg"))
+    with pytest.raises(InputError, match="county borders have changed"):
+        judge_again(joint, now, tmp_path / "moved", rules="cn-land")
 
 
 def test_nothing_of_a_run_leaks_into_its_public_export(worked, tmp_path):
