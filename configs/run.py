@@ -138,6 +138,5 @@ class RunConfig(StrictModel):
 
     def digest(self, *fields: str) -> str:
         """Return a hash of the named top-level fields (all that change results if none)."""
-        chosen = set(fields) or set(type(self).model_fields) - FOR_PEOPLE
-        data = self.model_dump(mode="json", include=chosen)
+        data = self.model_dump(mode="json", include=set(fields) or None)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
