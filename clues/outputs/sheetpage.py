@@ -34,7 +34,7 @@ def write_sheet_page(
     hashes: tuple[str, str],
     around: Surroundings,
 ) -> None:
-    """Write the page: self-contained, letters from the fonts of the machine that shows it.
+    """Write the page: self-contained, with the letters of its text.
 
     Parameters
     ----------
@@ -62,7 +62,6 @@ def write_sheet_page(
     write_page(
         path,
         "evidence.html.j2",
-        with_font=False,
         sheet=sheet,
         panes=[_pane(sheet, picture) for picture in pair],
         layers=[(_path(frame, layer.shapes), _paint(layer.ink)) for layer in layers],

@@ -7,9 +7,11 @@ import docx
 import pytest
 
 from clues.outputs.drawing import contrast
+from clues.outputs.evidence import write_sheets
 from clues.outputs.report import report_document, write_report
 from clues.outputs.reportbuilding import build_report
 from clues.outputs.reportmodel import QualityFacts
+from clues.outputs.sheet import evidence_sheets
 
 CHROMIUM = shutil.which("chromium")
 A4_PX = 794
@@ -120,3 +122,25 @@ def test_a_word_processor_opens_the_document(tables, pictures, tmp_path: Path):
         assert 3 <= len(pdf.pages) <= 12
         for page in pdf.pages:
             assert all(c["x1"] <= page.width for c in page.chars)
+
+
+@pytest.mark.desk
+def test_a_browser_shows_every_letter_of_a_sheet_in_its_own_font(
+    tables, pictures, browser, tmp_path
+):
+    sheet = evidence_sheets(tables)[1]
+    _, path = next(iter(write_sheets([sheet], tmp_path, pictures)))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.evaluate("document.fonts.ready")
+    devtools = page.context.new_cdp_session(page)
+    for domain in ("DOM", "CSS"):
+        devtools.send(f"{domain}.enable")
+    root = devtools.send("DOM.getDocument", {"depth": 1})["root"]["nodeId"]
+    texts = devtools.send("DOM.querySelectorAll", {"nodeId": root, "selector": "body *"})
+    fonts = set()
+    for node in texts["nodeIds"]:
+        told = devtools.send("CSS.getPlatformFontsForNode", {"nodeId": node})
+        fonts |= {(f["familyName"], f["isCustomFont"]) for f in told["fonts"]}
+    assert fonts == {("Noto Sans SC", True)}
+    page.close()

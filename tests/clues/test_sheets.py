@@ -1,5 +1,6 @@
 """The evidence sheet: what it says, where it stands, what independent readers find in it."""
 
+import base64
 import io
 import re
 from dataclasses import replace
@@ -204,6 +205,23 @@ def test_a_rare_character_is_told(tables, tmp_path, pictures, caplog):
     assert "㐂记批" in html.read_text(encoding="utf-8")
 
 
+def test_the_page_carries_the_letters_of_its_text(written):
+    whole = TTFont(Path("clues/outputs/fonts/NotoSansSC-Regular-GB2312.ttf"))
+    for files in written:
+        page = lxml.html.fromstring(files[".html"].read_text(encoding="utf-8"))
+        (data,) = re.findall(r"url\(data:font/woff;base64,([^)]+)\)", page.findtext(".//style"))
+        font = TTFont(io.BytesIO(base64.b64decode(data)), checkChecksums=2)
+        letters = {c for c in page.text_content() if c.isprintable()}
+        assert letters - {chr(c) for c in font.getBestCmap()} == set()
+        assert len(base64.b64decode(data)) < 100_000
+        for letter in sorted(letters):
+            (own, name), (theirs, full) = ((f, f.getBestCmap()[ord(letter)]) for f in (font, whole))
+            assert own["hmtx"][name] == theirs["hmtx"][full]
+            drawn = [f["glyf"][n].getCoordinates(f["glyf"])[0] for f, n in
+                     ((own, name), (theirs, full))]  # fmt: skip
+            assert drawn[0] == drawn[1], letter
+
+
 def test_the_page_is_whole_and_needs_no_network(written):
     text = written[1][".html"].read_text(encoding="utf-8")
     page = lxml.html.fromstring(text)
@@ -218,8 +236,6 @@ def test_the_page_is_whole_and_needs_no_network(written):
 
 
 def _data(uri):
-    import base64
-
     return base64.b64decode(uri.partition(",")[2])
 
 
