@@ -168,6 +168,11 @@ def faults_of(tables: PackageTables) -> list[str]:
     astray = {str(n) for p, n in told if number_of.get(p, n) != n}
     if astray:
         found.append(f"verdicts: clue numbers of other patches, e.g. {min(astray)}")
+    lost_parcels = _lost_parcels(tables)
+    if lost_parcels:
+        found.append(
+            f"verdicts: {len(lost_parcels)} parcels are not in the table, e.g. {min(lost_parcels)}"
+        )
     imaged = findings[(findings["line"] != LEAD_LINE).to_numpy()]
     sums = imaged.groupby(["patch_id", "line"])["area_dm2"].sum()
     whole = dict(zip(ids, patches["area_dm2"].tolist(), strict=True))
@@ -175,6 +180,14 @@ def faults_of(tables: PackageTables) -> list[str]:
     if wrong:
         found.append(f"the parcels of {len(wrong)} patches do not add up, e.g. {min(wrong)}")
     return found
+
+
+def _lost_parcels(tables: PackageTables) -> set[str]:
+    """Return the parcels that verdicts name and no finding knows."""
+    names = ("patch_id", "line", "parcel_no")
+    known = {tuple(map(str, row)) for row in zip(*(tables.findings[n] for n in names), strict=True)}
+    told = [tuple(map(str, row)) for row in zip(*(tables.verdicts[n] for n in names), strict=True)]
+    return {" ".join(row) for row in told if row[1:] != ("", "0") and row not in known}
 
 
 def _by_outcome(table: Any) -> dict[str, dict[str, int]]:

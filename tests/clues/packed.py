@@ -72,10 +72,11 @@ def judged(code: str = "999901", east: float = 0.0) -> PackageTables:
     suspected = str(named["patch_id"][clue].iloc[0])
     number = str(named["clue_no"][clue].iloc[0])
     entries = [
-        (suspected, number, "remarks", REMARK, INSPECTOR, "2025-07-01T00:00:00Z"),
-        (suspected, number, "verdict", "其他", INSPECTOR, "2025-07-01T00:00:00Z"),
-        (suspected, number, "verdict", "违法", INSPECTOR, "2025-07-02T00:00:00Z"),
+        (suspected, number, "", "0", "remarks", REMARK, INSPECTOR, "2025-07-01T00:00:00Z"),
+        (suspected, number, "", "0", "verdict", "其他", INSPECTOR, "2025-07-01T00:00:00Z"),
+        (suspected, number, "", "0", "verdict", "违法", INSPECTOR, "2025-07-02T00:00:00Z"),
     ]
+    entries.append((*entries[-1][:2], "land", "1", *entries[-1][4:]))
     filled = pd.DataFrame(entries, columns=list(VERDICT_TABLE), dtype="str")
     return PackageTables(named, found.findings, found.coverage, found.leads, filled)
 

@@ -24,6 +24,7 @@ from clues.packagecheck import check_package
 from clues.packagemerge import differences
 from clues.packageparquet import decoded_bytes
 from clues.packages import Manifest, open_package
+from clues.packageverdicts import filled_totals
 from clues.publiccells import CellGrid, blur, count_cells, write_cells
 from configs.errors import InputError
 from flows.packaging import merge_packages, target_of
@@ -67,7 +68,12 @@ def test_a_whole_package_passes_and_the_same_tables_give_the_same_bytes(packed, 
     told = checked.package.manifest.totals
     assert (told["patches"], told["clues"], told["dismissed"]) == (2, 1, 1)
     assert told["area_dm2"] == int(packed.tables.patches["area_dm2"].sum())
-    assert told["filled"] == {"patches": 1, "cells": 2, "verdicts": {"违法": 1}}
+    assert told["filled"] == {
+        "patches": 1,
+        "cells": 2,
+        "verdicts": {"违法": 1},
+        "parcels": {"违法": 1},
+    }
     assert pack(tmp_path).path.read_bytes() == packed.path.read_bytes()
 
 
@@ -272,7 +278,7 @@ def test_a_package_brings_nothing_of_another_county(packed, tmp_path):
         written = (tmp_path / "joint" / "verdicts.parquet").read_bytes()
         assert archive.read("tables/verdicts.parquet") == written
     filled = check_package(path).package.manifest.totals["filled"]
-    assert filled == {"patches": 2, "cells": 4, "verdicts": {"违法": 2}}
+    assert filled == {"patches": 2, "cells": 4, "verdicts": {"违法": 2}, "parcels": {"违法": 2}}
     assert {"counties/999901/report.html", "counties/999902/report.html"} <= set(names)
     foreign = (
         ("counties'999901'report.html", "holds no such file"),
@@ -305,6 +311,12 @@ def test_what_people_filled_in_is_checked(packed, tmp_path):
     assert "totals filled: the rows add up to" in with_verdicts(value="合法")
     assert "clue numbers of other patches, e.g. 9" in with_verdicts(clue_no="99990125Q2000009")
     assert "verdicts: 1 patches are not in the table" in with_verdicts(patch_id="Tother")
+    assert "verdicts: 2 parcels are not in the table" in with_verdicts(parcel_no="7")
+    told = packed.tables.verdicts
+    assert filled_totals(told)["parcels"] == {"违法": 1}
+    assert "filled: the rows add up to" in with_verdicts(
+        value=told["value"].where(told.line == "", "")
+    )
     photo = b"a photo"
     name = f"products'field'attachments'ab'{hashlib.sha256(photo).hexdigest()}.jpg"
     assert faults(dressed(packed, tmp_path / "p.zip", **{name: photo})) == ""

@@ -50,7 +50,8 @@ def fill_in(run: Path) -> None:
         for code, first in sorted(firsts.items()):
             told = {"patch_key": first.patch_key, "by": "王五", "at": WHEN, "source": "ledger"}
             verdict = {"parcel_no": 0, "line": "", "verdict": "违法", "reason": ""}
-            add_verdicts(connection, [told | verdict])
+            on_parcel = verdict | {"parcel_no": 1, "line": "land", "verdict": "其他"}
+            add_verdicts(connection, [told | verdict, told | on_parcel])
             add_answers(connection, [told | {"name": "remarks", "value": f"{REMARK}{code}"}])
     store.close()
 
@@ -115,7 +116,12 @@ def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
         checked = CliRunner().invoke(build_app(), ["package", "verify", str(package)])
         assert checked.exit_code == 0, checked.output
         assert f"{theirs['totals']['clues']} clues" in checked.output
-    assert theirs["totals"]["filled"] == {"patches": 3, "cells": 6, "verdicts": {"违法": 3}}
+    assert theirs["totals"]["filled"] == {
+        "patches": 3,
+        "cells": 6,
+        "verdicts": {"违法": 3},
+        "parcels": {"其他": 3},
+    }
     book = openpyxl.load_workbook(io.BytesIO(read(path, "products/clues.xlsx")))
     cells = {c.value for row in book.worksheets[0].iter_rows() for c in row}
     assert {"违法", *(f"{REMARK}{code}" for code in CODES)} <= cells
