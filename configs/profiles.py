@@ -7,6 +7,9 @@ from configs.loading import load_values
 
 __all__ = ["ProfileName", "filled", "profile_values"]
 
+WHOLE = ("before", "after")
+"""Parts that a config says wholly or not at all."""
+
 ProfileName = Literal["annual", "quarterly", "emergency"]
 
 
@@ -35,6 +38,8 @@ def filled(values: Mapping[str, Any], profile: Mapping[str, Any]) -> dict[str, A
     for key, preset in profile.items():
         if key not in result:
             result[key] = preset
+        elif key in WHOLE:
+            continue
         elif isinstance(preset, Mapping) and isinstance(result[key], Mapping):
             result[key] = filled(result[key], preset)
     return result

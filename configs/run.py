@@ -63,8 +63,14 @@ class RunConfig(StrictModel):
     landcover: LandcoverSettings = LandcoverSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     layers: Path | None = Field(None, description="LAYERS.yaml: One-Map layers by role")
+    missing_layers: Literal["refuse", "leave_out"] = Field(
+        "refuse",
+        description="what becomes of a run whose layers cannot be read; left out, their questions "
+        "stay open and the run says so",
+    )
     catalog: Path | None = Field(
-        None, description="imagery catalogue: tells when unseen ground is seen next"
+        None,
+        description="imagery catalogue: where dates are found, and when unseen ground is seen next",
     )
     models: Path | None = Field(
         None,
@@ -79,10 +85,9 @@ class RunConfig(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _filled_by_profile(cls, data: Any) -> Any:
-        name = data.get("profile") if isinstance(data, dict) else None
-        if name not in get_args(ProfileName):
+        if not isinstance(data, dict) or data.get("profile") not in get_args(ProfileName):
             return data
-        return filled(data, profile_values(name))
+        return filled(data, profile_values(str(data["profile"])))
 
     @field_validator("clouds", mode="before")
     @classmethod
@@ -90,7 +95,14 @@ class RunConfig(StrictModel):
         return {"detector": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _landcover_needs_layers(self) -> "RunConfig":
+    def _dates_can_be_had(self) -> "RunConfig":
+        ruled = [name for name in ("before", "after") if getattr(self, name).rule is not None]
+        if ruled and self.catalog is None:
+            raise ValueError(f"{ruled[0]} is found in a catalogue: name it as catalog")
+        if self.after.best is not None:
+            raise ValueError("best is for before: find the later date by latest")
+        if self.before.best is not None and self.after.latest is None:
+            raise ValueError("before: best needs after: latest, with which it is compared")
         if self.before.date and self.after.date and self.before.date > self.after.date:
             raise ValueError("before.date lies after after.date: swap the two dates")
         return self

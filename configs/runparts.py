@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
@@ -18,6 +18,7 @@ __all__ = [
     "REMOTE",
     "AreaSettings",
     "CloudSettings",
+    "DateRule",
     "DetectionSettings",
     "EpochSettings",
     "FeedbackSettings",
@@ -63,16 +64,75 @@ class AreaSettings(StrictModel):
         return value
 
 
-class EpochSettings(StrictModel):
-    """The images of one date; the first usable pixel in the order wins."""
+class DateRule(StrictModel):
+    """Which images of the catalogue make a date: the newest, or the best match, that is usable."""
 
-    scenes: tuple[Path, ...] = Field(min_length=1, description="files, folders or STAC items")
+    begin: dt.date | None = Field(None, description="first civil day")
+    end: dt.date | None = Field(None, description="last civil day")
+    months: tuple[int, int] | None = Field(
+        None, description="first and last month that count, such as [4, 10]; all if absent"
+    )
+    apart_days: tuple[int, int] = Field(
+        (1, 3660), description="days between the two dates, at least and at most; of before only"
+    )
+    sensor: str | None = Field(None, description="shipped name or YAML path; any if absent")
+    max_cloud: float | None = Field(None, ge=0, le=100, description="percent of a scene")
+    least_usable_percent: float = Field(
+        80.0, gt=0, le=100, description="share of the area that is seen without cloud"
+    )
+    within_days: int = Field(
+        0, ge=0, le=366, description="earlier scenes of so many days fill what the newest lacks"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "DateRule":
+        if self.begin and self.end and self.begin > self.end:
+            raise ValueError("begin lies after end: swap the two dates")
+        if not 1 <= self.apart_days[0] <= self.apart_days[1]:
+            raise ValueError("apart_days are the least and the most days, 1 or more")
+        if self.months is not None and not all(1 <= m <= 12 for m in self.months):
+            raise ValueError("months are numbers from 1 to 12, the first and the last one")
+        return self
+
+
+class EpochSettings(StrictModel):
+    """The images of one date, named or found in the catalogue.
+
+    The first usable pixel in the order wins.
+    """
+
+    scenes: tuple[Path, ...] = Field((), description="files, folders or STAC items")
+    latest: DateRule | None = Field(
+        None, description="instead of scenes: the newest usable images of the catalogue"
+    )
+    best: DateRule | None = Field(
+        None,
+        description="instead of scenes, of before only: the images of the catalogue that are best "
+        "compared with the later date",
+    )
     order: Literal["newest", "oldest", "given"] = Field(
         "newest", description="which scene lies on top; given: as listed"
     )
     date: dt.date | None = Field(None, description="civil date, if the scenes do not tell it")
     mask: Path | None = Field(None, description="raster of the same extent, 0 = usable")
     attribution: str | None = Field(None, description="credit line, instead of the sensor's own")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        return {data: {}} if data in ("latest", "best") else data
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "EpochSettings":
+        named = [bool(self.scenes), self.latest is not None, self.best is not None]
+        if sum(named) != 1:
+            raise ValueError("name the images by one of scenes, latest and best")
+        return self
+
+    @property
+    def rule(self) -> DateRule | None:
+        """How the images are found in the catalogue; None where they are named."""
+        return self.latest or self.best
 
 
 class GridSettings(StrictModel):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tiles.cloudmap import CloudMap
     from tiles.registration import Registration
 
-__all__ = ["RunPlan", "area_of_interest", "make_plan", "with_settings"]
+__all__ = ["RunPlan", "area_of_interest", "make_plan", "outline_of", "with_settings"]
 
 SCORE_BYTES_PER_PIXEL = 0.35
 """Measured size of a run folder per pixel: tile products, change.tif, tables."""
@@ -161,7 +161,7 @@ def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
     bands = common_bands(before, after)
     extent = pair_extent(before, after, grid)
     counties = counties_of(config, grid.crs)
-    shape = _limits(config, grid.crs, counties)
+    shape = outline_of(config, grid.crs, counties)
     aoi = None
     if shape is not None:
         extent = extent.intersect(grid.extent_of(shape.bounds))
@@ -184,7 +184,7 @@ def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
     return plan
 
 
-def _limits(config: RunConfig, crs: str, counties: Counties | None) -> Any:
+def outline_of(config: RunConfig, crs: str, counties: Counties | None) -> Any:
     """Return the outline that limits the analysis: area of interest, counties, both; or None."""
     shape = None if config.area.aoi is None else area_of_interest(config.area.aoi, crs)
     if counties is None:

@@ -6,14 +6,18 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from configs.errors import PairRefused
 from configs.run import RunConfig
 from flows.aside import without_damaged
 from flows.environment import prefect_environment
 from flows.judging import require_layers
+from flows.layersathand import layers_at_hand
 from flows.manifest import Run
+from flows.opening import images_of
 from flows.publishing import summarise
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
 from tiles.catalog import load_catalog
@@ -54,19 +58,33 @@ def open_run(
 ) -> Iterator[StageContext]:
     """Hold the run folder of a config while its stages are worked.
 
+    Images that the config asks of its catalogue are found first; an interrupted run goes on with
+    those it has.
+
     Raises
     ------
+    InputError
+        If the catalogue has no usable date.
     RunLocked
         If another operator works in the folder.
     """
+    opening = images_of(config, out, fresh=fresh)
+    config = opening.applied(config)
     frozen = config.model_dump(mode="json")
     with Run.create(frozen, _key8(config), out, config.name, fresh=fresh) as run:
         if run.lock is not None and run.lock.took_over:
             log.warning("%s", run.lock.took_over)
+        config, missing = layers_at_hand(config, run.folder)
+        opening = replace(opening, missing=missing).keep(run.folder)
+        for told in (*opening.reasons, *missing):
+            log.info("%s", told.both)
         context = StageContext(run, config, options)
         _contexts[str(run.folder)] = context
         try:
             yield context
+        except PairRefused:
+            replace(opening, released=True).keep(run.folder)
+            raise
         finally:
             _contexts.pop(str(run.folder))
 

@@ -11,6 +11,7 @@ from configs.errors import InputError
 from configs.told import Told
 from flows.aside import scene_set_aside
 from flows.fitting import clouds_not_searched
+from flows.opening import Opening
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -57,7 +58,8 @@ def run_exceptions(
     """
     plan = context.plan
     aside = (*plan.before.set_aside, *plan.after.set_aside)
-    found = [scene_set_aside(one) for one in aside]
+    found = [*Opening.of(context.run.folder).missing]
+    found += [scene_set_aside(one) for one in aside]
     found += [s.doubt for s in (*plan.before.scenes, *plan.after.scenes) if s.doubt]
     checks = gate_checks(context.run.folder)
     unknown = any(c["name"] == "shift" and c["value"] is None for c in checks)
@@ -142,6 +144,7 @@ def quality_of(
         observed=summary.get("observed", {}).get("areas", []),
         layers=summary.get("layers", []),
         assessment=assessment or {},
+        images=Opening.of(folder).reasons,
     )
 
 

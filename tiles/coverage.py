@@ -11,7 +11,17 @@ import shapely
 
 from tiles.catalog import Entry, cloud_percent
 
-__all__ = ["Acquisition", "Coverage", "PairProposal", "coverage_of", "periods", "propose_pairs"]
+__all__ = [
+    "Acquisition",
+    "Coverage",
+    "EqualArea",
+    "PairProposal",
+    "acquisitions",
+    "compare",
+    "coverage_of",
+    "periods",
+    "propose_pairs",
+]
 
 LONLAT = "EPSG:4326"
 YEAR_DAYS = 365.25
@@ -157,7 +167,7 @@ def coverage_of(
         Zone of civil dates.
     """
     zone = ZoneInfo(time_zone)
-    equal = _EqualArea(area)
+    equal = EqualArea(area)
     found = []
     for name in periods(entries, every, time_zone):
         members = [
@@ -198,10 +208,10 @@ def propose_pairs(
     count : int
         Pairs returned at most.
     """
-    equal = _EqualArea(area)
-    first, second = (_acquisitions(entries, area, span, time_zone) for span in (before, after))
+    equal = EqualArea(area)
+    first, second = (acquisitions(entries, area, span, time_zone) for span in (before, after))
     pairs = [
-        _judged(a, b, equal)
+        compare(a, b, equal)
         for a in first
         for b in second
         if a.day < b.day and not a.usable.intersection(b.usable).is_empty
@@ -210,9 +220,10 @@ def propose_pairs(
     return order[:count]
 
 
-def _acquisitions(
+def acquisitions(
     entries: Sequence[Entry], area: Any, span: tuple[dt.date, dt.date], time_zone: str
 ) -> list[Acquisition]:
+    """Return what meets an area between two civil days, by day and sensor."""
     groups: dict[tuple[dt.date, str], list[Entry]] = {}
     for entry in sorted(entries, key=lambda e: (e.acquired, e.name)):
         day = entry.acquired.astimezone(ZoneInfo(time_zone)).date()
@@ -229,7 +240,8 @@ def _acquisitions(
     ]
 
 
-def _judged(first: Acquisition, second: Acquisition, equal: "_EqualArea") -> PairProposal:
+def compare(first: Acquisition, second: Acquisition, equal: "EqualArea") -> PairProposal:
+    """Return how well two acquisitions are compared over an area."""
     seen = equal.share(first.usable.intersection(second.usable))
     apart = abs((second.day - first.day).days) % YEAR_DAYS
     season = min(apart, YEAR_DAYS - apart)
@@ -255,7 +267,7 @@ def _difference(first: Acquisition, second: Acquisition, name: str) -> float | N
     return None if a is None or b is None else abs(a - b)
 
 
-class _EqualArea:
+class EqualArea:
     """Shares of an area, in an equal-area projection about its middle."""
 
     def __init__(self, area: Any) -> None:

@@ -44,6 +44,8 @@ class QualityFacts:
         Layers of the One-Map: role, name, version, features, rejects, complete.
     assessment : dict
         ``assessment.json`` of `tuban assess`, empty without one.
+    images : sequence of Told
+        Why these images were taken of the catalogue; empty where the config names them.
     """
 
     checks: Sequence[dict[str, Any]] = ()
@@ -54,6 +56,7 @@ class QualityFacts:
     observed: Sequence[dict[str, Any]] = ()
     layers: Sequence[dict[str, Any]] = ()
     assessment: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[Told] = ()
 
 
 @dataclass(frozen=True)

@@ -238,5 +238,7 @@ def sources(tell: Teller) -> Chapter:
     rows = [(name, value) for name, value in names_of_versions(tell)]
     if tell.model.title.attribution:
         rows.append((tell("imagery"), tell.model.title.attribution))
+    told = (reason.in_language(tell.language) for reason in tell.model.quality.images)
+    rows += [(tell("why_images"), reason) for reason in told]
     columns = (Column(tell("item"), share=0.6), Column(tell("version"), share=2.4))
     return Chapter("sources", tell("sources"), (Table(tell("sources"), columns, tuple(rows)),))

@@ -3,6 +3,7 @@
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
 from configs.errors import ConfigError
 from configs.loading import available, load_model
@@ -16,19 +17,25 @@ def _config(**values: object) -> RunConfig:
     return RunConfig.model_validate(PAIR | values)
 
 
+def _part(values: dict, like: dict) -> dict:
+    """Return of some values what another mapping has, key by key."""
+    return {k: _part(values[k], v) if isinstance(v, dict) else values[k] for k, v in like.items()}
+
+
 def test_every_profile_is_shipped():
     assert set(available("profiles")) == set(get_args(ProfileName))
 
 
 @pytest.mark.parametrize("name", get_args(ProfileName))
 def test_a_profile_fills_what_is_open(name: str):
-    bare, config = _config(), _config(profile=name)
+    bare = _config()
+    config = RunConfig.model_validate({"name": "hot", "profile": name, "catalog": "catalog"})
     values = profile_values(name)
     assert config != bare
     for part, wanted in values.items():
         found = config.model_dump(mode="json")[part]
         if isinstance(wanted, dict):
-            assert {key: found[key] for key in wanted} == wanted
+            assert _part(found, wanted) == wanted
         else:
             assert found == wanted
 
@@ -39,6 +46,27 @@ def test_what_the_config_says_stands():
     assert config.gate.max_shift_px == 3.0
     assert config.outputs.pictures == profile_values("emergency")["outputs"]["pictures"]
     assert config.gate.max_residual_px == profile_values("emergency")["gate"]["max_residual_px"]
+
+
+def test_dates_that_the_config_names_are_not_looked_for():
+    config = _config(profile="annual")
+    assert (config.before.rule, config.after.rule) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"after": "latest"}, "after is found in a catalogue"),
+        ({"after": {"scenes": ["b.tif"], "latest": {}}}, "one of scenes, latest and best"),
+        ({"after": {}}, "one of scenes, latest and best"),
+        ({"after": "best", "catalog": "c"}, "best is for before"),
+        ({"before": "best", "catalog": "c"}, "needs after: latest"),
+        ({"after": {"latest": {"months": [0, 4]}}, "catalog": "c"}, "months are numbers"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused(values: dict, told: str):
+    with pytest.raises(ValidationError, match=told):
+        _config(**values)
 
 
 @pytest.mark.parametrize("name", get_args(ProfileName))

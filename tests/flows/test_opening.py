@@ -1,0 +1,81 @@
+"""A run keeps the images that it found in the catalogue until it is finished."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from configs.run import RunConfig
+from flows.opening import OPENING_NAME, Opening, images_of
+from flows.runner import run_folder
+from tests.tiles.cataloguemade import write_catalog
+
+OLD: list[tuple[str, float, float | None]] = [("2024-06-20", 1.0, 0.0), ("2025-06-12", 1.0, 0.0)]
+NEW: list[tuple[str, float, float | None]] = [*OLD, ("2025-06-22", 1.0, 0.0)]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    file = tmp_path / "hot.yaml"
+    file.write_text("name: hot\nprofile: quarterly\ncatalog: catalog\n", encoding="utf-8")
+    write_catalog(tmp_path / "catalog", OLD)
+    return RunConfig.load(file)
+
+
+def _open(config: RunConfig, out: Path, *, fresh: bool = False) -> tuple[Opening, Path]:
+    opening = images_of(config, out, fresh=fresh)
+    folder = run_folder(opening.applied(config), out)
+    folder.mkdir(parents=True, exist_ok=True)
+    return opening.keep(folder), folder
+
+
+def test_an_unfinished_run_keeps_its_images_and_a_new_one_takes_new_ones(config, tmp_path):
+    out = tmp_path / "runs"
+    first, folder = _open(config, out)
+    assert first.days == {"before": "2024-06-20", "after": "2025-06-12"}
+    write_catalog(tmp_path / "catalog", NEW)
+    assert _open(config, out) == (first, folder)
+    (folder / "run.json").write_text("{}")
+    second, other = _open(config, out)
+    assert second.days == {"before": "2024-06-20", "after": "2025-06-22"}
+    assert other != folder
+    assert _open(config, out) == (second, other)
+
+
+def test_a_fresh_start_and_a_refused_pair_look_again(config, tmp_path):
+    out = tmp_path / "runs"
+    first, folder = _open(config, out)
+    write_catalog(tmp_path / "catalog", NEW)
+    second, other = _open(config, out, fresh=True)
+    assert (second.days or {})["after"] == "2025-06-22"
+    replace(second, released=True).keep(other)
+    assert _open(config, out) == (first, folder)
+    replace(first, released=True).keep(folder)
+    assert _open(config, out)[1] == other
+
+
+def test_another_wish_is_another_run(config, tmp_path):
+    out = tmp_path / "runs"
+    _, folder = _open(config, out)
+    write_catalog(tmp_path / "catalog", NEW)
+    wish = config.model_copy(update={"before": config.before.model_copy(update={"order": "given"})})
+    assert _open(wish, out)[1] != folder
+
+
+def test_the_reason_of_the_same_images_stays_as_it_was_told(config, tmp_path):
+    out = tmp_path / "runs"
+    first, folder = _open(config, out)
+    (folder / "run.json").write_text("{}")
+    write_catalog(tmp_path / "catalog", [*OLD, ("2025-07-22", 0.2, 0.0)])
+    again, same = _open(config, out)
+    assert same == folder
+    assert again.reasons == first.reasons
+    assert "passed over" not in json.loads((folder / OPENING_NAME).read_text())["reasons"][0][1]
+    assert [t["en"] for t in again.record["why_images"]] == [t.en for t in first.reasons]
+
+
+def test_a_config_that_names_its_images_asks_nothing(tmp_path):
+    named = {"before": {"scenes": ["a.tif"]}, "after": {"scenes": ["b.tif"]}}
+    config = RunConfig.model_validate({"name": "hot"} | named)
+    assert images_of(config, tmp_path) == Opening()
