@@ -97,6 +97,12 @@ def read_verdicts(source: Path) -> pd.DataFrame:
     return _checked(rows, source)
 
 
+def verdicts_of(store: Store) -> pd.DataFrame:
+    """Return the verdicts of an open clue store as `read_verdicts` does."""
+    rows = [(f"verdict {i}", row) for i, row in enumerate(stored_verdicts(store), 1)]
+    return _checked(rows, store.place)
+
+
 def _stored(source: Path) -> list[tuple[str, dict[str, Any]]]:
     with source.open("rb") as handle:
         if handle.read(16) != b"SQLite format 3\x00":
@@ -166,7 +172,7 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-def _checked(rows: list[tuple[str, dict[str, Any]]], source: Path) -> pd.DataFrame:
+def _checked(rows: list[tuple[str, dict[str, Any]]], source: Path | str) -> pd.DataFrame:
     table: dict[str, list[str]] = {name: [] for name in VERDICT_COLUMNS}
     unknown: dict[str, str] = {}
     for place, cells in rows:

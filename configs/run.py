@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from configs.loading import StrictModel, load_model
 from configs.profiles import ProfileName, filled, profile_values
@@ -40,6 +40,10 @@ def models_folder(beside: Path) -> Path:
 
 class RunConfig(StrictModel):
     """Everything one run depends on; paths are relative to the config file."""
+
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[\w.-]+$", description="name of the run folder")
@@ -76,6 +80,13 @@ class RunConfig(StrictModel):
         None,
         description="folder of stored models; by default $TUBAN_MODELS, else tuban-models beside "
         "the config",
+    )
+    register_place: str | None = Field(
+        None,
+        alias="register",
+        min_length=1,
+        description="clues of all periods in one place: a SQLite file or the URL of a database; "
+        "by default each run has a store of its own",
     )
     rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
     outputs: OutputSettings = OutputSettings()
@@ -124,6 +135,8 @@ class RunConfig(StrictModel):
 
         changes: dict[str, Any] = {"layers": fix(self.layers), "catalog": fix(self.catalog)}
         changes["models"] = fix(self.models) or models_folder(folder)
+        if self.register_place is not None and "://" not in self.register_place:
+            changes["register_place"] = str(folder / self.register_place)
         for name, fields in (
             ("area", ["aoi"]),
             ("terrain", ["dem"]),

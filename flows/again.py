@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import InputError
 from flows.delivered import keep_judgement
 from flows.judging import TABLES, reject_rows, rules_of
-from flows.registering import STORE_NAME
+from flows.registering import STORE_NAME, keeps_register
 from flows.rejudging import judged_run
 
 if TYPE_CHECKING:
@@ -85,10 +85,7 @@ def judge_again(
 
     table, rule_set = judged_run(run, rules)
     folder, file = out.resolve(), LayersFile.load(layers)
-    if folder == run.resolve():
-        raise InputError(
-            "a judgement is never written over", str(out), "name another folder with --out"
-        )
+    _require_place(run, folder)
     crs = table.crs.to_string()
     onemap = build_onemap(file, crs=crs)
     before, summary = kept_judgement(run), _summary(run)
@@ -120,6 +117,20 @@ def judge_again(
         folder, judgement, rule_set, file, onemap, parts=parts, quarter=quarter, told=told
     )
     return Again(len(table), touched, changes)
+
+
+def _require_place(run: Path, folder: Path) -> None:
+    if keeps_register(run):
+        raise InputError(
+            "the run keeps a register, in which one judgement of a period stands",
+            str(run),
+            "name the other rules or layers in its config and run it again: only what depends on "
+            "them is made anew",
+        )
+    if folder == run.resolve():
+        raise InputError(
+            "a judgement is never written over", str(folder), "name another folder with --out"
+        )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from flows.fieldreturned import Returned, left_over, opened, photo_bytes
 from flows.finished import finished_tables, run_summary
 from flows.ledgerimport import LedgerImport, enter_rows, run_of
 from flows.mapping import run_pictures
-from flows.registering import STORE_NAME
+from flows.registering import store_of
 from tiles.files import atomic_path, sha256
 
 if TYPE_CHECKING:
@@ -293,9 +293,8 @@ def _thumbnail(place: Path, record: PhotoRecord) -> bytes:
 
 def _register(folder: Path, matched: tuple[MatchedPhoto, ...]) -> None:
     from clues.store.attachments import keep_attachments
-    from clues.store.repository import Store
 
-    store = Store.at(folder / STORE_NAME)
+    store = store_of(folder)
     try:
         with store.transaction() as connection:
             keep_attachments(

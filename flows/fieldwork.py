@@ -20,7 +20,7 @@ from clues.outputs.mapparts import Bounds, Division, safe_name, towns
 from configs.errors import InputError
 from flows.finished import finished_context, finished_tables, run_summary
 from flows.mapping import named_divisions_of, run_pictures
-from flows.registering import STORE_NAME
+from flows.registering import store_of
 from tiles.geodesy import metres_per_unit
 
 if TYPE_CHECKING:
@@ -255,10 +255,9 @@ def _filled_in(run: Path, tables: "ClueTables") -> tuple[str, dict[str, dict[str
     """Return how far the store goes and what it holds of some clues."""
     from clues.fieldform import FILLED
     from clues.store.answers import present_state
-    from clues.store.repository import Store
 
     keys = {f.key for f in FILLED}
-    store = Store.at(run / STORE_NAME)
+    store = store_of(run)
     try:
         state, mark = present_state(store)
     finally:

@@ -9,7 +9,7 @@ from clues.outputs.tables import ClueTables, RunTitle
 from configs.errors import InputError
 from configs.speech import PLAIN
 from flows.judging import RULES_NAME, rules_of
-from flows.registering import STORE_NAME
+from flows.registering import store_of
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -60,15 +60,12 @@ def finished_tables(folder: Path) -> ClueTables:
         If the folder holds no judged run, or it is not finished.
     """
     from clues.store.answers import present_state
-    from clues.store.repository import Store
     from clues.store.verdicts import clue_numbers
 
     folder = folder.resolve()
     summary = run_summary(folder)
     tables = ClueTables.read(folder, _title(folder, summary))
-    if not (folder / STORE_NAME).is_file():
-        raise InputError("the run has no clue store", str(folder), "run it again first")
-    store = Store.at(folder / STORE_NAME)
+    store = store_of(folder)
     try:
         numbers = clue_numbers(store)
         filled, mark = present_state(store)

@@ -129,10 +129,9 @@ def writers_of(
 
 def _write_update(tables: ClueTables, run: Path, path: Path) -> None:
     from clues.outputs.survey import write_update_package
-    from clues.verdicts import read_verdicts
-    from flows.registering import STORE_NAME
+    from flows.registering import run_verdicts
 
-    write_update_package(tables, path, read_verdicts(run / STORE_NAME))
+    write_update_package(tables, path, run_verdicts(run))
 
 
 def export_ledger(

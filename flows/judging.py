@@ -11,6 +11,7 @@ from tiles.files import atomic_path
 
 if TYPE_CHECKING:
     from clues.judgement import Judgement
+    from clues.objects import Fates
     from configs.rules import RuleSet
     from configs.run import RunConfig
     from flows.plan import RunPlan
@@ -85,13 +86,14 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     from clues.judgement import judge_patches
     from clues.layers import read_onemap
     from flows.patchversions import present_patches
+    from flows.tracing import trace_run
 
     config, counties = context.config, context.plan.counties
     layers = require_layers(config)
     require_dates(context.plan)
-    patches = present_patches(context.run)
     onemap = read_onemap(layers, crs=context.plan.grid.crs)
     rules = rules_of(config.rules)
+    patches, fates = trace_run(context, present_patches(context.run), rules)
     if counties is None:
         judgement = judge_patches(patches, onemap, rules)
     else:
@@ -99,14 +101,22 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
         places = leads.table.geometry.to_numpy() if leads else np.empty(0, dtype=object)
         named = [(c.code, c.name) for c in counties.own]
         judgement = judge_counties(patches, onemap, rules, named, counties.homes(places))
-    return keep_run_judgement(context, judgement, onemap, rules)
+    return keep_run_judgement(context, judgement, onemap, rules, fates)
 
 
 def keep_run_judgement(
-    context: "StageContext", judgement: "Judgement", onemap: Any, rules: "RuleSet"
+    context: "StageContext",
+    judgement: "Judgement",
+    onemap: Any,
+    rules: "RuleSet",
+    fates: "Fates | None",
 ) -> tuple[list[Path], dict[str, Any]]:
     """Write the tables of a judgement into the run folder; return what the manifest keeps."""
+    from flows.tracing import write_fates
+
     files = write_tables(judgement, rules, context.run.folder)
+    if fates is not None:
+        files.append(write_fates(fates, context.plan.grid.crs, context.run.folder))
     files.append(write_classes(judgement, onemap, context.run.folder))
     values = {
         "rule_set": rules.name,
@@ -115,6 +125,8 @@ def keep_run_judgement(
         "rejects": reject_rows(onemap),
         "tallies": tallies(judgement),
     }
+    if fates is not None:
+        values |= {"fates": fates.tallies, "register": context.held.digest if context.held else ""}
     return files, values
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import InputError
 from flows.judging import INDICATORS_NAME
-from flows.registering import STORE_NAME
+from flows.registering import has_store, store_of
 from tiles.files import sha256
 
 if TYPE_CHECKING:
@@ -128,12 +128,11 @@ def enter_rows(
     from clues.outputs.importreport import HEADS, problem_rows, write_import_report
     from clues.readbackplan import plan_import
     from clues.store.answers import filled_in
-    from clues.store.repository import Store
 
-    store = Store.at(folder / STORE_NAME)
+    store = store_of(folder)
     try:
         with store.transaction() as connection:
-            filled = filled_in(connection)
+            filled = filled_in(connection, store.scope)
             plan = plan_import(ledger, filled, reading)
             _require_own(plan, ledger, filled, folder, path)
             refused = bool(plan.faulty) and not accept_good_rows
@@ -157,7 +156,7 @@ def run_of(path: Path, run: Path | None, name: str) -> Path:
         plain = Path(name).name
         tried = [path.resolve().parent, Path("runs") / plain] if plain else [path.resolve().parent]
     for folder in tried:
-        if (folder / STORE_NAME).is_file():
+        if has_store(folder):
             return folder.resolve()
     raise InputError(
         "there is no clue store to import into",

@@ -14,7 +14,6 @@ from clues.packagemerge import differences, merged_manifest, merged_tables
 from clues.packages import AGAIN, CODE, TABLES, Manifest, Package, write_package
 from clues.packagetotals import PackageTables, county_totals, totals
 from clues.packageverdicts import present_cells, verdict_table
-from clues.store.repository import Store
 from configs.errors import InputError, RunError
 from flows.finished import finished_tables, run_summary
 from flows.fitting import GATE_FOLDER
@@ -28,7 +27,7 @@ from flows.packagefiles import (
     named_product,
     run_products,
 )
-from flows.registering import STORE_NAME
+from flows.registering import store_of
 
 if TYPE_CHECKING:
     from clues.outputs.tables import ClueTables
@@ -166,7 +165,7 @@ def merge_packages(
 def _of(tables: "ClueTables", run: Path) -> PackageTables:
     assert tables.leads is not None  # every judged run keeps the table
     patches = tables.patches
-    store = Store.at(run / STORE_NAME)
+    store = store_of(run)
     try:
         numbers = dict(zip(patches["patch_id"], patches["clue_no"], strict=True))
         told = verdict_table(store, numbers)

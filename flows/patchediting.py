@@ -221,6 +221,7 @@ def _taken(
     from flows.again import kept_judgement
     from flows.judging import keep_run_judgement, require_layers, rules_of
     from flows.stages import StageContext
+    from flows.tracing import trace_run
 
     run, plan, area = context.run, context.plan, context.config.area
     fresh: dict[str, Any] = {"county_code": area.county_code, "county_name": area.county_name}
@@ -233,12 +234,13 @@ def _taken(
     rules = rules_of(context.config.rules)
     before = kept_judgement(run.folder)
     numbers = _numbers(run.folder)
-    found = rejudge_edited(before, with_lineage(table), onemap, rules)
+    known, fates = trace_run(context, with_lineage(table), rules)
+    found = rejudge_edited(before, known, onemap, rules)
     version = add_version(run, table, values | {"edits": redrawn.tallies})
     touched = int(found.touched.sum())
     told = {"version": version.name, "editor": values["editor"], "judged_again": touched}
     context = StageContext(run, context.config, context.options)
-    files, made = keep_run_judgement(context, found.judgement, onemap, rules)
+    files, made = keep_run_judgement(context, found.judgement, onemap, rules, fates)
     made["edits"] = told
     run.put("judge", "tables", context.judge_key, files=files, values=made)
     _publish(context, made)

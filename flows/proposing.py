@@ -10,7 +10,7 @@ import numpy as np
 from clues.outputs.proposed import Proposed, write_proposed_csv, write_proposed_workbook
 from configs.errors import InputError
 from configs.vocabulary import change_type
-from flows.registering import STORE_NAME
+from flows.registering import has_store, store_of
 from flows.retraining import judged_patches_of, settled_verdicts
 from models.feedback import feedback_of, patch_blocks, pseudo_permille
 from models.modelfile import open_model
@@ -61,7 +61,7 @@ def propose(
         _require_new(out)
     patches = _with_numbers(judged_patches_of([run]), run)
     judged: dict[str, bool] = {}
-    if sources or (run / STORE_NAME).is_file():
+    if sources or has_store(run):
         judged = settled_verdicts([run], sources)[0].pseudo
     told = Counter(patches["change_type"][patches["patch_id"].isin(judged.keys()).to_numpy()])
     kinds = [change_type(code) for code in patches["change_type"]]
@@ -110,12 +110,11 @@ def _require_new(out: Path) -> None:
 
 def _with_numbers(patches: "gpd.GeoDataFrame", run: Path) -> "gpd.GeoDataFrame":
     """Return the patches with the clue numbers of the run's store, where it has one."""
-    from clues.store.repository import Store
     from clues.store.verdicts import clue_numbers
 
-    if "clue_no" in patches or not (run / STORE_NAME).is_file():
+    if "clue_no" in patches or not has_store(run):
         return patches
-    store = Store.at(run / STORE_NAME)
+    store = store_of(run)
     try:
         numbers = clue_numbers(store)
     finally:

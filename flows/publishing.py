@@ -19,6 +19,7 @@ from flows.reporting import report_model
 from flows.sheeting import publish_sheets
 from flows.tilejob import States
 from flows.trust import run_exceptions, trust_record
+from flows.tracing import registration_of
 from flows.unseen import Unseen
 from tiles.chips import ChipCutter
 
@@ -98,6 +99,7 @@ class Publication:
     @cached_property
     def observed(self) -> list[dict[str, Any]]:
         """How much of the county, and then of each division, was observed at both dates."""
+            register=registration_of(self.context, self.judged.get("register", "")),
         path = self.context.run.path(OBSERVED_NAME)
         key = self.context.unseen_key
 

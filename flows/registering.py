@@ -6,14 +6,74 @@ from typing import TYPE_CHECKING, Any
 
 from clues.outputs.tables import ClueTables
 from clues.store.answers import present_state
-from clues.store.repository import LayerRecord, RunRecord, Store
+from clues.store.inserting import LayerRecord, RunRecord
+from clues.store.lineage import Period, held_before, keep_fates
+from clues.store.repository import Store
+from configs.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["STORE_NAME", "register_run"]
+    import pandas as pd
+
+    from clues.objects import Fates
+
+__all__ = [
+    "STORE_NAME",
+    "Registration",
+    "has_store",
+    "keeps_register",
+    "open_register",
+    "register_run",
+    "run_verdicts",
+    "store_name",
+    "store_of",
+]
 
 STORE_NAME = "clues.sqlite"
+
+
+class Registration:
+    """The register that a run is entered into, with what became of its objects.
+
+    Parameters
+    ----------
+    place : str
+        ``register`` of the config.
+    period : Period
+    fates : Fates
+    digest : str
+        Of what the register held when the run was judged, see `clues.store.lineage.Held`.
+    """
+
+    def __init__(self, place: str, period: Period, fates: "Fates", digest: str) -> None:
+        self.place, self.period, self.fates, self.digest = place, period, fates, digest
+
+    def require_same(self, connection: Any) -> None:
+        """Raise `StoreError` where another run changed what this one was judged by."""
+        if held_before(connection, self.period).digest != self.digest:
+            raise StoreError(
+                "another run was entered into the register since this one was judged",
+                self.place.rpartition("@")[2],
+                "run the same command again: what depends on it is made anew",
+            )
+
+    def enter(self, tables: ClueTables) -> "Callable[[Any, int, dict[str, int]], None]":
+        """Return what enters the fates beside the patches of a run."""
+        patches = tables.patches
+        ids = patches["patch_id"]
+        kind, former, now = (
+            {p: v if isinstance(v, str) else "" for p, v in zip(ids, patches[n], strict=True)}
+            for n in ("change_type", "from_cover", "to_cover")
+        )
+        ends = dict(zip(patches["object_id"], patches["limitation_until"], strict=True))
+        ends = {k: v if hasattr(v, "year") and v == v else None for k, v in ends.items()}
+
+        def entered(connection: Any, run_id: int, keys: dict[str, int]) -> None:
+            told = {p: (key, (kind[p], former[p], now[p])) for p, key in keys.items()}
+            keep_fates(connection, run_id, self.fates.rows, told, ends)
+
+        return entered
 
 
 def register_run(
@@ -26,8 +86,9 @@ def register_run(
     rule_set_version: str,
     layers: "Sequence[Mapping[str, Any]]",
     config: "Mapping[str, Any]",
+    register: Registration | None = None,
 ) -> ClueTables:
-    """Enter a judged run into the store of its folder; registering it again changes nothing.
+    """Enter a judged run into its store; registering it again changes nothing.
 
     Parameters
     ----------
@@ -44,11 +105,18 @@ def register_run(
         As `flows.judging.layer_records` gives them.
     config : mapping
         Frozen config as JSON values.
+    register : Registration, optional
+        Where the run goes instead of a store of its own.
 
     Returns
     -------
     ClueTables
         With ``clue_no``, empty for dismissed patches, and what people filled in so far.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses, or another run changed the register since this one was judged.
     """
     title = tables.title
     names = ("role", "name", "version", "features", "complete")
@@ -65,10 +133,20 @@ def register_run(
         config=dict(config),
         versions=dict(title.versions),
         layers=tuple(LayerRecord(crs=crs, **{n: r[n] for n in names}) for r in layers),
+        period=(register.period.before, register.period.after) if register else None,
     )
-    store = Store.at(folder / STORE_NAME)
+    store = (
+        open_register(register.place, title.run_name) if register else Store.at(folder / STORE_NAME)
+    )
     try:
-        numbers = store.register(record, tables.patches, tables.findings, tables.leads)
+        numbers = store.register(
+            record,
+            tables.patches,
+            tables.findings,
+            tables.leads,
+            before=register.require_same if register else None,
+            beside=register.enter(tables) if register else None,
+        )
         filled, mark = present_state(store)
     finally:
         store.close()
@@ -76,3 +154,68 @@ def register_run(
         clue_no=[numbers.get(p, "") for p in tables.patches["patch_id"]]
     )
     return replace(tables, patches=numbered, filled=filled, mark=mark)
+
+
+def open_register(place: str, scope: str | None = None) -> Store:
+    """Open a register: a SQLite file, which is made when missing, or a database by its URL."""
+    return Store.at(place if "://" in place else Path(place), scope)
+
+
+def _register_of(folder: Path) -> str | None:
+    """Return the register that the last start of a run names."""
+    from flows.manifest import MANIFEST_NAME, Run
+
+    if not (folder / MANIFEST_NAME).is_file():
+        return None
+    starts = [n for n in Run.open(folder).notes if n["kind"] == "start"]
+    found = starts[-1]["config"].get("register") if starts else None
+    return str(found) if found else None
+
+
+def keeps_register(folder: Path) -> bool:
+    """Tell whether the clues of a run are in a register."""
+    return _register_of(folder) is not None
+
+
+def store_name(folder: Path) -> str:
+    """Return the name of the store of a run, for people."""
+    place = _register_of(folder)
+    return STORE_NAME if place is None else place.rpartition("/")[2]
+
+
+def run_verdicts(folder: Path) -> "pd.DataFrame":
+    """Return the verdicts on the patches of a run, see `clues.verdicts.read_verdicts`."""
+    from clues.verdicts import verdicts_of
+
+    store = store_of(folder)
+    try:
+        return verdicts_of(store)
+    finally:
+        store.close()
+
+
+def has_store(folder: Path) -> bool:
+    """Tell whether the clues of a run folder are in a store, its own or a register."""
+    place = _register_of(folder)
+    if place is None:
+        return (folder / STORE_NAME).is_file()
+    return "://" in place or Path(place).is_file()
+
+
+def store_of(folder: Path) -> Store:
+    """Open the store that the clues of a run are in: the register of its config, or its own.
+
+    Of a register it tells the clues of that run only.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    folder = folder.resolve()
+    if not has_store(folder):
+        raise InputError(
+            "the run has no clue store", _register_of(folder) or str(folder), "run it again first"
+        )
+    place = _register_of(folder)
+    return Store.at(folder / STORE_NAME) if place is None else open_register(place, folder.name)

@@ -12,7 +12,7 @@ import numpy as np
 from configs.errors import InputError
 from flows.comparing import base_rate, compare
 from flows.imagery import Imagery, imagery_of_runs
-from flows.registering import STORE_NAME
+from flows.registering import STORE_NAME, has_store, run_verdicts, store_name
 from models.feedback import feedback_arrays, fit_feedback, patch_features, spatial_folds
 from models.feedbackscores import FeedbackScores, feedback_scores
 from models.heldlimit import held_limit
@@ -71,15 +71,16 @@ def settled_verdicts(
 
     from clues.verdicts import read_verdicts, settle
 
-    chosen = list(sources) or [p for p in (run / STORE_NAME for run in runs) if p.is_file()]
-    if not chosen:
+    kept = [] if sources else [run for run in runs if has_store(run)]
+    if not sources and not kept:
         raise InputError(
             "there is no verdict to read",
             ", ".join(str(run) for run in runs),
             f"name files with --verdicts, or runs with a {STORE_NAME}",
         )
-    tables = [read_verdicts(path) for path in chosen]
-    return settle(pd.concat(tables, ignore_index=True)), tuple(p.name for p in chosen)
+    tables = [*map(read_verdicts, sources), *map(run_verdicts, kept)]
+    names = (*(p.name for p in sources), *(store_name(run) for run in kept))
+    return settle(pd.concat(tables, ignore_index=True)), names
 
 
 def judged_patches_of(runs: Sequence[Path]) -> "gpd.GeoDataFrame":

@@ -21,6 +21,7 @@ from tiles.remote import is_remote
 from tiles.scene import SetAside
 
 if TYPE_CHECKING:
+    from clues.store.lineage import Held
     from flows.stored import StoredFeedback, StoredLandcover
     from flows.storedchange import StoredChange
     from flows.storednet import StoredNet
@@ -195,7 +196,7 @@ class KeyedRun:
 
     @cached_property
     def judge_key(self) -> StageKey:
-        """Patches, what people edited in them, layers and rules."""
+        """Patches, what people edited in them, layers, rules, and what the register held."""
         rules = self.config.rules
         files = {"rules": Path(rules)} if rules.endswith((".yaml", ".yml")) else {}
         inputs: dict[str, StageKey | str] = {
@@ -205,14 +206,25 @@ class KeyedRun:
         if edits := edits_hash(self.run):
             inputs["edits of patches"] = edits
         return stage_key(
+        if self.held is not None:
+            inputs["register"] = self.held.digest
             "judge",
-            rooms=["clues", "configs", "flows.judging"],
+            rooms=["clues", "configs", "flows.judging", "flows.tracing"],
             config={"rules": rules} | self._config("quarter"),
             inputs=inputs,
             files=files,
         )
 
     @cached_property
+    @cached_property
+    def held(self) -> "Held | None":
+        """What the register held before the period of the run; None where the run keeps none."""
+        if self.config.register_place is None:
+            return None
+        from flows.tracing import held_of
+
+        return held_of(self.config, self.run.folder.name, self.plan)
+
     def outputs_key(self) -> StageKey:
         """Judgement and what is to be written."""
         return stage_key(

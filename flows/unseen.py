@@ -75,6 +75,15 @@ class Unseen:
         tiles = self.context.plan.tiles(size)
         return load_valid_runs((folder / f"{t.name}.valid.npz" for t in tiles), imaged=True)
 
+    @property
+    def seen(self) -> Any:
+        """Ground that was observed at both dates: inside the area of interest, in the images."""
+        plan = self.context.plan
+        whole = shapely.box(*plan.grid.bounds(plan.extent))
+        if plan.aoi is not None:
+            whole = shapely.intersection(whole, shapely.from_wkb(plan.aoi))
+        return shapely.difference(whole, shapely.union_all(self._hidden))
+
     @cached_property
     def _hidden(self) -> NDArray[np.object_]:
         """Polygons that were not observed: inside the area of interest, else inside the images."""

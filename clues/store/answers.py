@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from clues.store import schema
 from clues.store.repository import Store
+from clues.store.verdicts import runs_named
 
 __all__ = [
     "VERDICT",
@@ -117,8 +118,15 @@ class Filled:
         return {name: value for name, value in told.items() if value}
 
 
-def filled_in(connection: Connection) -> list[Filled]:
+def filled_in(connection: Connection, scope: str | None = None) -> list[Filled]:
     """Return everything on the ground with what people filled in, by object.
+
+    Parameters
+    ----------
+    connection : Connection
+    scope : str, optional
+        Name of a run: of a register, only what it shows. What other periods were told of a thing
+        counts where it did not change in this one.
 
     Returns
     -------
@@ -131,11 +139,14 @@ def filled_in(connection: Connection) -> list[Filled]:
     object_of: dict[int, str] = {}
     newest = _newest_runs(connection)
     names = (patch.id, patch.object_id, patch.patch_id, patch.after_to, patch.area_dm2)
-    drawn = connection.execute(select(*names, patch.run_id).order_by(patch.id))
-    for key, thing, patch_id, after, area, run in drawn:
+    asked = select(*names, patch.run_id).order_by(patch.id)
+    own = asked if scope is None else asked.where(patch.run_id.in_(runs_named(scope)))
+    for key, thing, patch_id, after, area, run in connection.execute(own):
         now, clue_no = newest[run], numbers.get(thing, "")
         found[thing] = Filled(key, patch_id, clue_no, after, area, gone=now != run)
         object_of[key] = thing
+    if scope is not None:
+        object_of |= _elsewhere(connection, scope, newest)
     for thing, one in found.items():
         if one.gone:
             parts = _parts(connection, one.patch_key, newest, numbers)
@@ -145,14 +156,32 @@ def filled_in(connection: Connection) -> list[Filled]:
     whole = (table.id, table.patch_key, table.verdict, table.by, table.at)
     rows = connection.execute(select(*whole).where(table.parcel_no == 0).order_by(table.id))
     for number, key, verdict, by, at in rows:
+        if key not in object_of:
+            continue
         value = "" if verdict in emptied else verdict
         history = found[object_of[key]].history.setdefault(VERDICT, [])
         history.append((number, Cell(value, by, at)))
     told = schema.answers.c
     cells = (told.id, told.patch_key, told.name, told.value, told.by, told.at)
     for number, key, name, value, by, at in connection.execute(select(*cells).order_by(told.id)):
+        if key not in object_of:
+            continue
         found[object_of[key]].history.setdefault(name, []).append((number, Cell(value, by, at)))
     return sorted(found.values(), key=lambda f: f.patch_key)
+
+
+def _elsewhere(connection: Connection, scope: str, newest: Mapping[int, int]) -> dict[int, str]:
+    """Return patches of other periods, by row, that show a thing which a run found unchanged."""
+    patch, row = schema.patches.c, schema.lineage.c
+    runs = {int(run) for run in connection.scalars(runs_named(scope))}
+    last = {newest[run] for run in runs}
+    steady = select(row.object_id).where(
+        row.run_id.in_(last), row.patch_key.is_not(None), row.fate.in_(("persisting", "shrunk"))
+    )
+    asked = select(patch.id, patch.object_id).where(
+        patch.object_id.in_(steady), patch.run_id.not_in(runs)
+    )
+    return {int(key): str(thing) for key, thing in connection.execute(asked)}
 
 
 def _newest_runs(connection: Connection) -> dict[int, int]:
@@ -188,10 +217,22 @@ def _parts(
 def present_state(store: Store) -> tuple[dict[str, dict[str, str]], str]:
     """Return what people filled in so far, by patch and cell, and the mark of this moment."""
     with store.engine.connect() as connection:
-        tables = (schema.verdicts, schema.answers)
-        mark = Mark(*(connection.scalar(select(func.max(t.c.id))) or 0 for t in tables))
-        filled = {f.patch_id: f.present for f in filled_in(connection) if f.history}
+        told = filled_in(connection, store.scope)
+        if store.scope is None:
+            tables = (schema.verdicts, schema.answers)
+            mark = Mark(*(connection.scalar(select(func.max(t.c.id))) or 0 for t in tables))
+        else:
+            mark = _mark(told)
+        filled = {f.patch_id: f.present for f in told if f.history}
     return filled, str(mark)
+
+
+def _mark(told: Iterable[Filled]) -> Mark:
+    """Return how far verdicts and answers on some things went."""
+    last = {True: 0, False: 0}
+    for name, history in (item for f in told for item in f.history.items()):
+        last[name == VERDICT] = max(last[name == VERDICT], *(number for number, _ in history))
+    return Mark(last[True], last[False])
 
 
 def add_answers(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -36,6 +36,7 @@ __all__ = [
     "layer_versions",
     "layers",
     "leads",
+    "lineage",
     "metadata",
     "parcels",
     "patches",
@@ -74,6 +75,8 @@ runs = Table(
     Column("config", JSON, nullable=False),
     Column("versions", JSON, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
+    Column("period_before", Date),
+    Column("period_after", Date),
 )
 
 patches = Table(
@@ -163,6 +166,30 @@ clues = Table(
     Column("batch_id", ForeignKey("batches.id")),
     Column("status", String(20), nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    _key(),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("object_id", String(20), nullable=False, index=True),
+    Column("patch_key", ForeignKey("patches.id")),
+    Column("fate", String(12), nullable=False),
+    Column("parents", JSON, nullable=False),
+    Column("added_dm2", BigInteger, nullable=False),
+    Column("removed_dm2", BigInteger, nullable=False),
+    Column("area_dm2", BigInteger, nullable=False),
+    Column("first_before", Date, nullable=False),
+    Column("first_seen", Date, nullable=False),
+    Column("limitation_until", Date),
+    Column("change_type", String(40)),
+    Column("from_cover", String(40)),
+    Column("to_cover", String(40)),
+    Column("is_observed", Boolean, nullable=False),
+    *_bounds(),
+    Column("geometry", LargeBinary, nullable=False),
+    UniqueConstraint("run_id", "object_id"),
 )
 
 counters = Table(

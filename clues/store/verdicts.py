@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from clues.store import schema
 from clues.store.repository import Store
 
-__all__ = ["add_verdicts", "clue_numbers", "stored_verdicts"]
+__all__ = ["add_verdicts", "clue_numbers", "runs_named", "stored_verdicts"]
 
 
 def stored_verdicts(store: Store) -> list[dict[str, Any]]:
-    """Return all verdicts in the order they were entered.
+    """Return the verdicts on what a store tells of, in the order they were entered.
 
     Returns
     -------
@@ -26,6 +26,8 @@ def stored_verdicts(store: Store) -> list[dict[str, Any]]:
         .join(schema.patches, patch.id == table.patch_key)
         .order_by(table.id)
     )
+    if store.scope is not None:
+        query = query.where(patch.run_id.in_(runs_named(store.scope)))
     with store.engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -36,8 +38,15 @@ def clue_numbers(store: Store) -> dict[str, str]:
     query = select(patch.patch_id, clue.clue_no).join(
         schema.clues, clue.object_id == patch.object_id
     )
+    if store.scope is not None:
+        query = query.where(patch.run_id.in_(runs_named(store.scope)))
     with store.engine.connect() as connection:
         return {str(patch): str(number) for patch, number in connection.execute(query.distinct())}
+
+
+def runs_named(scope: str) -> Select[Any]:
+    """Return the query for the rows of the runs of a name: all judgements of one period."""
+    return select(schema.runs.c.id).where(schema.runs.c.name == scope)
 
 
 def add_verdicts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:

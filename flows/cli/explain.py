@@ -54,13 +54,12 @@ def _traces(name: str, run: Path) -> list[dict[str, Any]]:
 
 
 def _patch_of_clue(name: str, run: Path) -> str | None:
-    from clues.store.repository import Store
     from clues.store.verdicts import clue_numbers
-    from flows.registering import STORE_NAME
+    from flows.registering import has_store, store_of
 
-    if not (run / STORE_NAME).is_file():
+    if not has_store(run):
         return None
-    store = Store.at(run / STORE_NAME)
+    store = store_of(run)
     try:
         return next((patch for patch, clue in clue_numbers(store).items() if clue == name), None)
     finally:

@@ -11,7 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, select
 
 from clues.store import schema
-from clues.store.repository import AREA_COLUMNS, LayerRecord, RunRecord, Store
+from clues.store.inserting import AREA_COLUMNS, LayerRecord, RunRecord
+from clues.store.repository import Store
 from configs.errors import StoreError
 
 

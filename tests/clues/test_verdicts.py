@@ -12,7 +12,8 @@ from sqlalchemy import insert
 
 from clues.outputs.ledger import write_ledger
 from clues.store import schema
-from clues.store.repository import RunRecord, Store
+from clues.store.inserting import RunRecord
+from clues.store.repository import Store
 from clues.verdicts import VERDICT_COLUMNS, read_verdicts, settle
 from configs.errors import InputError
 from configs.speech import Speech

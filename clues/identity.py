@@ -1,0 +1,389 @@
+"""Identity over time: what became of every known object in a period, by outlines and dates alone.
+
+An *object* is one thing on the ground; patches are what a period shows of it. Two kinds of pairs
+tell different things. A pair whose before image is not younger than that of the object is
+*cumulative*: the object must show again, and is gone where it does not. A pair whose before image
+already holds the object is *consecutive*: it shows only what was added, what touches the object is
+its growth, and a change back on its ground ends it. Ground that was not observed tells nothing.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import shapely
+
+from clues.objects import CurrentPatch, FateName, Fates, KnownObject, ObjectFate, Tolerance
+from configs.vocabulary import change_type
+from tiles.geodesy import ellipsoidal_area, metres_per_unit
+
+__all__ = ["trace_fates"]
+
+DM2 = 100.0
+BACK = ("demolition", "regreening")
+"""Change types that undo what was built."""
+
+PURSUED = ("违法", "非农违法", "illegal", "unlawful")
+"""Verdicts after which further work on the same ground belongs to the case that is open."""
+
+DEFAULT = Tolerance()
+
+
+def trace_fates(
+    known: Iterable[KnownObject],
+    current: Iterable[CurrentPatch],
+    seen: Any,
+    *,
+    crs: str,
+    tolerance: Tolerance = DEFAULT,
+    later: Iterable[KnownObject] = (),
+    before: dt.date | None = None,
+) -> Fates:
+    """Tell what became of every known object, and which object each patch shows.
+
+    Parameters
+    ----------
+    known : iterable of KnownObject
+        Last state of the objects before this period; those that ended are skipped.
+    current : iterable of CurrentPatch
+        All of one pair.
+    seen : Polygon, MultiPolygon or None
+        Ground that was observed at both dates; None: not known, so that absence tells nothing.
+    crs : str
+        Of all outlines.
+    tolerance : Tolerance
+    later : iterable of KnownObject
+        Objects that the register knows only from this period or later ones: a patch that is none
+        of `known` takes over the number of the one on its ground.
+    before : date, optional
+        Of the pair; by default that of its patches. A pair without patches needs it.
+
+    Returns
+    -------
+    Fates
+        The same for any order of the input.
+    """
+    objects = sorted((k for k in known if k.status != "ended"), key=lambda k: k.object_id)
+    patches = sorted(current, key=lambda c: c.patch_id)
+    day = before or min((c.before for c in patches), default=None)
+    work = _Trace(objects, patches, seen, crs, tolerance, day)
+    rows = [*work.patch_rows(), *work.silent_rows()]
+    rows = _adopted(rows, patches, sorted(later, key=lambda k: k.object_id), work)
+    return Fates(tuple(sorted(rows, key=lambda f: f.object_id)))
+
+
+class _Trace:
+    """Links between known objects (index k) and patches (index c), and what follows from them."""
+
+    def __init__(
+        self,
+        known: Sequence[KnownObject],
+        patches: Sequence[CurrentPatch],
+        seen: Any,
+        crs: str,
+        tolerance: Tolerance,
+        before: dt.date | None,
+    ) -> None:
+        self.known, self.patches, self.seen = known, patches, seen
+        self.crs, self.tolerance, self.before = crs, tolerance, before
+        self.reach = self._reach()
+        self.weight: dict[tuple[int, int], int] = {}
+        self.back: dict[int, dict[int, int]] = defaultdict(dict)
+        self.parents: dict[int, list[int]] = defaultdict(list)
+        self.children: dict[int, list[int]] = defaultdict(list)
+        self._link()
+        self.stem = {c: self._stem(c, ks) for c, ks in self.parents.items()}
+        self.heir = {k: self._heir(k, cs) for k, cs in self.children.items()}
+
+    def _reach(self) -> float:
+        shapes = [p.geometry for p in self.patches] or [k.geometry for k in self.known]
+        if not shapes:
+            return 0.0
+        x, y = shapely.bounds(shapes[0])[:2]
+        return self.tolerance.reach_m / min(metres_per_unit(self.crs, float(x), float(y)))
+
+    def area(self, shape: Any) -> int:
+        """Return the dm² of a geometry."""
+        return int(np.rint(ellipsoidal_area([shape], self.crs)[0] * DM2))
+
+    def beyond(self, shape: Any, other: Any) -> int:
+        """Return the dm² of `shape` that lie further from `other` than the rim of an outline."""
+        return self.area(shapely.difference(shape, shapely.buffer(other, self.reach)))
+
+    def is_much(self, area: int, of: int) -> bool:
+        """Tell whether ground that was added to, or taken from, a thing is more than tolerance."""
+        limit = self.tolerance
+        least = max(limit.growth_dm2, limit.growth_share * of)
+        return area >= min(least, max(limit.growth_dm2, limit.growth_sure_dm2))
+
+    def is_again(self, k: int, c: int) -> bool:
+        """Tell whether an object must show in a pair: its before image is older than the object."""
+        return self.patches[c].before <= self.known[k].before
+
+    def _link(self) -> None:
+        """Find which patches show, grow or undo which objects."""
+        if not self.known or not self.patches:
+            return
+        ours = np.array([k.geometry for k in self.known], dtype=object)
+        shown = np.array([c.geometry for c in self.patches], dtype=object)
+        pairs = shapely.STRtree(ours).query(shown, predicate="dwithin", distance=self.reach)
+        common = shapely.intersection(ours[pairs[1]], shown[pairs[0]])
+        areas = np.rint(ellipsoidal_area(common, self.crs) * DM2).astype(np.int64)
+        for c, k, shared in sorted(zip(*pairs.tolist(), areas.tolist(), strict=True)):
+            known, patch = self.known[k], self.patches[c]
+            if _is_pseudo(known) != _is_pseudo(patch):
+                continue
+            is_one = shared >= self.tolerance.match * min(known.area_dm2, patch.area_dm2)
+            is_after = patch.before >= known.after
+            if is_after and _is_back(known, patch):
+                if is_one:
+                    self.back[k][c] = shared
+            elif is_one or is_after:
+                self.weight[k, c] = known.area_dm2 if is_after else shared
+                self.parents[c].append(k)
+                self.children[k].append(c)
+
+    def _main(self, names: Sequence[int], weight: Callable[[int], int]) -> int | None:
+        """Return the one that holds most of all weight, if one does; of equals the first."""
+        best = max(names, key=lambda n: (weight(n), -n))
+        total = sum(weight(n) for n in names)
+        return best if weight(best) >= self.tolerance.main * total else None
+
+    def _stem(self, c: int, objects: Sequence[int]) -> int | None:
+        """Return the object that a patch goes on as; None where equals were merged."""
+        return self._main(objects, lambda k: self.weight[k, c])
+
+    def _heir(self, k: int, patches: Sequence[int]) -> int | None:
+        """Return the patch that goes on as object `k`; None where the object fell into parts."""
+        again = [c for c in patches if self.patches[c].before < self.known[k].after]
+        if again:
+            return self._main(again, lambda c: self.weight[k, c])
+        return max(patches, key=lambda c: (self.patches[c].area_dm2, -c))
+
+    def patch_rows(self) -> list[ObjectFate]:
+        """Return the fate of what each patch shows."""
+        rows = []
+        undone = {c for patches in self.back.values() for c in patches}
+        for c, patch in enumerate(self.patches):
+            own = patch.object_id or patch.patch_id
+            if c in undone:
+                rows.append(self._undoing(c, own))
+            elif c in self.parents:
+                rows.append(self._continued(c, own))
+            else:
+                dates = (patch.before, patch.after)
+                rows.append(
+                    ObjectFate(
+                        *(own, "new", patch.patch_id, (), patch.area_dm2, 0),
+                        *(patch.geometry, patch.area_dm2, *dates),
+                        since_verdict_dm2=patch.area_dm2,
+                    )
+                )
+        return rows
+
+    def _continued(self, c: int, own: str) -> ObjectFate:
+        """Return the fate of a patch that shows, or adds to, known objects."""
+        patch, parents, stem = self.patches[c], self.parents[c], self.stem[c]
+        goes_on = stem is not None and self.heir[stem] == c
+        whole = [k for k in parents if self.heir[k] == c]
+        name: FateName = "split"
+        if goes_on and stem is not None:
+            name = "merged" if len(whole) > 1 else self._sizes(stem, c)
+        elif len(parents) > 1:
+            name = "merged"
+        elif patch.before >= self.known[parents[0]].after:
+            name = "grown"
+        thing = self.known[stem].object_id if goes_on and stem is not None else own
+        ground = shapely.union_all([self.known[k].geometry for k in parents])
+        rest = shapely.difference(
+            shapely.union_all([self._left(k, c) for k in whole]), patch.geometry
+        )
+        area = patch.area_dm2 + (0 if rest.is_empty else self.area(rest))
+        shared = min(self.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
+        added = patch.area_dm2 - shared
+        held = sum(self.known[k].area_dm2 for k in whole)
+        dates = [(self.known[k].before, self.known[k].after) for k in parents]
+        return self._judged(
+            ObjectFate(
+                thing,
+                name,
+                patch.patch_id,
+                tuple(sorted({self.known[k].object_id for k in parents} - {thing})),
+                added,
+                max(held + added - area, 0) if whole else 0,
+                _areal(shapely.union(patch.geometry, rest)),
+                area,
+                *min(dates, key=lambda d: (d[1], d[0])),
+            ),
+            c,
+        )
+
+    def _sizes(self, k: int, c: int) -> FateName:
+        known, patch = self.known[k], self.patches[c]
+        if self.is_much(self.beyond(patch.geometry, known.geometry), known.area_dm2):
+            return "grown"
+        if self.seen is not None and self.is_again(k, c):
+            shown = shapely.intersection(known.geometry, self.seen)
+            if self.is_much(self.beyond(shown, patch.geometry), known.area_dm2):
+                return "shrunk"
+        return "persisting"
+
+    def _left(self, k: int, c: int) -> Any:
+        """Return the ground of an object that stays with it although the patch shows it not."""
+        ground = self.known[k].geometry
+        if not self.is_again(k, c) or self.seen is None:
+            return ground
+        return _areal(shapely.difference(ground, self.seen))
+
+    def _undoing(self, c: int, own: str) -> ObjectFate:
+        """Return the fate told by a patch that shows a change back.
+
+        Of several such patches on one object, that with the most of its ground tells its fate;
+        another one is a thing of its own, over as soon as it is seen.
+        """
+        patch = self.patches[c]
+        k = max((k for k in self.back if c in self.back[k]), key=lambda k: (self.back[k][c], -k))
+        if self._undoer(k) == c:
+            row = self._remains(k)
+            return replace(row, patch_id=patch.patch_id, since_verdict_dm2=patch.area_dm2)
+        known = self.known[k]
+        return ObjectFate(
+            *(own, "ended", patch.patch_id, (known.object_id,), 0, 0),
+            *(patch.geometry, patch.area_dm2, patch.before, patch.after),
+            since_verdict_dm2=patch.area_dm2,
+        )
+
+    def _undoer(self, k: int) -> int | None:
+        """Return the patch whose fate is that of an undone object."""
+        if k in self.children or k not in self.back:
+            return None
+        best = max(self.back[k], key=lambda c: (self.back[k][c], -c))
+        own = max(
+            (o for o in self.back if best in self.back[o]), key=lambda o: (self.back[o][best], -o)
+        )
+        return best if own == k else None
+
+    def _remains(self, k: int) -> ObjectFate:
+        """Return what changes back leave of an object."""
+        known = self.known[k]
+        gone = shapely.union_all([self.patches[c].geometry for c in sorted(self.back[k])])
+        rest = _areal(shapely.difference(known.geometry, gone))
+        least = (1 - self.tolerance.main) * known.area_dm2
+        if rest.is_empty or self.beyond(known.geometry, gone) <= least:
+            return self._silent(k, "ended", removed_dm2=known.area_dm2)
+        area = min(self.area(rest), known.area_dm2)
+        row = self._silent(k, "shrunk", removed_dm2=known.area_dm2 - area)
+        return replace(row, geometry=rest, area_dm2=area)
+
+    def _silent(self, k: int, fate: FateName, **values: Any) -> ObjectFate:
+        known = self.known[k]
+        row = ObjectFate(
+            *(known.object_id, fate, "", (), 0, 0, known.geometry, known.area_dm2),
+            *(known.before, known.after),
+            verdict=known.verdict,
+        )
+        return replace(row, **values)
+
+    def _judged(self, row: ObjectFate, c: int) -> ObjectFate:
+        """Tell whether people decided on the ground of a patch already."""
+        patch = self.patches[c]
+        told = [
+            k for k in self.parents[c] if self.known[k].verdict and self.known[k].judged is not None
+        ]
+        counts = [
+            k
+            for k in told
+            if patch.before < self.known[k].after or self.known[k].verdict in PURSUED
+        ]
+        if not told:
+            return replace(row, since_verdict_dm2=patch.area_dm2)
+        verdict = max(told, key=lambda k: (self.weight[k, c], -k))
+        row = replace(row, verdict=self.known[verdict].verdict)
+        if not counts:
+            return replace(row, since_verdict_dm2=patch.area_dm2)
+        ground = shapely.union_all([self.known[k].judged for k in counts])
+        shared = min(self.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
+        grew = self.is_much(self.beyond(patch.geometry, ground), self.area(ground))
+        return replace(row, since_verdict_dm2=patch.area_dm2 - shared, judged_before=not grew)
+
+    def silent_rows(self) -> list[ObjectFate]:
+        """Return the fates of objects that no patch goes on as."""
+        rows = []
+        for k in range(len(self.known)):
+            if k in self.children:
+                heir = self.heir[k]
+                if heir is None or self.stem[heir] != k:
+                    rows.append(self._silent(k, "split" if heir is None else "merged"))
+            elif k in self.back:
+                if self._undoer(k) is None:
+                    rows.append(self._remains(k))
+            else:
+                rows.append(self._unshown(k))
+        return rows
+
+    def _unshown(self, k: int) -> ObjectFate:
+        """Return the fate of an object without any patch: gone, or nothing is told of it."""
+        known = self.known[k]
+        if self.seen is None:
+            return self._silent(k, "persisting", is_observed=False)
+        shown = self.area(shapely.intersection(known.geometry, self.seen))
+        is_observed = shown >= self.tolerance.main * known.area_dm2
+        if is_observed and self.before is not None and self.before <= known.before:
+            return self._silent(k, "ended", removed_dm2=known.area_dm2)
+        return self._silent(k, "persisting", is_observed=is_observed)
+
+
+def _adopted(
+    rows: list[ObjectFate],
+    patches: Sequence[CurrentPatch],
+    later: Sequence[KnownObject],
+    work: _Trace,
+) -> list[ObjectFate]:
+    """Let patches without a known object take the number of what later periods know there."""
+    taken = {row.object_id for row in rows}
+    free = [k for k in later if k.object_id not in taken]
+    known = {k.object_id for k in work.known}
+    fresh = [i for i, row in enumerate(rows) if row.patch_id and row.object_id not in known]
+    if not free or not fresh:
+        return rows
+    by_id = {p.patch_id: p for p in patches}
+    tree = shapely.STRtree([k.geometry for k in free])
+    found = []
+    for i in fresh:
+        patch = by_id[rows[i].patch_id]
+        for k in sorted(tree.query(patch.geometry, predicate="intersects").tolist()):
+            other = free[k]
+            shared = work.area(shapely.intersection(other.geometry, patch.geometry))
+            least = work.tolerance.match * min(other.area_dm2, patch.area_dm2)
+            if shared >= least and _is_pseudo(other) == _is_pseudo(patch):
+                found.append((-shared, other.object_id, patch.patch_id, i))
+    made, used = list(rows), set()
+    for _, name, _, i in sorted(found):
+        if i in used or name in taken:
+            continue
+        used.add(i)
+        taken.add(name)
+        made[i] = replace(rows[i], object_id=name)
+    return made
+
+
+def _is_pseudo(thing: KnownObject | CurrentPatch) -> bool:
+    return change_type(thing.change_type).is_pseudo
+
+
+def _is_back(known: KnownObject, patch: CurrentPatch) -> bool:
+    """Tell whether a patch undoes an object: by its type, or because it shows the cover of old."""
+    if patch.change_type in BACK:
+        return known.change_type not in BACK
+    swapped = (patch.from_cover, patch.to_cover) == (known.to_cover, known.from_cover)
+    return swapped and patch.from_cover != patch.to_cover
+
+
+def _areal(shape: Any) -> Any:
+    """Return the polygons of a geometry."""
+    parts = shapely.get_parts(shape)
+    parts = parts[shapely.get_type_id(parts) == 3]
+    return parts[0] if len(parts) == 1 else shapely.multipolygons(parts)

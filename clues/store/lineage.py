@@ -1,0 +1,260 @@
+"""The objects of a register: what it held before a period, what a period adds to their history."""
+
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import Connection, select
+
+from clues.objects import KnownObject, ObjectFate
+from clues.store import schema
+from clues.store.inserting import insert_many
+from configs.verdicts import verdict_meaning
+from tiles.geodesy import transformer
+
+__all__ = ["Held", "Period", "held_before", "keep_fates", "object_history"]
+
+
+@dataclass(frozen=True)
+class Period:
+    """The period of a run, and where it looked.
+
+    Attributes
+    ----------
+    run : str
+        Name of the run folder: a run that judges the same period again has the same.
+    before, after : date
+        Last day of the before image, first day of the after image.
+    crs : str
+    bounds : tuple of float
+        West, south, east, north of the ground, in `crs`.
+    """
+
+    run: str
+    before: dt.date
+    after: dt.date
+    crs: str
+    bounds: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a register held on the ground of a run before its period.
+
+    Attributes
+    ----------
+    known : tuple of KnownObject
+    later : tuple of KnownObject
+        Known only from this period or later ones.
+    digest : str
+        Over all that may change what the run tells.
+    """
+
+    known: tuple[KnownObject, ...]
+    later: tuple[KnownObject, ...]
+    digest: str
+
+
+def held_before(connection: Connection, period: Period) -> Held:
+    """Return the objects of a register as they were before a period, on the ground of a run.
+
+    Of runs that judged one period, the last one counts. Verdicts count if they were given on
+    what an earlier period showed.
+    """
+    run = schema.runs.c
+    asked = select(run.id, run.name, run.period_after, run.grid_crs).order_by(run.id)
+    runs = {int(r.id): r for r in connection.execute(asked)}
+    newest = {r.name: number for number, r in runs.items()}
+    states = _states(connection, runs, period)
+    judged = _judged(connection, {n for n, r in runs.items() if _is_earlier(r, period)}, states)
+    first_own = min((n for n, r in runs.items() if r.name == period.run), default=None)
+    known, later, foreign = [], [], []
+    for name, rows in sorted(states.items()):
+        standing = [s for s in rows if newest[runs[s.run].name] == s.run]
+        past = [s for s in standing if _is_earlier(runs[s.run], period)]
+        if past:
+            told = _known(name, past, runs)
+            verdict, ground = judged.get(name, (None, None))
+            known.append(replace(told, verdict=verdict, judged=ground))
+        elif standing:
+            later.append(_known(name, standing, runs))
+            born = min(s.run for s in rows)
+            if all(runs[s.run].name != period.run for s in rows) and (
+                first_own is None or born < first_own
+            ):
+                foreign.append(later[-1])
+    return Held(tuple(known), tuple(later), _digest([*known, *foreign]))
+
+
+@dataclass(frozen=True)
+class _State:
+    """One row of the history of an object, its outline in the CRS of the asking run."""
+
+    run: int
+    fate: str
+    first: tuple[dt.date, dt.date]
+    area_dm2: int
+    kind: tuple[str, str, str] | None
+    geometry: Any
+    """`kind` is None where no patch shows it."""
+
+
+def _is_earlier(run: Any, period: Period) -> bool:
+    return run.period_after is not None and run.period_after < period.after
+
+
+def _states(
+    connection: Connection, runs: Mapping[int, Any], period: Period
+) -> dict[str, list[_State]]:
+    """Return the history of all objects on the ground of a run, in order of their periods."""
+    row = schema.lineage.c
+    names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen", "area_dm2")
+    kinds = ("change_type", "from_cover", "to_cover", "geometry")
+    asked = select(*(row[n] for n in (*names, *kinds))).order_by(row.id)
+    found: dict[str, list[_State]] = defaultdict(list)
+    for r in connection.execute(asked):
+        kind = (r.change_type or "", r.from_cover or "", r.to_cover or "")
+        found[str(r.object_id)].append(
+            _State(
+                *(int(r.run_id), str(r.fate), (r.first_before, r.first_seen), int(r.area_dm2)),
+                None if r.patch_key is None else kind,
+                _moved(shapely.from_wkb(r.geometry), runs[int(r.run_id)].grid_crs, period.crs),
+            )
+        )
+    ground = shapely.box(*period.bounds)
+    for name in list(found):
+        if not any(shapely.intersects(s.geometry, ground) for s in found[name]):
+            del found[name]
+        else:
+            found[name].sort(key=lambda s: (runs[s.run].period_after or dt.date.min, s.run))
+    return found
+
+
+def _moved(shape: Any, source: str, target: str) -> Any:
+    if source == target:
+        return shape
+    move = transformer(source, target)
+
+    def at(points: Any) -> Any:
+        return np.column_stack(move.transform(points[:, 0], points[:, 1]))
+
+    return shapely.transform(shape, at)
+
+
+def _known(name: str, rows: list[_State], runs: Mapping[int, Any]) -> KnownObject:
+    last = rows[-1]
+    before, after = min((s.first for s in rows), key=lambda d: (d[1], d[0]))
+    kind = next((s.kind for s in reversed(rows) if s.kind), ("", "", ""))
+    # split and merged things went on under numbers of their parts, unless a patch shows them
+    over = last.fate == "ended" or (last.fate in ("split", "merged") and last.kind is None)
+    return KnownObject(
+        *(name, last.geometry, last.area_dm2, before, after),
+        runs[last.run].period_after,
+        *kind,
+        status="ended" if over else "open",
+    )
+
+
+def _judged(
+    connection: Connection, runs: set[int], states: Mapping[str, list[_State]]
+) -> dict[str, tuple[str, Any]]:
+    """Return by object the last verdict that earlier periods got, and the ground it is of."""
+    verdict, patch = schema.verdicts.c, schema.patches.c
+    asked = (
+        select(patch.object_id, patch.run_id, patch.id, patch.geometry, verdict.verdict)
+        .join(schema.patches, patch.id == verdict.patch_key)
+        .where(verdict.parcel_no == 0)
+        .order_by(verdict.id)
+    )
+    words: dict[str, str] = {}
+    grounds: dict[str, list[Any]] = defaultdict(list)
+    for r in connection.execute(asked):
+        name = str(r.object_id)
+        if r.run_id not in runs or name not in states:
+            continue
+        if verdict_meaning(r.verdict) in (None, "open"):
+            words.pop(name, None)
+            grounds[name].clear()
+            continue
+        words[name] = str(r.verdict)
+        grounds[name] += [s.geometry for s in states[name] if s.run == r.run_id]
+    return {name: (word, shapely.union_all(grounds[name])) for name, word in words.items()}
+
+
+def _digest(objects: Iterable[KnownObject]) -> str:
+    total = hashlib.sha256()
+    wkb = partial(shapely.to_wkb, hex=True)
+    for known in objects:
+        judged = "" if known.judged is None else wkb(known.judged)
+        values = [v for n, v in vars(known).items() if n not in ("geometry", "judged")]
+        total.update(repr((values, wkb(known.geometry), judged)).encode())
+    return total.hexdigest()
+
+
+def keep_fates(
+    connection: Connection,
+    run_id: int,
+    fates: Iterable[ObjectFate],
+    patches: Mapping[str, tuple[int, tuple[str, str, str]]],
+    limitation: Mapping[str, dt.date | None],
+) -> None:
+    """Enter what became of the objects of a period.
+
+    Parameters
+    ----------
+    connection : Connection
+    run_id : int
+    fates : iterable of ObjectFate
+    patches : mapping
+        By patch: its row, change type and covers before and after.
+    limitation : mapping
+        By object: the day until which the act can be punished.
+    """
+    rows = []
+    for fate in fates:
+        key, kind = patches.get(fate.patch_id, (None, ("", "", "")))
+        west, south, east, north = shapely.bounds(fate.geometry).tolist()
+        rows.append(
+            {
+                "run_id": run_id,
+                "object_id": fate.object_id,
+                "patch_key": key,
+                "fate": fate.fate,
+                "parents": list(fate.parents),
+                "added_dm2": fate.added_dm2,
+                "removed_dm2": fate.removed_dm2,
+                "area_dm2": fate.area_dm2,
+                "first_before": fate.first_before,
+                "first_seen": fate.first_seen,
+                "limitation_until": limitation.get(fate.object_id),
+                "is_observed": fate.is_observed,
+                "geometry": shapely.to_wkb(fate.geometry),
+            }
+            | dict(zip(("change_type", "from_cover", "to_cover"), kind, strict=True))
+            | {"west": west, "south": south, "east": east, "north": north}
+        )
+    insert_many(connection, schema.lineage, rows)
+
+
+def object_history(connection: Connection, object_id: str) -> list[dict[str, Any]]:
+    """Return the periods of an object in order: run, dates, fate, areas, parents, patch."""
+    row, run, patch, clue = schema.lineage.c, schema.runs.c, schema.patches.c, schema.clues.c
+    names = ("object_id", "fate", "parents", "added_dm2", "removed_dm2", "area_dm2", "first_seen")
+    asked = (
+        select(
+            *(row[n] for n in (*names, "limitation_until", "is_observed")),
+            *(run.name, run.period_before, run.period_after, patch.patch_id, clue.clue_no),
+        )
+        .join(schema.runs, run.id == row.run_id)
+        .outerjoin(schema.patches, patch.id == row.patch_key)
+        .outerjoin(schema.clues, clue.object_id == row.object_id)
+        .where(row.object_id == object_id)
+        .order_by(run.period_after, row.id)
+    )
+    return [dict(r) for r in connection.execute(asked).mappings()]
