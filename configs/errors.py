@@ -62,6 +62,10 @@ class TubanError(Exception):
         super().__init__(what, where, fix)
         self.what, self.where, self.fix = what, where, fix
 
+    def __reduce__(self) -> tuple[type["TubanError"], tuple[str, str, str]]:
+        # OSError keeps two of three arguments, so that what is one would not come from a worker.
+        return type(self), (self.what, self.where, self.fix)
+
     def __str__(self) -> str:
         return f"{self.what}\n  where: {self.where}\n  fix:   {self.fix}"
 

@@ -1,6 +1,5 @@
 """An append-only file of checksummed JSON lines that survives a crash in the middle of a line."""
 
-import errno
 import hashlib
 import json
 import logging
@@ -8,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from configs.errors import ResourceError
+from tiles.files import told_full
 
 __all__ = ["Journal", "dump_json"]
 
@@ -77,20 +76,13 @@ class Journal:
         data = _seal(line)
         handle = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
         try:
-            if os.fstat(handle).st_size > self._whole:
-                os.ftruncate(handle, self._whole)
-            done = 0
-            while done < len(data):
-                done += os.write(handle, data[done:])
-            os.fsync(handle)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ResourceError(
-                    "no space left on the disk",
-                    str(self.path),
-                    "free some space, then run the same command again: it goes on from here",
-                ) from error
-            raise
+            with told_full(self.path):
+                if os.fstat(handle).st_size > self._whole:
+                    os.ftruncate(handle, self._whole)
+                done = 0
+                while done < len(data):
+                    done += os.write(handle, data[done:])
+                os.fsync(handle)
         finally:
             os.close(handle)
         self._whole += len(data)

@@ -19,6 +19,7 @@ from typing import NoReturn
 import psutil
 
 from configs.errors import RunError, RunLocked
+from tiles.files import told_full
 
 __all__ = ["Holder", "RunLock", "read_holder"]
 
@@ -143,7 +144,8 @@ class RunLock:
         part = self.folder / f"{LOCK_NAME}.{mine.token}"
         with _guard(self.folder):
             try:
-                part.write_text(json.dumps(asdict(mine), indent=1), encoding="utf-8")
+                with told_full(self.path):
+                    part.write_text(json.dumps(asdict(mine), indent=1), encoding="utf-8")
                 now = part.stat().st_mtime  # the file system's clock, not this machine's
                 for _ in range(5):
                     if _create(part, self.path):

@@ -283,7 +283,8 @@ def _do(function: Callable[[T], R], job: T) -> R:
     try:
         return function(job)
     except TubanError as error:
-        failure = type(error)(*error.args).with_traceback(error.__traceback__)
+        failure = type(error)(error.what, error.where, error.fix)
+        failure = failure.with_traceback(error.__traceback__)
     raise failure
 
 

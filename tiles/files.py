@@ -1,5 +1,6 @@
 """Files that are whole or absent: atomic writes, fingerprints, free space."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from configs.errors import ResourceError
+from configs.errors import ResourceError, TubanError
 
 __all__ = [
     "atomic_path",
@@ -20,9 +21,13 @@ __all__ = [
     "fsync_folder",
     "require_free",
     "sha256",
+    "told_full",
 ]
 
 PART_MARK = ".part-"
+
+LEAST_FREE = 64 << 10
+"""A disk with fewer free bytes is full: what fails to be written there failed for that."""
 
 TELLING = (".rpb", ".rpc", ".txt", ".xml", ".hdr", ".tfw", ".wld", ".j2w", ".prj")
 """Suffixes of files that say how an image is to be read."""
@@ -48,23 +53,50 @@ def atomic_path(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{PART_MARK}{uuid.uuid4().hex[:8]}-{target.name}")
     try:
-        yield part
-        with part.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        part.replace(target)
-        fsync_folder(target.parent)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno == 28:
-            raise ResourceError(
-                "no space left on the disk",
-                str(target),
-                "free some space or choose another --out folder, then run the same command again",
-            ) from error
-        raise
+        with told_full(target):
+            yield part
+            with part.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            part.replace(target)
+            fsync_folder(target.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def told_full(target: Path) -> Iterator[None]:
+    """Say so where writing fails for want of room, whichever library writes.
+
+    Raises
+    ------
+    ResourceError
+        Instead of an error that comes of a full disk or an exhausted quota.
+    """
+    try:
+        yield
+    except TubanError:
+        raise
+    except Exception as error:
+        if not _is_full(error, target):
+            raise
+        raise ResourceError(
+            "no space left on the disk",
+            str(target),
+            "free some space or choose another --out folder, then run the same command again: "
+            "it goes on from here",
+        ) from error
+
+
+def _is_full(error: BaseException | None, target: Path) -> bool:
+    """Tell a full disk; libraries in C say it in words, or only that they cannot write."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left" in str(error) or "disk is full" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return free_bytes(target.parent) < LEAST_FREE
 
 
 def fsync_folder(folder: Path) -> None:

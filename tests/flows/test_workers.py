@@ -76,6 +76,9 @@ def test_hopeless_run_stops():
 def test_other_errors_are_raised_at_once():
     with pytest.raises(ConfigError, match="the window is even"):
         values(jobs.misconfigured, range(50), workers=2)
+    with pytest.raises(ResourceError, match="no space left") as full:
+        values(jobs.fills_disk, range(50), workers=2)
+    assert full.value.where == "tile.npz"
 
 
 def test_function_must_be_importable():

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from configs.errors import ConfigError, RasterError
+from configs.errors import ConfigError, RasterError, ResourceError
 
 
 def square(tile: int) -> int:
@@ -50,6 +50,10 @@ def nothing_reads(tile: int) -> int:
 
 def misconfigured(tile: int) -> int:
     raise ConfigError("the window is even", "config", "use an odd one")
+
+
+def fills_disk(tile: int) -> int:
+    raise ResourceError("no space left on the disk", "tile.npz", "free some space")
 
 
 def dies(tile: int) -> int:

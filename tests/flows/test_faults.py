@@ -1,0 +1,114 @@
+"""Runs that are hit at drawn places end with the same ledger, and keep what they had finished."""
+
+import os
+import re
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.stages import RunOptions
+from tests.flows.command import run_folder, unfinished
+from tests.flows.faults import (
+    LEDGER,
+    SEPARATOR,
+    Fault,
+    fill_in_turn,
+    killed,
+    start_run,
+    tile_makings,
+    told,
+    writes,
+)
+from tests.flows.minicounty import build_mini, write_config
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = RunOptions(tile=32, workers=2)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A county of 42 tiles and what a run that nothing disturbed makes of it."""
+
+    config: Path
+    ledger: dict[str, bytes]
+    writes: list[str]
+    tiles: list[str]
+
+
+def ledger(out: Path) -> dict[str, bytes]:
+    return {name: (run_folder(out) / name).read_bytes() for name in LEDGER}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("county")
+    build_mini(folder)
+    outputs = {"evidence": "none", "pictures": 2}
+    config = write_config(folder, outputs=outputs, report={"clues": 1})
+    out = folder / "whole"
+    assert not killed(start_run(config, out, OPTIONS)), told(out)
+    assert not told(out)
+    return Scene(config, ledger(out), writes(out), sorted(tile_makings(out)))
+
+
+def wait_stopped(pid: int) -> None:
+    while Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_and_stopped_driver(scene: Scene, tmp_path: Path, seed: int):
+    """Eight kills and two stops, each at a write drawn over all writes of a run."""
+    draw, out, past = np.random.default_rng(seed), tmp_path / "runs", 0
+    places = np.sort(draw.choice(np.arange(2, len(scene.writes)), 5, replace=False))
+    for number, place in enumerate(places.tolist()):
+        stops = number == len(places) - 1
+        fault = Fault("stop" if stops else "kill", max(1, place - past), draw.uniform(0, 0.03))
+        process = start_run(scene.config, out, OPTIONS, fault)
+        if stops:
+            wait_stopped(process.pid)
+            time.sleep(draw.uniform(0.1, 1.0))
+            os.kill(process.pid, signal.SIGCONT)
+        assert killed(process) is not stops, told(out)
+        past += len(writes(out))
+    assert ledger(out) == scene.ledger
+    assert sorted(tile_makings(out)) == scene.tiles, "a finished tile was worked again"
+    assert unfinished(run_folder(out)) == []
+
+
+IN_TURN = (
+    "gate.json",
+    "states/.part",
+    "-patches.parquet",
+    "clues.sqlite",
+    "clues.xlsx",
+    "clues.geojson",
+    "report.html",
+    "run.json",
+)
+"""The disk is full from the first write to these; libraries in C write the next: a GeoTIFF, the
+store, GeoPackages."""
+
+
+@pytest.mark.parametrize("places", ["drawn", "named"])
+def test_disk_full(scene: Scene, tmp_path: Path, places: str):
+    """A real disk in memory that has no room left from one write on."""
+    draw, out = np.random.default_rng(3), tmp_path / "runs"
+    drawn = np.sort(draw.choice(np.arange(2, len(scene.writes)), 6, replace=False)).tolist()
+    process = fill_in_turn(scene.config, out, OPTIONS, drawn if places == "drawn" else IN_TURN)
+    assert not killed(process)
+    if told(out).startswith("no disk"):
+        pytest.skip(f"{told(out)}: this machine gives a test no disk of its own")
+    *stopped, last = told(out).split(SEPARATOR)
+    assert last == ""
+    for message in stopped:
+        assert re.match("no space left on the disk\n|the clue store .* disk is full\n", message)
+        assert "left: " not in message
+    assert ledger(out) == scene.ledger
+    assert sorted(tile_makings(out)) == scene.tiles
+    assert unfinished(run_folder(out)) == []
