@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,7 @@ __all__ = [
     "layers_fingerprint",
     "read_onemap",
     "read_role",
+    "roles_fingerprint",
     "with_versions",
 ]
 
@@ -369,6 +370,15 @@ def layers_fingerprint(file: Path) -> str:
     for source in (*layers.layers, *((layers.patches,) if layers.patches else ())):
         digest.update(_source_fingerprint(source).encode())
     return digest.hexdigest()[:32]
+
+
+def roles_fingerprint(file: Path, roles: Iterable[str]) -> str:
+    """Return a fingerprint of the layers of some roles: their sources and how these are read."""
+    layers, parts = with_versions(LayersFile.load(file)), []
+    for role in sorted(set(roles)):
+        specs = tuple(spec for spec in layers.layers if spec.role == role)
+        parts += [role, _version(specs) if specs else ""]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _completeness(specs: tuple[LayerSpec, ...]) -> bool | dt.date:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -251,9 +252,19 @@ class Run:
             return "its key is not known" if old is None else key.difference(old)
         return next((why for r in product.files if (why := self._fault(r))), None)
 
-    def reuse_message(self, stage: str) -> str:
-        """Say what `reuse` answered for a stage so far, and why."""
-        tally = dict(self._tally.get(stage, {}))
+    def reuse_message(self, stage: str, keys: Mapping[str, StageKey] | None = None) -> str:
+        """Say what is reused of a stage, and why the rest is made, on one line.
+
+        Parameters
+        ----------
+        stage : str
+        keys : mapping of str to StageKey, optional
+            Products that are wanted, and under which key; by default what `reuse` was asked.
+        """
+        if keys is None:
+            tally = dict(self._tally.get(stage, {}))
+        else:
+            tally = dict(Counter(self.why_not(stage, n, key) or "" for n, key in keys.items()))
         reused = tally.pop("", 0)
         made = sum(tally.values())
         text = f"{stage}: {reused} of {reused + made} reused"

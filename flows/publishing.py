@@ -13,6 +13,7 @@ from flows.fitting import STATE_FOLDER
 from flows.formats import FORMATS, writers_of
 from flows.imagery import run_imagery
 from flows.judging import RULES_NAME, rules_of
+from flows.keys import StageKey
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
 from flows.reporting import report_model
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["publish", "summarise"]
 
 CHIP_PX = 256
+BESIDE = {"catalog", "models", "outputs", "profile", "report"}
+"""Fields of the config that change what is written about a result, and no result."""
+
 OBSERVED_NAME = "quality/observed.csv"
+REPORT_NAME = "report.html"
 UNSEEN_NAME = "quality/unseen.gpkg"
 
 
@@ -73,7 +78,7 @@ class Publication:
             {
                 "tuban": version("tuban"),
                 "rules": f"{judged['rule_set']} {judged['rule_set_version']}",
-                "config": config.digest(),
+                "config": config.digest(*(set(type(config).model_fields) - BESIDE)),
                 "state": self.states.hash[:12],
                 "layers": layers,
             }
@@ -101,12 +106,12 @@ class Publication:
         """How much of the county, and then of each division, was observed at both dates."""
             register=registration_of(self.context, self.judged.get("register", "")),
         path = self.context.run.path(OBSERVED_NAME)
-        key = self.context.unseen_key
+        key = self.context.observed_key
 
         def make() -> Any:
             return [path], {"areas": self.unseen.publish_shares(path)}
 
-        values = self.context.once("outputs", OBSERVED_NAME, key, make)
+        values = self.context.once("outputs", OBSERVED_NAME, key, make, foretold=True)
         return list(values["areas"])
 
     @cached_property
@@ -159,18 +164,19 @@ def publish(context: "StageContext") -> dict[str, Any]:
     )
     writers: dict[str, Callable[[Path], None]] = {
         **{FORMATS[name].name: write for name, write in chosen.items()},
-        "report.html": lambda path: _report(work, path),
+        REPORT_NAME: lambda path: _report(work, path),
         UNSEEN_NAME: work.unseen.publish_parts,
     }
+    keys = {name: _key_of(context, name) for name in writers}
+    context.foretell("outputs", keys | {OBSERVED_NAME: context.observed_key})
     for name, write in writers.items():
-        path = context.run.path(name)
-        key = context.unseen_key if name == UNSEEN_NAME else context.outputs_key
+        path, key = context.run.path(name), keys[name]
 
         def make(write: Callable[[Path], None] = write, path: Path = path) -> Any:
             write(path)
             return [path], {}
 
-        context.once("outputs", name, key, make)
+        context.once("outputs", name, key, make, foretold=True)
     sheets = publish_sheets(work.context, tables)
     return {
         "clues": len(tables.clues),
@@ -180,6 +186,14 @@ def publish(context: "StageContext") -> dict[str, Any]:
         "files": [*writers, OBSERVED_NAME, "evidence/", "change.tif", STORE_NAME],
         "batch": title.batch,
     }
+
+
+def _key_of(context: "StageContext", name: str) -> StageKey:
+    """Return what a product for people depends on."""
+    if name in (UNSEEN_NAME, REPORT_NAME):
+        return context.unseen_key if name == UNSEEN_NAME else context.report_key
+    pictured = {form.name for form in FORMATS.values() if form.pictured}
+    return context.pictured_key if name in pictured else context.outputs_key
 
 
 def _report(work: Publication, path: Path) -> None:

@@ -167,7 +167,7 @@ class KeyedRun:
             "fit",
             rooms=["detect", "models", "flows.fitjob", "flows.fitting"],
             config=wanted,
-            inputs={"gate": self.gate_key, "layers": self.layers_fingerprint},
+            inputs={"gate": self.gate_key} | self._labels(),
             files=files,
         )
 
@@ -226,26 +226,50 @@ class KeyedRun:
         return held_of(self.config, self.run.folder.name, self.plan)
 
     def outputs_key(self) -> StageKey:
-        """Judgement and what is to be written."""
+        """Judgement: what every product for people shows."""
+        return self._output_key()
+
+    @cached_property
+    def pictured_key(self) -> StageKey:
+        """The same, and how many clues come with pictures."""
+        return self._output_key({"outputs": {"pictures": self.config.outputs.pictures}})
+
+    @cached_property
+    def report_key(self) -> StageKey:
+        """The same, and the settings of the report with what it compares with."""
+        report = self.config.report
+        named = {"assessment": report.assessment, "previous run": report.previous}
+        names = {"assessment": "assessment.json", "previous run": "patches.parquet"}
+        files: dict[str, Path | str] = {}
+        for name, path in named.items():
+            if path is not None:
+                file = path / names[name] if path.is_dir() else path
+                files[name] = file if file.exists() else ""
+        return self._output_key(self._config("report"), files)
+
+    @cached_property
+    def observed_key(self) -> StageKey:
+        """Tiles and divisions: how much was observed, and where."""
         return stage_key(
             "outputs",
-            rooms=["flows.formats", "flows.pictures", "flows.publishing", "flows.sheeting"],
-            config=self._config("outputs", "report", "name"),
-            inputs={"judge": self.judge_key},
+            rooms=["clues", "flows.unseen"],
+            inputs={"tiles": self.tiles_key, "divisions": self._roles("division")},
         )
 
     @cached_property
     def unseen_key(self) -> StageKey:
-        """Outputs, and the catalogue that tells when hidden ground is seen next."""
+        """Tiles, the layers that hidden ground is told by, and the catalogue of next scenes."""
+        from clues.unseen import ROLES
         from tiles.catalog import catalog_fingerprint
 
         catalog = self.config.catalog
         return stage_key(
             "outputs",
-            rooms=["flows.nextscenes", "flows.unseen"],
+            rooms=["clues", "flows.nextscenes", "flows.unseen"],
             config=self._config("terrain", "clouds"),
             inputs={
-                "outputs": self.outputs_key,
+                "tiles": self.tiles_key,
+                "layers of hidden ground": self._roles("landuse", *ROLES),
                 "catalog": catalog_fingerprint(catalog) if catalog else "",
             },
         )
@@ -258,6 +282,32 @@ class KeyedRun:
         from clues.layers import layers_fingerprint
 
         return layers_fingerprint(self.config.layers)
+
+    def _output_key(
+        self, config: dict[str, Any] | None = None, files: "dict[str, Path | str] | None" = None
+    ) -> StageKey:
+        return stage_key(
+            "outputs",
+            rooms=["flows.formats", "flows.pictures", "flows.publishing", "flows.sheeting"],
+            config=self._config("name") | (config or {}),
+            inputs={"judge": self.judge_key},
+            files=files or {},
+        )
+
+    def _labels(self) -> dict[str, StageKey | str]:
+        """Return what of the layers land cover is learned from; nothing where it is not learned."""
+        learned = self.config.landcover.enabled and self.stored is None
+        if not learned or self.config.layers is None or self.options.state is not None:
+            return {}
+        return {"land-use layer": self._roles("landuse")}
+
+    def _roles(self, *roles: str) -> str:
+        """Return a fingerprint of the layers of some roles; "" without layers."""
+        if self.config.layers is None:
+            return ""
+        from clues.layers import roles_fingerprint
+
+        return roles_fingerprint(self.config.layers, roles)
 
     def _config(self, *fields: str) -> dict[str, Any]:
         return self.config.model_dump(mode="json", include=set(fields))

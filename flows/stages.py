@@ -6,8 +6,9 @@ The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,18 @@ class StageContext(KeyedRun):
         for name in set(vars(self)) - {f.name for f in fields(self)}:
             delattr(self, name)
 
+    def foretell(self, stage: str, keys: Mapping[str, StageKey]) -> None:
+        """Say on one line which products of a stage are reused, and why the others are made."""
+        Progress.current().say(self.run.reuse_message(stage, keys))
+
     def once(
-        self, stage: str, name: str, key: StageKey, make: Callable[[], tuple[list[Path], Any]]
+        self,
+        stage: str,
+        name: str,
+        key: StageKey,
+        make: Callable[[], tuple[list[Path], Any]],
+        *,
+        foretold: bool = False,
     ) -> Any:
         """Return the values of a product; make it unless it can be reused.
 
@@ -45,9 +56,12 @@ class StageContext(KeyedRun):
         key : StageKey
         make : callable
             Returns the files it wrote and the values to keep.
+        foretold : bool
+            Whether `foretell` has said what becomes of it.
         """
         product = self.run.reuse(stage, name, key)
-        Progress.current().say(self.run.reuse_message(stage))
+        if not foretold:
+            self.foretell(stage, {name: key})
         if product is None:
             start = time.perf_counter()
             files, values = make()
@@ -62,8 +76,11 @@ def _plan(context: StageContext) -> dict[str, Any]:
     require_free(context.run.folder, summary["bytes_needed"])
     for model in context.models:
         log.info("the run works with the stored %s model %s", model.card.kind, model.card.file_name)
-    context.once("plan", "checksums", context.plan_key, lambda: ([], _checksums(context.plan)))
-    return dict(context.once("plan", "plan", context.plan_key, lambda: ([], summary)))
+    key = context.plan_key
+    context.foretell("plan", {"checksums": key, "plan": key})
+    sums = partial(_checksums, context.plan)
+    context.once("plan", "checksums", key, lambda: ([], sums()), foretold=True)
+    return dict(context.once("plan", "plan", key, lambda: ([], summary), foretold=True))
 
 
 def _checksums(plan: RunPlan) -> dict[str, int]:
