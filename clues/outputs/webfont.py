@@ -111,7 +111,7 @@ def _metrics(wanted: NDArray[np.int64]) -> bytes:
     keep[wanted] = True
     words[1 : 2 * long : 2][~keep[:long]] = 0
     words[2 * long :][~keep[long:]] = 0
-    return words.tobytes()
+    return bytes(words.tobytes())
 
 
 def _cmap(glyphs: Mapping[int, int]) -> bytes:
