@@ -1,0 +1,252 @@
+"""What becomes of objects over periods: by example, and for any outlines."""
+
+import datetime as dt
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clues.identity import trace_fates
+from clues.objects import CurrentPatch, Fates, KnownObject, Tolerance
+from tiles.geodesy import ellipsoidal_area
+
+CRS = "EPSG:32650"
+WEST, SOUTH = 500000.0, 4000000.0
+Q0, Q1, Q2, Q3 = (dt.date(2025, month, 5) for month in (1, 4, 7, 10))
+GROUND = shapely.box(WEST, SOUTH, WEST + 5000, SOUTH + 5000)
+TEN_METRES = Tolerance(reach_m=10)
+
+
+def box(x: float, y: float, width: float, height: float) -> Any:
+    return shapely.box(WEST + x, SOUTH + y, WEST + x + width, SOUTH + y + height)
+
+
+def dm2(shape: Any) -> int:
+    return round(float(ellipsoidal_area([shape], CRS)[0]) * 100)
+
+
+def known(name: str, shape: Any, before: dt.date = Q0, after: dt.date = Q1, **more: Any):
+    return KnownObject(name, shape, dm2(shape), before, after, **more)
+
+
+def patch(name: str, shape: Any, before: dt.date = Q0, after: dt.date = Q2, **more: Any):
+    return CurrentPatch(name, shape, dm2(shape), before, after, **more)
+
+
+def traced(objects: list[KnownObject], patches: list[CurrentPatch], **more: Any) -> Fates:
+    given = {"crs": CRS, "tolerance": TEN_METRES, "before": Q0} | more
+    seen = given.pop("seen", GROUND)
+    return trace_fates(objects, patches, seen, **given)
+
+
+def fates(found: Fates) -> dict[str, str]:
+    return {name: row.fate for name, row in found.by_object.items()}
+
+
+SITE = box(1000, 1000, 200, 200)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fate"),
+    [
+        (box(1000, 1000, 200, 200), "persisting"),
+        (box(1004, 1004, 200, 200), "persisting"),
+        (box(1000, 1000, 300, 200), "grown"),
+        (box(1000, 1000, 120, 200), "shrunk"),
+        (None, "ended"),
+    ],
+)
+def test_a_cumulative_pair_shows_an_object_again(shape: Any, fate: str):
+    found = traced([known("A", SITE)], [] if shape is None else [patch("P", shape)])
+    assert fates(found) == {"A": fate}
+    if shape is not None:
+        row = found.by_patch["P"]
+        assert (row.object_id, row.first_seen, row.parents) == ("A", Q1, ())
+        assert row.area_dm2 == dm2(shape)
+
+
+def test_the_added_ground_of_a_grown_object_is_counted():
+    row = traced([known("A", SITE)], [patch("P", box(1000, 1000, 300, 200))]).by_object["A"]
+    assert row.added_dm2 == pytest.approx(dm2(box(1200, 1000, 100, 200)), abs=2)
+
+
+def test_in_a_consecutive_pair_an_object_stays_without_showing():
+    found = traced([known("A", SITE)], [], before=Q1)
+    assert fates(found) == {"A": "persisting"}
+
+
+def test_in_a_consecutive_pair_what_touches_an_object_is_its_growth():
+    beside = patch("P", box(1200, 1000, 100, 200), Q1, Q2)
+    row = traced([known("A", SITE)], [beside], before=Q1).by_patch["P"]
+    assert (row.object_id, row.fate, row.added_dm2) == ("A", "grown", beside.area_dm2)
+    assert row.geometry.equals(box(1000, 1000, 300, 200))
+    apart = patch("P", box(1250, 1000, 100, 200), Q1, Q2)
+    assert fates(traced([known("A", SITE)], [apart], before=Q1)) == {"A": "persisting", "P": "new"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "fate"), [(SITE, "ended"), (box(1000, 1000, 100, 200), "shrunk")]
+)
+def test_a_change_back_ends_an_object(shape: Any, fate: str):
+    site = known("A", SITE, change_type="new_building")
+    back = patch("P", shape, Q1, Q2, change_type="regreening")
+    found = traced([site], [back], before=Q1)
+    assert fates(found) == {"A": fate}
+    assert found.by_patch["P"].object_id == "A"
+
+
+def test_ground_that_was_not_observed_ends_nothing():
+    for seen in (None, box(0, 0, 500, 500), box(1000, 1000, 100, 200)):
+        row = traced([known("A", SITE)], [], seen=seen).by_object["A"]
+        assert (row.fate, row.is_observed) == ("persisting", False)
+
+
+def test_a_hidden_part_stays_with_its_object():
+    seen = box(0, 0, 1100, 5000)
+    found = traced([known("A", SITE)], [patch("P", box(1000, 1000, 100, 200))], seen=seen)
+    assert fates(found) == {"A": "persisting"}
+    assert found.by_object["A"].geometry.equals(SITE)
+
+
+def test_halves_of_an_object_are_split_and_name_it():
+    halves = [patch("P", box(1000, 1000, 90, 200)), patch("Q", box(1110, 1000, 90, 200))]
+    found = traced([known("A", SITE)], halves)
+    assert fates(found) == {"A": "split", "P": "split", "Q": "split"}
+    assert {found.by_object[n].parents for n in ("P", "Q")} == {("A",)}
+    assert found.by_object["P"].first_seen == Q1
+
+
+def test_a_crumb_is_split_from_an_object_that_goes_on():
+    parts = [patch("P", box(1000, 1000, 160, 200)), patch("Q", box(1180, 1000, 20, 200))]
+    found = traced([known("A", SITE)], parts)
+    assert fates(found) == {"A": "shrunk", "Q": "split"}
+
+
+def test_equal_objects_are_merged_into_a_new_one():
+    pair = [known("A", SITE), known("B", box(1220, 1000, 200, 200))]
+    found = traced(pair, [patch("P", box(1000, 1000, 420, 200))])
+    assert fates(found) == {"A": "merged", "B": "merged", "P": "merged"}
+    assert found.by_object["P"].parents == ("A", "B")
+
+
+def test_an_object_that_takes_in_a_small_one_keeps_its_number():
+    pair = [known("A", SITE), known("B", box(1220, 1000, 30, 200))]
+    found = traced(pair, [patch("P", box(1000, 1000, 250, 200))])
+    assert fates(found) == {"A": "merged", "B": "merged"}
+    assert found.by_patch["P"].parents == ("B",)
+
+
+def test_a_pseudo_change_is_no_construction_on_its_ground():
+    field = known("A", SITE, change_type="crop_rotation")
+    found = traced([field], [patch("P", SITE, change_type="new_building")])
+    assert fates(found) == {"A": "ended", "P": "new"}
+
+
+def test_what_was_judged_counts_until_it_grows():
+    site = known("A", SITE, verdict="合法", judged=SITE)
+    same = traced([site], [patch("P", box(1003, 1000, 200, 200))]).by_patch["P"]
+    assert (same.judged_before, same.verdict) == (True, "合法")
+    grown = traced([site], [patch("P", box(1000, 1000, 300, 200))]).by_patch["P"]
+    assert not grown.judged_before
+    assert grown.since_verdict_dm2 == pytest.approx(dm2(box(1200, 1000, 100, 200)), abs=2)
+
+
+def test_slow_growth_counts_from_the_ground_that_was_judged():
+    last = known("A", box(1000, 1000, 215, 200), verdict="合法", judged=SITE)
+    row = traced([last], [patch("P", box(1000, 1000, 225, 200))]).by_patch["P"]
+    assert (row.fate, row.judged_before) == ("persisting", False)
+
+
+def test_a_second_change_on_ground_that_was_found_lawful_is_told():
+    for verdict, told in (("合法", False), ("伪变化", False), ("违法", True)):
+        site = known("A", SITE, verdict=verdict, judged=SITE)
+        row = traced([site], [patch("P", SITE, Q1, Q2)], before=Q1).by_patch["P"]
+        assert (row.object_id, row.judged_before) == ("A", told)
+
+
+def test_an_older_period_takes_over_the_numbers_of_a_later_one():
+    later = [known("Z", box(1002, 1000, 200, 200), Q0, Q3)]
+    row = traced([], [patch("P", SITE)], later=later).by_patch["P"]
+    assert (row.object_id, row.fate, row.first_seen) == ("Z", "new", Q2)
+
+
+def test_what_ended_is_not_known_any_more():
+    gone = known("A", SITE, status="ended")
+    assert fates(traced([gone], [patch("P", SITE)])) == {"P": "new"}
+
+
+CELL = 40
+PLACES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=8, unique=True)
+
+
+@st.composite
+def grounds(draw: Any) -> list[Any]:
+    """Outlines that do not overlap: rectangles on a raster, less what others took."""
+    taken, shapes = shapely.Point(), []
+    for x, y in draw(PLACES):
+        width, height = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+        left = shapely.difference(box(x * CELL, y * CELL, width * CELL, height * CELL), taken)
+        if left.area > 0:
+            taken = shapely.union(taken, left)
+            shapes.append(left)
+    return shapes
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    grounds(),
+    grounds(),
+    st.sampled_from([Q0, dt.date(2025, 2, 1), Q1]),
+    st.sampled_from([None, GROUND, box(0, 0, 240, 600)]),
+    st.randoms(use_true_random=False),
+)
+def test_any_period(
+    old: list[Any], new: list[Any], before: dt.date, seen: Any, order: random.Random
+):
+    kinds = ("new_building", "crop_rotation", "")
+    objects = [
+        known(
+            f"K{i}", s, change_type=kinds[i % 3], verdict="合法" if i % 4 == 0 else None, judged=s
+        )
+        for i, s in enumerate(old)
+    ]
+    types = ("new_building", "regreening", "crop_rotation", "")
+    patches = [patch(f"P{i}", s, before, change_type=types[i % 4]) for i, s in enumerate(new)]
+    found = traced(objects, patches, seen=seen, before=before)
+
+    names = [row.object_id for row in found.rows]
+    assert len(set(names)) == len(names)
+    assert {k.object_id for k in objects} <= set(names)
+    assert set(found.by_patch) == {p.patch_id for p in patches}
+    areas = {k.object_id: k.area_dm2 for k in objects}
+    sizes = {p.patch_id: p.area_dm2 for p in patches}
+    for row in found.rows:
+        assert 0 <= row.added_dm2 <= sizes.get(row.patch_id, 0)
+        assert row.removed_dm2 >= 0
+        if row.fate in ("new", "grown", "persisting", "shrunk") and not row.parents:
+            held = areas.get(row.object_id, 0)
+            assert held + row.added_dm2 - row.removed_dm2 == pytest.approx(row.area_dm2, abs=4)
+        if row.fate != "ended":
+            assert row.area_dm2 == pytest.approx(dm2(row.geometry), abs=4)
+        if row.fate == "new":
+            assert row.added_dm2 == row.area_dm2
+        if seen is None or before > Q0:
+            assert (
+                row.fate != "ended"
+                or row.patch_id
+                or "regreening" in {p.change_type for p in patches}
+            )
+    shuffled = [replace(k) for k in objects], [replace(p) for p in patches]
+    for values in shuffled:
+        order.shuffle(values)
+    again = traced(*shuffled, seen=seen, before=before)
+    assert [replace(r, geometry=None) for r in again.rows] == [
+        replace(r, geometry=None) for r in found.rows
+    ]
+    assert all(
+        a.geometry.wkb == b.geometry.wkb for a, b in zip(again.rows, found.rows, strict=True)
+    )
