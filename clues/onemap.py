@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyproj
@@ -32,7 +32,7 @@ from configs.layers import CATALOGUE, LayersFile, LayerSpec, Until, role_fields
 from configs.vocabulary import roles
 from tiles.files import sha256
 
-__all__ = ["Catalogue", "Covering", "Imported", "resolve"]
+__all__ = ["Catalogue", "Covering", "Imported", "VersionPlan", "resolve"]
 
 STORE_NAME = "clues.sqlite"
 READ_SETTINGS = ("encoding", "fields", "units", "constants", "scheme", "crs", "crs_override")
@@ -54,6 +54,18 @@ class Covering:
 
     version: LayerVersion
     feature: dict[str, Any] | None
+
+
+class VersionPlan(NamedTuple):
+    """A version to be kept, and the problems of its rows."""
+
+    role: str
+    table: Any
+    details: dict[str, Any]
+    begins: dt.date | None
+    complete: bool | str
+    problems: int = 0
+    parent: LayerVersion | None = None
 
 
 class Catalogue:
@@ -109,8 +121,9 @@ class Catalogue:
                 if any(spec.no_overlap for spec in specs):
                     refuse_contradiction(table, None, f"{role}: {_names(specs)}")
                 begins = valid_from or _earliest(specs)
-                plans.append((layer, table, _details(specs), begins, None))
-        return self._keep(plans, now)
+                complete, problems = _complete(layer), len(layer.rejects)
+                plans.append(VersionPlan(role, table, _details(specs), begins, complete, problems))
+        return self.keep(plans, now)
 
     def add_features(
         self,
@@ -159,41 +172,41 @@ class Catalogue:
             "changes": {name: len(ids) for name, ids in changes.items()},
         }
         begins = valid_from or parent.valid_from
-        return self._keep([(layer, table, details, begins, parent)], now)[0]
+        problems = len(layer.rejects)
+        plan = VersionPlan(role, table, details, begins, parent.complete, problems, parent)
+        return self.keep([plan], now)[0]
 
-    def _keep(self, plans: list[Any], now: dt.datetime | None) -> list[Imported]:
-        """Write files, then record all versions at once."""
+    def keep(self, plans: list[VersionPlan], now: dt.datetime | None) -> list[Imported]:
+        """Write files, then record all versions at once; what is there already stays as it is."""
         moment, done, fresh = now or dt.datetime.now(dt.UTC), [], []
-        for layer, table, details, begins, parent in plans:
-            content = content_hash(table)
-            ends = details["spec"]["valid_to"]
-            last = choose_version(layer_versions(self.store, layer.role), begins or dt.date.min)
-            complete = parent.complete if parent else _complete(layer)
-            problems = len(layer.rejects)
-            if last and (last.content, last.complete) == (content, complete):
-                done.append(Imported(last, False, problems))
+        for plan in plans:
+            table, ends = plan.table, plan.details["spec"]["valid_to"]
+            content, begins = content_hash(table), plan.begins
+            last = choose_version(layer_versions(self.store, plan.role), begins or dt.date.min)
+            if last and (last.content, last.complete) == (content, plan.complete):
+                done.append(Imported(last, False, plan.problems))
                 continue
-            name = f"layers/{layer.role}/{content[:12]}.gpkg"
+            name = f"layers/{plan.role}/{content[:12]}.gpkg"
             if not (self.folder / name).exists():
                 write_version(table, self.folder / name)
-            facts = [content, begins, ends, complete, last.version if last else None]
+            facts = [content, begins, ends, plan.complete, last.version if last else None]
             version = LayerVersion(
-                role=layer.role,
+                role=plan.role,
                 version=hashlib.sha256(repr(facts).encode()).hexdigest()[:12],
                 content=content,
                 crs=crs_name(table.crs),
                 features=len(table),
-                complete=complete,
+                complete=plan.complete,
                 valid_from=begins,
                 valid_to=dt.date.fromisoformat(ends) if ends else None,
                 recorded_at=moment,
                 file=name,
                 file_sha256=sha256(self.folder / name),
-                parent=parent.version if parent else None,
-                details=details,
+                parent=plan.parent.version if plan.parent else None,
+                details=plan.details,
             )
             fresh.append(version)
-            done.append(Imported(version, True, problems))
+            done.append(Imported(version, True, plan.problems))
         add_versions(self.store, fresh)
         return done
 

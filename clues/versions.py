@@ -33,6 +33,9 @@ __all__ = [
 ORIGIN = ("source", "row")
 """Where a feature came from; not part of its content."""
 
+BALANCED = ("area_m2",)
+"""What a baseline keeps besides: areas that sum up to those of the parcels it cut."""
+
 NAMED_ROWS = 10
 
 
@@ -80,7 +83,7 @@ def read_version(role: str, path: Path) -> Any:
         values[name] = (
             column.astype(float) if number else pd.Series(map(_text, column), dtype=object)
         )
-    for name in ORIGIN:
+    for name in (*ORIGIN, *(n for n in BALANCED if n in raw)):
         values[name] = raw[name].to_numpy()
     return geopandas.GeoDataFrame(values, geometry=raw.geometry.to_numpy(), crs=raw.crs)
 

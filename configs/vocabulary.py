@@ -25,7 +25,6 @@ __all__ = [
     "Use",
     "change_type",
     "change_types",
-    "class_of_use",
     "cover_name",
     "find_use",
     "land_class",
@@ -338,19 +337,6 @@ def find_use(text: str | None, scheme: str | None = None) -> Use | None:
         longest = (text[:n] for n in range(len(text), 1, -1))
         found = next((uses()[prefixes[t]] for t in longest if t in prefixes), None)
     return found
-
-
-def class_of_use(use: str, scheme: str) -> LandClass | None:
-    """Return the land class that a use makes of the ground; None where several could be.
-
-    Examples
-    --------
-    >>> class_of_use("rural_road", "sandiao").code, class_of_use("industry", "sandiao")
-    ('1006', None)
-    """
-    prefixes = _use_file().of_class.get(scheme, {})
-    codes = [code for code, meant in prefixes.items() if meant == use]
-    return land_class(scheme, codes[0]) if len(codes) == 1 else None
 
 
 def tblx_use(tblx: str | None) -> Use | None:

@@ -14,11 +14,11 @@ from clues.outputs.dbase import DbaseField
 from clues.outputs.national import in_national_crs, last_day
 from clues.outputs.shapefile import ShapeLayer, write_shape_layers
 from clues.outputs.tables import ClueTables
+from configs.crosswalk import class_of_use
 from configs.units import metres2
 from configs.vocabulary import (
     Outcome,
     change_type,
-    class_of_use,
     find_use,
     land_class,
     tblx_use,
@@ -247,7 +247,8 @@ def _update_row(
 ) -> dict[str, Any]:
     before = land_class(piece["scheme"], piece["code"])
     use = find_use(str(patch["use"] or ""))
-    after = class_of_use(use.code, piece["scheme"]) if use else None
+    told = class_of_use(use.code, piece["scheme"], piece.get("town") or "") if use else None
+    after = land_class(piece["scheme"], told.code) if told else None
     return {
         "JCBH": patch["patch_id"],
         "XSBH": patch["clue_no"],
