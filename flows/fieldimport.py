@@ -15,6 +15,7 @@ from clues.fieldcards import FieldCards, read_cards
 from clues.fieldform import choices
 from clues.fieldphotos import MARKS, ClueGround, MatchedPhoto, match_photo, named_clue
 from clues.outputs.photopage import PhotoRecord, write_photo_page
+from clues.outputs.photosheet import write_photo_sheets
 from clues.photos import FileRefused, is_photo_name, read_photo, thumbnail
 from configs.errors import InputError
 from configs.told import Told
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FieldImport", "import_field"]
 
-FOLDER, RECORDS, PAGE = "field", "photos.json", "photos.html"
+FOLDER, RECORDS, PAGE, SHEETS = "field", "photos.json", "photos.html", "photos"
 MAX_CARDS = 1 << 30
 THUMB_PX = 480
 HEADS = {
@@ -256,7 +257,17 @@ def _write_reports(
             (folder.name, tables.title.attribution),
             [(name, why[0 if language == "zh" else 1]) for name, why in refused],
         )
-    return [table, place / PAGE]
+        sheets = write_photo_sheets(
+            place / SHEETS,
+            records,
+            shapes,
+            tables.patches.crs.to_string(),
+            partial(_thumbnail, place),
+            pictures,
+            language,
+            tables.title.attribution,
+        )
+    return [table, place / PAGE, *sheets]
 
 
 def _merged(path: Path, matched: tuple[MatchedPhoto, ...]) -> list[PhotoRecord]:

@@ -15,7 +15,14 @@ from clues.outputs.mapparts import BasePictures, Bounds
 from clues.outputs.page import write_page
 from tiles.geodesy import metres_per_unit, transformer
 
-__all__ = ["PhotoRecord", "write_photo_page"]
+__all__ = [
+    "BASE_PX",
+    "WORDS",
+    "PhotoRecord",
+    "photo_facts",
+    "photo_frame",
+    "write_photo_page",
+]
 
 SIDE = 420
 ARROW = 26.0
@@ -32,6 +39,8 @@ WORDS = {
         "magnetic": "磁北",
         "distance": "距图斑",
         "unknown": "不详",
+        "colon": "：",
+        "arrow": "箭头：拍摄方向；绿色符合要求，红色不作依据",
         "buffer": f"虚线：图斑外 {NEAR_M:.0f} 米",
         "base": "底图：后时相影像",
         "refused": "本次导入未收的文件",
@@ -47,6 +56,8 @@ WORDS = {
         "magnetic": "magnetic",
         "distance": "from the patch",
         "unknown": "unknown",
+        "colon": ": ",
+        "arrow": "arrows: directions; green ones count, red ones do not",
         "buffer": f"dashed: {NEAR_M:.0f} m around the patch",
         "base": "base: image of the later date",
         "refused": "Files of this import that were not taken",
@@ -106,7 +117,11 @@ def write_photo_page(
     for clue in sorted({r.clue_no for r in records}, key=lambda c: (not c, c)):
         own = [r for r in records if r.clue_no == clue]
         drawn = _map(own, shapes[clue], crs, pictures) if clue in shapes else None
-        photos = [_photo(i, r, thumbnail(r), words, language) for i, r in enumerate(own, 1)]
+        photos = [
+            photo_facts(r, language)
+            | {"number": i, "jpeg": base64.b64encode(thumbnail(r)).decode()}
+            for i, r in enumerate(own, 1)
+        ]
         groups.append({"clue": clue, "map": drawn, "photos": photos})
     write_page(
         path,
@@ -122,19 +137,16 @@ def write_photo_page(
     )
 
 
-def _photo(
-    number: int, record: PhotoRecord, jpeg: bytes, words: Mapping[str, str], language: str
-) -> dict[str, Any]:
-    place = 0 if language == "zh" else 1
+def photo_facts(record: PhotoRecord, language: str) -> dict[str, Any]:
+    """Return what is told of a photo in words: name, sha, taken, azimuth, distance, marks."""
+    words, place = WORDS[language], 0 if language == "zh" else 1
     azimuth = words["unknown"]
     if record.azimuth is not None:
         azimuth = f"{record.azimuth:.0f}°" + (f" ({words['magnetic']})" if record.magnetic else "")
     far = words["unknown"] if record.distance_m is None else f"{record.distance_m:.0f} m"
     return {
-        "number": number,
         "name": record.name.rsplit("/", 1)[-1],
         "sha": record.sha256[:12],
-        "jpeg": base64.b64encode(jpeg).decode(),
         "taken": record.taken.replace("T", " ") or words["unknown"],
         "azimuth": azimuth,
         "distance": far,
@@ -142,38 +154,66 @@ def _photo(
     }
 
 
+def photo_frame(
+    records: Sequence[PhotoRecord], shape: Any, crs: str
+) -> tuple[Bounds, list[tuple[int, PhotoRecord, float, float]], Any]:
+    """Return the square that a patch and its photos lie in, their places, and 50 m around it.
+
+    Parameters
+    ----------
+    records : sequence of PhotoRecord
+        Of one clue.
+    shape : Polygon or MultiPolygon
+        In `crs`.
+    crs : str
+
+    Returns
+    -------
+    bounds : tuple of float
+        West, south, east, north.
+    near : list of (number, PhotoRecord, x, y)
+        Photos that are not far away, numbered from one in the order of `records`.
+    around : Polygon or MultiPolygon
+        What lies within 50 m of the patch.
+    """
+    middle = shapely.centroid(shape)
+    scale = np.array(metres_per_unit(crs, middle.x, middle.y))
+    ground = shapely.transform(shape, lambda xy: (xy - (middle.x, middle.y)) * scale)
+    near = []
+    for i, record in enumerate(records, 1):
+        place, distance = record.lonlat, record.distance_m
+        if place is not None and distance is not None and distance <= 10 * NEAR_M:
+            x, y = transformer("EPSG:4490", crs).transform(*place)
+            near.append((i, record, float(x), float(y)))
+    reach = max(float(np.abs(shapely.bounds(ground)).max()) + 1.6 * NEAR_M, 1.0)
+    away = [abs(np.array([x - middle.x, y - middle.y]) * scale).max() for _, _, x, y in near]
+    reach = max([reach, *(1.15 * float(a) for a in away)])
+    half = reach / scale
+    bounds = (middle.x - half[0], middle.y - half[1], middle.x + half[0], middle.y + half[1])
+    around = shapely.transform(
+        shapely.buffer(ground, NEAR_M), lambda xy: xy / scale + (middle.x, middle.y)
+    )
+    return bounds, near, around
+
+
 def _map(
     records: Sequence[PhotoRecord], shape: Any, crs: str, pictures: BasePictures | None
 ) -> dict[str, Any]:
     """Return the parts of the map of a clue: rings, circle of 50 m, arrows, base picture."""
-    middle = shapely.centroid(shape)
-    scale = np.array(metres_per_unit(crs, middle.x, middle.y))
-    ground = shapely.transform(shape, lambda xy: (xy - (middle.x, middle.y)) * scale)
-    places = []
-    for i, record in enumerate(records, 1):
-        if record.lonlat is not None and record.distance_m is not None:
-            x, y = transformer("EPSG:4490", crs).transform(*record.lonlat)
-            places.append((i, record, (x - middle.x) * scale[0], (y - middle.y) * scale[1]))
-    near = [p for p in places if p[1].distance_m is not None and p[1].distance_m <= 10 * NEAR_M]
-    reach = max(float(np.abs(shapely.bounds(ground)).max()) + 1.6 * NEAR_M, 1.0)
-    reach = max([reach] + [1.15 * max(abs(x), abs(y)) for _, _, x, y in near])
+    bounds, near, around = photo_frame(records, shape, crs)
+    west, south, east, north = bounds
 
     def to_svg(x: float, y: float) -> tuple[float, float]:
-        half = SIDE / 2
-        return round(half + x / reach * half, 1), round(half - y / reach * half, 1)
+        across, up = (x - west) / (east - west), (north - y) / (north - south)
+        return round(across * SIDE, 1), round(up * SIDE, 1)
 
-    bounds: Bounds = (
-        middle.x - reach / scale[0],
-        middle.y - reach / scale[1],
-        middle.x + reach / scale[0],
-        middle.y + reach / scale[1],
-    )
+    metres = metres_per_unit(crs, (west + east) / 2, (south + north) / 2)[0] * (east - west)
     return {
-        "outline": _path(ground, to_svg),
-        "buffer": _path(shapely.buffer(ground, NEAR_M), to_svg),
+        "outline": _path(shape, to_svg),
+        "buffer": _path(around, to_svg),
         "arrows": [_arrow(i, r, to_svg(x, y)) for i, r, x, y in near],
         "base": _base(pictures, bounds) if pictures is not None else "",
-        "metres": f"{2 * reach:.0f} m",
+        "metres": f"{metres:.0f} m",
     }
 
 

@@ -129,9 +129,8 @@ def _cmap(glyphs: Mapping[int, int]) -> bytes:
     count = len(runs)
     power = 1 << (count.bit_length() - 1)
     head = (4, 16 + 8 * count, 0, 2 * count, 2 * power, power.bit_length() - 1, 2 * (count - power))
-    zero = np.zeros(count, dtype=">u2").tobytes()
-    words = [a.astype(">u2").tobytes() for a in (last, first, delta & 0xFFFF)]
-    table = struct.pack(">7H", *head) + words[0] + b"\0\0" + words[1] + words[2] + zero
+    ends, starts, steps = (bytes(a.astype(">u2").tobytes()) for a in (last, first, delta & 0xFFFF))
+    table = struct.pack(">7H", *head) + ends + b"\0\0" + starts + steps + bytes(2 * count)
     return struct.pack(">HHHHI", 0, 1, 3, 1, 12) + table
 
 

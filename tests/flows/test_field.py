@@ -222,6 +222,13 @@ def test_cards_and_photos_come_back_once(field):
     assert "DCIM/film.mp4: <span" in page
     assert page.count("<figure") == 9
     assert page.count("不作依据") == 8
+    sheets = sorted((run / "field/photos").glob("*.pdf"))
+    assert [s.stem for s in sheets] == [first, second]
+    with pdfplumber.open(sheets[0]) as pdf:
+        texts = [page.extract_text() for page in pdf.pages]
+        assert [len(page.images) for page in pdf.pages] == [4, 2]
+    assert "符合要求：2" in texts[0]
+    assert "不作依据：没有定位" in texts[1]
     kept = sorted(p.name for p in (run / "field/attachments").rglob("*.jpg"))
     again = import_field(back, run, now=NOW)
     assert (again.answers.result, again.added) == ("nothing", 0)
