@@ -21,7 +21,7 @@ import psutil
 from configs.errors import RunError, RunLocked
 from tiles.files import told_full
 
-__all__ = ["Holder", "RunLock", "read_holder"]
+__all__ = ["Holder", "RunLock", "holder_state", "read_holder"]
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,16 @@ def read_holder(folder: Path) -> Holder | None:
         return None
     except (ValueError, TypeError):
         return Holder("", "an unknown host", "an unknown user", "", 0, 0.0, "an unknown time")
+
+
+def holder_state(folder: Path) -> tuple[Holder | None, str]:
+    """Return who holds the lock of a run folder, and why it counts as dead ("" where it lives)."""
+    holder = read_holder(folder)
+    try:
+        age = time.time() - (folder / LOCK_NAME).stat().st_mtime
+    except FileNotFoundError:
+        return None, ""
+    return holder, "" if holder is None else _death(holder, age, STALE_S) or ""
 
 
 @dataclass(eq=False)

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 MANIFEST_NAME = "manifest.jsonl"
 SUMMARY_NAME = "run.json"
+FORMAT = 1
+"""Of run folders, noted at each start; a folder without it is of format 1."""
+
 SMALL_BYTES = 4 << 20
 """Files up to this size are hashed at every reuse; larger ones when their time stamp moved."""
 
@@ -78,12 +81,16 @@ class Run:
     folder : Path
     notes : list of dict
         Events in order: starts, stage records, retries, failures.
+    pruned : set of str
+        Files of products that were removed because they can be made again.
     """
 
     def __init__(self, folder: Path, lock: RunLock | None = None) -> None:
         self.folder = folder
         self.notes: list[dict[str, Any]] = []
+        self.pruned: set[str] = set()
         self.lock = lock
+        self._named: set[str] = set()
         self._products: dict[tuple[str, str], Product] = {}
         self._keys: dict[str, dict[str, Any]] = {}
         self._dropped: set[tuple[str, str]] = set()
@@ -92,6 +99,13 @@ class Run:
         self._journal = Journal(folder / MANIFEST_NAME)
         for line in self._journal.lines:
             self._take(line)
+        newest = max((n.get("format", 1) for n in self.notes if n["kind"] == "start"), default=1)
+        if newest > FORMAT:
+            raise RunError(
+                f"the run folder is of format {newest}; this version reads up to {FORMAT}",
+                str(folder),
+                "use the version of tuban that wrote it or a later one, or another --out folder",
+            )
 
     @classmethod
     def create(
@@ -123,7 +137,7 @@ class Run:
         if fresh:
             run.note("fresh")
             run._drop_all()
-        run.note("start", name=name, config=dict(config), pid=os.getpid())
+        run.note("start", name=name, config=dict(config), pid=os.getpid(), format=FORMAT)
         return run
 
     @classmethod
@@ -217,7 +231,7 @@ class Run:
                 self._append({"kind": "key", "digest": digest, "parts": key.parts})
                 self._keys[digest] = key.parts
             self._append({"kind": "product", **asdict(product)})
-            self._products[stage, name] = product
+            self._keep(product)
         return product
 
     def note(self, kind: str, **values: Any) -> None:
@@ -225,7 +239,7 @@ class Run:
         line = {"kind": kind, "at": _now(), **values}
         with self._writing:
             self._append(line)
-            self.notes.append(line)
+            self._noted(line)
 
     def write_summary(self, summary: Mapping[str, Any]) -> Path:
         """Write ``run.json``, whole; return its path."""
@@ -235,22 +249,34 @@ class Run:
             part.write_text(text + "\n", encoding="utf-8")
         return path
 
-    def reuse(self, stage: str, name: str, key: StageKey) -> Product | None:
-        """Return the product if it was made from the same things and its files are intact."""
-        reason = self.why_not(stage, name, key)
+    def reuse(
+        self, stage: str, name: str, key: StageKey, *, pruned: bool = False
+    ) -> Product | None:
+        """Return the product if it was made from the same things and its files are intact.
+
+        Parameters
+        ----------
+        stage, name : str
+        key : StageKey
+        pruned : bool
+            Whether files may be missing that were pruned: nothing is going to read them.
+        """
+        reason = self.why_not(stage, name, key, pruned=pruned)
         tally = self._tally.setdefault(stage, {})
         tally[reason or ""] = tally.get(reason or "", 0) + 1
         return self._products[stage, name] if reason is None else None
 
-    def why_not(self, stage: str, name: str, key: StageKey) -> str | None:
-        """Return why a product cannot be reused; None if it can."""
+    def why_not(self, stage: str, name: str, key: StageKey, *, pruned: bool = False) -> str | None:
+        """Return why a product cannot be reused; None if it can (see `reuse`)."""
         product = self._products.get((stage, name))
         if product is None:
             return "a fresh start was asked" if (stage, name) in self._dropped else "not made yet"
         if product.key != key.digest:
             old = self._keys.get(product.key)
             return "its key is not known" if old is None else key.difference(old)
-        return next((why for r in product.files if (why := self._fault(r))), None)
+        gone = self.pruned if pruned else set()
+        files = (r for r in product.files if r.path not in gone)
+        return next((why for r in files if (why := self._fault(r))), None)
 
     def reuse_message(self, stage: str, keys: Mapping[str, StageKey] | None = None) -> str:
         """Say what is reused of a stage, and why the rest is made, on one line.
@@ -287,9 +313,19 @@ class Run:
         """Hash every file of every product; return what is missing, altered or damaged."""
         found = [f"{MANIFEST_NAME}, line {n} is damaged" for n in self._journal.damaged]
         for product in self.products():
-            checks = (self._fault(record, thorough=True) for record in product.files)
-            found += [why for why in checks if why]
+            kept = (record for record in product.files if record.path not in self.pruned)
+            found += [why for r in kept if (why := self._fault(r, thorough=True))]
         return found
+
+    def tally(self, stage: str) -> dict[str, int]:
+        """Return how often `reuse` gave each reason for a stage; "" where it reused."""
+        return dict(self._tally.get(stage, {}))
+
+    @property
+    def left_over(self) -> set[str]:
+        """Files that earlier products had and no present one has."""
+        present = {record.path for p in self._products.values() for record in p.files}
+        return self._named - present
 
     def _record(self, path: Path) -> FileRecord:
         full = path.resolve()
@@ -306,7 +342,8 @@ class Run:
         try:
             info = path.stat()
         except FileNotFoundError:
-            return f"file {record.path} is gone"
+            how = "was pruned" if record.path in self.pruned else "is gone"
+            return f"file {record.path} {how}"
         same = info.st_size == record.size
         doubtful = thorough or record.size <= SMALL_BYTES or info.st_mtime_ns != record.mtime_ns
         if same and doubtful:
@@ -327,12 +364,22 @@ class Run:
         elif line["kind"] == "product":
             values = {k: v for k, v in line.items() if k != "kind"}
             values["files"] = tuple(FileRecord(**f) for f in line["files"])
-            product = Product(**values)
-            self._products[product.stage, product.name] = product
+            self._keep(Product(**values))
         else:
-            self.notes.append(line)
+            self._noted(line)
             if line["kind"] == "fresh":
                 self._drop_all()
+
+    def _keep(self, product: Product) -> None:
+        paths = {record.path for record in product.files}
+        self._products[product.stage, product.name] = product
+        self._named |= paths
+        self.pruned -= paths
+
+    def _noted(self, line: dict[str, Any]) -> None:
+        self.notes.append(line)
+        if line["kind"] == "pruned":
+            self.pruned |= set(line["files"])
 
     def _drop_all(self) -> None:
         self._dropped = set(self._products)

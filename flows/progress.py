@@ -42,15 +42,17 @@ def set_mode(mode: Mode) -> None:
 
 
 class Meter:
-    """Measures CPU time and memory of this process and all its children while it is open."""
+    """Measures CPU time, memory and traffic of this process and its children while it is open."""
 
     def __init__(self, poll_s: float = POLL_S) -> None:
-        self.peak_bytes = 0
+        self.peak_bytes = self.now_bytes = 0
         self._start: float | None = None
         self._end: float | None = None
         self._cpu_before = 0.0
         self._poll_s = poll_s
         self._cpu: dict[tuple[int, float], float] = {}
+        self._moved: dict[tuple[int, float], tuple[int, int]] = {}
+        self._moved_before = (0, 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
 
@@ -58,6 +60,7 @@ class Meter:
         self._start = time.perf_counter()
         self._look()
         self._cpu_before = sum(self._cpu.values())
+        self._moved_before = self._moved_in_all()
         self._thread.start()
         return self
 
@@ -79,6 +82,15 @@ class Meter:
         """CPU time so far, as of the last look."""
         return sum(self._cpu.values()) - self._cpu_before
 
+    @property
+    def moved_bytes(self) -> tuple[int, int]:
+        """Bytes read and written so far, as of the last look; 0 where the system tells none."""
+        now = self._moved_in_all()
+        return now[0] - self._moved_before[0], now[1] - self._moved_before[1]
+
+    def _moved_in_all(self) -> tuple[int, int]:
+        return (sum(r for r, _ in self._moved.values()), sum(w for _, w in self._moved.values()))
+
     def _run(self) -> None:
         while not self._stop.wait(self._poll_s):
             self._look()
@@ -91,8 +103,11 @@ class Meter:
         for process in (me, *me.children(recursive=True)):
             with suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
-                self._cpu[process.pid, process.create_time()] = times.user + times.system
+                one = process.pid, process.create_time()
+                self._cpu[one] = times.user + times.system
                 total += _proportional_bytes(process)
+                self._moved[one] = _moved_bytes(process)
+        self.now_bytes = total
         self.peak_bytes = max(self.peak_bytes, total)
 
 
@@ -104,6 +119,15 @@ def _proportional_bytes(process: "psutil.Process") -> int:
         return int(process.memory_full_info().pss)
     except (psutil.AccessDenied, AttributeError):
         return int(process.memory_info().rss)
+
+
+def _moved_bytes(process: "psutil.Process") -> tuple[int, int]:
+    """Return the bytes that a process read and wrote, from and to caches and disks alike."""
+    try:
+        counts = process.io_counters()
+    except AttributeError:  # a system that does not tell
+        return 0, 0
+    return getattr(counts, "read_chars", 0), getattr(counts, "write_chars", 0)
 
 
 class Progress:
@@ -241,6 +265,7 @@ class Progress:
             parts += [f"{count} {word}" for count, word in counts if count]
             if self.eta_seconds and done < self.total:
                 parts.append(f"{_clock(self.eta_seconds)} to go")
+        parts.append(f"{self._meter.now_bytes / 1e6:.0f} MB")
         return ", ".join([*parts, f"{_clock(self._meter.seconds)} so far"])
 
     def record(self) -> dict[str, Any]:
@@ -250,15 +275,18 @@ class Progress:
         -------
         dict
             ``seconds`` (wall), ``cpu_seconds`` (process and children), ``peak_bytes`` (largest
-            sum of the proportional set sizes of the process tree), ``items``, ``reused``,
-            ``retries``, ``failed``, ``pixels``.
+            sum of the proportional set sizes of the process tree), ``read_bytes`` and
+            ``written_bytes``, ``items``, ``reused``, ``retries``, ``failed``, ``pixels``.
         """
         if self._record is not None:
             return self._record
+        read, written = self._meter.moved_bytes
         return {
             "seconds": round(self._meter.seconds, 3),
             "cpu_seconds": round(self._meter.cpu_seconds, 2),
             "peak_bytes": self._meter.peak_bytes,
+            "read_bytes": read,
+            "written_bytes": written,
             "items": self.items,
             "reused": self.reused,
             "retries": self.retries,
@@ -276,7 +304,14 @@ class Progress:
             return
         self._shown = now
         if self._mode is Mode.JSON:
-            told = {"stage": self.stage, "state": state, "total": self.total}
+            seconds = self._counted_seconds
+            told: dict[str, Any] = {"stage": self.stage, "state": state, "unit": self.unit}
+            told |= {
+                "total": self.total,
+                "items_per_second": round(self.items / seconds, 3),
+                "mpx_per_second": round(self.pixels / seconds / 1e6, 3),
+                "memory_bytes": self._meter.now_bytes,
+            }
             self._write(dump_json(told | {"eta_seconds": self.eta_seconds} | self.record()))
         else:
             self._write(self.text() + (f"; {state}" if state != "running" else ""))

@@ -19,8 +19,8 @@ from flows.registering import STORE_NAME, register_run
 from flows.reporting import report_model
 from flows.sheeting import publish_sheets
 from flows.tilejob import States
-from flows.trust import run_exceptions, trust_record
 from flows.tracing import registration_of
+from flows.trust import run_exceptions, trust_record
 from flows.unseen import Unseen
 from tiles.chips import ChipCutter
 
@@ -99,12 +99,12 @@ class Publication:
             rule_set_version=self.judged["rule_set_version"],
             layers=self.judged["layers"],
             config=self.context.config.model_dump(mode="json"),
+            register=registration_of(self.context, self.judged.get("register", "")),
         )
 
     @cached_property
     def observed(self) -> list[dict[str, Any]]:
         """How much of the county, and then of each division, was observed at both dates."""
-            register=registration_of(self.context, self.judged.get("register", "")),
         path = self.context.run.path(OBSERVED_NAME)
         key = self.context.observed_key
 

@@ -205,9 +205,9 @@ class KeyedRun:
         }
         if edits := edits_hash(self.run):
             inputs["edits of patches"] = edits
-        return stage_key(
         if self.held is not None:
             inputs["register"] = self.held.digest
+        return stage_key(
             "judge",
             rooms=["clues", "configs", "flows.judging", "flows.tracing"],
             config={"rules": rules} | self._config("quarter"),
@@ -215,7 +215,6 @@ class KeyedRun:
             files=files,
         )
 
-    @cached_property
     @cached_property
     def held(self) -> "Held | None":
         """What the register held before the period of the run; None where the run keeps none."""
@@ -225,6 +224,7 @@ class KeyedRun:
 
         return held_of(self.config, self.run.folder.name, self.plan)
 
+    @cached_property
     def outputs_key(self) -> StageKey:
         """Judgement: what every product for people shows."""
         return self._output_key()

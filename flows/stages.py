@@ -6,6 +6,7 @@ The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 from configs.errors import DamagedImage, RasterError
 from flows.aside import require_whole
 from flows.keys import StageKey
+from flows.manifest import Run
 from flows.plan import RunPlan
 from flows.progress import Progress
 from flows.stagekeys import KeyedRun, RunOptions
@@ -151,5 +153,12 @@ def run_stage(name: str, context: StageContext) -> dict[str, Any]:
             if not isinstance(error, DamagedImage) and "plan" in vars(context):
                 require_whole(context.plan, error.where)
             raise
-    context.run.note("stage", stage=name, **progress.record())
+    context.run.note("stage", stage=name, **progress.record(), reuse=_reuse(context.run, name))
     return values
+
+
+def _reuse(run: Run, stage: str) -> dict[str, Any]:
+    """Return how many products of a stage were reused, and why how many were made."""
+    told = Counter(run.tally(stage)) + Counter(run.tally("evidence") if stage == "outputs" else {})
+    reused = told.pop("", 0)
+    return {"reused": reused, "made": dict(sorted(told.items()))}

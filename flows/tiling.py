@@ -58,7 +58,8 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
     """
     run, size, key = context.run, context.options.tile, context.tiles_key
     tiles = context.plan.tiles(size)
-    missing = [t for t in tiles if run.reuse("tiles", _name(size, t), key) is None]
+    joined = run.why_not("join", "patches", context.join_key) is None
+    missing = [t for t in tiles if run.reuse("tiles", _name(size, t), key, pruned=joined) is None]
     job = tile_job(context)
     pids: set[tuple[str, int]] = set()
     failed: list[str] = []
