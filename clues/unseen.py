@@ -1,7 +1,7 @@
 """What the images could not show: the parts of the county, of cropland and of red lines hidden."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     from clues.layers import OneMap
 
-__all__ = ["ROLES", "NextScene", "unseen_parts", "write_unseen"]
+__all__ = ["ROLES", "TILE", "NextScene", "unseen_parts", "write_unseen"]
 
 ROLES = ("cropland", "basic_farmland", "redline")
 """What is listed, in this order: the cropland of the land-use map, and two control lines."""
+
+TILE = "tile"
+"""Role of the ground of a tile that could not be worked."""
 
 DM2 = 100.0
 
@@ -69,7 +72,10 @@ class NextScene:
 
 
 def unseen_parts(
-    hidden: NDArray[np.object_], onemap: "OneMap | None", crs: str
+    hidden: NDArray[np.object_],
+    onemap: "OneMap | None",
+    crs: str,
+    given_up: "Mapping[str, shapely.Polygon] | None" = None,
 ) -> "gpd.GeoDataFrame":
     """Return what of the areas that matter was not observed at both dates.
 
@@ -81,12 +87,14 @@ def unseen_parts(
         Without it only the hidden ground itself is listed.
     crs : str
         Of the coordinates, and of the layers.
+    given_up : mapping of str to Polygon, optional
+        Tiles that could not be worked, by name; their ground is part of `hidden`.
 
     Returns
     -------
     GeoDataFrame
-        Columns role (``all``, then those of `ROLES`), key of the feature ("" for ``all``),
-        area_dm2 (int64) and geometry, in this order of role and in that of the layer.
+        Columns role (``all``, then those of `ROLES`, then `TILE`), key of the feature ("" for
+        ``all``), area_dm2 (int64) and geometry, in this order of role and in that of the layer.
     """
     import geopandas as gpd
 
@@ -106,6 +114,11 @@ def unseen_parts(
         parts = _areal(shapely.intersection(shapes[places], hidden[which]))
         keys = table["key"].to_numpy(dtype=object)[places]
         tables.append(_table(role, keys, parts, crs))
+    missing = given_up or {}
+    whole = shapely.union_all(hidden)
+    grounds = [shapely.intersection(whole, ground) for ground in missing.values()]
+    names = np.array(list(missing), object)
+    tables.append(_table(TILE, names, _areal(np.array(grounds, object)), crs))
     rows = [row for table in tables for row in table]
     return gpd.GeoDataFrame(
         rows, columns=["role", "key", "area_dm2", "geometry"], geometry="geometry", crs=crs
@@ -144,12 +157,14 @@ def write_unseen(
         Of `unseen_parts`.
     path : Path
     nexts : sequence of NextScene or None, optional
-        Of each part, None where no later scene shows any of it; absent without a catalogue.
+        Of each part but the tiles, None where no later scene shows any of it; absent without a
+        catalogue.
     """
     known = nexts is not None
-    found = list(nexts) if nexts is not None else [None] * len(parts)
+    found = [*(nexts or ()), *[None] * len(parts)][: len(parts)]
     shown = [one if one is not None and one.is_shown else None for one in found]
-    notes = [_note(one, known) for one in found]
+    is_tile = parts["role"] == TILE
+    notes = [NOT_WORKED if t else _note(one, known) for one, t in zip(found, is_tile, strict=True)]
     table = parts[["geometry"]].assign(
         role_zh=[_object(role, "zh") for role in parts["role"]],
         role_en=[_object(role, "en") for role in parts["role"]],
@@ -176,9 +191,17 @@ def write_unseen(
 def _object(role: str, language: Literal["zh", "en"]) -> str:
     if role == "all":
         return "未观测区域" if language == "zh" else "ground not observed"
+    if role == TILE:
+        return "未能处理的瓦片" if language == "zh" else "tile that could not be worked"
     if role == "cropland":
         return "耕地" if language == "zh" else "cropland"
     return role_name(role, language)
+
+
+NOT_WORKED = (
+    "瓦片未能处理，按未观测计；再次运行同一命令即重试",
+    "the tile could not be worked and counts as not observed; the same command tries it again",
+)
 
 
 def _note(found: NextScene | None, known: bool) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clues.outputs.tables import ClueTables, RunTitle
 from configs.errors import InputError
 from configs.speech import PLAIN
+from flows.givenup import told_given_up
 from flows.judging import RULES_NAME, rules_of
 from flows.registering import store_of
 
@@ -79,7 +80,9 @@ def finished_tables(folder: Path) -> ClueTables:
         days = [d for d in tables.patches["after_to"] if hasattr(d, "year")]
         title = replace(title, year=max(days).year if days else 0)
     patches = tables.patches.assign(clue_no=told)
-    return replace(tables, patches=patches, title=title, filled=filled, mark=mark)
+    missing = summary.get("stages", {}).get("tiles", {}).get("given_up", {})
+    gaps = tuple(told_given_up(missing))
+    return replace(tables, patches=patches, title=title, filled=filled, mark=mark, gaps=gaps)
 
 
 def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:

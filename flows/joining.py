@@ -23,7 +23,7 @@ from detect.tile_runs import TileRuns
 from detect.valid_runs import Runs, load_valid_runs
 from flows.fitting import STATE_FOLDER
 from flows.tilejob import States, TileJob
-from flows.tiling import tile_job
+from flows.tiling import tile_job, worked_tiles
 from models.feedback import with_feedback
 from models.fullcover import change_kinds
 from models.landcover import LandcoverState, classify
@@ -70,8 +70,7 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     table = context.run.path("work", "patches.parquet")
     with atomic_path(table) as part:
         patches.to_parquet(part, index=False)
-    tiles = context.plan.tiles(context.options.tile)
-    valid = load_valid_runs(job.paths(tile)[-1] for tile in tiles)
+    valid = load_valid_runs(job.paths(tile)[-1] for tile in worked_tiles(context))
     raster = _paint(context, found, valid, states)
     too_small: dict[str, list[int]] = {}
     for code, sizes in (pair for f in found for pair in f.too_small.items()):
@@ -96,7 +95,7 @@ def _joined(
 ) -> _Joined:
     """Join what the tiles found of one county (`part` is its code; "" where there are none)."""
     detection, large_px = context.config.detection, job.large_px
-    tiles = context.plan.tiles(context.options.tile)
+    tiles = worked_tiles(context)
     paths = [p for tile in tiles if (p := job.runs_path(tile, part)) in job.paths(tile)]
     components = join(
         (TileRuns.load(path) for path in paths),

@@ -1,6 +1,7 @@
 """The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ from clues.outputs.tables import ClueTables, RunTitle
 from configs.told import Told
 from flows.fitting import STATE_FOLDER
 from flows.formats import FORMATS, writers_of
+from flows.givenup import told_given_up
 from flows.imagery import run_imagery
 from flows.judging import RULES_NAME, rules_of
 from flows.keys import StageKey
@@ -90,9 +92,10 @@ class Publication:
     @cached_property
     def tables(self) -> ClueTables:
         """Judged tables with the clue numbers that the store gave."""
+        gaps = tuple(told_given_up(self.context.given_up))
         return register_run(
             self.folder,
-            ClueTables.read(self.folder, self.title),
+            replace(ClueTables.read(self.folder, self.title), gaps=gaps),
             key=self.context.judge_key.digest,
             crs=self.context.plan.grid.crs,
             rule_set=self.judged["rule_set"],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from configs.run import RunConfig
 from configs.sensors import sensor_file, sensor_name
 from flows.aside import damaged_before, remote_files
+from flows.givenup import given_up
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
 from flows.patchversions import edits_hash
@@ -51,6 +52,10 @@ class RunOptions:
     tile: int = 1024
     memory: int | None = None
     state: Path | None = None
+
+
+EARLY_KEYS = {"plan_key", "gate_key", "fit_key", "tiles_key"}
+"""Keys that do not depend on what became of the tiles."""
 
 
 @dataclass
@@ -185,13 +190,32 @@ class KeyedRun:
         )
 
     @cached_property
+    def given_up(self) -> dict[str, str]:
+        """Tiles that the last attempt could not work, with the reason."""
+        return given_up(self.run, self.tiles_key, self.options.tile)
+
+    @cached_property
+    def worked_key(self) -> StageKey:
+        """Tiles as they turned out: what follows is made again once a missing one is there."""
+        if not self.given_up:
+            return self.tiles_key
+        missing = " ".join(self.given_up)
+        return stage_key("tiles", inputs={"tiles": self.tiles_key, "tiles given up": missing})
+
+    def forget_tiles(self) -> None:
+        """Forget which tiles were given up, and the keys behind: they have been tried again."""
+        for name in set(vars(self)) - EARLY_KEYS:
+            if name == "given_up" or name.endswith("_key"):
+                delattr(self, name)
+
+    @cached_property
     def join_key(self) -> StageKey:
         """Tiles and what makes a patch."""
         return stage_key(
             "join",
             rooms=["flows.joining"],
             config=self._config("detection") | self._feedback_settings(),
-            inputs={"tiles": self.tiles_key},
+            inputs={"tiles": self.worked_key},
         )
 
     @cached_property
@@ -253,7 +277,7 @@ class KeyedRun:
         return stage_key(
             "outputs",
             rooms=["clues", "flows.unseen"],
-            inputs={"tiles": self.tiles_key, "divisions": self._roles("division")},
+            inputs={"tiles": self.worked_key, "divisions": self._roles("division")},
         )
 
     @cached_property
@@ -268,7 +292,7 @@ class KeyedRun:
             rooms=["clues", "flows.nextscenes", "flows.unseen"],
             config=self._config("terrain", "clouds"),
             inputs={
-                "tiles": self.tiles_key,
+                "tiles": self.worked_key,
                 "layers of hidden ground": self._roles("landuse", *ROLES),
                 "catalog": catalog_fingerprint(catalog) if catalog else "",
             },

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from flows.aside import require_whole
 from flows.fitting import STATE_FOLDER, clouds_of, registration_of
+from flows.givenup import give_up, require_most
 from flows.progress import Progress
 from flows.tilejob import States, TileJob, TileSummary, run_tile
-from flows.workers import TileResult, map_tiles, require_all_worked
+from flows.workers import TileResult, map_tiles
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
     from tiles.grid import Tile
 
-__all__ = ["TILE_FOLDER", "large_px", "tile_job", "work_tiles"]
+__all__ = ["TILE_FOLDER", "large_px", "tile_job", "work_tiles", "worked_tiles"]
 
 TILE_FOLDER = "work/tiles"
 
@@ -53,8 +54,8 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
     Returns
     -------
     dict
-        ``tiles``, ``reused``, ``made``, ``retries``, ``failed`` (names), ``valid_percent``,
-        ``workers`` (distinct processes).
+        ``tiles``, ``reused``, ``made``, ``retries``, ``given_up`` (names and reasons),
+        ``valid_percent``, ``workers`` (distinct processes).
     """
     run, size, key = context.run, context.options.tile, context.tiles_key
     tiles = context.plan.tiles(size)
@@ -74,7 +75,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
         ):
             if result.value is None:
                 failed.append(tile.name)
-                run.note("tile failed", tile=tile.name, why=result.failure)
+                give_up(run, key, size, tile.name, result.failure)
                 require_whole(context.plan, result.where)
             else:
                 pids.add((result.host, result.pid))
@@ -84,13 +85,21 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
                 retries=result.attempts - 1,
                 failed=int(result.value is None),
             )
-    require_all_worked(failed, len(tiles), run.folder)
+    context.forget_tiles()
+    require_most(failed, len(tiles), run.folder)
     return _totals(context, tiles) | {
         "reused": len(tiles) - len(missing),
         "made": len(missing),
         "retries": progress.retries,
         "workers": len(pids),
+        "given_up": context.given_up,
     }
+
+
+def worked_tiles(context: "StageContext") -> "list[Tile]":
+    """Return the tiles of the run whose product is there: all but those that were given up."""
+    tiles = context.plan.tiles(context.options.tile)
+    return [tile for tile in tiles if tile.name not in context.given_up]
 
 
 def _record(
@@ -110,13 +119,14 @@ def _record(
             "components": summary.components,
             "noise_pixels": summary.noise_pixels,
             "pid": result.pid,
+            "host": result.host,
         },
         seconds=result.seconds,
     )
 
 
 def _totals(context: "StageContext", tiles: "list[Tile]") -> dict[str, Any]:
-    wanted = {_name(context.options.tile, t) for t in tiles}
+    wanted = {_name(context.options.tile, t) for t in worked_tiles(context)}
     values = [p.values for p in context.run.products("tiles") if p.name in wanted]
     pixels = sum(v["pixels"] for v in values)
     valid = sum(v["valid_pixels"] for v in values)

@@ -11,6 +11,7 @@ from configs.errors import InputError
 from configs.told import Told
 from flows.aside import scene_set_aside
 from flows.fitting import clouds_not_searched
+from flows.givenup import told_given_up
 from flows.opening import Opening
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def run_exceptions(
     plan = context.plan
     aside = (*plan.before.set_aside, *plan.after.set_aside)
     found = [*Opening.of(context.run.folder).missing]
+    found += told_given_up(context.given_up)
     found += [scene_set_aside(one) for one in aside]
     found += [s.doubt for s in (*plan.before.scenes, *plan.after.scenes) if s.doubt]
     checks = gate_checks(context.run.folder)

@@ -11,10 +11,10 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.observed import observed_areas, write_observed
-from clues.unseen import NextScene, unseen_parts, write_unseen
+from clues.unseen import TILE, NextScene, unseen_parts, write_unseen
 from detect.valid_runs import Runs, hidden_boxes, load_valid_runs
 from flows.plan import with_settings
-from flows.tiling import TILE_FOLDER
+from flows.tiling import TILE_FOLDER, worked_tiles
 from tiles.catalog import load_catalog
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ class Unseen:
     def publish_parts(self, path: Path) -> None:
         """Write what was not observed at both dates, as a whole and per cropland and red line.
 
-        Each part comes with the next usable scene where the config names a catalogue.
+        Each part comes with the next usable scene where the config names a catalogue. Tiles that
+        were given up follow by name.
         """
-        parts = unseen_parts(self._hidden, self._onemap, self.context.plan.grid.crs)
-        write_unseen(parts, path, self._next_scenes(parts.geometry.to_numpy()))
+        crs = self.context.plan.grid.crs
+        parts = unseen_parts(self._hidden, self._onemap, crs, self._given_up)
+        hidden = parts.geometry[parts["role"] != TILE].to_numpy()
+        write_unseen(parts, path, self._next_scenes(hidden))
 
     def publish_shares(self, path: Path) -> list[dict[str, Any]]:
         """Write how much of the county and of each division was observed; return the rows."""
@@ -57,6 +60,14 @@ class Unseen:
         write_observed(rows, path)
         return [row.to_dict() for row in rows]
 
+    @property
+    def _given_up(self) -> dict[str, Any]:
+        """Ground of the tiles that could not be worked, by name."""
+        context = self.context
+        plan, tiles = context.plan, context.plan.tiles(context.options.tile)
+        bounds = {t.name: plan.grid.bounds(t.extent) for t in tiles if t.name in context.given_up}
+        return {name: shapely.box(*bounds[name]) for name in context.given_up}
+
     @cached_property
     def _onemap(self) -> "OneMap | None":
         from clues.layers import read_onemap
@@ -70,9 +81,8 @@ class Unseen:
 
         The ground of a pixel on the border is told by its image, whichever side its centre is on.
         """
-        size = self.context.options.tile
-        folder = self.context.run.path(TILE_FOLDER, str(size))
-        tiles = self.context.plan.tiles(size)
+        folder = self.context.run.path(TILE_FOLDER, str(self.context.options.tile))
+        tiles = worked_tiles(self.context)
         return load_valid_runs((folder / f"{t.name}.valid.npz" for t in tiles), imaged=True)
 
     @property

@@ -137,6 +137,8 @@ class Form:
         Of the sheet of leads; none: there is no such sheet.
     sheets : tuple of str
         Names of the list, the machine's sheet, the dictionary, and the sheet of leads.
+    gap : (str, str)
+        Behind the title, and before each line of the dictionary, where the list lacks something.
     choices : dict of str to sequence of str
         What an inspector may choose, by key.
     hints : dict of str to (str, str)
@@ -159,6 +161,7 @@ class Form:
     page: str
     head: tuple[str, str]
     version: str
+    gap: tuple[str, str]
     choices: Mapping[str, Sequence[str]]
     hints: Mapping[str, tuple[str, str]]
     repeated: str

@@ -139,7 +139,8 @@ def _write_list(
     # pictures shown in the cells tell the height of the rows, which is written before the cells
     _set_up_columns(sheet, columns)
     sheet.set_row(0, 34)
-    sheet.merge_range(0, 0, 0, printed, _heading(tables, form), formats["title"])
+    heading = f"{_heading(tables, form)}{form.gap[0] if tables.gaps else ''}"
+    sheet.merge_range(0, 0, 0, printed, heading, formats["title"])
     sheet.set_row(1, 58)
     _write_heads(sheet, formats, columns, 1)
     checks, fixed = [], [i for i, column in enumerate(columns) if column.is_checked]
@@ -283,6 +284,7 @@ def _write_dictionary(
     if form.leads and tables.leads is not None and len(tables.leads):
         told += form.leads
     lines: list[Sequence[str]] = [form.head]
+    lines += [(form.gap[1], gap.zh if form.language == "zh" else gap.en) for gap in tables.gaps]
     lines += [(c.title, c.meaning) for c in told if c.meaning != form.repeated]
     lines += [(t.code, form.kind(t)) for t in change_types()]
     names = tables.rule_names.items()

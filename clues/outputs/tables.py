@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.speech import PLAIN, Speech
+from configs.told import Told
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -81,6 +82,8 @@ class ClueTables:
         Land classes before of each patch, the largest first, see `clues.formerclasses`.
     rule_names : dict
         Names of the rules and marks in both languages, by code.
+    gaps : tuple of Told
+        What the list lacks because parts of the run could not be worked.
     """
 
     patches: "gpd.GeoDataFrame"
@@ -93,6 +96,7 @@ class ClueTables:
     mark: str = "0.0"
     classes: "gpd.GeoDataFrame | None" = None
     rule_names: dict[str, dict[str, str]] = field(default_factory=dict)
+    gaps: tuple[Told, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, title: RunTitle) -> "ClueTables":

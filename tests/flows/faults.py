@@ -6,6 +6,7 @@ store below the folder of runs counts, whatever the stage.
 """
 
 import ctypes
+import errno
 import multiprocessing
 import os
 import shutil
@@ -57,7 +58,8 @@ class Fault:
     ----------
     kind : str
         ``kill``, ``stop`` (whoever started it sends SIGCONT), ``full`` (the disk is full from
-        here on; needs `new_disk`), or ``none``: only the writes are noted.
+        here on; needs `new_disk`), ``bad`` (every write there fails: a bad place of the disk), or
+        ``none``: only the writes are noted.
     at : int or str
         Number of the write, from 1; or a part of the path of a file: the first write to it.
     delay : float
@@ -193,6 +195,8 @@ class Writes:
         with self._lock:
             self.seen.append(path.removeprefix(root))
             os.write(self._note, f"{self.seen[-1]}\n".encode())
+            if self._fault.kind == "bad" and self._is_due():
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
             if self._is_due():
                 fault, self._fault = self._fault, Fault()
                 self._happen(fault)

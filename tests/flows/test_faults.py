@@ -1,5 +1,6 @@
 """Runs that are hit at drawn places end with the same ledger, and keep what they had finished."""
 
+import json
 import os
 import re
 import signal
@@ -7,7 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import openpyxl
 import pytest
 
 from flows.stages import RunOptions
@@ -112,3 +115,31 @@ def test_disk_full(scene: Scene, tmp_path: Path, places: str):
     assert ledger(out) == scene.ledger
     assert sorted(tile_makings(out)) == scene.tiles
     assert unfinished(run_folder(out)) == []
+
+
+def test_a_tile_that_cannot_be_worked_is_given_up_told_and_tried_again(
+    scene: Scene, tmp_path: Path
+):
+    out, poison = tmp_path / "runs", scene.tiles[17].partition("/")[2]
+    assert not killed(start_run(scene.config, out, OPTIONS, Fault("bad", f"-{poison}.npz")))
+    assert told(out) == ""
+    folder = run_folder(out)
+    summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    (why,) = summary["stages"]["tiles"]["given_up"].values()
+    assert "Input/output error" in why
+    (exception,) = [e for e in summary["quality"]["exceptions"] if poison in e["en"]]
+    assert exception["zh"].startswith("1 个瓦片未能处理，按未观测计")
+    assert poison in (folder / "report.html").read_text(encoding="utf-8")
+    book = openpyxl.load_workbook(folder / "clues.xlsx")
+    assert str(book["线索台账"]["A1"].value).endswith("（有瓦片未能处理，见“字典”表）")
+    assert [c.value for c in book["字典"][2]] == ["注意", exception["zh"]]
+    hidden = gpd.read_file(folder / "quality" / "unseen.gpkg").set_index("要素").loc[[poison]]
+    assert hidden["object"].tolist() == ["tile that could not be worked"]
+    assert hidden.geometry.area.tolist() == [32 * 32 * 100.0]
+    assert (folder / "quality" / "observed.csv").read_bytes() != scene.ledger[LEDGER[-1]]
+
+    assert not killed(start_run(scene.config, out, OPTIONS))
+    assert told(out) == ""
+    assert ledger(out) == scene.ledger
+    assert tile_makings(out)[-1] == f"32/{poison}"
+    assert sorted(tile_makings(out)) == scene.tiles
