@@ -11,6 +11,7 @@ from clues.catalogue import catalogue
 from clues.coverage import Documents, Epochs, Links
 from clues.doubt import DOUBTED
 from clues.facts import CAUSES, FactColumn, KeyLists
+from clues.formerverdicts import former_verdicts
 from clues.nearby import MAYBE_FACILITY
 from clues.shape import length_and_width
 from configs.transitions import transitions
@@ -199,14 +200,13 @@ TOLD = (
 
 def told_facts(patches: Any, rows: Ints) -> list[FactColumn]:
     """Return what people have told of the patches; a missing value tells nothing."""
-    out = []
+    out = former_verdicts(patches, rows)
     for name in TOLD:
         if name not in patches:
             continue
         values = patches[name].to_numpy(dtype=object)[rows]
         given = np.array([v is not None and v == v for v in values], dtype=bool)
-        kind = catalogue()[name].kind
-        if kind == "code":
+        if catalogue()[name].kind == "code":
             out.append(FactColumn.named(name, values, known=given, cause=CAUSE["paper"]))
             continue
         low = np.array([float(v) if g else 0.0 for v, g in zip(values, given, strict=True)])

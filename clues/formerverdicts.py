@@ -1,0 +1,30 @@
+"""Facts of a register: whether people decided on what a patch shows in an earlier period."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clues.facts import FactColumn
+
+__all__ = ["former_verdicts"]
+
+
+def former_verdicts(patches: Any, rows: NDArray[np.int64]) -> list[FactColumn]:
+    """Return what a register tells of verdicts of earlier periods; nothing where there is none."""
+    objects, judged, outside = np.empty(len(rows), object), np.zeros(len(rows)), np.zeros(len(rows))
+    objects.fill(())
+    if "judged_before" in patches:
+        judged = patches["judged_before"].to_numpy(dtype=np.float64)[rows]
+        outside = patches["unjudged_dm2"].to_numpy(dtype=np.float64)[rows]
+        days = patches["first_seen"].to_numpy(dtype=object)
+        names = patches["object_id"].to_numpy(dtype=object)
+        for place in np.flatnonzero(judged):
+            day = days[rows[place]]
+            told = day.isoformat() if hasattr(day, "isoformat") else ""
+            objects[place] = ((str(names[rows[place]]), told),)
+    return [
+        FactColumn.bounded("judged_before", judged, judged),
+        FactColumn.named("judged_object", objects),
+        FactColumn.bounded("unjudged_area", outside, outside),
+    ]
