@@ -6,9 +6,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-__all__ = ["CurrentPatch", "FateName", "Fates", "KnownObject", "ObjectFate", "Tolerance"]
+__all__ = [
+    "FATE_NAMES",
+    "CurrentPatch",
+    "FateName",
+    "Fates",
+    "KnownObject",
+    "ObjectFate",
+    "Tolerance",
+]
 
 FateName = Literal["new", "grown", "persisting", "shrunk", "ended", "split", "merged"]
+
+FATE_NAMES: dict[str, tuple[str, str]] = {
+    "new": ("新增", "new"),
+    "grown": ("扩大", "grown"),
+    "persisting": ("持续", "persisting"),
+    "shrunk": ("缩小", "shrunk"),
+    "ended": ("消失", "ended"),
+    "split": ("分割", "split"),
+    "merged": ("合并", "merged"),
+}
+"""Chinese and English names of fates."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from clues.outputs.columns import (
     told_leads,
     versions_text,
 )
+from clues.outputs.history import history_columns, reason_text
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from configs.channels import channel_name
 from configs.speech import PLAIN
@@ -89,7 +90,7 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     fill_in("illegal_pbf_mu", "非农违法基本农田面积（亩）", 9, FILLED_IN, "fill_area"),
     fill_in("rectification", "整改方式", 9, f"{FILLED_IN}：拆除复耕、补办手续、未整改"),
     fill_in("major", "重大典型问题", 6, f"{FILLED_IN}：是、否"),
-    Column("reason", "理由", 90, "逐地块的判定理由", lambda r: r.joined("reason_zh")),
+    Column("reason", "理由", 90, "逐地块的判定理由", partial(reason_text, speech=PLAIN)),
     Column(
         "questions", "待核问题", 50, "须内业或外业回答的问题", lambda r: r.joined("questions_zh")
     ),
@@ -205,6 +206,7 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("flags", "控制线标记", 14, "PBF/ECO/UGB/RES/NRR", lambda r: r.joined("flags", "、")),
     Column("features", "涉及文件", 30, "文件键", lambda r: r.joined("documents", "、")),
     Column("versions", "数据版本", 40, "规则、图层、拟合状态的版本", versions_text),
+    *history_columns(PLAIN),
     Column("reason_en", "英文理由", 60, "英文的判定理由", lambda r: r.joined("reason_en")),
 )
 

@@ -18,6 +18,7 @@ from clues.outputs.columns import (
     suggestion,
     versions_text,
 )
+from clues.outputs.history import history_columns, reason_text
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from configs.speech import Speech
 from configs.units import SCORE_UNIT, UNIT_NAMES, area_in, metres2
@@ -110,7 +111,7 @@ def _beside() -> tuple[Column, ...]:
 
 def _reasons(speech: Speech) -> tuple[Column, ...]:
     return (
-        Column("reason", "Reason", 90, "parcel by parcel", lambda r: r.joined("reason_en")),
+        Column("reason", "Reason", 90, "parcel by parcel", partial(reason_text, speech=speech)),
         Column(
             *("questions", "To ask", 50, "in the files or on site"),
             lambda r: r.joined("questions_en"),
@@ -181,6 +182,7 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
         Column("flags", "Flags", 14, "raised marks", lambda r: r.joined("flags", ", ")),
         Column("features", "Features", 30, "keys", lambda r: r.joined("documents", ", ")),
         Column("versions", "Versions", 40, "of rules, layers and fitted state", versions_text),
+        *history_columns(speech),
     )
 
 

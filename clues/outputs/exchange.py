@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from clues.outputs.history import history_properties
 from clues.outputs.tables import ClueTables
 from configs.units import area_in, metres2
 from tiles.files import atomic_path
@@ -116,6 +117,7 @@ def _properties(
         "confidence": int(record["confidence"]),
         "priority": int(record["priority"]),
     }
+    properties |= history_properties(record)
     properties["findings"] = [
         {name: _plain(f[name]) for name in FINDING_TEXTS}
         | {f"{name.removesuffix('_dm2')}_m2": metres2(f[name]) for name in AREAS}

@@ -15,6 +15,7 @@ from clues.outputs.columns import (
     told_leads,
     versions_text,
 )
+from clues.outputs.history import HISTORY, added_area, told_in
 from clues.outputs.ledger import ledger_rows
 from clues.outputs.tables import ClueTables
 from configs.layers import AreaUnit
@@ -59,6 +60,10 @@ def _own(name: str) -> Callable[[Row], str]:
     return lambda row: str(row.patch[name] or "")
 
 
+def _added(row: Row, unit: AreaUnit) -> float:
+    return float(added_area(row, unit))
+
+
 FLAT_FIELDS = (
     FlatField("number", "序号", "XH", 0, lambda r: r.number),
     FlatField("clue_no", "线索编号", "XSBH", 20, _own("clue_no")),
@@ -90,6 +95,8 @@ FLAT_FIELDS = (
     FlatField("lon", "经度", "JD", 0, lambda r: round(float(r.patch["lon"]), 6), 6),
     FlatField("lat", "纬度", "WD", 0, lambda r: round(float(r.patch["lat"]), 6), 6),
     FlatField("sheet", "图幅号", "TFH", 14, _own("sheet")),
+    *(FlatField(f.key, f.zh, f.short, f.width, told_in(f, "zh")) for f in HISTORY),
+    FlatField("added_mu", "新增面积亩", "XZM", 0, partial(_added, unit="mu"), 2),
     FlatField("documents", "批准文件及覆盖", "PZWJ", 254, partial(document_texts, speech=PLAIN)),
     FlatField("reason_zh", "理由", "LY", 254, lambda r: r.joined("reason_zh")),
     FlatField("questions_zh", "待核问题", "DHWT", 254, lambda r: r.joined("questions_zh")),
@@ -123,6 +130,8 @@ def flat_fields(speech: Speech = PLAIN) -> tuple[FlatField, ...]:
         if stem is not None:
             area = partial(_in_unit, name="" if stem == "area" else f"{stem}_dm2", unit=unit)
             fields.append(replace(field, key=f"{stem}_{unit}", value=area))
+        elif field.key == "added_mu":
+            fields.append(replace(field, key=f"added_{unit}", value=partial(_added, unit=unit)))
         elif field.key != "sources":
             fields.append(own.get(field.key.removesuffix("_zh"), field))
     return tuple({field.key: field for field in fields}.values())
@@ -137,6 +146,7 @@ def _english_fields(speech: Speech) -> tuple[FlatField, ...]:
         return FlatField(key, "", "", 254, value)
 
     return (
+        *(text(f.key, told_in(f, "en")) for f in HISTORY),
         text("change", lambda r: change_type(r.patch["change_type"]).name_en),
         text("former_class", partial(class_text, language="en")),
         text("suggestion", lambda r: speech.outcome(r.patch["outcome"])),
