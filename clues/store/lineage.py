@@ -184,7 +184,35 @@ def _judged(
             continue
         words[name] = str(r.verdict)
         grounds[name] += [s.geometry for s in states[name] if s.run == r.run_id]
-    return {name: (word, shapely.union_all(grounds[name])) for name, word in words.items()}
+    judged = {name: (word, shapely.union_all(grounds[name])) for name, word in words.items()}
+    return judged | _inherited(connection, runs, judged, states)
+
+
+def _inherited(
+    connection: Connection,
+    runs: set[int],
+    judged: Mapping[str, tuple[str, Any]],
+    states: Mapping[str, list[_State]],
+) -> dict[str, tuple[str, Any]]:
+    """Return the verdicts of things that nobody judged but that came of judged ones."""
+    row = schema.lineage.c
+    asked = select(row.object_id, row.parents).where(row.run_id.in_(runs)).order_by(row.id)
+    parents: dict[str, set[str]] = defaultdict(set)
+    for name, told in connection.execute(asked):
+        parents[str(name)] |= set(told)
+    found: dict[str, tuple[str, Any]] = {}
+    for name in sorted(set(states) - set(judged)):
+        above, waiting = set[str](), list(parents[name])
+        while waiting:
+            one = waiting.pop()
+            if one not in above:
+                above.add(one)
+                waiting += [] if one in judged else sorted(parents[one])
+        told = sorted(above & set(judged))
+        if told:
+            ground = shapely.union_all([judged[n][1] for n in told])
+            found[name] = (judged[told[0]][0], ground)
+    return found
 
 
 def _digest(objects: Iterable[KnownObject]) -> str:

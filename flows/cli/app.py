@@ -29,6 +29,7 @@ MODULES = (
     "flows.cli.explain",
     "flows.cli.ledger",
     "flows.cli.patches",
+    "flows.cli.register",
     "flows.cli.report",
     "flows.cli.map",
     "flows.cli.field",

@@ -1,0 +1,302 @@
+"""The register as people ask it: its objects now, batches of clues, what was confirmed."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+from sqlalchemy import Connection, func, insert, select, update
+
+from clues.baseline import Confirmed
+from clues.objects import KnownObject
+from clues.store import schema
+from clues.store.lineage import Period, held_before
+from configs.errors import StoreError
+from configs.verdicts import verdict_meaning
+
+__all__ = [
+    "Batch",
+    "RegisteredClue",
+    "confirmed_ground",
+    "issue_batch",
+    "registered_clues",
+    "run_configs",
+]
+
+EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch in which clues are issued."""
+
+    year: int
+    number: int
+    issue_date: dt.date
+    due_date: dt.date
+
+    @property
+    def name(self) -> str:
+        """Its name, such as ``2025-3``."""
+        return f"{self.year}-{self.number}"
+
+
+@dataclass(frozen=True)
+class RegisteredClue:
+    """A clue of the register and the object it tells of, as it is now.
+
+    Attributes
+    ----------
+    fate : str
+        Of the last period that told something of it.
+    seen : date or None
+        After date of that period.
+    is_observed : bool
+        Whether that period saw its ground.
+    verdict : str
+        Last word of people; "" where they did not say anything yet.
+    run : str
+        Name of the run that gave the number.
+    """
+
+    object_id: str
+    clue_no: str
+    county_code: str
+    fate: str
+    first_seen: dt.date | None
+    seen: dt.date | None
+    is_observed: bool
+    area_dm2: int
+    verdict: str
+    limitation_until: dt.date | None
+    run: str
+    batch: Batch | None = None
+
+    @property
+    def status(self) -> str:
+        """Where it stands: ``ended``, ``judged``, ``issued`` or ``open``."""
+        if self.fate == "ended":
+            return "ended"
+        if self.verdict:
+            return "judged"
+        return "issued" if self.batch else "open"
+
+    def is_due(self, day: dt.date) -> bool:
+        """Tell whether its answer is due on or before a day and was not given."""
+        return self.status == "issued" and self.batch is not None and self.batch.due_date <= day
+
+
+def registered_clues(connection: Connection) -> list[RegisteredClue]:
+    """Return the clues of a register in order of their numbers."""
+    clue, patch, run = schema.clues.c, schema.patches.c, schema.runs.c
+    asked = (
+        select(clue.clue_no, clue.object_id, clue.batch_id, patch.county_code, patch.area_dm2)
+        .add_columns(patch.after_to, run.name)
+        .join(schema.patches, patch.id == clue.patch_key)
+        .join(schema.runs, run.id == patch.run_id)
+        .order_by(clue.clue_no)
+    )
+    batches = {b.id: Batch(*b[1:]) for b in connection.execute(_batches())}
+    states, verdicts = _last_states(connection), _last_verdicts(connection)
+    found = []
+    for row in connection.execute(asked):
+        state = states.get(row.object_id)
+        found.append(
+            RegisteredClue(
+                object_id=row.object_id,
+                clue_no=row.clue_no,
+                county_code=row.county_code,
+                fate=state.fate if state else "new",
+                first_seen=state.first_seen if state else row.after_to,
+                seen=state.period_after if state else row.after_to,
+                is_observed=state.is_observed if state else True,
+                area_dm2=state.area_dm2 if state else row.area_dm2,
+                verdict=verdicts.get(row.object_id, ""),
+                limitation_until=state.limitation_until if state else None,
+                run=row.name,
+                batch=batches.get(row.batch_id),
+            )
+        )
+    return found
+
+
+def _batches() -> Any:
+    batch = schema.batches.c
+    return select(batch.id, batch.year, batch.number, batch.issue_date, batch.due_date)
+
+
+def _last_states(connection: Connection) -> dict[str, Any]:
+    """Return the last row of the history of every object; of runs of one name the last counts."""
+    row, run = schema.lineage.c, schema.runs.c
+    newest = select(func.max(run.id)).group_by(run.name)
+    names = ("object_id", "fate", "first_seen", "is_observed", "area_dm2", "limitation_until")
+    asked = (
+        select(*(row[n] for n in names), run.period_after)
+        .join(schema.runs, run.id == row.run_id)
+        .where(run.id.in_(newest))
+        .order_by(run.period_after, row.id)
+    )
+    states: dict[str, Any] = {}
+    for state in connection.execute(asked):
+        states[state.object_id] = state
+    return states
+
+
+def _last_verdicts(connection: Connection) -> dict[str, str]:
+    """Return the last word of people on every object that they did not take back."""
+    verdict, patch = schema.verdicts.c, schema.patches.c
+    asked = (
+        select(patch.object_id, verdict.verdict)
+        .join(schema.patches, patch.id == verdict.patch_key)
+        .where(verdict.parcel_no == 0)
+        .order_by(verdict.id)
+    )
+    words = {str(r.object_id): str(r.verdict) for r in connection.execute(asked)}
+    return {o: w for o, w in words.items() if verdict_meaning(w) not in (None, "open")}
+
+
+def issue_batch(connection: Connection, batch: Batch, clues: Iterable[RegisteredClue]) -> int:
+    """Give clues to a batch; return how many are new in it.
+
+    A clue is issued once. Issuing the same batch again adds the clues that came since.
+
+    Raises
+    ------
+    StoreError
+        If the batch is there with other dates, or an earlier one has a greater number.
+    """
+    table = schema.batches
+    known = {Batch(*b[1:]).name: (b.id, Batch(*b[1:])) for b in connection.execute(_batches())}
+    if batch.name in known:
+        key, kept = known[batch.name]
+        if kept != batch:
+            raise StoreError(
+                f"batch {batch.name} was issued on {kept.issue_date}, due {kept.due_date}",
+                f"--number {batch.number}",
+                "give the same dates, or the next number",
+            )
+    else:
+        values = {n: getattr(batch, n) for n in Batch.__dataclass_fields__}
+        connection.execute(insert(table).values(**values))
+        same = (table.c.year == batch.year) & (table.c.number == batch.number)
+        key = connection.scalar(select(table.c.id).where(same))
+    fresh = [c.clue_no for c in clues if c.batch is None]
+    for number in fresh:
+        one = schema.clues.c.clue_no == number
+        connection.execute(update(schema.clues).where(one).values(batch_id=key))
+    return len(fresh)
+
+
+def confirmed_ground(
+    connection: Connection, classes: Mapping[str, str], until: dt.date | None = None
+) -> tuple[list[Confirmed], str]:
+    """Return the ground of which people said that it really changed and that still stands.
+
+    Ground counts that a verdict was given on and that the object, or what it was split or merged
+    into, takes now; what was added since is not confirmed.
+
+    Parameters
+    ----------
+    connection : Connection
+    classes : mapping
+        Land class or use that people told besides, by clue number or object.
+    until : date, optional
+        Only periods before this day count.
+
+    Returns
+    -------
+    confirmed : list of Confirmed
+        In order of the objects.
+    crs : str
+        Of the outlines: that of the last run; "" in an empty register.
+    """
+    run = schema.runs.c
+    crs = connection.scalar(select(run.grid_crs).order_by(run.id.desc()).limit(1))
+    if crs is None:
+        return [], ""
+    end = until or dt.date.max
+    known = {
+        k.object_id: k for k in held_before(connection, Period("", end, end, crs, EVERYWHERE)).known
+    }
+    children, numbers = _children(connection), _numbers(connection)
+    uses, told = _uses(connection), _told_uses(connection)
+    own = _last_verdicts(connection)
+    confirmed = []
+    for name, one in sorted(known.items()):
+        if name not in own or one.judged is None or verdict_meaning(one.verdict or "") != "real":
+            continue  # what was inherited counts with the thing that was judged
+        ground = _standing(one, known, children, own)
+        if ground.is_empty:
+            continue
+        clue = numbers.get(name, "")
+        word = classes.get(clue) or classes.get(name) or told.get(name, "")
+        confirmed.append(Confirmed(name, clue, ground, one.after, uses.get(name, ""), word))
+    return confirmed, crs
+
+
+def _standing(
+    one: KnownObject,
+    known: Mapping[str, KnownObject],
+    children: Mapping[str, Sequence[str]],
+    own: Mapping[str, str],
+) -> Any:
+    """Return the judged ground of an object that it, or what came of it, still takes."""
+    seen, waiting, standing, undone = {one.object_id}, [one], [], []
+    while waiting:
+        thing = waiting.pop()
+        if thing.status != "ended":
+            standing.append(thing.geometry)
+        if thing is not one and verdict_meaning(own.get(thing.object_id, "")) == "pseudo":
+            undone.append(thing.judged)
+        for name in children.get(thing.object_id, ()):
+            if name not in seen and name in known:
+                seen.add(name)
+                waiting.append(known[name])
+    ground = shapely.intersection(one.judged, shapely.union_all(standing))
+    if undone:
+        ground = shapely.difference(ground, shapely.union_all(undone))
+    parts = [p for p in shapely.get_parts(ground) if p.geom_type == "Polygon"]
+    return shapely.union_all(parts)
+
+
+def _children(connection: Connection) -> dict[str, list[str]]:
+    row = schema.lineage.c
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, parents in connection.execute(select(row.object_id, row.parents).order_by(row.id)):
+        for parent in parents:
+            if name not in found[parent]:
+                found[parent].append(str(name))
+    return found
+
+
+def _numbers(connection: Connection) -> dict[str, str]:
+    clue = schema.clues.c
+    return {str(o): str(n) for o, n in connection.execute(select(clue.object_id, clue.clue_no))}
+
+
+def _uses(connection: Connection) -> dict[str, str]:
+    """Return what the machine last took the land of every object for."""
+    patch = schema.patches.c
+    asked = select(patch.object_id, patch.use).where(patch.use.is_not(None)).order_by(patch.id)
+    return {str(o): str(use) for o, use in connection.execute(asked)}
+
+
+def _told_uses(connection: Connection) -> dict[str, str]:
+    """Return what people filled in as the use of the land, by object."""
+    answer, patch = schema.answers.c, schema.patches.c
+    asked = (
+        select(patch.object_id, answer.value)
+        .join(schema.patches, patch.id == answer.patch_key)
+        .where(answer.name == "illegal_use")
+        .order_by(answer.id)
+    )
+    return {str(o): str(value) for o, value in connection.execute(asked)}
+
+
+def run_configs(connection: Connection, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the configs of runs by name, each once."""
+    run = schema.runs.c
+    asked = select(run.name, run.config).where(run.name.in_(sorted(set(names)))).order_by(run.id)
+    return list({str(name): dict(config) for name, config in connection.execute(asked)}.values())

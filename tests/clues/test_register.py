@@ -1,0 +1,118 @@
+"""The register as people ask it: status of clues, batches, land classes that people told."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from clues.store.inserting import RunRecord
+from clues.store.register import Batch, issue_batch, registered_clues
+from clues.store.repository import Store
+from clues.store.verdicts import add_verdicts
+from clues.toldclasses import read_told_classes
+from configs.errors import InputError, StoreError
+from flows.cli.app import build_app
+
+DAY = dt.date(2026, 4, 1)
+FIRST = Batch(2026, 1, DAY, dt.date(2026, 5, 1))
+
+
+@pytest.fixture
+def register(tables, tmp_path: Path) -> Iterator[Store]:
+    """Return a register with one run of the quarterly profile."""
+    config = {"profile": "emergency"}
+    run = RunRecord("k", "r", "999901", "", "EPSG:4526", 2025, 2, "cn-land", "1", config, {})
+    store = Store.at(tmp_path / "register.sqlite")
+    store.register(run, tables.patches, tables.findings)
+    yield store
+    store.close()
+
+
+def issued(store: Store, batch: Batch) -> int:
+    with store.transaction() as connection:
+        return issue_batch(connection, batch, registered_clues(connection))
+
+
+def clues_of(store: Store):
+    with store.engine.connect() as connection:
+        return registered_clues(connection)
+
+
+def test_a_clue_is_open_then_issued_then_judged(register: Store):
+    clues = clues_of(register)
+    assert [c.status for c in clues] == ["open"] * len(clues)
+    assert issued(register, FIRST) == len(clues) > 1
+    assert {c.batch for c in clues_of(register)} == {FIRST}
+    assert all(c.is_due(FIRST.due_date) for c in clues_of(register))
+    assert not any(c.is_due(FIRST.due_date - dt.timedelta(days=1)) for c in clues_of(register))
+    row = {"patch_key": 1, "parcel_no": 0, "line": "land", "reason": "", "by": "张三",
+           "at": dt.datetime(2026, 4, 2, tzinfo=dt.UTC), "source": "ledger"}  # fmt: skip
+    with register.transaction() as connection:
+        add_verdicts(connection, [row | {"verdict": "违法"}])
+    judged = [c for c in clues_of(register) if c.status == "judged"]
+    assert [c.verdict for c in judged] == ["违法"]
+    assert not judged[0].is_due(dt.date(2030, 1, 1))
+    with register.transaction() as connection:
+        add_verdicts(connection, [row | {"verdict": "未定"}])
+    assert {c.status for c in clues_of(register)} == {"issued"}
+
+
+def test_a_clue_is_in_one_batch_and_a_batch_keeps_its_dates(register: Store):
+    count = issued(register, FIRST)
+    assert issued(register, FIRST) == 0
+    assert issued(register, Batch(2026, 2, DAY, DAY)) == 0
+    assert {c.batch for c in clues_of(register)} == {FIRST}
+    with pytest.raises(StoreError, match=r"batch 2026-1 was issued on 2026-04-01, due 2026-05-01"):
+        issued(register, Batch(2026, 1, DAY, dt.date(2026, 6, 1)))
+    assert len(clues_of(register)) == count
+
+
+def test_the_commands_list_show_and_issue(register: Store, tmp_path: Path):
+    def said(*words: str, code: int = 0) -> str:
+        told = CliRunner().invoke(build_app(), ["register", *words])
+        assert told.exit_code == code, told.output
+        return told.output
+
+    place = str(tmp_path / "register.sqlite")
+    number = clues_of(register)[0].clue_no
+    done = said("issue", place, "--number", "1", "--date", "2026-04-01")
+    assert "due\t2026-04-11" in done  # ten days: the profile is emergency
+    assert number in said("list", place, "--due", "2026-04-11")
+    assert number not in said("list", place, "--due", "2026-04-10")
+    assert number not in said("list", place, "--county", "11")
+    said("list", place, "--out", str(tmp_path / "list.csv"))
+    heads = (tmp_path / "list.csv").read_text("utf-8-sig").split("\n")[0]
+    assert heads.startswith("线索编号 clue_no,对象编号 object_id")
+    shown = said("show", place, number).split("\n")
+    assert {"batch\t2026-1", "due_date\t2026-04-11", "status\tissued"} <= set(shown)
+    assert "holds no object" in said("show", place, "X1", code=1)
+    assert "no register" in said("list", str(tmp_path / "none.sqlite"), code=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("线索编号,实地地类\nA1,0601\nA2,\n", "gb18030"),
+        ("object_id x,clue_no y,land_class\nT,A1,0601\nT,A2,\n", "utf-8-sig"),
+    ],
+)
+def test_land_classes_are_read_from_a_table(tmp_path: Path, text, encoding):
+    path = tmp_path / "told.csv"
+    path.write_bytes(text.encode(encoding))
+    assert read_told_classes(path) == {"A1": "0601"}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("clue_no,what\nA1,0601\n", "no table with a column"),
+        ("clue_no,land_class\nA1,0601\nA1,0602\n", "two land classes: 0601 and 0602"),
+    ],
+)
+def test_a_table_that_tells_no_classes_is_refused(tmp_path: Path, text, what):
+    path = tmp_path / "told.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=what):
+        read_told_classes(path)
