@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clues.outputs.imagesources import images_in
 from clues.outputs.tables import ClueTables, RunTitle
 from configs.errors import InputError
 from configs.speech import PLAIN
 from flows.givenup import told_given_up
 from flows.judging import RULES_NAME, rules_of
-from flows.registering import store_of
+from flows.registering import numbered, store_of
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -61,14 +62,14 @@ def finished_tables(folder: Path) -> ClueTables:
         If the folder holds no judged run, or it is not finished.
     """
     from clues.store.answers import present_state
-    from clues.store.verdicts import clue_numbers
+    from clues.store.verdicts import clue_batches, clue_numbers
 
     folder = folder.resolve()
     summary = run_summary(folder)
     tables = ClueTables.read(folder, _title(folder, summary))
     store = store_of(folder)
     try:
-        numbers = clue_numbers(store)
+        numbers, issued = clue_numbers(store), clue_batches(store)
         filled, mark = present_state(store)
     finally:
         store.close()
@@ -79,7 +80,7 @@ def finished_tables(folder: Path) -> ClueTables:
     if not title.year:
         days = [d for d in tables.patches["after_to"] if hasattr(d, "year")]
         title = replace(title, year=max(days).year if days else 0)
-    patches = tables.patches.assign(clue_no=told)
+    patches = numbered(tables.patches, told, issued)
     missing = summary.get("stages", {}).get("tiles", {}).get("given_up", {})
     gaps = tuple(told_given_up(missing))
     return replace(tables, patches=patches, title=title, filled=filled, mark=mark, gaps=gaps)
@@ -98,4 +99,5 @@ def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:
         {str(k): str(v) for k, v in summary["versions"].items()},
         summary.get("attribution", ""),
         rules_of(str(kept)).spoken if kept.is_file() else PLAIN,
+        images_in(summary.get("images", ()), str(folder / "run.json")),
     )

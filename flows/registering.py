@@ -4,16 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clues.outputs.tables import ClueTables
 from clues.store.answers import present_state
 from clues.store.inserting import LayerRecord, RunRecord
 from clues.store.lineage import Period, held_before, keep_fates
 from clues.store.repository import Store
+from clues.store.verdicts import clue_batches
 from configs.errors import InputError, StoreError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
+    import geopandas as gpd
     import pandas as pd
 
     from clues.objects import Fates
@@ -23,6 +28,7 @@ __all__ = [
     "Registration",
     "has_store",
     "keeps_register",
+    "numbered",
     "open_register",
     "register_run",
     "run_verdicts",
@@ -148,12 +154,25 @@ def register_run(
             beside=register.enter(tables) if register else None,
         )
         filled, mark = present_state(store)
+        issued = clue_batches(store)
     finally:
         store.close()
-    numbered = tables.patches.assign(
-        clue_no=[numbers.get(p, "") for p in tables.patches["patch_id"]]
-    )
-    return replace(tables, patches=numbered, filled=filled, mark=mark)
+    told = [numbers.get(p, "") for p in tables.patches["patch_id"]]
+    return replace(tables, patches=numbered(tables.patches, told, issued), filled=filled, mark=mark)
+
+
+def numbered(
+    patches: "gpd.GeoDataFrame",
+    numbers: list[str],
+    issued: "Mapping[str, tuple[str, dt.date, dt.date]]",
+) -> "gpd.GeoDataFrame":
+    """Return patches with their clue numbers, and the batches in which those were issued."""
+    found = [issued.get(number, ("", None, None)) for number in numbers]
+    columns = {
+        name: np.array([batch[i] for batch in found], dtype=object)
+        for i, name in enumerate(("issue_batch", "issue_date", "due_date"))
+    }
+    return patches.assign(clue_no=numbers, **columns)
 
 
 def open_register(place: str, scope: str | None = None) -> Store:

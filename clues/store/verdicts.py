@@ -1,5 +1,6 @@
 """Verdicts of people in the clue store."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, Select, insert, select
 from clues.store import schema
 from clues.store.repository import Store
 
-__all__ = ["add_verdicts", "clue_numbers", "runs_named", "stored_verdicts"]
+__all__ = ["add_verdicts", "clue_batches", "clue_numbers", "runs_named", "stored_verdicts"]
 
 
 def stored_verdicts(store: Store) -> list[dict[str, Any]]:
@@ -42,6 +43,17 @@ def clue_numbers(store: Store) -> dict[str, str]:
         query = query.where(patch.run_id.in_(runs_named(store.scope)))
     with store.engine.connect() as connection:
         return {str(patch): str(number) for patch, number in connection.execute(query.distinct())}
+
+
+def clue_batches(store: Store) -> dict[str, tuple[str, dt.date, dt.date]]:
+    """Return by clue number the batch it was issued in (year and number), its day, and when due."""
+    clue, batch = schema.clues.c, schema.batches.c
+    asked = select(clue.clue_no, batch.year, batch.number, batch.issue_date, batch.due_date).join(
+        schema.batches, batch.id == clue.batch_id
+    )
+    with store.engine.connect() as connection:
+        found = connection.execute(asked)
+        return {str(n): (f"{y}-{k}", issued, due) for n, y, k, issued, due in found}
 
 
 def runs_named(scope: str) -> Select[Any]:

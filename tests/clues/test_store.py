@@ -1,7 +1,10 @@
 """The clue store: migrations, registration, clue numbers."""
 
 import datetime as dt
+import multiprocessing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pytest
@@ -10,10 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, select
 
+from clues.objects import ObjectFate
 from clues.store import schema
 from clues.store.inserting import AREA_COLUMNS, LayerRecord, RunRecord
+from clues.store.lineage import Held, Period, held_before, keep_fates
 from clues.store.repository import Store
+from clues.store.verdicts import add_verdicts
 from configs.errors import StoreError
+from tests.database import postgis_server
 
 
 def judged(n: int = 5, county: str = "999901") -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
@@ -165,6 +172,126 @@ def test_an_unwritable_store_says_what_to_do(tmp_path: Path):
     (tmp_path / "clues.sqlite").mkdir()
     with pytest.raises(StoreError, match=r"(?s)unable to open.*where:.*fix:"):
         Store.at(tmp_path / "clues.sqlite")
+
+
+def other(name: str, shift: int) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    patches, findings = judged(3)
+    for table in (patches, findings):
+        table["patch_id"] = table["patch_id"].str.replace("T", name)
+        table.geometry = table.geometry.translate(0, shift)
+    return patches, findings
+
+
+def registered_by(place: Path | str, name: str, shift: int, start: Any, told: Any) -> None:
+    start.wait()
+    store = Store.at(place)
+    try:
+        told.put(store.register(record(f"run-{name}"), *other(name, shift)))
+    finally:
+        store.close()
+
+
+def race(place: Path | str) -> list[dict[str, str]]:
+    """Register four runs from four processes at once, one of them twice."""
+    context = multiprocessing.get_context("fork")
+    start, told = context.Event(), context.Queue()
+    runs = (("A", 10), ("B", 20), ("C", 30), ("C", 30))
+    workers = [context.Process(target=registered_by, args=(place, *r, start, told)) for r in runs]
+    for worker in workers:
+        worker.start()
+    start.set()
+    found = [told.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    return sorted(found, key=str)
+
+
+def require_no_number_twice(found: list[dict[str, str]], place: Path | str) -> None:
+    assert found[2] == found[3]
+    numbers = [n for told in found[:3] for n in told.values()]
+    assert sorted(numbers) == [f"99990126Q1{i:06d}" for i in range(1, 7)]
+    store = Store.at(place)
+    assert store.counts()["runs"] == 3
+    store.close()
+
+
+def test_runs_are_registered_at_the_same_time(tmp_path: Path):
+    place = tmp_path / "new" / "register.sqlite"
+    require_no_number_twice(race(place), place)
+
+
+@pytest.mark.slow
+@pytest.mark.desk
+def test_a_server_keeps_a_register_like_a_file(tmp_path: Path):
+    with postgis_server() as url:
+        require_no_number_twice(race(url), url)
+        for place in (tmp_path / "register.sqlite", url):
+            require_history(place)
+
+
+def test_a_register_in_a_file_keeps_history(tmp_path: Path):
+    require_history(tmp_path / "register.sqlite")
+
+
+def require_history(place: Path | str) -> None:
+    """A register tells a period what it held before, and takes verdicts on earlier ones only."""
+    store = Store.at(place)
+    patches, findings = other("H", 1000)
+    first = period("first", dt.date(2025, 6, 12))
+    entered(store, "h-1", first, patches, findings, ["new"] * 3)
+    second = period("second", dt.date(2025, 9, 12))
+    with store.transaction() as connection:
+        key = connection.scalar(
+            select(schema.patches.c.id).where(schema.patches.c.object_id == "H000000000000")
+        )
+        said = {"patch_key": key, "parcel_no": 0, "line": "land", "verdict": "违法", "reason": ""}
+        add_verdicts(connection, [said | {"by": "A", "at": first_day(), "source": "test"}])
+    with store.engine.connect() as connection:
+        held = held_before(connection, second)
+        own = held_before(connection, first)
+        apart = held_before(connection, replace(second, bounds=(9e5, 9e5, 9.1e5, 9.1e5)))
+    assert [k.object_id for k in held.known] == [f"H{i:012d}" for i in range(3)]
+    assert [k.verdict for k in held.known] == ["违法", None, None]
+    assert held.known[0].judged.equals(patches.geometry[0])
+    assert (held.known[0].before, held.known[0].after) == (first.before, first.after)
+    assert (own.known, len(own.later)) == ((), 3)
+    assert own.digest == held_before_nothing(apart)
+    store.close()
+
+
+def held_before_nothing(held: Held) -> str:
+    assert (held.known, held.later) == ((), ())
+    return held.digest
+
+
+def first_day() -> dt.datetime:
+    return dt.datetime(2025, 7, 1, tzinfo=dt.UTC)
+
+
+def period(name: str, after: dt.date) -> Period:
+    return Period(name, dt.date(2025, 3, 5), after, "EPSG:4526", (0, 900, 100, 1100))
+
+
+def entered(
+    store: Store,
+    key: str,
+    when: Period,
+    patches: gpd.GeoDataFrame,
+    findings: gpd.GeoDataFrame,
+    fates: list[Any],
+) -> None:
+    run = replace(record(key), name=when.run, period=(when.before, when.after))
+    rows = [
+        ObjectFate(*(p, fate, p, (), 2500, 0, shape, 2500, when.before, when.after))
+        for p, fate, shape in zip(patches["patch_id"], fates, patches.geometry, strict=True)
+    ]
+
+    def beside(connection: Any, run_id: int, keys: dict[str, int]) -> None:
+        kinds = {p: (k, ("new_building", "", "")) for p, k in keys.items()}
+        keep_fates(connection, run_id, rows, kinds, {})
+
+    store.register(run, patches, findings, beside=beside)
 
 
 def test_sqlite_needs_no_extension(store: Store):
