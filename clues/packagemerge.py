@@ -5,6 +5,7 @@ after the other. What must be the same for that to hold is told by each package:
 state, images, layer versions, rule set, settings and the code of the program.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -125,6 +126,7 @@ def merged_manifest(
     first = packages[0].manifest
     counties = [c for p in packages for c in p.manifest.counties]
     names = {str(c["code"]): str(c.get("name", "")) for c in counties}
+    images = {json.dumps(i, sort_keys=True): i for p in packages for i in p.manifest.images}
     credits = {line for p in packages for line in p.manifest.attribution.split("; ") if line}
     return replace(
         first,
@@ -135,6 +137,7 @@ def merged_manifest(
         versions={n: v for n, v in first.versions.items() if n != "config"},  # each has its own
         parts=[{"file": p.path.name, "manifest": p.manifest_sha256} for p in packages],
         attribution="; ".join(sorted(credits)),
+        images=list(images.values()),
         details={},
         files=(),
     )

@@ -51,6 +51,9 @@ AGAIN = "ask for the package again, or build it anew: tuban package build"
 CODE = re.compile(r"[0-9]{2,12}")
 """Codes of divisions; they become names of folders and files."""
 
+LISTS = ("counties", "layers", "parts", "images")
+"""Fields of the manifest that are lists of entries, besides the files."""
+
 MOST_NAME, MOST_YEAR, QUARTERS = 100, 9999, 4
 
 TABLES: dict[str, tuple[str, str]] = {
@@ -109,6 +112,8 @@ class Manifest:
         Packages that were merged: file name, hash of the manifest.
     attribution : str
         Credit lines of the imagery.
+    images : list of dict
+        Scenes of both dates, see `clues.outputs.imagesources.ImageSource`.
     details : dict
         What else a kind of package tells.
     files : tuple of FileEntry
@@ -127,6 +132,7 @@ class Manifest:
     made_from: dict[str, Any] = field(default_factory=dict)
     parts: list[dict[str, str]] = field(default_factory=list)
     attribution: str = ""
+    images: list[dict[str, Any]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     files: tuple[FileEntry, ...] = ()
 
@@ -163,11 +169,15 @@ class Manifest:
     @classmethod
     def _typed(cls, values: dict[str, Any], where: str) -> "Manifest":
         kinds = {"kind": str, "grid": str, "state": str, "attribution": str, "files": list}
-        kinds |= dict.fromkeys(("counties", "layers", "parts"), list)
+        kinds |= dict.fromkeys(LISTS, list)
         names = [*cls.__dataclass_fields__]
         wrong = [n for n in names if not isinstance(values.get(n), kinds.get(n, dict))]
         other = sorted(set(values) - {*names, "format", "schema_version"})
-        inner = [e for n in ("counties", "layers", "parts", "files") for e in values.get(n) or ()]
+        inner = [
+            e
+            for n in ("counties", "layers", "parts", "images", "files")
+            for e in values.get(n) or ()
+        ]
         if wrong or other or not all(isinstance(e, dict) for e in inner):
             told = ", ".join([*wrong, *other]) or "a list"
             raise InputError(f"{MANIFEST} holds what it may not: {told[:200]}", where, AGAIN)

@@ -11,6 +11,7 @@ from configs.errors import InputError
 from configs.speech import PLAIN
 from flows.givenup import told_given_up
 from flows.judging import RULES_NAME, rules_of
+from flows.opening import Opening
 from flows.registering import numbered, store_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def finished_tables(folder: Path) -> ClueTables:
         title = replace(title, year=max(days).year if days else 0)
     patches = numbered(tables.patches, told, issued)
     missing = summary.get("stages", {}).get("tiles", {}).get("given_up", {})
-    gaps = tuple(told_given_up(missing))
+    gaps = (*told_given_up(missing), *Opening.of(folder).missing)
     return replace(tables, patches=patches, title=title, filled=filled, mark=mark, gaps=gaps)
 
 

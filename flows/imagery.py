@@ -6,16 +6,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import InputError
+import shapely
+
+from clues.outputs.imagesources import ImageSource
+from configs.errors import InputError, RasterError
 from configs.sensors import sensor_name
 from flows.keys import code_fingerprint
+from tiles.footprint import outline
 
 if TYPE_CHECKING:
     from flows.plan import RunPlan
-    from tiles.scene import Epoch
+    from tiles.scene import Epoch, Scene
 
 __all__ = [
     "Imagery",
+    "image_sources",
     "imagery_of_runs",
     "run_imagery",
     "same_pixels",
@@ -62,6 +67,31 @@ def run_imagery(plan: "RunPlan") -> Imagery:
     return Imagery(
         sensors_of(plan.before), season_of(plan), round(plan.pixel_m, 4), code_fingerprint(ROOMS)
     )
+
+
+def image_sources(plan: "RunPlan") -> tuple[ImageSource, ...]:
+    """Return the scenes of both dates of a planned run, in the order in which they are used."""
+    return tuple(
+        ImageSource(
+            date,
+            scene.sensor_title,
+            scene.scene_id,
+            _corners(scene),
+        )
+        for date, epoch in (("before", plan.before), ("after", plan.after))
+        for scene in epoch.scenes
+    )
+
+
+def _corners(scene: "Scene") -> tuple[tuple[float, float], ...]:
+    """Return the outline of a scene; empty where its header tells none."""
+    try:
+        shape = outline(scene, "EPSG:4490")
+    except RasterError:
+        return ()
+    hull = shapely.simplify(shapely.convex_hull(shape), 1e-7)
+    points = shapely.get_coordinates(hull.exterior)[:-1]
+    return tuple((round(float(x), 7), round(float(y), 7)) for x, y in points)
 
 
 def imagery_of_runs(runs: Sequence[Path]) -> Imagery:

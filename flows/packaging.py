@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from clues.outputs.filenames import official_name
+from clues.outputs.imagesources import images_in
 from clues.outputs.tables import RunTitle
 from clues.packagecheck import require_whole, rules_in
 from clues.packagemerge import differences, merged_manifest, merged_tables
-from clues.packages import AGAIN, CODE, TABLES, Manifest, Package, write_package
+from clues.packages import AGAIN, CODE, MANIFEST, TABLES, Manifest, Package, write_package
 from clues.packagetotals import PackageTables, county_totals, totals
 from clues.packageverdicts import present_cells, verdict_table
 from configs.errors import InputError, RunError
@@ -102,6 +103,7 @@ def build_package(
             layers=_layers(summary),
             made_from=_made_from(run),
             attribution=title.attribution,
+            images=[image.record for image in title.images],
         )
         target = target_of(out, manifest, TOPIC)
         return target, write_package(target, manifest, files)
@@ -274,7 +276,10 @@ def _title(manifest: Manifest) -> RunTitle:
     title = manifest.title
     code, name = str(title["county_code"]), str(title["county_name"])
     when = int(title["year"]), int(title["quarter"])
-    return RunTitle(code, name, *when, code + name, manifest.versions, manifest.attribution)
+    return RunTitle(
+        *(code, name, *when, code + name, manifest.versions, manifest.attribution),
+        images=images_in(manifest.images, MANIFEST),
+    )
 
 
 def _observed(rows: Sequence[list[dict[str, Any]]], title: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,9 +13,10 @@ from configs.told import Told
 from flows.fitting import STATE_FOLDER
 from flows.formats import FORMATS, writers_of
 from flows.givenup import told_given_up
-from flows.imagery import run_imagery
+from flows.imagery import image_sources, run_imagery
 from flows.judging import RULES_NAME, rules_of
 from flows.keys import StageKey
+from flows.opening import Opening
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
 from flows.reporting import report_model
@@ -87,12 +88,13 @@ class Publication:
             | ({"model": models} if models else {}),
             "; ".join(plan.attribution),
             rules_of(str(self.folder / RULES_NAME)).spoken,
+            image_sources(plan),
         )
 
     @cached_property
     def tables(self) -> ClueTables:
         """Judged tables with the clue numbers that the store gave."""
-        gaps = tuple(told_given_up(self.context.given_up))
+        gaps = (*told_given_up(self.context.given_up), *Opening.of(self.folder).missing)
         return register_run(
             self.folder,
             replace(ClueTables.read(self.folder, self.title), gaps=gaps),
@@ -144,11 +146,13 @@ class Publication:
             "title": self.title.record,
             "versions": self.title.versions,
             "attribution": self.title.attribution,
+            "images": [image.record for image in self.title.images],
             "layers": self.judged["layers"],
             "observed": _seen(self),
             "indicators": self.tables.indicators,
             "exceptions": [e.both for e in self.exceptions],
             "quality": trust_record(self.exceptions, self.states),
+            "opening": Opening.of(self.folder).record,
         }
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from configs.sensors import sensor_spec
 from tiles.grid import AnalysisGrid, Extent
 from tiles.pairgrid import pair_extent
 from tiles.reader import PairReader
@@ -20,6 +19,9 @@ from tiles.stretch import Stretch, colour_bands, stretch_of
 __all__ = ["Chip", "ChipCutter"]
 
 NO_SCENE = 255
+
+BLOCK = 512, 4096
+"""Rows and columns that are read at once for a picture of a large frame."""
 
 HATCH_PX = 4
 """Width of the stripes over pixels without image."""
@@ -149,26 +151,18 @@ class ChipCutter:
         return Extent(row0, col0, row0 + rows, col0 + cols)
 
     def _thinned(self, extent: Extent, step: int) -> list["Date"]:
-        """Read both dates, every `step`-th pixel, in strips that keep memory flat."""
-        strip = step * max(1, 512 // step)
-        parts: list[tuple[Date, Date]] = []
-        for row0 in range(extent.row0, extent.row1, strip):
-            part = Extent(row0, extent.col0, min(row0 + strip, extent.row1), extent.col1)
-            both = self._reader.read_dates(part)
-            parts.append(
-                tuple(
-                    (v[:, ::step, ::step], ok[::step, ::step], s[::step, ::step])
-                    for v, ok, s in both
-                )  # type: ignore[arg-type]
-            )
-        return [
-            (
-                np.concatenate([p[side][0] for p in parts], axis=1),
-                np.concatenate([p[side][1] for p in parts]),
-                np.concatenate([p[side][2] for p in parts]),
-            )
-            for side in (0, 1)
-        ]
+        """Read both dates, every `step`-th pixel, in blocks that keep memory flat."""
+        tall, wide = (step * max(1, side // step) for side in BLOCK)
+        rows: list[list[Date]] = []
+        for row0 in range(extent.row0, extent.row1, tall):
+            row1 = min(row0 + tall, extent.row1)
+            parts = [
+                [_every(step, date) for date in self._reader.read_dates(Extent(row0, c, row1, end))]
+                for c in range(extent.col0, extent.col1, wide)
+                for end in (min(c + wide, extent.col1),)
+            ]
+            rows.append([_beside([part[side] for part in parts], -1) for side in (0, 1)])
+        return [_beside([row[side] for row in rows], -2) for side in (0, 1)]
 
     def _chip(
         self,
@@ -184,11 +178,22 @@ class ChipCutter:
         credit = epoch.scenes[0].attribution if scene is None else scene.attribution
         if scene is None:
             return Chip(image, bounds, "", day, credit)
-        sensor = sensor_spec(scene.sensor).title.partition(",")[0]
-        return Chip(image, bounds, scene.scene_id, day, credit, sensor)
+        return Chip(image, bounds, scene.scene_id, day, credit, scene.sensor_title)
 
 
 Date = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
+
+
+def _every(step: int, date: Date) -> Date:
+    """Return every `step`-th pixel; copied, since a view would keep the whole block."""
+    values, valid, source = date
+    at = np.s_[::step, ::step]
+    return values[:, *at].copy(), valid[at].copy(), source[at].copy()
+
+
+def _beside(dates: list[Date], axis: int) -> Date:
+    values, valid, source = (np.concatenate(a, axis=axis) for a in zip(*dates, strict=True))
+    return values, valid, source
 
 
 def _resized(picture: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:

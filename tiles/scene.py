@@ -7,6 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from configs.errors import InputError
+from configs.sensors import GENERIC, sensor_spec
 from configs.told import Told
 
 __all__ = ["BandSource", "Epoch", "MaskSource", "Scene", "SceneFacts", "SetAside", "Terrain"]
@@ -150,6 +151,12 @@ class Scene:
     terrain: Terrain = Terrain()
     facts: SceneFacts = SceneFacts()
     doubt: Told | None = None
+
+    @property
+    def sensor_title(self) -> str:
+        """What people call its sensor; "" where nothing tells which one it was."""
+        known = self.sensor != GENERIC
+        return sensor_spec(self.sensor).title.partition(",")[0] if known else ""
 
     def civil_date(self, time_zone: str) -> dt.date | None:
         """Return the calendar date of the acquisition in the area's time zone."""

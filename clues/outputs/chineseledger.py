@@ -21,6 +21,7 @@ from clues.outputs.columns import (
     versions_text,
 )
 from clues.outputs.history import history_columns, reason_text
+from clues.outputs.imagesources import images_text
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from configs.channels import channel_name
 from configs.speech import PLAIN
@@ -145,6 +146,14 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column("sheet", "图幅号", 14, "1:10000图幅号", lambda r: r.patch["sheet"]),
     Column("before", "前时相", 11, "变化前影像末日", lambda r: day_text(r.patch["before_to"])),
     Column("after", "后时相", 11, "变化后影像末日", lambda r: day_text(r.patch["after_to"])),
+    Column(
+        *("before_image", "前影像源", 26, "覆盖图斑的前时相影像：传感器、景名，依取用次序"),
+        partial(images_text, date="before"),
+    ),
+    Column(
+        *("after_image", "后影像源", 26, "覆盖图斑的后时相影像：传感器、景名，依取用次序"),
+        partial(images_text, date="after"),
+    ),
     Column("imagery", "影像署名", 26, "影像使用时应注明的署名", credit_text),
     Column("n_pixels", "像元数", 10, "图斑像元个数", lambda r: int(r.patch["n_pixels"]), "whole"),
     Column("change_type", "变化代码", 16, "变化类型代码", lambda r: r.patch["change_type"]),

@@ -19,6 +19,7 @@ from clues.outputs.columns import (
     versions_text,
 )
 from clues.outputs.history import history_columns, reason_text
+from clues.outputs.imagesources import images_text
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from configs.speech import Speech
 from configs.units import SCORE_UNIT, UNIT_NAMES, area_in, metres2
@@ -141,6 +142,13 @@ def _area(key: str, title: str, meaning: str, name: str | None, speech: Speech) 
     return Column(key, f"{title} ({symbol})", 12, meaning, value, "area")
 
 
+IMAGES = "sensor and scene of the images that cover the clue, in the order of use"
+IMAGE_COLUMNS = (
+    Column("before_image", "Image before", 26, IMAGES, partial(images_text, date="before")),
+    Column("after_image", "Image after", 26, IMAGES, partial(images_text, date="after")),
+)
+
+
 def _machine(speech: Speech) -> tuple[Column, ...]:
     return (
         Column("number", "No.", 6, SAME, lambda r: r.number, "whole"),
@@ -157,6 +165,7 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
         ),
         Column("before", "Before", 11, "last day", lambda r: day_text(r.patch["before_to"])),
         Column("after", "After", 11, "last day", lambda r: day_text(r.patch["after_to"])),
+        *IMAGE_COLUMNS,
         Column("imagery", "Credit", 26, "to be named wherever images are shown", credit_text),
         Column("area_m2", "Area (m²)", 14, "on the ellipsoid", _metres, "area"),
         Column(

@@ -16,6 +16,7 @@ from clues.outputs.columns import (
     versions_text,
 )
 from clues.outputs.history import HISTORY, added_area, told_in
+from clues.outputs.imagesources import images_text
 from clues.outputs.ledger import ledger_rows
 from clues.outputs.tables import ClueTables
 from configs.layers import AreaUnit
@@ -101,6 +102,8 @@ FLAT_FIELDS = (
     FlatField("reason_zh", "理由", "LY", 254, lambda r: r.joined("reason_zh")),
     FlatField("questions_zh", "待核问题", "DHWT", 254, lambda r: r.joined("questions_zh")),
     FlatField("sources", "线索来源", "XSLY", 254, told_leads),
+    FlatField("before_image", "前影像源", "QYXY", 254, partial(images_text, date="before")),
+    FlatField("after_image", "后影像源", "HYXY", 254, partial(images_text, date="after")),
     FlatField("attribution", "影像署名", "YXSM", 254, credit_text),
     FlatField("versions", "数据版本", "SJBB", 254, versions_text),
 )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from clues.outputs.imagesources import ImageSource
+
 __all__ = ["CLASSES_NAME", "ClueTables", "RunTitle"]
 
 CLASSES_NAME = "landclasses.parquet"
@@ -29,6 +31,8 @@ class RunTitle:
         Credit lines of the imagery.
     speech : Speech
         Language, unit and names of the rule set.
+    images : tuple of ImageSource
+        Scenes of both dates, in the order in which they are used.
     """
 
     county_code: str
@@ -39,6 +43,7 @@ class RunTitle:
     versions: dict[str, str]
     attribution: str = ""
     speech: Speech = PLAIN
+    images: "tuple[ImageSource, ...]" = ()
 
     @property
     def stem(self) -> str:

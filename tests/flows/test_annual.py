@@ -12,6 +12,7 @@ import pytest
 
 from flows.cluster import open_client
 from flows.environment import prefect_environment
+from flows.finished import finished_tables
 from flows.runner import work_run
 from flows.stages import STAGES, RunOptions
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
@@ -34,6 +35,12 @@ def plain(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("plain")
     tuban("run", mini, "--out", out, "--plain", *OPTIONS)
     return run_folder(out)
+
+
+def test_one_sheet_is_that_of_the_first_clue_by_priority(plain: Path):
+    clues = finished_tables(plain).clues.sort_values("priority", ascending=False)
+    assert len(clues) > 1
+    assert [p.stem for p in (plain / "evidence").glob("*.pdf")] == [clues["clue_no"].iat[0]]
 
 
 def ask(out: Path, question: str) -> list[tuple]:

@@ -110,7 +110,8 @@ def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
     joint = worked.packages["joint"]
     assert tables(path) == tables(joint)
     mine, theirs = manifest(path), manifest(joint)
-    for name in ("totals", "counties", "grid", "state", "rules", "layers", "made_from", "epochs"):
+    for name in ("totals", "counties", "grid", "state", "rules", "layers", "made_from", "epochs",
+                 "images"):  # fmt: skip
         assert mine[name] == theirs[name], name
     for package in (path, joint):
         checked = CliRunner().invoke(build_app(), ["package", "verify", str(package)])
@@ -122,7 +123,11 @@ def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
         "verdicts": {"违法": 3},
         "parcels": {"其他": 3},
     }
+    assert [i["date"] for i in mine["images"]] == ["before", "after"]
     book = openpyxl.load_workbook(io.BytesIO(read(path, "products/clues.xlsx")))
+    heads, first = list(book.worksheets[1].iter_rows(values_only=True, max_row=3))[-2:]
+    told = dict(zip(heads, first, strict=True))
+    assert [told[n].split()[-1] for n in ("前影像源", "后影像源")] == ["before", "after"]
     cells = {c.value for row in book.worksheets[0].iter_rows() for c in row}
     assert {"违法", *(f"{REMARK}{code}" for code in CODES)} <= cells
     made, whole = (json.loads(read(p, "products/clues.geojson")) for p in (path, joint))
