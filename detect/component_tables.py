@@ -153,6 +153,10 @@ class Members(Columns):
         rank = np.arange(len(comp)) - np.searchsorted(comp, comp)
         return self.take(order[rank < limit])
 
+    def without_votes(self) -> Self:
+        """Return the members without votes, which take the most memory."""
+        return dataclasses.replace(self, votes=self.votes[:, :, :0].copy())
+
     def percentile(self, count: int, percent: int) -> NDArray[np.int64]:
         """Return the percentile (nearest rank) of the scores of components 0 … count − 1."""
         order = np.lexsort((self.values[:, 0], self.comp))

@@ -67,7 +67,7 @@ class Components:
     noise_pixels, noise_components : int
         What was dropped by tiles and join together.
     members : Members
-        Of the large components that the join was asked to keep them of.
+        Of the large components that the join was asked to keep them of, without votes.
     covers : CoverRuns
         Of the same components, where the tiles told them; filled holes have none.
     """
@@ -186,7 +186,7 @@ class _Joiner:
         self.open_stats = Statistics.empty()
         self.open_members: Members | None = None
         self.done: list[Closed] = []
-        self.covers = CoverRuns.empty()  # of names
+        self.covers: list[CoverRuns] = []  # of names, per band
 
     def add(self, band: list[TileRuns]) -> None:
         """Take in the next band."""
@@ -219,12 +219,12 @@ class _Joiner:
         keep = self._judge(stats, is_open)
         name = self._names(label[:n_open], keep)
         self._close(name, stats, members, keep & ~is_open)
+        large = keep & (is_open | (stats.pixels >= self.large_px))
         told = [
-            t.covers.renumbered(keep[label[o:]], name[label[o:]])
+            t.covers.renumbered(large[label[o:]], name[label[o:]])
             for t, o in zip(band, offsets[:-1], strict=True)
         ]
-        told = [c for c in (self.covers, *told) if len(c)]
-        self.covers = CoverRuns.concatenate(told) if told else self.covers
+        self.covers += [c.narrow() for c in told if len(c)]
 
         runs = _fuse(runs[:, keep[runs[3]]])
         self.runs.append(np.array([*runs[:3], name[runs[3]]]))
@@ -256,7 +256,9 @@ class _Joiner:
         rank = np.argsort(order)
         place = survivor[label]
         large = (place >= 0) & np.append(done.stats.pixels >= self.large_px, False)[place]
-        covers = self.covers.renumbered(large, np.append(rank, -1)[place])
+        covers = CoverRuns.concatenate(self.covers or [CoverRuns.empty()])
+        self.covers.clear()
+        covers = covers.renumbered(large, np.append(rank, -1)[place])
         return Components(
             self.connectivity,
             row,
@@ -342,7 +344,7 @@ class _Joiner:
         n_members = np.bincount(mine.comp, minlength=len(votes)).astype(np.int64)
         high, values = mine.percentile(len(votes), PERCENT), mine.means(len(votes))
         own = stats.take(closed)
-        kept = mine.take((own.pixels >= self.large_px)[mine.comp])
+        kept = mine.take((own.pixels >= self.large_px)[mine.comp]).without_votes()
         looks = Looks.of(mine)
         self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept, looks))
 

@@ -5,8 +5,9 @@ pixels of components that are large in it or touch a seam, so that those of ever
 are told whatever the tiling.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,10 @@ from tiles.grid import Extent
 if TYPE_CHECKING:
     from detect.tile_runs import ScoreArrays, TileRuns
 
-__all__ = ["CoverRuns", "cover_runs", "wanted_pixels"]
+__all__ = ["CoverRuns", "cover_batches", "cover_runs", "wanted_pixels"]
+
+BATCH_RUNS = 200_000
+"""Runs whose parts are found at once (about 200 MB on the way)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class CoverRuns(Columns):
         Number of the cover before × covers + number of the cover after.
     strong, score_sum : ndarray
         Strong pixels of the run, sum of its quantised scores.
-    votes : ndarray of int64, shape (runs, 2, covers)
+    votes : ndarray of integers, shape (runs, 2, covers)
         Votes of the trees summed over the run, for both dates.
     """
 
@@ -43,10 +47,30 @@ class CoverRuns(Columns):
     pair: NDArray[np.int64]
     strong: NDArray[np.int64]
     score_sum: NDArray[np.int64]
-    votes: NDArray[np.int64]
+    votes: NDArray[np.integer]
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def by_component(self) -> NDArray[np.intp]:
+        """Order by component and place."""
+        return np.lexsort((self.first, self.row, self.comp))
+
+    def narrow(self) -> Self:
+        """Return the same runs in numbers as small as they may be: an area has millions of them."""
+        columns: dict[str, Any] = {n: a.astype(np.int32) for n, a in self._whole().items()}
+        most = np.iinfo(np.uint16).max
+        kind = np.uint16 if self.votes.max(initial=0) <= most else np.int32
+        return type(self)(**columns, votes=self.votes.astype(kind))
+
+    def wide(self) -> Self:
+        """Return the runs of `narrow` as they were, but the votes."""
+        columns: dict[str, Any] = {n: a.astype(np.int64) for n, a in self._whole().items()}
+        return type(self)(**columns, votes=self.votes)
+
+    def _whole(self) -> dict[str, NDArray[Any]]:
+        return {n: a for n, a in self.arrays().items() if n != "votes"}
 
     @classmethod
     def empty(cls) -> Self:
@@ -115,3 +139,21 @@ def cover_runs(
         np.add.reduceat(score, at),
         np.add.reduceat(votes.astype(np.int64), at, axis=0),
     )
+
+
+def cover_batches(covers: CoverRuns, most: int = BATCH_RUNS) -> Iterator[NDArray[np.intp]]:
+    """Yield the runs to find parts in at a time: indices, sorted by component and place.
+
+    A component is in one batch with all its runs, so that what is found does not depend on them.
+    """
+    order = covers.by_component
+    begins = np.flatnonzero(np.diff(covers.comp[order], prepend=-1))
+    at = 0
+    while at < len(order):
+        over = np.searchsorted(begins, at + most, side="right") - 1
+        end = int(begins[over]) if at + most < len(order) else len(order)
+        if end <= at:
+            after = np.searchsorted(begins, at, side="right")
+            end = int(begins[after]) if after < len(begins) else len(order)
+        yield order[at:end]
+        at = end

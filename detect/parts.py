@@ -9,7 +9,7 @@ whole numbers, so the tiling leaves no trace.
 
 import dataclasses
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Parts:
     row, first, last, pair, strong, score_sum, filled : ndarray of int64, shape (runs,)
         Runs sorted by (component, row, first): what `detect.cover_runs.CoverRuns` tells, each
         taking the filled hole at its right with it (``filled`` pixels).
-    cover_votes : ndarray of int64, shape (runs, 2, covers)
+    cover_votes : ndarray of integers, shape (runs, 2, covers)
     comp, part : ndarray of int64, shape (runs,)
         Component and part of each run; parts are numbered from 0 in the order of their first run.
     line : ndarray of int64, shape (runs,)
@@ -51,7 +51,7 @@ class Parts:
     strong: Numbers
     score_sum: Numbers
     filled: Numbers
-    cover_votes: Numbers
+    cover_votes: NDArray[np.integer]
     comp: Numbers
     part: Numbers
     line: Numbers
@@ -59,6 +59,18 @@ class Parts:
 
     def __len__(self) -> int:
         return int(self.part.max()) + 1 if len(self.part) else 0
+
+    @staticmethod
+    def concatenate(batches: Sequence["Parts"]) -> "Parts":
+        """Return the parts of all batches, numbered on."""
+        starts = np.cumsum([0, *(len(b) for b in batches)])
+        columns: dict[str, Any] = {
+            f.name: np.concatenate([getattr(b, f.name) for b in batches])
+            for f in dataclasses.fields(Parts)
+            if f.name not in ("part", "reach")
+        }
+        part = [b.part + start for b, start in zip(batches, starts[:-1], strict=True)]
+        return Parts(**columns, part=np.concatenate(part), reach=batches[0].reach)
 
     @property
     def owner(self) -> Numbers:
@@ -181,7 +193,12 @@ def _in_order(part: Numbers) -> Numbers:
     return np.argsort(np.argsort(first)).astype(np.int64)[which.reshape(-1)]
 
 
-def find_parts(components: Components, kinds: NDArray[np.integer], least_px: int) -> Parts:
+def find_parts(
+    components: Components,
+    kinds: NDArray[np.integer],
+    least_px: int,
+    chosen: NDArray[np.intp] | None = None,
+) -> Parts:
     """Find the parts of the components whose covers are told.
 
     Parameters
@@ -191,17 +208,20 @@ def find_parts(components: Components, kinds: NDArray[np.integer], least_px: int
         Kind of change that each pair of covers means, from 0.
     least_px : int
         Fewest pixels of a part, unless the component has no more.
+    chosen : ndarray of int, optional
+        Only in these cover runs, see `detect.cover_runs.cover_batches`.
 
     Returns
     -------
     Parts
     """
-    covers, stats = components.covers, components.stats
-    covers = covers.take(np.lexsort((covers.first, covers.row, covers.comp)))
+    stats = components.stats
+    covers = components.covers
+    covers = covers.take(covers.by_component if chosen is None else chosen).wide()
     height = stats.row_max - stats.row_min + 2
     base = np.cumsum(height) - height - stats.row_min
     line, last = covers.row + base[covers.comp], covers.last.copy()
-    ends = _run_ends(components, base, line, covers.first)
+    ends = _run_ends(components, covers.comp, base, line, covers.first)
     joined = (ends[1:] == ends[:-1]) & (line[1:] == line[:-1])
     filled = np.zeros(len(line), np.int64)
     filled[:-1] = np.where(joined, covers.first[1:] - last[:-1] - 1, 0)
@@ -236,10 +256,12 @@ def find_parts(components: Components, kinds: NDArray[np.integer], least_px: int
     return parts.united(of_part, least_px)
 
 
-def _run_ends(components: Components, base: Numbers, line: Numbers, col: Numbers) -> Numbers:
+def _run_ends(
+    components: Components, wanted: Numbers, base: Numbers, line: Numbers, col: Numbers
+) -> Numbers:
     """Return the last column of the component's run that holds each pixel."""
     own = np.zeros(len(components), np.bool_)
-    own[components.covers.comp] = True
+    own[wanted] = True
     mine = own[components.comp]
     comp, first, last = (a[mine] for a in (components.comp, components.first, components.last))
     lines = components.row[mine] + base[comp]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detect.components import Components, join
-from detect.parts import find_parts, split
+from detect.cover_runs import cover_batches
+from detect.parts import Parts, find_parts, split
 from detect.patches import (
     PaintRuns,
     index_changes_of,
@@ -138,15 +139,23 @@ def in_parts(components: Components, state: LandcoverState, large: int) -> Compo
     large : int
         Pixels from which a component is large; a part has half of them or more.
     """
-    parts = find_parts(components, change_kinds(state.classes), max(1, large // 2))
-    while len(parts):
+    kinds, least = change_kinds(state.classes), max(1, large // 2)
+    found = [
+        _settled(find_parts(components, kinds, least, chosen), state)
+        for chosen in cover_batches(components.covers)
+    ]
+    return split(components, Parts.concatenate(found)) if found else components
+
+
+def _settled(parts: Parts, state: LandcoverState) -> Parts:
+    """Return the parts united until their types differ and each type is likely."""
+    while True:
         found = classify(parts.votes, state.classes, certainty=state.certainty)
         kinds = found["change_type"].astype("category").cat.codes.to_numpy()
         united = parts.united(kinds, doubtful=found["confidence"].to_numpy() < LIKELY)
         if len(united) == len(parts):
-            break
+            return parts
         parts = united
-    return split(components, parts)
 
 
 def _patches(

@@ -8,9 +8,9 @@ import pytest
 from scipy import ndimage
 
 from detect.components import Components, join, label_tile
-from detect.cover_runs import cover_runs, wanted_pixels
+from detect.cover_runs import cover_batches, cover_runs, wanted_pixels
 from detect.outlines import outlines
-from detect.parts import find_parts, split
+from detect.parts import Parts, find_parts, split
 from tiles.grid import AnalysisGrid, Extent, plan_tiles
 
 COVERS, LARGE = 3, 60
@@ -130,3 +130,16 @@ def test_a_doubtful_part_stays_with_the_neighbour_it_borders_on_most():
     joined = parts.united(kinds, doubtful=kinds == corner)
     assert sorted(joined.votes.sum(axis=(1, 2)).tolist()) == [3840, 3840]
     assert len(parts.united(kinds, doubtful=np.ones(3, np.bool_))) == 1
+
+
+@pytest.mark.parametrize("most", [1, 40, 10**6])
+def test_batches_of_components_leave_no_trace(scene, most):
+    components = worked(*scene, 33)
+    found = [
+        find_parts(components, KINDS, 20, chosen)
+        for chosen in cover_batches(components.covers, most)
+    ]
+    assert (len(found) > 1) == (most < len(components.covers))
+    one, other = split(components, Parts.concatenate(found)), in_parts(components)
+    for name in ("row", "first", "last", "comp", "filled", "anchor_row", "votes", "high_score"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
