@@ -1,8 +1,9 @@
 """Entering the parts of a judged run into the clue store, each in the transaction of the caller."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,8 @@ AREA_COLUMNS = (
     "unused_dm2",
     "construction_dm2",
 )
+JUDGED = ("outcome", "rule", "rules", "flags", "reason_zh", "reason_en", "trace")
+"""What the store keeps of a finding beside its parcel."""
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,17 @@ def insert_patches(
         for c in schema.patches.columns
         if c.name in patches.columns and c.name not in ("geometry", "id")
     ]
-    rows, objects = [], _objects(patches)
-    for i, values in enumerate(patches[columns].astype(object).to_dict("records")):
+    objects = _objects(patches)
+
+    def row(i: int, values: dict[str, Any]) -> dict[str, Any]:
         west, south, east, north = (float(v) for v in bounds[i])
-        rows.append(
+        return (
             {k: _plain(v) for k, v in values.items()}
             | {"run_id": run_id, "object_id": objects[i], "geometry": wkb[i]}
             | {"west": west, "south": south, "east": east, "north": north}
         )
-    insert_many(connection, schema.patches, rows)
+
+    insert_many(connection, schema.patches, (row(*r) for r in _records(patches[columns])))
     table = schema.patches.c
     found = connection.execute(select(table.patch_id, table.id).where(table.run_id == run_id))
     return {str(patch_id): int(key) for patch_id, key in found}
@@ -145,25 +150,21 @@ def insert_parcels(
 ) -> None:
     """Enter the parcels of patches, and what was found of each."""
     wkb = shapely.to_wkb(findings.geometry.to_numpy())
-    records = findings.drop(columns="geometry").astype(object).to_dict("records")
-    parcels, judged = [], []
-    for i, row in enumerate(records):
-        first = {
+    plain = findings.drop(columns="geometry")
+
+    def parcel(i: int, row: dict[str, Any]) -> dict[str, Any]:
+        return {
             "patch_key": keys[row["patch_id"]],
             "line": row["line"],
             "parcel_no": int(row["parcel_no"]),
+            "parcel_id": row["parcel_id"],
+            "area_dm2": int(row["area_dm2"]),
+            "areas": {name: int(row[name]) for name in AREA_COLUMNS},
+            "documents": [d for d in str(row["documents"]).split(",") if d],
+            "geometry": wkb[i],
         }
-        parcels.append(
-            first
-            | {
-                "parcel_id": row["parcel_id"],
-                "area_dm2": int(row["area_dm2"]),
-                "areas": {name: int(row[name]) for name in AREA_COLUMNS},
-                "documents": [d for d in str(row["documents"]).split(",") if d],
-                "geometry": wkb[i],
-            }
-        )
-    insert_many(connection, schema.parcels, parcels)
+
+    insert_many(connection, schema.parcels, (parcel(*r) for r in _records(plain)))
     table = schema.parcels.c
     found = connection.execute(
         select(table.patch_key, table.line, table.parcel_no, table.id)
@@ -171,19 +172,20 @@ def insert_parcels(
         .where(schema.patches.c.run_id == run_id)
     )
     ids = {(patch, line, no): key for patch, line, no, key in found}
-    for row in records:
+    same = {"rule_set": run.rule_set, "rule_set_version": run.rule_set_version, "judged_at": now}
+
+    def finding(_: int, row: dict[str, Any]) -> dict[str, Any]:
         key = ids[keys[row["patch_id"]], row["line"], int(row["parcel_no"])]
-        judged.append(
-            {
-                "parcel_key": key,
-                "rule_set": run.rule_set,
-                "rule_set_version": run.rule_set_version,
-                "judged_at": now,
-            }
-            | {n: row[n] for n in ("outcome", "rule", "rules", "flags")}
-            | {n: row[n] for n in ("reason_zh", "reason_en", "trace")}
-        )
-    insert_many(connection, schema.findings, judged)
+        return {"parcel_key": key, **same, **{n: row[n] for n in JUDGED}}
+
+    insert_many(connection, schema.findings, (finding(*r) for r in _records(plain)))
+
+
+def _records(table: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows of a table with their place, made in batches: all at once take gigabytes."""
+    for start in range(0, len(table), BATCH):
+        rows = table.iloc[start : start + BATCH].astype(object).to_dict("records")
+        yield from enumerate(rows, start)
 
 
 def insert_clues(
@@ -254,10 +256,11 @@ def numbers_of(connection: Connection, run_id: int) -> dict[str, str]:
     return {str(patch_id): str(clue_no) for patch_id, clue_no in found}
 
 
-def insert_many(connection: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Enter rows, some thousand at a time."""
-    for start in range(0, len(rows), BATCH):
-        connection.execute(insert(table), rows[start : start + BATCH])
+def insert_many(connection: Connection, table: Any, rows: Iterable[dict[str, Any]]) -> None:
+    """Enter rows, some thousands at a time."""
+    left = iter(rows)
+    while batch := list(islice(left, BATCH)):
+        connection.execute(insert(table), batch)
 
 
 def _plain(value: Any) -> Any:
