@@ -24,6 +24,8 @@ INKS = {"plain": "#222222", "note": "#595959", "alert": "#a50f15", "good": "#146
 PIECES = re.compile(r"[\w.,:;%/+()#&@²°'\"=-]+(?<![\u2e80-\uffef])|\s+|.", re.ASCII)
 NEVER_FIRST = "，。、；：）》”’！？％…,.;:)%"
 PADDING, FRAME = 3.0, 6.0
+TOGETHER, CAPTION = 3, 32.0
+"""Last rows of a table that no page break parts, and the height of its caption."""
 """Points inside a cell, and those that reportlab leaves inside its frame."""
 
 
@@ -180,7 +182,7 @@ class _Setting:
             rows.append(cells)
         grid = Grid(rows, colWidths=widths, repeatRows=1, style=_style(block))
         caption = self.text(block.caption, TEXT, BLUE)
-        return [_room(70), Spacer(1, 6), caption, Spacer(1, 3), grid, Spacer(1, 6)]
+        return [_room(_least(grid)), Spacer(1, 6), caption, Spacer(1, 3), grid, Spacer(1, 6)]
 
     def cell(self, text: str, size: float, ink: str, width: float, *, right: bool) -> Any:
         """Return the content of a cell."""
@@ -241,11 +243,19 @@ def _style(block: Table) -> list[tuple[Any, ...]]:
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
     ]
-    if len(block.rows) > 2:
-        style.append(("NOSPLIT", (0, -3), (-1, -1)))
+    if len(block.rows) >= TOGETHER:
+        style.append(("NOSPLIT", (0, -TOGETHER), (-1, -1)))
     if block.total:
         style.append(("BACKGROUND", (0, -1), (-1, -1), HexColor(SUM)))
     return style
+
+
+def _least(grid: Any) -> float:
+    """Return the height of what must stand together: caption, head, and rows that follow them."""
+    grid.wrap(WIDTH, A4[1])
+    heights = list(grid._rowHeights)
+    kept = heights if len(heights) <= TOGETHER + 2 else heights[:3]
+    return CAPTION + float(sum(kept))
 
 
 def _room(points: float) -> Any:

@@ -14,7 +14,16 @@ import pytest
 
 from clues.outputs.lettering import writable
 from clues.outputs.report import report_document, write_report
-from clues.outputs.reportblocks import Graphic, Pair, Points, Table, Words
+from clues.outputs.reportblocks import (
+    Chapter,
+    Column,
+    Document,
+    Graphic,
+    Pair,
+    Points,
+    Table,
+    Words,
+)
 from clues.outputs.reportbuilding import build_report
 from clues.outputs.reportfigures import county_stages, rows_in
 from clues.outputs.reportmodel import QualityFacts
@@ -353,3 +362,20 @@ def test_no_word_of_the_vocabulary_is_dead():
     room = Path(report_document.__code__.co_filename).parent
     code = "".join(p.read_text(encoding="utf-8") for p in sorted(room.glob("report*.py")))
     assert not [key for key in report_words().words if f'"{key}"' not in code]
+
+
+def test_no_caption_stands_alone_at_the_foot_of_a_page(tmp_path: Path):
+    columns = (
+        Column("控制线"),
+        *(Column("存疑地块的面积（按图斑合计，亩）", True) for _ in range(8)),
+    )
+    table = Table("标题", columns, tuple((f"第{i}行", *"12345678") for i in range(3)))
+    for fill in range(35, 41):
+        blocks = (*(Words("一段话") for _ in range(fill)), table)
+        chapter = Chapter("one", "章", blocks)
+        document = Document("zh", "题", "", "", "", (chapter,), "", "{page}")
+        write_report(document, tmp_path / "r.pdf")
+        with pdfplumber.open(tmp_path / "r.pdf") as pdf:
+            own = [t for t in (p.extract_text() for p in pdf.pages) if "标题" in t]
+        assert len(own) == 1
+        assert "第0行" in own[0], fill
