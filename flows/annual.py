@@ -1,43 +1,34 @@
-"""The annual survey as a Prefect flow: the whole territory, two dates, one task per stage."""
+"""The annual survey as a Prefect flow: the whole territory, every type of change."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
-from configs.run import RunConfig
-from flows.runner import open_run, work_stages
-from flows.stages import RunOptions
-from flows.tasks import stage_task
+from flows.parameters import (
+    ConfigFile,
+    Fresh,
+    HowWorked,
+    Order,
+    RunsFolder,
+    ServedAt,
+    StateFile,
+    Working,
+    described,
+)
+from flows.survey import survey
 
 __all__ = ["annual"]
 
 
 @flow(name="annual", persist_result=False, log_prints=False)
+@described
 def annual(
-    config: str,
-    out: str = "runs",
-    scheduler: str = "threads",
-    workers: int | None = None,
-    tile: int = 1024,
-    memory: int | None = None,
-    state: str | None = None,
-    fresh: bool = False,
+    config: ConfigFile,
+    out: RunsFolder = "runs",
+    working: HowWorked = Working(),  # noqa: B008  a frozen model
+    state: StateFile = None,
+    fresh: Fresh = False,
+    served_at: ServedAt = None,
 ) -> dict[str, Any]:
-    """Work a run from its config to the clue list.
-
-    Parameters
-    ----------
-    config : str
-        Path of the run config.
-    out : str
-        Folder of all runs.
-    scheduler, workers, tile, memory, state
-        See `flows.stages.RunOptions`.
-    fresh : bool
-        Reuse nothing.
-    """
-    options = RunOptions(scheduler, workers, tile, memory, Path(state) if state else None)
-    with open_run(RunConfig.load(Path(config)), Path(out), options, fresh=fresh) as context:
-        folder = str(context.run.folder)
-        return work_stages(context, lambda name: stage_task(name, folder))
+    """Work the annual survey from its config to the clue list."""
+    return survey("annual", Order(config, out, working, state, fresh, served_at))

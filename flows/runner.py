@@ -216,15 +216,18 @@ def work_run(
             return work_stages(context)
     out.mkdir(parents=True, exist_ok=True)
     os.environ.update(prefect_environment(out / ".prefect"))
-    from flows.annual import annual
+    from importlib import import_module
 
-    return annual(
+    from flows.parameters import Working
+    from flows.survey import flow_name
+
+    name = flow_name(config)
+    flow = getattr(import_module(f"flows.{name}"), name)
+    summary: dict[str, Any] = flow(
         config=str(config_path),
         out=str(out),
-        scheduler=options.scheduler,
-        workers=options.workers,
-        tile=options.tile,
-        memory=options.memory,
+        working=Working.of(options),
         state=str(options.state) if options.state else None,
         fresh=fresh,
     )
+    return summary

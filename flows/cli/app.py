@@ -41,6 +41,7 @@ MODULES = (
     "flows.cli.modelverdicts",
     "flows.cli.net",
     "flows.cli.package",
+    "flows.cli.deploy",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",

@@ -31,7 +31,6 @@ RESERVED = {
             "plan": "Show what a run would do.",
         },
     ),
-    "deploy": _Reserved("0.7", "Scheduled runs on a Prefect server.", {}),
     "desk": _Reserved(
         "0.9",
         "The enforcement desk.",

@@ -1,22 +1,44 @@
 """The annual flow under Prefect: tasks, retries, cancellation, and nothing leaving the machine."""
 
+import json
+import os
 import re
 import signal
 import sqlite3
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, get_args
 
 import geopandas as gpd
 import psutil
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from prefect.flows import load_flow_from_entrypoint
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.callables import parameter_schema
+from typer.testing import CliRunner
 
+from configs.errors import ConfigError
+from configs.profiles import ProfileName
+from flows.artifacts import SHARES, share_done
+from flows.cli.app import build_app
 from flows.cluster import open_client
+from flows.deployments import shipped_file
 from flows.environment import prefect_environment
 from flows.finished import finished_tables
+from flows.lock import RunLock, read_holder
+from flows.parameters import Working
+from flows.progress import Progress
 from flows.runner import work_run
 from flows.stages import STAGES, RunOptions
+from flows.stale import why_stale
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
-from tests.flows.minicounty import build_mini
+from tests.flows.minicounty import build_mini, write_config
+from tests.flows.prefectserver import prefect_server, wait_for
 from tiles.reader import PairReader
 
 pytestmark = [pytest.mark.slow, pytest.mark.flow]
@@ -202,3 +224,156 @@ def test_the_driver_reads_no_pixels(mini: Path, plain: Path, tmp_path: Path, mon
     work_run(mini, tmp_path, RunOptions("processes", 2, tile=64), plain=True)
     folder = run_folder(tmp_path)
     assert (folder / "clues.geojson").read_bytes() == (plain / "clues.geojson").read_bytes()
+
+
+def test_the_form_of_a_server_asks_for_parameters_with_types_and_words():
+    schemas = []
+    for name in get_args(ProfileName):
+        flow = load_flow_from_entrypoint(f"flows.{name}.{name}")
+        assert flow.name == name
+        schemas.append(parameter_schema(flow.fn).model_dump(exclude_unset=True))
+    assert schemas[0] == schemas[1] == schemas[2]
+    schema = schemas[0]
+    Draft202012Validator.check_schema(schema)
+    assert schema["required"] == ["config"]
+    assert list(schema["properties"]) == ["config", "out", "working", "state", "fresh", "served_at"]
+    working = schema["definitions"]["Working"]["properties"]
+    assert working["scheduler"]["enum"] == ["threads", "processes"]
+    for name, told in {**schema["properties"], **working}.items():
+        assert told.get("description"), name
+        assert name == "config" or "default" in told, name
+    check = Draft202012Validator(schema)
+    assert check.is_valid({"config": "a.yaml", "working": {"tile": 64, "workers": None}})
+    for wrong in ({}, {"config": "a", "fresh": "no"}, {"config": "a", "working": {"tile": 1}}):
+        assert not check.is_valid(wrong)
+    given = RunOptions("tcp://host:8786", 3, 256, 2_500_000_001, Path("state"))
+    assert Working.of(given).options("state") == given
+
+
+def test_a_flow_refuses_the_config_of_another(tmp_path: Path):
+    config = write_config(tmp_path, profile="emergency")
+    with pytest.raises(ConfigError, match="for the flow emergency, the flow is annual"):
+        load_flow_from_entrypoint("flows.annual.annual").fn(str(config))
+
+
+def test_a_dry_run_needs_no_server(mini: Path, monkeypatch: pytest.MonkeyPatch):
+    with temporary_settings({PREFECT_API_URL: None}):
+        told = CliRunner().invoke(build_app(), ["deploy", str(mini), "--dry-run"])
+        assert told.exit_code == 0, told.output
+        assert "deployment annual/mini: would be created\n  schedule 0 2 10 1 *" in told.stdout
+        told = CliRunner().invoke(build_app(), ["deploy", str(mini)])
+        assert told.exit_code == 1
+        assert "no Prefect server is named" in told.stderr
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        monkeypatch.setenv("http_proxy", "http://proxy:3128")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        told = CliRunner().invoke(build_app(), ["deploy", "--mark-stale"])
+    assert told.exit_code == 1
+    assert "does not answer" in told.stderr
+    assert "http_proxy is set: name the server's host in NO_PROXY" in told.stderr
+
+
+def test_a_flow_run_is_stale_when_its_lock_is(tmp_path: Path):
+    assert why_stale(tmp_path / "elsewhere", "") is None
+    journal = tmp_path / "manifest.jsonl"
+    journal.touch()
+    assert why_stale(tmp_path, "mine") is None, "it may be about to tell its end"
+    os.utime(journal, (0, 0))
+    assert why_stale(tmp_path, "mine") == "it holds the run folder no more"
+    with RunLock(tmp_path) as lock:
+        assert lock.holder is not None
+        assert why_stale(tmp_path, lock.holder.token) is None
+        assert why_stale(tmp_path, "another") == "it holds the run folder no more"
+        lock.path.write_text(json.dumps(asdict(lock.holder) | {"pid": 2**22 - 1}))
+        assert why_stale(tmp_path, lock.holder.token) == "the process has ended"
+
+
+def test_tiles_move_the_share_of_a_run():
+    assert sum(SHARES.values()) == 100
+    assert list(SHARES) == list(STAGES)
+    with Progress("tiles", mode="quiet") as progress, progress.counting(10, done=4) as count:
+        count.step()
+        assert share_done(progress, "tiles") == 26 + 45 * 0.5
+        assert share_done(progress, "join") == 71
+
+
+def pace(folder: Path, seconds: float, ended: Callable[[], bool]) -> None:
+    """Slow a flow's process down to a tenth until something has ended."""
+    holder = read_holder(folder)
+    assert holder is not None
+    process, end = psutil.Process(holder.pid), time.monotonic() + seconds
+    try:
+        while not ended() and time.monotonic() < end:
+            process.suspend()
+            time.sleep(0.45)
+            process.resume()
+            time.sleep(0.05)
+    except psutil.NoSuchProcess:
+        pass
+
+
+def test_a_server_schedules_runs_cancels_resumes_and_shows(mini: Path, plain: Path, tmp_path: Path):
+    """Deployed, run by its schedule on a worker, cancelled in the tiles, taken up again."""
+    out, name = tmp_path / "runs", "annual/mini"
+    file = tmp_path / "prefect.yaml"
+    told = yaml.safe_load(shipped_file().read_text(encoding="utf-8"))
+    annual = told["deployments"][0]
+    annual["schedules"][0]["cron"] = "* * * * *"
+    annual["parameters"]["working"] = {"tile": 64, "workers": 1}
+    file.write_text(yaml.safe_dump(told), encoding="utf-8")
+    deploying = ("deploy", mini, "--out", out, "--file", file)
+    with prefect_server(tmp_path / "home") as server:
+
+        def runs(*states: str) -> list[dict[str, Any]]:
+            types = {"state": {"type": {"any_": states}}} if states else {}
+            found = server.ask("POST", "/flow_runs/filter", {"flow_runs": types})
+            return sorted(found, key=lambda run: run["created"])
+
+        tuban(*deploying, **server.environment)
+        server.prefect("worker", "worker", "start", "--pool", "tuban", "--limit", "1")
+        deployment = server.ask("GET", f"/deployments/name/{name}")
+        assert deployment["parameters"]["config"] == str(mini)
+        assert deployment["parameter_openapi_schema"]["required"] == ["config"]
+        first = wait_for("a scheduled run", lambda: runs("RUNNING"), 150, server)[0]
+        assert first["auto_scheduled"]
+        server.ask("POST", f"/deployments/{deployment['id']}/pause_deployment")
+        for waiting in runs("SCHEDULED", "PENDING"):
+            server.ask("DELETE", f"/flow_runs/{waiting['id']}")
+
+        folder = out / plain.name
+        wait_for("a tile", lambda: "tiles" in made(folder), 90, server)
+        psutil.Process(read_holder(folder).pid).suspend()
+        stopping = {"state": {"type": "CANCELLING"}}
+        server.ask("POST", f"/flow_runs/{first['id']}/set_state", stopping)
+        pace(folder, 60, lambda: bool(runs("CANCELLED", "COMPLETED", "CRASHED")))
+        wait_for("the end", lambda: runs("CANCELLED"), 40, server)
+        kept = made(folder)
+        assert 1 <= kept["tiles"] < made(plain)["tiles"]
+        assert "join" not in kept
+        assert unfinished(folder) == []
+
+        killed = server.ask("POST", "/flow_runs/", {"flow_id": deployment["flow_id"]})["id"]
+        server.ask("PATCH", f"/flow_runs/{killed}/labels", {"tuban.folder": str(folder)})
+        running = {"state": {"type": "RUNNING"}, "force": True}
+        server.ask("POST", f"/flow_runs/{killed}/set_state", running)
+        again = server.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", {})["id"]
+        seen = len(products(folder))
+        wait_for("a finished run", lambda: runs("COMPLETED"), 150, server)
+        assert server.ask("GET", f"/flow_runs/{killed}")["state"]["type"] == "CRASHED"
+        resumed = made(folder, seen)
+        assert not {"plan", "gate", "fit"} & set(resumed)
+        assert resumed["tiles"] + kept["tiles"] == made(plain)["tiles"]
+
+        shown = server.ask("POST", "/artifacts/filter", {"flow_runs": {"id": {"any_": [again]}}})
+        shown = {one["key"].removeprefix(f"{plain.name}-"): one for one in shown if one["key"]}
+        assert set(shown) == {"progress", "summary", "map", "report"}
+        assert shown["progress"]["data"] == 100
+        assert json.loads(shown["summary"]["data"])[0] == {
+            "项目": "线索",
+            "图斑数": 3,
+            "面积 (亩)": "",
+        }
+        assert shown["map"]["data"].startswith("data:image/jpeg;base64,/9j/")
+        assert (folder / "report.html").as_uri() in shown["report"]["data"]
+    for ledger in ("clues.xlsx", "clues.geojson", "change.tif"):
+        assert (folder / ledger).read_bytes() == (plain / ledger).read_bytes()

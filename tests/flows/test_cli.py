@@ -52,7 +52,7 @@ def test_every_name_is_taken():
     assert {"doctor", "init"} <= names
 
 
-@pytest.mark.parametrize(("group", "sub"), [("deploy", ""), ("desk", "serve")])
+@pytest.mark.parametrize(("group", "sub"), [("audit", "verify"), ("desk", "serve")])
 def test_reserved_command_says_its_version(group, sub):
     result = invoke(*filter(None, [group, sub, "some.tif", "--option", "3"]))
     assert result.exit_code == ExitCode.MISUSE

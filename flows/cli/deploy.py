@@ -1,0 +1,95 @@
+"""``tuban deploy``: scheduled runs on a Prefect server."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.options import tell
+
+if TYPE_CHECKING:
+    from flows.deploying import Step
+
+__all__ = ["register"]
+
+DONE = {"create": "created", "change": "changed", "keep": "unchanged"}
+WOULD = {"create": "would be created", "change": "would be changed", "keep": "unchanged"}
+
+
+def deploy(
+    configs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CONFIG.yaml]...",
+            help="Run configs, one deployment each; without any the form asks for one.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of all runs on the worker's machine.")
+    ] = Path("runs"),
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="A prefect.yaml with your schedules.", show_default="shipped"),
+    ] = None,
+    pool: Annotated[
+        str | None, typer.Option("--pool", help="Work pool.", show_default="that of the file")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be done.")
+    ] = False,
+    mark_stale: Annotated[
+        bool,
+        typer.Option("--mark-stale", help="Instead: set flow runs Crashed whose process is gone."),
+    ] = False,
+) -> None:
+    """Put the flows on the Prefect server of PREFECT_API_URL: work pool, schedules, forms."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    if mark_stale:
+        _mark_stale(dry_run)
+        return
+    from flows.deployments import wanted_deployments
+
+    wanted = wanted_deployments(configs or [], out, file, pool=pool)
+    from flows.deploying import deploy as bring_in_line
+    from flows.deploying import open_server, server_address
+
+    if dry_run and server_address() is None:
+        tell("no server is named in PREFECT_API_URL: this is what an empty one would be given")
+        _show(bring_in_line(wanted, None, dry=True), WOULD)
+        return
+    with open_server() as client:
+        steps = bring_in_line(wanted, client, dry=dry_run)
+    _show(steps, WOULD if dry_run else DONE)
+    if not dry_run:
+        pools = dict.fromkeys(one.work_pool.name for one in wanted)
+        for name in pools:
+            tell(f"runs start once a worker is there: prefect worker start --pool {name}")
+
+
+def _show(steps: "list[Step]", words: dict[str, str]) -> None:
+    for step in steps:
+        typer.echo(f"{step.kind} {step.name}: {words[step.action]}")
+        for detail in step.details:
+            typer.echo(f"  {detail}")
+
+
+def _mark_stale(dry: bool) -> None:
+    from flows.deploying import open_server
+    from flows.stale import mark_stale
+
+    with open_server() as client:
+        seen = mark_stale(client, dry=dry)
+    for one in seen:
+        if one.why is None:
+            typer.echo(f"{one.name} {one.flow_run}: left as it is")
+        else:
+            typer.echo(f"{one.name} {one.flow_run}: {'stale' if dry else 'closed'}, {one.why}")
+    if not seen:
+        typer.echo("no flow run is open")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("deploy")(deploy)

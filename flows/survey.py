@@ -1,0 +1,64 @@
+"""The one body of the three flows: open the run folder, a task per stage, tell the server."""
+
+from pathlib import Path
+from typing import Any
+
+from configs.errors import ConfigError
+from configs.profiles import ProfileName
+from configs.run import RunConfig
+from flows.environment import settle_environment
+from flows.parameters import Order
+
+__all__ = ["flow_name", "survey"]
+
+
+def flow_name(config: RunConfig) -> ProfileName:
+    """Return the flow that works a config: its profile, annual where it names none."""
+    return config.profile or "annual"
+
+
+def survey(name: ProfileName, order: Order) -> dict[str, Any]:
+    """Work a run from its config to the clue list as a flow.
+
+    Parameters
+    ----------
+    name : str
+        The flow.
+    order : Order
+
+    Returns
+    -------
+    dict
+        The content of ``run.json``.
+
+    Raises
+    ------
+    ConfigError
+        If the config is for another flow.
+    """
+    settle_environment()
+    from flows.artifacts import ProgressArtifact, publish_artifacts
+    from flows.runner import open_run, work_stages
+    from flows.stale import take_folder
+    from flows.tasks import stage_task
+
+    config = RunConfig.load(Path(order.config))
+    if flow_name(config) != name:
+        raise ConfigError(
+            f"the config is for the flow {flow_name(config)}, the flow is {name}",
+            f"{order.config}: profile",
+            f"start the flow {flow_name(config)}, or write `profile: {name}`",
+        )
+    options = order.working.options(order.state)
+    with open_run(config, Path(order.out), options, fresh=order.fresh) as context:
+        take_folder(context.run)
+        folder = str(context.run.folder)
+        with ProgressArtifact(context.run.folder.name) as progress:
+
+            def work(stage: str) -> dict[str, Any]:
+                progress.enter(stage)
+                return stage_task(stage, folder)
+
+            summary = work_stages(context, work)
+            publish_artifacts(summary, order.served_at)
+    return summary
