@@ -141,6 +141,7 @@ class RunConfig(StrictModel):
             ("area", ["aoi"]),
             ("terrain", ["dem"]),
             ("report", ["previous", "assessment"]),
+            ("detection", ["series"]),
             ("before", ["scenes", "mask"]),
             ("after", ["scenes", "mask"]),
         ):
@@ -152,7 +153,7 @@ class RunConfig(StrictModel):
             ("detection", "model"),
             ("detection", "net"),
         ):
-            part = getattr(self, name)
+            part = changes.get(name, getattr(self, name))
             model = getattr(part, key)
             if model is not None and model.endswith(MODEL_SUFFIX):
                 changes[name] = part.model_copy(update={key: str(folder / model)})

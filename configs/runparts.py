@@ -216,6 +216,10 @@ class DetectionSettings(StrictModel):
         description="a stored model learned from labelled pairs (`tuban model train --labels`): "
         "name or hash, a .tuban file, or in-use",
     )
+    series: Path | None = Field(
+        None,
+        description="config of a monitor (`tuban monitor`) that tells change instead of the method",
+    )
     floor_px: int = Field(4, ge=1, description="components below are noise: counted, not traced")
     min_strong_px: int = Field(1, ge=1, description="strong pixels a component needs to survive")
     hole_px: int = Field(4, ge=0, description="holes up to this size are filled")
@@ -249,8 +253,9 @@ class DetectionSettings(StrictModel):
 
     @model_validator(mode="after")
     def _one_model(self) -> "DetectionSettings":
-        if self.net is not None and self.model is not None:
-            raise ValueError("net and model exclude each other: keep one")
+        named = [n for n in ("net", "model", "series") if getattr(self, n) is not None]
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)} exclude each other: keep one")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from configs.sensors import sensor_spec
 from configs.told import Told
 from configs.vocabulary import COVERS
 from flows.fitjob import Alignment, FitJob, GateJob, LabelShapes, fit_pair, gate_pair
+from flows.opening import Opening
 from flows.tilejob import STATE_CLASSES, States
 from flows.workers import work_once
 from tiles.cloudmap import CloudMap, write_cloud_map
@@ -196,6 +197,8 @@ def _with_models(context: "StageContext", states: States) -> States:
     RunError
         If the states that were handed in were not fitted with the model that the config names.
     """
+    from flows.seriesmarks import marks_of
+
     net, model = context.net, context.change_model
     if model is not None and states.learned.model != model.card.hash:
         raise RunError(
@@ -209,7 +212,11 @@ def _with_models(context: "StageContext", states: States) -> States:
     if net is not None:
         notes = (f"change is scored by the net {net.card.label}, not by {states.change.method}",)
         states = replace(states, net=net.state)
-    if not (net is not None or states.learned.scores_change):
+    if (version := Opening.of(context.run.folder).series) is not None:
+        marks = marks_of(Path(version), context.plan)
+        notes = (f"change is told by the monitor {marks.name}, not by {states.change.method}",)
+        states = replace(states, marks=marks)
+    if not (net is not None or states.learned.scores_change or states.marks.is_there):
         notes = (*notes, *states.change.notes)
     return replace(states, change=replace(states.change, notes=tuple(dict.fromkeys(notes))))
 

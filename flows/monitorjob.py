@@ -27,6 +27,7 @@ __all__ = [
     "MonitorPlan",
     "TileCounts",
     "date_of",
+    "is_drawn",
     "load_found",
     "work_tile",
 ]
@@ -209,7 +210,7 @@ def work_tile(job: MonitorJob, tile: Tile) -> TileCounts:
     confirmed = found["confirmed"] > 0
     new = confirmed if before is None else confirmed & (found["confirmed"] != before["confirmed"])
     _save(job.found_path(tile), found)
-    drawn = new & _is_drawn(found["magnitude"], job.plan.drawn)
+    drawn = new & is_drawn(found["magnitude"], job.plan.drawn)
     scores = _Scores(found["confidence"].astype(np.uint16), drawn, drawn)
     floor = job.plan.drawn.floor_px
     runs = label_tile(scores, tile.extent, job.plan.extent, floor_px=floor, members=1)
@@ -250,7 +251,7 @@ def _found(state: SeriesState) -> dict[str, NDArray[Any]]:
     }
 
 
-def _is_drawn(magnitude: NDArray[np.float32], rules: PatchRules) -> NDArray[np.bool_]:
+def is_drawn(magnitude: NDArray[np.float32], rules: PatchRules) -> NDArray[np.bool_]:
     """Return where a change is large enough and of a direction that is drawn."""
     size = {"loss": -magnitude, "gain": magnitude, "both": np.abs(magnitude)}[rules.direction]
     return np.asarray(size >= rules.least_change, np.bool_)

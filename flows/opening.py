@@ -26,7 +26,6 @@ OPENING_NAME = "opening.json"
 LONLAT = "EPSG:4326"
 DATES = ("before", "after")
 SUMMARY_NAME = "run.json"
-"""A run that has one is finished; it no longer holds its images."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Opening:
         Why these.
     missing : tuple of Told
         Layers that are not at hand.
+    series : str or None
+        Version of the monitor that tells change.
     released : bool
         Whether the pair was refused, so that the next start looks for other images.
     """
@@ -54,6 +55,7 @@ class Opening:
     days: Mapping[str, str] | None = None
     reasons: tuple[Told, ...] = ()
     missing: tuple[Told, ...] = ()
+    series: str | None = None
     released: bool = False
 
     @classmethod
@@ -65,6 +67,11 @@ class Opening:
             return cls()
         told = {name: tuple(Told(*t) for t in values[name]) for name in ("reasons", "missing")}
         return cls(**values | told)
+
+    @staticmethod
+    def is_finished(folder: Path) -> bool:
+        """Tell whether the run of a folder is finished, and holds its images no longer."""
+        return (folder / SUMMARY_NAME).is_file()
 
     def keep(self, folder: Path) -> "Opening":
         """Write it into a run folder; the reasons of the same images stay as they were told."""
@@ -96,7 +103,8 @@ class Opening:
         }
         why = [{"zh": t.zh, "en": t.en} for t in self.reasons]
         missing = [{"zh": t.zh, "en": t.en} for t in self.missing]
-        return {"images": images, "why_images": why, "missing_layers": missing}
+        told = {"images": images, "why_images": why, "missing_layers": missing}
+        return told | ({"series": self.series} if self.series else {})
 
 
 def images_of(config: RunConfig, out: Path, *, fresh: bool = False) -> Opening:
@@ -146,7 +154,7 @@ def _unfinished(name: str, request: str, out: Path) -> Opening | None:
     for path in sorted(out.glob(f"{name}-*/{OPENING_NAME}")):
         kept = Opening.of(path.parent)
         held = kept.request == request and not kept.released
-        if held and not (path.parent / SUMMARY_NAME).is_file():
+        if held and not kept.is_finished(path.parent):
             found.append((sorted((kept.days or {}).items()), path.parent.name, kept))
     return max(found, key=lambda f: f[:2])[2] if found else None
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from configs.errors import PairRefused
 from configs.run import RunConfig
+from configs.told import Told
 from flows.aside import without_damaged
 from flows.environment import prefect_environment
 from flows.judging import require_layers
 from flows.layersathand import layers_at_hand
 from flows.manifest import Run
-from flows.opening import images_of
+from flows.opening import Opening, images_of
 from flows.publishing import summarise
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
 from tiles.catalog import load_catalog
@@ -75,7 +76,8 @@ def open_run(
         if run.lock is not None and run.lock.took_over:
             log.warning("%s", run.lock.took_over)
         config, missing = layers_at_hand(config, run.folder)
-        opening = replace(opening, missing=missing).keep(run.folder)
+        series, aside = _series(config, run.folder, options)
+        opening = replace(opening, series=series, missing=(*missing, *aside)).keep(run.folder)
         for told in (*opening.reasons, *missing):
             log.info("%s", told.both)
         context = StageContext(run, config, options)
@@ -87,6 +89,21 @@ def open_run(
             raise
         finally:
             _contexts.pop(str(run.folder))
+
+
+def _series(
+    config: RunConfig, folder: Path, options: RunOptions
+) -> tuple[str | None, tuple[Told, ...]]:
+    """Return the version of the monitor that tells change: an unfinished run keeps its own."""
+    if config.detection.series is None:
+        return None, ()
+    kept = Opening.of(folder)
+    if kept.series is not None and not kept.is_finished(folder):
+        return kept.series, ()
+    from flows.seriesmarks import series_version
+
+    version, aside = series_version(config.detection.series, options)
+    return str(version), aside
 
 
 def active_context(folder: str) -> StageContext:

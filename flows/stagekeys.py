@@ -15,6 +15,7 @@ from flows.aside import damaged_before, remote_files
 from flows.givenup import given_up
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
+from flows.opening import Opening
 from flows.patchversions import edits_hash
 from flows.plan import RunPlan, make_plan
 from tiles.files import companions
@@ -161,6 +162,8 @@ class KeyedRun:
             files["net"] = self.net.card.hash
         if self.change_model is not None:
             files["change model"] = self.change_model.card.hash
+        if (series := Opening.of(self.run.folder).series) is not None:
+            files["monitor"] = Path(series) / "version.json"
         for name in ("model", "mode", "split_above_m2"):
             wanted["landcover"].pop(name)
         detection = self.config.detection

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from configs.errors import RunError
 from detect.auto import ChangeState, halo_px, score_block
 from detect.cover_runs import cover_runs, wanted_pixels
+from detect.marks import MarkState, marked_scores
 from detect.member_values import member_values
 from detect.normalise import Radiometry, apply_radiometry
 from detect.score import STRONG, Scores
@@ -52,6 +53,8 @@ class States:
         Scores change instead of `change` where there is one.
     learned : LearnedState
         The same of a model of labelled change.
+    marks : MarkState
+        Changed pixels that a monitor told, in place of all of these.
     """
 
     registration: Registration
@@ -60,6 +63,7 @@ class States:
     landcover: LandcoverState
     net: NetState = field(default_factory=NetState.none)
     learned: LearnedState = field(default_factory=LearnedState.none)
+    marks: MarkState = field(default_factory=MarkState.none)
 
     @classmethod
     def load(cls, folder: Path) -> "States":
@@ -85,6 +89,7 @@ STATE_CLASSES: dict[str, type] = {
     "landcover": LandcoverState,
     "net": NetState,
     "learned": LearnedState,
+    "marks": MarkState,
 }
 
 
@@ -242,7 +247,9 @@ def _labelled(
 
 
 def _scores(states: States, block: Block) -> Scores:
-    """Score change by the net or the model of the run, else by its method."""
+    """Score change by the monitor, the net or the model of the run, else by its method."""
+    if states.marks.is_there:
+        return marked_scores(states.marks, block)
     if states.net.is_there:
         return net_scores(states.net, block)
     if states.learned.scores_change:

@@ -259,7 +259,7 @@ CHINESE_FORM = Form(
     "&R第 &P 页 共 &N 页",
     ("字段或代码", "含义"),
     "版本",
-    ("（有瓦片未能处理，见“字典”表）", "注意"),
+    ("（资料不全，见“字典”表）", "注意"),
     {
         "verdict": VERDICT_CHOICES["zh"],
         "rectified": YES_NO,

@@ -54,7 +54,7 @@ def english_form(speech: Speech) -> Form:
         "&RPage &P of &N",
         ("column or code", "meaning"),
         "version of",
-        (" (tiles are missing, see the sheet dictionary)", "note"),
+        (" (not complete, see the sheet dictionary)", "note"),
         {"verdict": VERDICT_CHOICES["en"], "rectified": YES_NO, "major": YES_NO},
         {
             "fill": ("Not among the choices", "Choose from the list."),

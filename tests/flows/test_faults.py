@@ -131,7 +131,7 @@ def test_a_tile_that_cannot_be_worked_is_given_up_told_and_tried_again(
     assert exception["zh"].startswith("1 个瓦片未能处理，按未观测计")
     assert poison in (folder / "report.html").read_text(encoding="utf-8")
     book = openpyxl.load_workbook(folder / "clues.xlsx")
-    assert str(book["线索台账"]["A1"].value).endswith("（有瓦片未能处理，见“字典”表）")
+    assert str(book["线索台账"]["A1"].value).endswith("（资料不全，见“字典”表）")
     assert [c.value for c in book["字典"][2]] == ["注意", exception["zh"]]
     hidden = gpd.read_file(folder / "quality" / "unseen.gpkg").set_index("要素").loc[[poison]]
     assert hidden["object"].tolist() == ["tile that could not be worked"]
