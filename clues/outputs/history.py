@@ -17,6 +17,7 @@ __all__ = [
     "history_columns",
     "history_properties",
     "history_text",
+    "object_lines",
     "reason_text",
     "told_in",
 ]
@@ -184,3 +185,38 @@ def history_properties(record: dict[str, Any]) -> dict[str, Any]:
         "added_m2": added_area(row, "m2"),
         "batch": _text(row, "issue_batch") or None,
     } | {name: day_text(record.get(name)) or None for name in days}
+
+
+def object_lines(history: list[dict[str, Any]], unit: AreaUnit, language: str) -> list[str]:
+    """Return what became of an object, period by period, and until when it can be punished."""
+    if not history:
+        return []
+    zh, last = language == "zh", history[-1]
+    symbol = UNIT_NAMES[unit][0 if zh else 1]
+    name, number = last["object_id"], last["clue_no"]
+    if zh:
+        lines = [f"对象 {name}" + (f"，线索 {number}" if number else "") + "："]
+    else:
+        lines = [f"object {name}" + (f", clue {number}" if number else "") + ":"]
+    for row in history:
+        fate, added = FATE_NAMES[row["fate"]], area_in(row["added_dm2"], unit)
+        area, parents = area_in(row["area_dm2"], unit), ", ".join(row["parents"])
+        if zh:
+            text = f"  {row['period_after']} {fate[0]}，面积 {area:.2f} {symbol}"
+            text += f"，新增 {added:.2f} {symbol}" if added else ""
+            text += f"，来自 {parents}" if parents else ""
+            text += "" if row["is_observed"] else "，该期未观测到"
+        else:
+            text = f"  {row['period_after']} {fate[1]}, {area:.2f} {symbol}"
+            text += f", {added:.2f} {symbol} added" if added else ""
+            text += f", from {parents}" if parents else ""
+            text += "" if row["is_observed"] else ", not observed"
+        lines.append(f"{text} ({row['name']})")
+    if until := last["limitation_until"]:
+        lines.append(
+            f"  处罚时效最早于 {until} 届满；行为连续或者继续的，从行为终了之日起计算"
+            if zh
+            else f"  punishment lapses on {until} at the earliest; an act that goes on counts from "
+            "its end"
+        )
+    return lines

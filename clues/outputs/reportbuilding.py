@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from clues.objects import FATE_NAMES
 from clues.outputs.evidence import Pictures
 from clues.outputs.reportfigures import (
     Tally,
@@ -86,6 +87,7 @@ def build_report(
         classes=tuple(_by_class(seen)),
         rules=tuple(tally_by(tables.findings, ["line", "rule", "outcome"])),
         stages=tuple(county_stages(tables, issued)),
+        fates=_by_fate(seen),
         zones=tuple(zone_tallies(tables)),
         covers=covers,
         flows=flows,
@@ -141,6 +143,14 @@ def _filled(tables: ClueTables, *keys: str) -> tuple[Any, ...]:
 def _by_outcome(patches: Any) -> tuple[tuple[str, Tally], ...]:
     by = {k[0]: t for k, t in tally_by(patches, ["outcome"])}
     return tuple((o.value, by.get(o.value, Tally())) for o in Outcome)
+
+
+def _by_fate(patches: Any) -> tuple[tuple[str, Tally], ...]:
+    """Return patches by fate; nothing where all are new, as without a register."""
+    if "fate" not in patches or not (patches["fate"] != "new").any():
+        return ()
+    by = {k[0]: t for k, t in tally_by(patches, ["fate"])}
+    return tuple((fate, by[fate]) for fate in FATE_NAMES if fate in by)
 
 
 def _by_class(patches: Any) -> list[tuple[tuple[str, ...], Tally]]:

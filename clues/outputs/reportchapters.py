@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
+from clues.objects import FATE_NAMES
 from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.reportblocks import Block, Chapter, Column, Graphic, Pair, Points, Table, Words
 from clues.outputs.reportcharts import bar_chart, map_figure, paired_bars, pane_figure
@@ -132,6 +133,7 @@ def statistics(tell: Teller) -> Chapter:
     blocks = (
         *_stage_blocks(tell),
         *_outcome_blocks(tell),
+        *_fate_blocks(tell),
         *_type_blocks(tell),
         _class_table(tell),
         _rule_table(tell),
@@ -198,6 +200,23 @@ def _outcome_blocks(tell: Teller) -> list[Block]:
     if bars:
         found.append(Graphic(bar_chart(caption, bars)))
     return found
+
+
+def _fate_blocks(tell: Teller) -> list[Block]:
+    fates, zh = tell.model.fates, tell.language == "zh"
+    if not fates:
+        return []
+    cells = tell.tally_cells([t for _, t in fates], metres=True)
+    names = [*(FATE_NAMES[fate][0 if zh else 1] for fate, _ in fates), tell("total")]
+    columns = (
+        Column(tell("fate"), share=1.4),
+        *(Column(tell(n), True) for n in ("count", "square_metres", "area")),
+    )
+    rows = tuple((n, *c) for n, c in zip(names, cells, strict=True))
+    return [
+        Table(tell("fates_caption"), columns, rows, True),
+        Words(tell("fates_note"), "note"),
+    ]
 
 
 def _type_blocks(tell: Teller) -> list[Block]:

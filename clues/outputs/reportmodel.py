@@ -138,6 +138,8 @@ class ReportModel:
         findings by line, rule and outcome.
     stages : tuple of (county, stage, Tally or None)
         See `clues.outputs.reportfigures.county_stages`.
+    fates : tuple of (fate, Tally)
+        Patches by what they are compared with earlier periods; empty where no register tells.
     zones : tuple of (role, name, suspected, unresolved)
     covers, flows
         See `clues.outputs.reportfigures.cover_flows`.
@@ -165,6 +167,7 @@ class ReportModel:
     classes: tuple[tuple[tuple[str, ...], Tally], ...]
     rules: tuple[tuple[tuple[str, ...], Tally], ...]
     stages: tuple[tuple[str, str, Tally | None], ...]
+    fates: tuple[tuple[str, Tally], ...]
     zones: tuple[tuple[str, str, Tally, Tally], ...]
     covers: tuple[str, ...]
     flows: Mapping[tuple[str, str], int]

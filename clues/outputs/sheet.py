@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from clues.objects import FATE_NAMES
 from clues.outputs.tables import ClueTables, RunTitle
 from clues.papers import SHOWN_DATES
 from configs.channels import channel_name
@@ -188,7 +189,12 @@ def _sheet(
         patch_id=str(patch["patch_id"]),
         title=title,
         crs=crs,
-        facts=(*_facts(title, patch), *_width_fact(patch), *_source_facts(patch, leads)),
+        facts=(
+            *_facts(title, patch),
+            *_width_fact(patch),
+            *_fate_fact(patch),
+            *_source_facts(patch, leads),
+        ),
         areas=tuple(areas),
         documents=tuple(row for row, _ in documents),
         document_keys=tuple(key for _, key in documents),
@@ -249,6 +255,15 @@ def _width_fact(patch: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     width: Any = patch.get("width_m")
     known = width is not None and width == width
     return (("平均宽度", "Mean width", f"{float(width):.1f} m"),) if known else ()
+
+
+def _fate_fact(patch: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return what a register tells of a clue that it knew before."""
+    fate, first = patch.get("fate"), patch.get("first_seen")
+    if not isinstance(fate, str) or fate == "new" or not isinstance(first, dt.date):
+        return ()
+    told = f"{' '.join(FATE_NAMES[fate])} {first.isoformat()}"
+    return (("变化状态", "Fate, first seen", told),)
 
 
 def _source_facts(

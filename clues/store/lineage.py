@@ -271,7 +271,10 @@ def keep_fates(
 
 
 def object_history(connection: Connection, object_id: str) -> list[dict[str, Any]]:
-    """Return the periods of an object in order: run, dates, fate, areas, parents, patch."""
+    """Return the periods of an object in order: run, dates, fate, areas, parents, patch.
+
+    Of runs that judged one period, the last one counts.
+    """
     row, run, patch, clue = schema.lineage.c, schema.runs.c, schema.patches.c, schema.clues.c
     names = ("object_id", "fate", "parents", "added_dm2", "removed_dm2", "area_dm2", "first_seen")
     asked = (
@@ -285,4 +288,5 @@ def object_history(connection: Connection, object_id: str) -> list[dict[str, Any
         .where(row.object_id == object_id)
         .order_by(run.period_after, row.id)
     )
-    return [dict(r) for r in connection.execute(asked).mappings()]
+    told = {str(r["name"]): dict(r) for r in connection.execute(asked).mappings()}
+    return list(told.values())

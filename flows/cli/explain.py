@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from configs.layers import AreaUnit
     from configs.rules import RuleSet
 
 __all__ = ["explain", "register"]
@@ -28,7 +29,9 @@ def explain(
     traces = _traces(name, run)
     rules = _rules(run, traces[0]["rule_set"])
     language = lang or rules.spoken.language
-    typer.echo("\n\n".join(explanation(trace, rules, language) for trace in traces))
+    told = [explanation(trace, rules, language) for trace in traces]
+    told += _history(traces[0]["patch"], run, rules.spoken.area_unit, language)
+    typer.echo("\n\n".join(told))
 
 
 def _traces(name: str, run: Path) -> list[dict[str, Any]]:
@@ -51,6 +54,27 @@ def _traces(name: str, run: Path) -> list[dict[str, Any]]:
             f"there is no clue, patch or parcel {name!r}", str(table), f"there are: {some}, …"
         )
     return [json.loads(text) for text in own["trace"]]
+
+
+def _history(patch: str, run: Path, unit: "AreaUnit", language: str) -> list[str]:
+    """Return what a register tells of the thing that a patch shows; nothing without one."""
+    import geopandas as gpd
+
+    from clues.outputs.history import object_lines
+    from clues.store.lineage import object_history
+    from flows.registering import keeps_register, store_of
+
+    if not keeps_register(run):
+        return []
+    table = gpd.read_parquet(run / "patches.parquet", columns=["patch_id", "object_id", "geometry"])
+    (name,) = table["object_id"][table["patch_id"] == patch]
+    store = store_of(run)
+    try:
+        with store.engine.connect() as connection:
+            lines = object_lines(object_history(connection, str(name)), unit, language)
+    finally:
+        store.close()
+    return ["\n".join(lines)] if lines else []
 
 
 def _patch_of_clue(name: str, run: Path) -> str | None:
