@@ -40,10 +40,11 @@ def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
     """
     wanted = context.config.outputs.evidence
     limit = {"all": None, "none": 0}.get(str(wanted), wanted)
-    sheets = evidence_sheets(tables)
+    shown = tables
     if limit is not None:
-        first = set(first_by_priority(tables, int(limit)))
-        sheets = [sheet for sheet in sheets if sheet.clue_no in first]
+        first = tables.clues["clue_no"].isin(first_by_priority(tables, int(limit)))
+        shown = tables.only(set(tables.clues.loc[first.to_numpy(), "patch_id"]))
+    sheets = evidence_sheets(shown)
     key, run = context.outputs_key, context.run
     missing = {s.clue_no: s for s in sheets if run.reuse("evidence", s.clue_no, key) is None}
     folder = run.path(EVIDENCE_FOLDER)

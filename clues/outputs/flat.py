@@ -17,7 +17,7 @@ from clues.outputs.columns import (
 )
 from clues.outputs.history import HISTORY, added_area, told_in
 from clues.outputs.imagesources import images_text
-from clues.outputs.ledger import ledger_rows
+from clues.outputs.ledgerrows import LedgerRows
 from clues.outputs.tables import ClueTables
 from configs.layers import AreaUnit
 from configs.speech import PLAIN, Speech
@@ -164,5 +164,5 @@ def _english_fields(speech: Speech) -> tuple[FlatField, ...]:
 def flat_rows(tables: ClueTables, speech: Speech = PLAIN) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield patch and values by key of every clue, in the order of the ledger."""
     fields = flat_fields(speech)
-    for row in ledger_rows(tables):
+    for row in LedgerRows(tables):
         yield str(row.patch["patch_id"]), {f.key: f.value(row) for f in fields}

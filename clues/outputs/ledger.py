@@ -26,6 +26,7 @@ from clues.outputs.ledgerlook import (
     row_height,
     text_height,
 )
+from clues.outputs.ledgerrows import LedgerRows
 from clues.outputs.tables import ClueTables
 from configs.vocabulary import change_types
 from tiles.files import atomic_path
@@ -36,7 +37,6 @@ __all__ = [
     "PICTURED",
     "Thumbnails",
     "form_of",
-    "ledger_rows",
     "write_ledger",
 ]
 
@@ -47,6 +47,7 @@ Thumbnails = Mapping[str, tuple[bytes, bytes]]
 """JPEG before and after, by clue number."""
 
 HEAD_ROW = {"list": 2, "machine": 1}
+SUMMED = ("area", "fill_area")
 NUMBERS = ("area", "whole", "degree", "measure")
 MADE = dt.datetime(2000, 1, 1)
 """Printed as the day a workbook was made: the bytes depend on the clues alone."""
@@ -56,26 +57,6 @@ def form_of(tables: ClueTables) -> Form:
     """Return the form of the ledger in the language of the rule set."""
     speech = tables.title.speech
     return CHINESE_FORM if speech.language == "zh" else english_form(speech)
-
-
-def ledger_rows(tables: ClueTables) -> list[Row]:
-    """Return the clues as they stand in the list: county upwards, cropland downwards."""
-    parts = (
-        tables.findings_by_patch(),
-        tables.coverage_by_patch(),
-        tables.leads_by_patch(),
-        tables.classes_by_patch(),
-    )
-    line, rows = tables.leading_line, []
-    for record in tables.clues.drop(columns="geometry").to_dict("records"):
-        found, covered, leads, classes = (p.get(record["patch_id"], []) for p in parts)
-        row = Row(
-            *(0, record, found, covered, leads, line, classes, tables.title, tables.rule_names),
-            tables.filled.get(str(record["patch_id"]), {}),
-        )
-        rows.append((record["county_code"], -row.area("cropland_dm2"), record["clue_no"], row))
-    ordered = sorted(rows, key=lambda r: r[:3])
-    return [row.numbered(i) for i, (*_, row) in enumerate(ordered, start=1)]
 
 
 def write_ledger(tables: ClueTables, path: Path, thumbnails: Thumbnails | None = None) -> None:
@@ -93,8 +74,8 @@ def write_ledger(tables: ClueTables, path: Path, thumbnails: Thumbnails | None =
     """
     import xlsxwriter
 
-    rows, form = ledger_rows(tables), form_of(tables)
-    shown = _pictured(rows, thumbnails or {})
+    rows, form = LedgerRows(tables), form_of(tables)
+    shown = _pictured(tables, thumbnails or {})
     columns = _with_pictures(form) if shown else form.columns
     options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
     with atomic_path(path) as part, xlsxwriter.Workbook(str(part), options) as book:
@@ -112,9 +93,9 @@ def _heading(tables: ClueTables, form: Form) -> str:
     return f"{tables.title.stem} {form.title}".strip()
 
 
-def _pictured(rows: Sequence[Row], thumbnails: Thumbnails) -> Thumbnails:
-    ranked = sorted(rows, key=lambda r: (-int(r.patch["priority"]), r.patch["clue_no"]))
-    first = [str(row.patch["clue_no"]) for row in ranked[:PICTURED]]
+def _pictured(tables: ClueTables, thumbnails: Thumbnails) -> Thumbnails:
+    ranked = tables.clues.sort_values(["priority", "clue_no"], ascending=[False, True])
+    first = [str(number) for number in ranked["clue_no"][:PICTURED]]
     return {clue: thumbnails[clue] for clue in first if clue in thumbnails}
 
 
@@ -144,6 +125,7 @@ def _write_list(
     sheet.set_row(1, 58)
     _write_heads(sheet, formats, columns, 1)
     checks, fixed = [], [i for i, column in enumerate(columns) if column.is_checked]
+    totals = {i: Decimal(0) for i, c in enumerate(columns) if c.kind in SUMMED}
     for r, row in enumerate(rows, start=2):
         pictures = shown.get(str(row.patch["clue_no"]))
         values = [column.value(row) for column in columns]
@@ -151,9 +133,11 @@ def _write_list(
         sheet.set_row(r, height)
         _write_row(sheet, formats, columns, values, r)
         checks.append(row_check(values[i] for i in fixed))
+        for i in totals:
+            totals[i] += values[i] if isinstance(values[i], Decimal) else 0
         for c, jpeg in zip((frozen, frozen + 1), pictures or (), strict=False):
             add_picture(sheet, r, c, jpeg, height)
-    _write_total(sheet, formats, columns, rows, form.total)
+    _write_total(sheet, formats, columns, (len(rows), totals), form.total)
     _add_choices(sheet, form, columns, len(rows))
     sheet.freeze_panes(2, frozen)
     sheet.autofilter(1, 0, max(len(rows) + 1, 1), len(columns) - 1)
@@ -198,23 +182,21 @@ def _write_total(
     sheet: Any,
     formats: Mapping[str, Any],
     columns: Sequence[Column],
-    rows: Sequence[Row],
+    content: tuple[int, Mapping[int, Decimal]],
     label: str,
 ) -> None:
     from xlsxwriter.utility import xl_range
 
-    last = len(rows) + 2
+    count, totals = content
+    last = count + 2
     sheet.set_row(last, 22)
     sheet.write_string(last, 0, label, formats["total"])
     for c, column in enumerate(columns[1:], start=1):
-        if column.kind == "fill_area" and rows:
-            told = [column.value(r) for r in rows]
-            filled = sum((v for v in told if isinstance(v, Decimal)), Decimal(0))
+        if column.kind == "fill_area" and count:
             cells = xl_range(2, c, last - 1, c)
-            sheet.write_formula(last, c, f"=SUM({cells})", formats["total_area"], float(filled))
+            sheet.write_formula(last, c, f"=SUM({cells})", formats["total_area"], float(totals[c]))
         elif column.kind == "area":
-            total = sum((Decimal(column.value(r)) for r in rows), Decimal(0))
-            sheet.write_number(last, c, float(total), formats["total_area"])
+            sheet.write_number(last, c, float(totals[c]), formats["total_area"])
         else:
             sheet.write_blank(last, c, None, formats["total"])
 

@@ -9,6 +9,8 @@ from configs.speech import PLAIN, Speech
 from configs.told import Told
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import geopandas as gpd
     import pandas as pd
 
@@ -125,6 +127,15 @@ class ClueTables:
         """Return the tables with None for missing texts, which read back are no number."""
         names = ("patches", "findings", "coverage", "leads")
         return replace(self, **{name: _blank(getattr(self, name)) for name in names})
+
+    def only(self, patch_ids: "Collection[str]") -> "ClueTables":
+        """Return the tables of some patches, everything else left out."""
+        tables: dict[str, Any] = {}
+        for name in ("patches", "findings", "coverage", "leads", "classes"):
+            table = getattr(self, name)
+            if table is not None and "patch_id" in table:
+                tables[name] = table[table["patch_id"].isin(patch_ids).to_numpy()]
+        return replace(self, **tables)
 
     @property
     def leading_line(self) -> str:

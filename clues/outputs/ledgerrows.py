@@ -1,0 +1,86 @@
+"""The rows of the ledger, made some hundreds at a time: a province has more clues than memory."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clues.outputs.columns import Row
+from clues.outputs.tables import ClueTables
+
+__all__ = ["LedgerRows"]
+
+BATCH = 1000
+
+
+class LedgerRows(Sequence[Row]):
+    """The clues as they stand in the list: county upwards, cropland downwards.
+
+    Rows are made when they are asked for, and a batch is kept until the next one.
+
+    Parameters
+    ----------
+    tables : ClueTables
+    """
+
+    def __init__(self, tables: ClueTables) -> None:
+        clues, findings = tables.clues, tables.findings
+        leading = findings[findings["line"] == tables.leading_line]
+        cropland = leading.groupby("patch_id")["cropland_dm2"].sum().to_dict()
+        keys = zip(
+            clues["county_code"],
+            (-int(cropland.get(p, 0)) for p in clues["patch_id"]),
+            clues["clue_no"],
+            range(len(clues)),
+            strict=True,
+        )
+        order = [key[-1] for key in sorted(keys)]
+        self._tables = tables
+        self._ids = clues["patch_id"].to_numpy(dtype=object)[order]
+        self._made: tuple[int, list[Row]] = (-1, [])
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        place = range(len(self))[at]
+        return self._batch(place // BATCH)[place % BATCH]
+
+    def __iter__(self) -> Iterator[Row]:
+        for number in range(-(-len(self) // BATCH)):
+            yield from self._batch(number)
+
+    def _batch(self, number: int) -> list[Row]:
+        if self._made[0] != number:
+            start = number * BATCH
+            self._made = number, self._rows(self._ids[start : start + BATCH], start)
+        return self._made[1]
+
+    def _rows(self, ids: NDArray[np.object_], start: int) -> list[Row]:
+        tables = self._tables.only(set(ids))
+        parts = (
+            tables.findings_by_patch(),
+            tables.coverage_by_patch(),
+            tables.leads_by_patch(),
+            tables.classes_by_patch(),
+        )
+        records: dict[Any, dict[str, Any]] = {
+            record["patch_id"]: {str(k): v for k, v in record.items()}
+            for record in tables.patches.drop(columns="geometry").to_dict("records")
+        }
+        rows = []
+        for place, name in enumerate(ids, start + 1):
+            found, covered, leads, classes = (p.get(name, []) for p in parts)
+            about = (tables.leading_line, classes, tables.title, tables.rule_names)
+            filled = tables.filled.get(str(name), {})
+            rows.append(Row(place, records[name], found, covered, leads, *about, filled))
+        return rows
