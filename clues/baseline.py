@@ -223,15 +223,17 @@ def _targets(
     """Return by piece the outline that counts and the class it brings; and what is not settled."""
     told: dict[int, tuple[int, _Target]] = {}
     open_: dict[tuple[str, str], tuple[str, ...]] = {}
-    columns = [_texts(parcels, name) for name in ("id", "code", "scheme", "town")]
+    columns = [_texts(parcels, name) for name in ("id", "code", "scheme", "town", "source")]
     for piece in range(len(cut)):
         covering = cut.feature[cut.offsets[piece] : cut.offsets[piece + 1]]
         if not len(covering):
             continue
         last = int(covering.max())
         one = order[last]
-        parcel, code, scheme, town = (c[int(cut.patch[piece])] for c in columns)
+        parcel, code, scheme, town, source = (c[int(cut.patch[piece])] for c in columns)
         target = _target(one, scheme, town)
+        if source in (one.clue_no, one.object_id) and target.by != "people":
+            continue  # an earlier baseline settled it: only people change that
         if target.why:
             row = (one.object_id, one.clue_no, parcel, code, one.use, one.told, target.why)
             open_[one.object_id, parcel] = row

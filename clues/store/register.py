@@ -59,6 +59,8 @@ class RegisteredClue:
         Last word of people; "" where they did not say anything yet.
     run : str
         Name of the run that gave the number.
+    is_over : bool
+        Whether it is gone, or goes on under other numbers.
     """
 
     object_id: str
@@ -72,12 +74,16 @@ class RegisteredClue:
     verdict: str
     limitation_until: dt.date | None
     run: str
+    is_over: bool = False
     batch: Batch | None = None
 
     @property
     def status(self) -> str:
-        """Where it stands: ``ended``, ``judged``, ``issued`` or ``open``."""
-        if self.fate == "ended":
+        """Where it stands: ``ended``, ``judged``, ``issued`` or ``open``.
+
+        What was split or merged goes on under other numbers and is ended as well.
+        """
+        if self.is_over:
             return "ended"
         if self.verdict:
             return "judged"
@@ -99,7 +105,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
         .order_by(clue.clue_no)
     )
     batches = {b.id: Batch(*b[1:]) for b in connection.execute(_batches())}
-    states, verdicts = _last_states(connection), _last_verdicts(connection)
+    (states, ends), verdicts = _last_states(connection), _last_verdicts(connection)
     found = []
     for row in connection.execute(asked):
         state = states.get(row.object_id)
@@ -114,8 +120,9 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 is_observed=state.is_observed if state else True,
                 area_dm2=state.area_dm2 if state else row.area_dm2,
                 verdict=verdicts.get(row.object_id, ""),
-                limitation_until=state.limitation_until if state else None,
+                limitation_until=ends.get(row.object_id),
                 run=row.name,
+                is_over=state is not None and _is_over(state),
                 batch=batches.get(row.batch_id),
             )
         )
@@ -127,21 +134,32 @@ def _batches() -> Any:
     return select(batch.id, batch.year, batch.number, batch.issue_date, batch.due_date)
 
 
-def _last_states(connection: Connection) -> dict[str, Any]:
-    """Return the last row of the history of every object; of runs of one name the last counts."""
+def _is_over(state: Any) -> bool:
+    gone_on = state.fate in ("split", "merged") and state.patch_key is None
+    return bool(state.fate == "ended" or gone_on)
+
+
+def _last_states(connection: Connection) -> tuple[dict[str, Any], dict[str, dt.date]]:
+    """Return the last row of the history of every object, and until when it can be punished.
+
+    Of runs of one name the last counts.
+    """
     row, run = schema.lineage.c, schema.runs.c
     newest = select(func.max(run.id)).group_by(run.name)
-    names = ("object_id", "fate", "first_seen", "is_observed", "area_dm2", "limitation_until")
+    names = ("object_id", "patch_key", "fate", "first_seen", "is_observed", "area_dm2")
     asked = (
-        select(*(row[n] for n in names), run.period_after)
+        select(*(row[n] for n in names), row.limitation_until, run.period_after)
         .join(schema.runs, run.id == row.run_id)
         .where(run.id.in_(newest))
         .order_by(run.period_after, row.id)
     )
     states: dict[str, Any] = {}
+    ends: dict[str, dt.date] = {}
     for state in connection.execute(asked):
         states[state.object_id] = state
-    return states
+        if state.limitation_until is not None:
+            ends[state.object_id] = state.limitation_until
+    return states, ends
 
 
 def _last_verdicts(connection: Connection) -> dict[str, str]:

@@ -206,6 +206,18 @@ def test_a_baseline_is_a_version_with_a_parent_and_is_made_once(catalogue: Catal
     assert codes == [["0103"], ["0601"]]
 
 
+def test_what_people_told_once_stays_until_they_tell_otherwise(catalogue: Catalogue):
+    def codes(one: Confirmed) -> tuple[set[str], int]:
+        done = keep_baseline(catalogue, [one], crs=CRS, valid_from=DAY)
+        table = read_version("landuse", catalogue.path(done.imported.version))
+        return set(table["code"]) - {"0103", "0301"}, len(done.baseline.unsettled)
+
+    assert codes(plant(use="building", told="0508")) == ({"0508"}, 0)
+    assert codes(plant(use="building")) == ({"0508"}, 0)
+    assert codes(plant(use="mining")) == ({"0508"}, 0)
+    assert codes(plant(use="mining", told="0601")) == ({"0601"}, 0)
+
+
 def test_unconfirmed_ground_or_none_makes_no_version(catalogue: Catalogue):
     for confirmed in ([], [plant(use="building")]):
         done = keep_baseline(catalogue, confirmed, crs=CRS, valid_from=DAY)
