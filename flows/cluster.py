@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import psutil
 
-from configs.errors import InputError, ResourceError, RunError
+from configs.errors import InputError, ResourceError, RunError, TubanError
 from flows.environment import worker_environment
 from flows.keys import code_fingerprint
 
-__all__ = ["default_workers", "memory_limit", "open_client", "worker_memory"]
+__all__ = ["dashboard_link", "default_workers", "memory_limit", "open_client", "worker_memory"]
+
+log = logging.getLogger(__name__)
 
 DRIVER_RESERVE = 200 << 20
 """Bytes the driver may still grow by."""
@@ -70,6 +74,23 @@ def worker_memory(memory: int | None, workers: int) -> int:
     return each
 
 
+def dashboard_link(client: Any) -> str | None:
+    """Return where a person can watch the workers; None without bokeh, which draws the pages."""
+    link = client.dashboard_link if find_spec("bokeh") else None
+    return str(link) if link else None
+
+
+def _require_room(memory: int | None) -> None:
+    """Refuse a limit that this process alone comes near."""
+    taken = psutil.Process().memory_info().rss + DRIVER_RESERVE
+    if memory is not None and memory < taken:
+        raise ResourceError(
+            f"{memory / 1e6:.0f} MB are allowed and {taken / 1e6:.0f} MB are needed to begin",
+            "--memory",
+            f"use --memory {math.ceil(taken / 1e8) / 10:.1f}GB or more",
+        )
+
+
 @contextmanager
 def open_client(
     scheduler: str, workers: int | None, memory: int | None
@@ -111,6 +132,8 @@ def open_client(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     count = workers or default_workers()
+    if scheduler == "threads":
+        _require_room(memory)
     options: dict[str, Any] = (
         {"processes": False, "n_workers": 1, "threads_per_worker": count, "memory_limit": 0}
         if scheduler == "threads"
@@ -175,16 +198,8 @@ def _remote(address: str) -> Iterator[Any]:
         raise RunError(
             f"no Dask scheduler answers ({error})", address, "start one or use --scheduler threads"
         ) from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=60)
-            told = client.run(code_fingerprint, REMOTE_ROOMS)
-        except TimeoutError as error:
-            raise RunError("the cluster has no worker", address, "start workers there") from error
-        except (ImportError, RunError) as error:
-            raise RunError(
-                f"a worker cannot load tuban ({error})", address, "install this version there"
-            ) from error
+    with client, _scheduler_gone(client, address):
+        told = _code_of_workers(client, address)
         mine = code_fingerprint(REMOTE_ROOMS)
         if other := sorted(w for w, code in told.items() if code != mine):
             raise RunError(
@@ -193,3 +208,39 @@ def _remote(address: str) -> Iterator[Any]:
                 "install this version there",
             )
         yield client
+
+
+def _code_of_workers(client: Any, address: str) -> dict[str, str]:
+    """Return the fingerprint of the code of each worker; one that dies meanwhile is not asked."""
+    while True:
+        try:
+            client.wait_for_workers(1, timeout=60)
+            return dict(client.run(code_fingerprint, REMOTE_ROOMS))
+        except TimeoutError as error:
+            raise RunError("the cluster has no worker", address, "start workers there") from error
+        except (ImportError, RunError) as error:
+            raise RunError(
+                f"a worker cannot load tuban ({error})", address, "install this version there"
+            ) from error
+        except OSError as error:
+            if client.status != "running":
+                raise
+            log.info("a worker went away while it was asked for its code: %s", error)
+
+
+@contextmanager
+def _scheduler_gone(client: Any, address: str) -> Iterator[None]:
+    """Say so where work ends because the scheduler does not answer any more."""
+    try:
+        yield
+    except TubanError:
+        raise
+    except Exception as error:
+        if client.status == "running":
+            raise
+        raise RunError(
+            "the scheduler went away",
+            address,
+            "start it and its workers, then run the same command again: it goes on where it "
+            "stopped",
+        ) from error

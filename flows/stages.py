@@ -5,6 +5,7 @@ The same functions run under Prefect (`flows.annual`) and plainly (``--plain``).
 """
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 from configs.errors import DamagedImage, RasterError
 from flows.aside import require_whole
+from flows.environment import give_back_memory
 from flows.keys import StageKey
 from flows.manifest import Run
 from flows.plan import RunPlan
@@ -67,6 +69,7 @@ class StageContext(KeyedRun):
         if product is None:
             start = time.perf_counter()
             files, values = make()
+            give_back_memory()
             product = self.run.put(
                 stage, name, key, files=files, values=values, seconds=time.perf_counter() - start
             )
@@ -138,6 +141,15 @@ STAGES: dict[str, Callable[[StageContext], dict[str, Any]]] = {
 """The stages in order."""
 
 
+def _warn_of_memory(name: str, peak: int, limit: int | None) -> None:
+    if limit is not None and peak > limit:
+        log.warning(
+            "stage %s took %.0f MB, more than --memory %.0f MB: give %.1fGB next time, or work a "
+            "smaller area at a time (area.aoi)",
+            *(name, peak / 1e6, limit / 1e6, math.ceil(peak / 1e8) / 10),
+        )
+
+
 def run_stage(name: str, context: StageContext) -> dict[str, Any]:
     """Work one stage and keep its record (wall and CPU seconds, peak memory) in the manifest.
 
@@ -154,6 +166,7 @@ def run_stage(name: str, context: StageContext) -> dict[str, Any]:
                 require_whole(context.plan, error.where)
             raise
     context.run.note("stage", stage=name, **progress.record(), reuse=_reuse(context.run, name))
+    _warn_of_memory(name, progress.record()["peak_bytes"], context.options.memory)
     return values
 
 

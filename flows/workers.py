@@ -10,13 +10,16 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from configs.errors import InputError, RasterError, RunError, TubanError
-from flows.cluster import open_client
+from flows.cluster import dashboard_link, open_client
+from flows.progress import Progress
+from flows.room import Room
 
 __all__ = ["TileResult", "map_tiles", "require_all_worked", "work_once"]
 
@@ -90,6 +93,8 @@ def map_tiles(
         bounds the tiles in flight, default all threads of the cluster.
     memory : int, optional
         Bytes that the whole run may take; default: what the machine or its container allows.
+        Threads: tiles are held back to keep it. Processes: a worker that takes more than its part
+        is ended. At an address the limits are those of the cluster.
     retries : int
         Further attempts after the first.
 
@@ -103,8 +108,14 @@ def map_tiles(
     _require_importable(function)
     if not tiles:
         return
-    with open_client(scheduler, workers, memory) as (client, width):
-        yield from _Dispatch(client, function, deque(tiles), 2 * width, retries).results()
+    with ExitStack() as stack:
+        client, width = stack.enter_context(open_client(scheduler, workers, memory))
+        if link := dashboard_link(client):
+            Progress.current().say(f"dashboard: {link}")
+        dispatch = _Dispatch(client, function, deque(tiles), 2 * width, retries)
+        if scheduler == "threads" and memory is not None:
+            dispatch.room = stack.enter_context(Room(memory, width))
+        yield from dispatch.results()
 
 
 def work_once(
@@ -127,21 +138,34 @@ def work_once(
     ResourceError
         If the memory does not suffice.
     """
-    from distributed import KilledWorker
-
     _require_importable(function)
     with open_client(scheduler, None if "://" in scheduler else 1, memory) as (client, _):
-        future = client.submit(_do, function, job, pure=False)
-        try:
-            value: R = future.result()
-        except KilledWorker as error:
-            raise RunError(
-                "the worker died, most likely for want of memory",
-                function.__name__,
-                "give more with --memory, or use --scheduler threads; "
-                "then run the same command again",
-            ) from error
-    return value
+        for attempt in range(1, RETRIES + 2):
+            future = client.submit(_do, function, job, pure=False)
+            if (found := _result_of(future, client)) is not None:
+                value: R = found[0]
+                return value
+            log.warning("%s: its worker died; attempt %d", function.__name__, attempt)
+    raise RunError(
+        "the worker died, most likely for want of memory",
+        function.__name__,
+        "give more with --memory, or use --scheduler threads; then run the same command again",
+    )
+
+
+def _result_of(future: Any, client: Any) -> tuple[Any] | None:
+    """Wait for what a job returns; None where its worker died."""
+    from distributed import CancelledError, KilledWorker, wait
+
+    wait(future)  # type: ignore[no-untyped-call]
+    if future.status == "error" and isinstance(future.exception(), KilledWorker):
+        return None
+    try:
+        return (future.result(),)
+    except (KilledWorker, CancelledError):
+        if client.status != "running":
+            raise
+        return None
 
 
 def require_all_worked(failed: Sequence[str], count: int, folder: Path) -> None:
@@ -183,6 +207,7 @@ class _Dispatch(Generic[T, R]):
     flying: dict[Any, _Try[T]] = field(default_factory=dict)
     done: int = 0
     failed: int = 0
+    room: Room | None = None
 
     def results(self) -> Iterator[tuple[T, TileResult[R]]]:
         from distributed import as_completed
@@ -195,19 +220,27 @@ class _Dispatch(Generic[T, R]):
                 attempt.attempts += 1
                 result = self._judge(future, attempt)
                 future.release()
+                if self.room is not None:
+                    self.room.landed()
                 if result is not None:
                     yield attempt.tile, result
         finally:
-            if self.flying:
+            if self.flying and self.client.status == "running":
                 self.client.cancel(list(self.flying), force=True)
 
     def _launch(self, landed: Any) -> bool:
         """Fill the flight up to its bound; return whether anything is still to come."""
-        while len(self.flying) < self.bound and (self.queue or self.again):
+        while len(self.flying) < self._bound_now and (self.queue or self.again):
             self._submit(_Try(self.queue.popleft()) if self.queue else self.again.popleft(), landed)
         if not self.flying and self.alone:
             self._submit(self.alone.popleft(), landed)
         return bool(self.flying)
+
+    @property
+    def _bound_now(self) -> int:
+        """Tiles in flight; as many as are worked at a time while memory holds some back."""
+        room = self.room
+        return self.bound if room is None or room.width == room.most else room.width
 
     def _submit(self, attempt: _Try[T], landed: Any) -> None:
         future = self.client.submit(_work, self.function, attempt.tile, pure=False)
@@ -256,11 +289,7 @@ class _Dispatch(Generic[T, R]):
             except KilledWorker as error:
                 return None, error
         if self.client.status != "running":
-            raise RunError(
-                f"tile {attempt.name} was {future.status}: the scheduler went away",
-                "Dask scheduler",
-                "run the same command again: it goes on where it stopped",
-            )
+            raise ConnectionError(f"tile {attempt.name} was {future.status}")
         return None, _ResultLost()
 
     def _queue_for(self, error: BaseException) -> deque[_Try[T]] | None:

@@ -11,13 +11,15 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from configs.errors import TubanError
 from flows.stages import RunOptions
@@ -29,6 +31,7 @@ __all__ = [
     "SEPARATOR",
     "Fault",
     "fill_in_turn",
+    "forked",
     "killed",
     "start_run",
     "tile_makings",
@@ -58,12 +61,13 @@ class Fault:
     ----------
     kind : str
         ``kill``, ``stop`` (whoever started it sends SIGCONT), ``full`` (the disk is full from
-        here on; needs `new_disk`), ``bad`` (every write there fails: a bad place of the disk), or
-        ``none``: only the writes are noted.
+        here on; needs `new_disk`), ``bad`` (every write there fails: a bad place of the disk),
+        ``locked`` (somebody else writes into the store that is opened there), or ``none``: only the
+        writes are noted.
     at : int or str
         Number of the write, from 1; or a part of the path of a file: the first write to it.
     delay : float
-        Seconds between that write and a kill or stop.
+        Seconds between that write and a kill or stop, or for which the store is locked.
     """
 
     kind: str = "none"
@@ -71,13 +75,18 @@ class Fault:
     delay: float = 0.0
 
 
+def forked(work: Callable[..., None], *args: Any) -> BaseProcess:
+    """Start a process that has the libraries loaded."""
+    process = _forks.Process(target=work, args=args)
+    process.start()
+    return process
+
+
 def start_run(
     config: Path, out: Path, options: RunOptions, fault: Fault | None = None
 ) -> BaseProcess:
     """Start a run below `out`; what it said at the end stands in `told`, its writes in `writes`."""
-    process = _forks.Process(target=_drive, args=(config, out, options, fault or Fault()))
-    process.start()
-    return process
+    return forked(_drive, config, out, options, fault or Fault())
 
 
 def told_path(out: Path) -> Path:
@@ -98,7 +107,7 @@ def writes(out: Path) -> list[str]:
 
 def killed(process: BaseProcess) -> bool:
     """Wait for the end; return whether it was killed."""
-    process.join(240)
+    process.join(600)
     assert process.exitcode is not None, "the run hangs"
     return process.exitcode == -signal.SIGKILL
 
@@ -137,9 +146,7 @@ def fill_in_turn(
     Numbers count on over all starts of the run. The errors of all stand in `told`, in order, and
     the run folder of the end lies below `out`.
     """
-    process = _forks.Process(target=_drive_full, args=(config, out, options, list(at)))
-    process.start()
-    return process
+    return forked(_drive_full, config, out, options, list(at))
 
 
 DISK = 512 << 20
@@ -173,7 +180,7 @@ class Writes:
 
     def __init__(self, out: Path) -> None:
         self.out, self.seen = out, []
-        self._lock, self._fault, self._past = threading.Lock(), Fault(), 0
+        self._lock, self._fault, self._past = threading.RLock(), Fault(), 0
         self._note = os.open(
             out.with_name(f"{out.name}.writes"), os.O_CREAT | os.O_TRUNC | os.O_WRONLY
         )
@@ -211,12 +218,23 @@ class Writes:
         sign = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}.get(fault.kind)
         if fault.kind == "full":
             fill_up(self.out)
+        elif fault.kind == "locked":
+            lock_store(self.out / self.seen[-1], fault.delay)
         elif sign is not None and fault.delay:
             timer = threading.Timer(fault.delay, os.kill, (os.getpid(), sign))
             timer.daemon = True
             timer.start()
         elif sign is not None:
             os.kill(os.getpid(), sign)
+
+
+def lock_store(path: Path, seconds: float) -> None:
+    """Hold a store as another program that writes into it does, for some time."""
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(seconds, other.close)
+    timer.daemon = True
+    timer.start()
 
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000

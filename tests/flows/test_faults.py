@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,7 +15,8 @@ import openpyxl
 import pytest
 
 from flows.stages import RunOptions
-from tests.flows.command import run_folder, unfinished
+from tests.flows.clusters import Cluster
+from tests.flows.command import products, run_folder, unfinished
 from tests.flows.faults import (
     LEDGER,
     SEPARATOR,
@@ -115,6 +117,67 @@ def test_disk_full(scene: Scene, tmp_path: Path, places: str):
     assert ledger(out) == scene.ledger
     assert sorted(tile_makings(out)) == scene.tiles
     assert unfinished(run_folder(out)) == []
+
+
+CLUSTER_FAULTS = (
+    *("kill worker",) * 4,
+    *("stop worker",) * 2,
+    *("kill scheduler",) * 2,
+    *("stop scheduler", "kill driver"),
+)
+
+
+def test_killed_and_stopped_workers_and_schedulers(scene: Scene, tmp_path: Path):
+    """Ten faults of a cluster by address in drawn order, each at a drawn share of the tiles."""
+    draw, out = np.random.default_rng(4), tmp_path / "runs"
+    cluster = Cluster(tmp_path / "workers").start()
+    options = RunOptions(scheduler=cluster.address, tile=32, workers=2)
+    places = np.sort(draw.integers(0, 36, len(CLUSTER_FAULTS)))
+    process = start_run(scene.config, out, options)
+    try:
+        for place, which in zip(places, draw.permutation(len(CLUSTER_FAULTS)), strict=True):
+            wait_tiles(process, out, int(place))
+            what, _, whom = CLUSTER_FAULTS[which].partition(" ")
+            worker = cluster.workers[draw.integers(len(cluster.workers))]
+            struck = {"worker": worker, "scheduler": cluster.scheduler, "driver": process}[whom]
+            if what == "stop":
+                os.kill(struck.pid, signal.SIGSTOP)
+                time.sleep(draw.uniform(0.1, 1.0))
+                os.kill(struck.pid, signal.SIGCONT)
+                continue
+            struck.kill()
+            struck.join()
+            if whom == "worker":
+                cluster.workers.remove(worker)
+                cluster.add_worker()
+                continue
+            assert killed(process) is (whom == "driver"), told(out)
+            if whom == "scheduler":
+                assert told(out).startswith("the scheduler went away"), told(out)
+                cluster.start()
+            process = start_run(scene.config, out, options)
+        assert not killed(process)
+    finally:
+        process.kill()
+        cluster.stop()
+    assert told(out) == ""
+    assert ledger(out) == scene.ledger
+    assert sorted(tile_makings(out)) == scene.tiles, "a finished tile was worked again"
+    pids = {p["values"]["pid"] for p in products(run_folder(out)) if p["stage"] == "tiles"}
+    assert pids <= set(cluster.pids), "the driver worked tiles itself"
+    assert len(pids) >= 3
+
+
+def wait_tiles(process: BaseProcess, out: Path, count: int) -> None:
+    """Wait until a run has recorded so many tiles."""
+    while not out.is_dir() or len(tiles_recorded(out)) < count:
+        assert process.is_alive(), told(out)
+        time.sleep(0.005)
+
+
+def tiles_recorded(out: Path) -> list[int]:
+    manifests = list(out.glob("*/manifest.jsonl"))
+    return [m.start() for p in manifests for m in re.finditer(b'"stage":"tiles"', p.read_bytes())]
 
 
 def test_a_tile_that_cannot_be_worked_is_given_up_told_and_tried_again(

@@ -16,6 +16,8 @@ from configs.errors import ConfigError, InputError, ResourceError, RunError
 from flows import workers
 from flows.cluster import open_client, worker_memory
 from flows.environment import prefect_environment
+from flows.progress import Meter
+from flows.room import SHARE, Room
 from flows.workers import map_tiles
 from tests.flows import tile_functions as jobs
 
@@ -225,3 +227,31 @@ def test_ctrl_c_ends_quickly_and_kills_the_workers(tmp_path, scheduler):
     while group_lives(driver.pid) and time.monotonic() - start < 20:
         time.sleep(0.1)
     assert not group_lives(driver.pid)
+
+
+def test_tiles_side_by_side_are_as_many_as_the_memory_holds(caplog):
+    room = Room(1000 << 20, most=4)
+    room._base = 400 << 20
+    for peak, width in ((500, 2), (600, 3), (700, 4), (800, 4), (1100, 3), (700, 3)):
+        room._landed += 2 * room.width
+        room.learn(peak << 20)
+        assert room.width == width
+    assert "4 tiles side by side took 1153 MB of 1049 MB: one fewer from here" in caplog.text
+    tight = Room(450 << 20, most=4)
+    with pytest.raises(ResourceError, match="one tile alone takes 524 MB of 472 MB") as refused:
+        tight.learn(500 << 20)
+    assert "smaller --tile" in refused.value.fix
+
+
+def test_memory_is_held_by_working_fewer_tiles_at_a_time(tmp_path):
+    """Each tile takes 250 MB: two fit below the limit and three do not."""
+    values(jobs.square, [1])  # loads what is loaded once
+    with Meter() as meter:
+        base = meter.now_bytes
+    limit = round((base + 2.5 * jobs.TAKEN) / SHARE)
+    work = partial(jobs.takes_memory, folder=tmp_path)
+    found = values(work, range(9), workers=4, memory=limit)
+    assert max(r.value for r in found.values()) == 2
+    with pytest.raises(ResourceError, match="MB are needed to begin") as refused:
+        values(jobs.square, [1], memory=100 << 20)
+    assert "--memory 0." in refused.value.fix

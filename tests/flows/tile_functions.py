@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
+
 from configs.errors import ConfigError, RasterError, ResourceError
 
 
@@ -54,6 +56,19 @@ def misconfigured(tile: int) -> int:
 
 def fills_disk(tile: int) -> int:
     raise ResourceError("no space left on the disk", "tile.npz", "free some space")
+
+
+TAKEN = 250 << 20
+
+
+def takes_memory(tile: int, folder: Path) -> int:
+    """Hold memory for a moment; return how many tiles do so at the same time."""
+    (folder / f"in-{tile}").touch()
+    held = np.ones(TAKEN, np.uint8)
+    time.sleep(0.3)
+    count = len(list(folder.glob("in-*"))) - len(list(folder.glob("out-*")))
+    (folder / f"out-{tile}").touch()
+    return count * int(held[-1])
 
 
 def dies(tile: int) -> int:
