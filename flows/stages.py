@@ -17,6 +17,7 @@ from typing import Any
 from configs.errors import DamagedImage, RasterError
 from flows.aside import require_whole
 from flows.environment import give_back_memory
+from flows.environment import give_back_memory
 from flows.keys import StageKey
 from flows.manifest import Run
 from flows.plan import RunPlan
@@ -69,6 +70,7 @@ class StageContext(KeyedRun):
         if product is None:
             start = time.perf_counter()
             files, values = make()
+            give_back_memory()
             give_back_memory()
             product = self.run.put(
                 stage, name, key, files=files, values=values, seconds=time.perf_counter() - start
@@ -165,6 +167,7 @@ def run_stage(name: str, context: StageContext) -> dict[str, Any]:
             if not isinstance(error, DamagedImage) and "plan" in vars(context):
                 require_whole(context.plan, error.where)
             raise
+    give_back_memory()
     context.run.note("stage", stage=name, **progress.record(), reuse=_reuse(context.run, name))
     _warn_of_memory(name, progress.record()["peak_bytes"], context.options.memory)
     return values
