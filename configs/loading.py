@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -181,10 +181,29 @@ def load_model(model: type[M], path: Path) -> M:
         raise ConfigError(
             "the file holds no mapping", str(path), "write `key: value` pairs, see `tuban init`"
         )
+    _require_version(model, data, path, lines)
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise _config_error(error, model, path, lines) from error
+
+
+def _require_version(
+    model: type[BaseModel], data: dict[str, Any], path: Path, lines: dict[Location, int]
+) -> None:
+    """Refuse a file that was written for another version of its format."""
+    field, told = model.model_fields.get("version"), data.get("version")
+    known = [n for n in get_args(field.annotation) if isinstance(n, int)] if field else []
+    if not known or not isinstance(told, int) or told in known:
+        return
+    newer = told > max(known)
+    raise ConfigError(
+        f"the file is of version {told}; this program reads version {max(known)}",
+        f"{path}, line {lines.get(('version',), 1)}",
+        "use the version of tuban that it was written for, or a later one"
+        if newer
+        else f"there is no version {told}: write version: {max(known)}, or leave it out",
+    )
 
 
 def validated(model: type[M], data: dict[str, Any], where: str) -> M:

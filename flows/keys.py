@@ -12,7 +12,7 @@ from configs.errors import RunError
 from flows.journal import dump_json
 from tiles.files import fingerprint
 
-__all__ = ["StageKey", "code_fingerprint", "stage_key"]
+__all__ = ["StageKey", "code_fingerprint", "reuse_text", "stage_key"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,25 @@ def stage_key(
     for name, source in (files or {}).items():
         parts[f"file {name}"] = fingerprint(source) if isinstance(source, Path) else source
     return StageKey(stage, parts)
+
+
+def reuse_text(stage: str, tally: Mapping[str, int]) -> str:
+    """Return on one line how many products are reused, and why how many are made.
+
+    Examples
+    --------
+    >>> reuse_text("tiles", {"not made yet": 2})
+    'tiles: 0 of 2 reused, 2 to make: 2 × not made yet'
+    """
+    reasons = {why: count for why, count in tally.items() if why}
+    reused, made = tally.get("", 0), sum(reasons.values())
+    text = f"{stage}: {reused} of {reused + made} reused"
+    if reused:
+        text += " (inputs, settings and code are the same)"
+    if made:
+        told = "; ".join(f"{count} × {why}" for why, count in sorted(reasons.items()))
+        text += f", {made} to make: {told}"
+    return text
 
 
 def code_fingerprint(rooms: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from configs.errors import RunError
 from flows.journal import Journal
-from flows.keys import StageKey
+from flows.keys import StageKey, reuse_text
 from flows.lock import RunLock
 from tiles.files import PART_MARK, atomic_path, sha256
 
@@ -288,18 +288,10 @@ class Run:
             Products that are wanted, and under which key; by default what `reuse` was asked.
         """
         if keys is None:
-            tally = dict(self._tally.get(stage, {}))
+            tally = self.tally(stage)
         else:
             tally = dict(Counter(self.why_not(stage, n, key) or "" for n, key in keys.items()))
-        reused = tally.pop("", 0)
-        made = sum(tally.values())
-        text = f"{stage}: {reused} of {reused + made} reused"
-        if reused:
-            text += " (inputs, settings and code are the same)"
-        if made:
-            reasons = "; ".join(f"{n} × {why}" for why, n in sorted(tally.items()))
-            text += f", {made} to make: {reasons}"
-        return text
+        return reuse_text(stage, tally)
 
     def products(self, stage: str | None = None) -> list[Product]:
         """Return the latest products, of one stage or all, sorted by stage and name."""
@@ -316,6 +308,10 @@ class Run:
             kept = (record for record in product.files if record.path not in self.pruned)
             found += [why for r in kept if (why := self._fault(r, thorough=True))]
         return found
+
+    def is_whole(self, product: Product) -> bool:
+        """Tell whether all files of a product are there, as they were made."""
+        return not any(self._fault(record) for record in product.files)
 
     def tally(self, stage: str) -> dict[str, int]:
         """Return how often `reuse` gave each reason for a stage; "" where it reused."""

@@ -16,6 +16,7 @@ from flows.givenup import told_given_up
 from flows.imagery import image_sources, run_imagery
 from flows.judging import RULES_NAME, rules_of
 from flows.keys import StageKey
+from flows.latency import latency_of
 from flows.opening import Opening
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
@@ -30,7 +31,7 @@ from tiles.chips import ChipCutter
 if TYPE_CHECKING:
     from flows.stages import StageContext
 
-__all__ = ["publish", "summarise"]
+__all__ = ["output_keys", "publish", "summarise"]
 
 CHIP_PX = 256
 BESIDE = {"catalog", "models", "outputs", "profile", "report"}
@@ -135,6 +136,11 @@ class Publication:
         return cutter_of(self.context)
 
     @cached_property
+    def latency(self) -> dict[str, Any] | None:
+        """Days from the images to the clues."""
+        return latency_of(self.folder, self.tables, self.context.config.area.time_zone)
+
+    @cached_property
     def exceptions(self) -> list[Told]:
         """What a reader must know before trusting the list."""
         return run_exceptions(self.context, self.states, self.judged["rejects"], self.observed)
@@ -149,6 +155,7 @@ class Publication:
             "images": [image.record for image in self.title.images],
             "layers": self.judged["layers"],
             "observed": _seen(self),
+            "latency": self.latency,
             "indicators": self.tables.indicators,
             "exceptions": [e.both for e in self.exceptions],
             "quality": trust_record(self.exceptions, self.states),
@@ -174,8 +181,8 @@ def publish(context: "StageContext") -> dict[str, Any]:
         REPORT_NAME: lambda path: _report(work, path),
         UNSEEN_NAME: work.unseen.publish_parts,
     }
-    keys = {name: _key_of(context, name) for name in writers}
-    context.foretell("outputs", keys | {OBSERVED_NAME: context.observed_key})
+    keys = output_keys(context)
+    context.foretell("outputs", keys)
     for name, write in writers.items():
         path, key = context.run.path(name), keys[name]
 
@@ -195,12 +202,15 @@ def publish(context: "StageContext") -> dict[str, Any]:
     }
 
 
-def _key_of(context: "StageContext", name: str) -> StageKey:
-    """Return what a product for people depends on."""
-    if name in (UNSEEN_NAME, REPORT_NAME):
-        return context.unseen_key if name == UNSEEN_NAME else context.report_key
-    pictured = {form.name for form in FORMATS.values() if form.pictured}
-    return context.pictured_key if name in pictured else context.outputs_key
+def output_keys(context: "StageContext") -> dict[str, StageKey]:
+    """Return what the outputs stage of a run writes beside evidence, and what each depends on."""
+    formats = [FORMATS[name] for name in context.config.outputs.formats]
+    keys = {f.name: context.pictured_key if f.pictured else context.outputs_key for f in formats}
+    return keys | {
+        REPORT_NAME: context.report_key,
+        UNSEEN_NAME: context.unseen_key,
+        OBSERVED_NAME: context.observed_key,
+    }
 
 
 def _report(work: Publication, path: Path) -> None:

@@ -12,10 +12,11 @@ from flows.tilejob import States, TileJob, TileSummary, run_tile
 from flows.workers import TileResult, map_tiles
 
 if TYPE_CHECKING:
+    from flows.keys import StageKey
     from flows.stages import StageContext
     from tiles.grid import Tile
 
-__all__ = ["TILE_FOLDER", "large_px", "tile_job", "work_tiles", "worked_tiles"]
+__all__ = ["TILE_FOLDER", "large_px", "tile_job", "wanted_tiles", "work_tiles", "worked_tiles"]
 
 TILE_FOLDER = "work/tiles"
 
@@ -136,6 +137,13 @@ def _totals(context: "StageContext", tiles: "list[Tile]") -> dict[str, Any]:
         "valid_percent": round(100 * valid / pixels, 3) if pixels else 0.0,
         "noise_pixels": sum(v["noise_pixels"] for v in values),
     }
+
+
+def wanted_tiles(context: "StageContext") -> dict[str, "StageKey"]:
+    """Return the products of all tiles of a run, and their key."""
+    size = context.options.tile
+    names = [_name(size, tile) for tile in context.plan.tiles(size)]
+    return dict.fromkeys(names, context.tiles_key)
 
 
 def _name(size: int, tile: "Tile") -> str:

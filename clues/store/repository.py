@@ -77,19 +77,32 @@ class Store:
         return store
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version."""
+        """Bring the schema to the newest version.
+
+        Raises
+        ------
+        StoreError
+            If a later version of the program wrote it.
+        """
         config = Config()
         config.set_main_option(
             "script_location", str(resources.files("clues.store") / "migrations")
         )
         with self.transaction() as connection:
-            context = MigrationContext.configure(connection)
-            if (
-                context.get_current_revision()
-                != ScriptDirectory.from_config(config).get_current_head()
-            ):
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+            scripts = ScriptDirectory.from_config(config)
+            present = MigrationContext.configure(connection).get_current_revision()
+            if present == scripts.get_current_head():
+                return
+            if present is not None and present not in {
+                s.revision for s in scripts.walk_revisions()
+            }:
+                raise StoreError(
+                    f"the clue store is of schema {present}, which this version does not know",
+                    self.place,
+                    "use the version of tuban that wrote it, or a later one",
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
     def close(self) -> None:
         """Close all connections; a SQLite file is then one file again."""

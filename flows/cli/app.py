@@ -42,6 +42,7 @@ MODULES = (
     "flows.cli.net",
     "flows.cli.package",
     "flows.cli.deploy",
+    "flows.cli.runs",
     "flows.cli.init",
     "flows.cli.doctor",
     "flows.cli.later",

@@ -20,17 +20,6 @@ class _Reserved(NamedTuple):
 
 
 RESERVED = {
-    "runs": _Reserved(
-        "0.7",
-        "Run folders.",
-        {
-            "list": "List the runs.",
-            "show": "Show the summary of a run.",
-            "verify": "Check every file of a run against its manifest.",
-            "prune": "Remove what can be made again.",
-            "plan": "Show what a run would do.",
-        },
-    ),
     "desk": _Reserved(
         "0.9",
         "The enforcement desk.",

@@ -297,3 +297,13 @@ def entered(
 def test_sqlite_needs_no_extension(store: Store):
     with create_engine(store.url).connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_store_of_a_later_version_is_refused(tmp_path: Path):
+    path = tmp_path / "clues.sqlite"
+    store = Store.at(path)
+    with store.transaction() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ffff'")
+    store.close()
+    with pytest.raises(StoreError, match="schema ffff, which this version does not know"):
+        Store.at(path)
