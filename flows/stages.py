@@ -17,7 +17,6 @@ from typing import Any
 from configs.errors import DamagedImage, RasterError
 from flows.aside import require_whole
 from flows.environment import give_back_memory
-from flows.environment import give_back_memory
 from flows.keys import StageKey
 from flows.manifest import Run
 from flows.plan import RunPlan
@@ -70,7 +69,6 @@ class StageContext(KeyedRun):
         if product is None:
             start = time.perf_counter()
             files, values = make()
-            give_back_memory()
             give_back_memory()
             product = self.run.put(
                 stage, name, key, files=files, values=values, seconds=time.perf_counter() - start
