@@ -147,6 +147,7 @@ def quality_of(
         layers=summary.get("layers", []),
         assessment=assessment or {},
         images=Opening.of(folder).reasons,
+        latency=summary.get("latency") or {},
     )
 
 

@@ -46,6 +46,8 @@ class QualityFacts:
         ``assessment.json`` of `tuban assess`, empty without one.
     images : sequence of Told
         Why these images were taken of the catalogue; empty where the config names them.
+    latency : dict
+        ``p50_days`` and ``p90_days`` from the last image to the clue; empty where not known.
     """
 
     checks: Sequence[dict[str, Any]] = ()
@@ -57,6 +59,7 @@ class QualityFacts:
     layers: Sequence[dict[str, Any]] = ()
     assessment: Mapping[str, Any] = field(default_factory=dict)
     images: Sequence[Told] = ()
+    latency: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

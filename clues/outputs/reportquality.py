@@ -240,5 +240,8 @@ def sources(tell: Teller) -> Chapter:
         rows.append((tell("imagery"), tell.model.title.attribution))
     told = (reason.in_language(tell.language) for reason in tell.model.quality.images)
     rows += [(tell("why_images"), reason) for reason in told]
+    if days := tell.model.quality.latency:
+        half, most = days["p50_days"], days["p90_days"]
+        rows.append((tell("latency"), tell("latency_days", half=half, most=most)))
     columns = (Column(tell("item"), share=0.6), Column(tell("version"), share=2.4))
     return Chapter("sources", tell("sources"), (Table(tell("sources"), columns, tuple(rows)),))

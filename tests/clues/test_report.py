@@ -73,6 +73,7 @@ def quality() -> QualityFacts:
         observed=[{"code": "999901", "name": "示例县"} | areas],
         layers=LAYERS,
         assessment=SAMPLE,
+        latency={"p50_days": 9, "p90_days": 21},
     )
 
 
@@ -309,6 +310,12 @@ def test_two_periods_are_compared(tables, quality):
     assert rows["Patches"] == ("2", "3", "+1")
     assert rows["Area of patches (mu)"] == ("10.95", "18.00", "+7.05")
     assert model.again == 1
+
+
+def test_the_days_from_image_to_clue_are_told(model):
+    texts = said(report_document(model, "en"))
+    assert "Half of the clues within 9 days of the image, 90 % within 21." in texts
+    assert any("九成在 21 天内" in text for text in said(report_document(model, "zh")))
 
 
 def test_verdicts_and_rectification_are_counted(tables, quality):
