@@ -1,0 +1,251 @@
+"""Four quarters with one register: fates, lists of clues, numbers, land use after the year."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pytest
+import shapely
+from typer.testing import CliRunner
+
+from clues.onemap import Catalogue
+from clues.store.verdicts import clue_numbers
+from clues.store.versions import layer_versions
+from clues.versions import read_version
+from configs.vocabulary import change_type
+from flows.cli.app import build_app
+from flows.ledgerimport import import_ledger
+from flows.registering import open_register, store_of
+from flows.runner import work_run
+from flows.stages import RunOptions
+from tests.flows.fourquarters import (
+    COLS,
+    HIGH,
+    ROWS,
+    WIDE,
+    Life,
+    Pairs,
+    build_quarters,
+    write_quarter,
+)
+from tests.flows.minicounty import NORTH, PIXEL, WEST
+from tiles.geodesy import ellipsoidal_area
+
+QUARTERS = (1, 2, 3, 4)
+
+
+@dataclass
+class Year:
+    """Four runs with one register, and what people said in between."""
+
+    folder: Path
+    pairs: Pairs
+    plan: list[Life]
+    runs: dict[int, Path] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
+    """What people told of the use of clues that they found lawful."""
+
+    @property
+    def register(self) -> Path:
+        return self.folder / f"{self.pairs}.sqlite"
+
+    def work(self, quarter: int) -> None:
+        """Run a quarter."""
+        config = write_quarter(self.folder, quarter, self.pairs, register=self.register.name)
+        work_run(config, self.folder / "runs", RunOptions("threads", 1), plain=True)
+        (self.runs[quarter],) = (self.folder / "runs").glob(f"{self.pairs}-q{quarter}-*")
+
+    def patches(self, quarter: int) -> Any:
+        """Return the patches of a quarter with their fates."""
+        table = gpd.read_parquet(self.runs[quarter] / "patches.parquet")
+        store = store_of(self.runs[quarter])
+        try:
+            numbers = clue_numbers(store)
+        finally:
+            store.close()
+        return table.assign(
+            pseudo=[change_type(t).is_pseudo for t in table["change_type"]],
+            clue_no=[numbers.get(p, "") for p in table["patch_id"]],
+        )
+
+    def rows(self, quarter: int) -> Any:
+        """Return what became of all things in a quarter."""
+        return gpd.read_parquet(self.runs[quarter] / "lineage.parquet")
+
+    def judge(self, quarter: int) -> None:
+        """Let people fill in the ledger of a quarter as the plan says."""
+        path = self.runs[quarter] / "clues.xlsx"
+        book = openpyxl.load_workbook(path)
+        sheet = book.worksheets[0]
+        heads = [cell.value for cell in sheet[2]]
+        row_of = {r[heads.index("线索编号")].value: r for r in sheet.iter_rows(min_row=3)}
+        clues = self.patches(quarter)
+        clues = clues[clues["disposition"] == "clue"]
+        for life in self.plan:
+            if life.verdict is None or life.verdict[0] != quarter:
+                continue
+            for number in clues[on_ground(clues, life)]["clue_no"]:
+                row_of[number][heads.index("核实认定意见")].value = life.verdict[1]
+                if life.verdict[1] == "违法":
+                    row_of[number][heads.index("非农违法土地用途")].value = life.told[0]
+                elif life.verdict[1] == "合法":
+                    self.classes[number] = life.told[0]
+        book.save(path)
+        import_ledger(path, self.runs[quarter], by="张三")
+
+
+def on_ground(table: Any, life: Life) -> Any:
+    """Tell which rows lie on the slot of an object."""
+    return table.geometry.representative_point().within(life.ground()).to_numpy()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Life]]:
+    folder = tmp_path_factory.mktemp("quarters")
+    return folder, build_quarters(folder)
+
+
+@pytest.fixture(scope="module", params=["cumulative", "consecutive"])
+def year(scene: tuple[Path, list[Life]], request: pytest.FixtureRequest) -> Year:
+    """Return a year that was worked and judged quarter by quarter."""
+    made = Year(scene[0], request.param, scene[1])
+    for quarter in QUARTERS:
+        made.work(quarter)
+        made.judge(quarter)
+    return made
+
+
+def wrong_fates(year: Year) -> tuple[list[tuple[Any, ...]], int]:
+    """Return what is not told as planned, and how much was planned."""
+    wrong, planned = [], 0
+    pseudo: set[str] = set()
+    for quarter in QUARTERS:
+        patches, rows = year.patches(quarter), year.rows(quarter)
+        pseudo |= set(patches[patches["pseudo"]]["object_id"]) - set(
+            patches[~patches["pseudo"]]["object_id"]
+        )
+        rows = rows[~rows["object_id"].isin(pseudo)]
+        for life in year.plan:
+            wanted = life.fate(quarter, year.pairs)
+            found = set(rows[on_ground(rows, life)]["fate"])
+            planned += bool(wanted)
+            if found != ({wanted} if wanted else set()):
+                wrong.append((quarter, life.number, life.kind, wanted, sorted(found)))
+    return wrong, planned
+
+
+def wrong_lists(year: Year) -> list[tuple[Any, ...]]:
+    """Return objects that stand in the list of a quarter and should not, or the other way round."""
+    wrong = []
+    for quarter in QUARTERS:
+        patches = year.patches(quarter)
+        clues = patches[patches["disposition"] == "clue"]
+        for life in year.plan:
+            wanted = life.is_new_to_people(quarter, year.pairs)
+            found = bool(on_ground(clues, life).any())
+            if wanted is not None and found != wanted:
+                wrong.append((quarter, life.number, life.kind, wanted, found))
+    return wrong
+
+
+def counts(year: Year) -> dict[str, int]:
+    store = open_register(str(year.register))
+    try:
+        return store.counts()
+    finally:
+        store.close()
+
+
+def said(*words: str, code: int = 0) -> str:
+    told = CliRunner().invoke(build_app(), ["register", *words])
+    assert told.exit_code == code, told.output
+    return told.output
+
+
+@pytest.mark.slow
+def test_fates_are_as_planned(year: Year):
+    wrong, planned = wrong_fates(year)
+    assert planned >= 250
+    assert len(wrong) <= 0.02 * planned, wrong
+
+
+@pytest.mark.slow
+def test_what_people_judged_is_not_listed_again_and_all_else_is(year: Year):
+    wrong = wrong_lists(year)
+    assert not [row for row in wrong if row[-1]]
+    listed = sum(len(year.patches(q).query("disposition == 'clue'")) for q in QUARTERS)
+    assert len(wrong) <= 0.02 * listed, wrong
+
+
+@pytest.mark.slow
+def test_numbers_are_of_one_thing_for_ever_and_a_run_again_adds_nothing(year: Year):
+    told: dict[str, set[str]] = {}
+    for quarter in QUARTERS:
+        clues = year.patches(quarter).query("disposition == 'clue'")
+        assert clues["clue_no"].ne("").all()
+        for number, thing in zip(clues["clue_no"], clues["object_id"], strict=True):
+            told.setdefault(number, set()).add(thing)
+    assert {len(things) for things in told.values()} == {1}
+    assert len({min(things) for things in told.values()}) == len(told)
+    before = counts(year)
+    assert before["clues"] == len(told)
+    year.work(2)
+    import_ledger(year.runs[2] / "clues.xlsx", year.runs[2], by="张三")
+    assert counts(year) == before
+
+
+@pytest.mark.slow
+def test_clues_are_issued_and_the_land_use_after_the_year_is_what_was_confirmed(year: Year):
+    place, store = str(year.register), year.folder / f"{year.pairs}-onemap"
+    words = ("--number", "1", "--date", "2026-01-05", "--days", "30")
+    assert "due\t2026-02-04" in said("issue", place, *words)
+    assert "new\t0" in said("issue", place, *words)
+    layers = str(year.folder / "LAYERS.yaml")
+    words = ("layers", "import", layers, "--store", str(store), "--valid-from", "2024-01-01")
+    assert CliRunner().invoke(build_app(), list(words)).exit_code == 0
+    table = year.folder / f"{year.pairs}-classes.csv"
+    rows = [f"{number},{told}" for number, told in sorted(year.classes.items())]
+    table.write_text("\n".join(["线索编号,实地地类", *rows]), encoding="utf-8")
+    words = ("baseline", place, "--store", str(store), "--classes", str(table))
+    assert "\tnew\tfrom 2025-12-20" in said(*words)
+    assert "\tas before\tfrom 2025-12-20" in said(*words)
+    with Catalogue(store) as catalogue:
+        versions = layer_versions(catalogue.store, "landuse")
+        assert [v.parent for v in versions] == [None, versions[0].version]
+        former, after = (read_version("landuse", catalogue.path(v)) for v in versions)
+    assert wrong_classes(year, former, after) == []
+    areas = np.rint(after["area_m2"].to_numpy() * 100).astype(int)
+    drawn = np.rint(ellipsoidal_area(former.geometry.to_numpy(), former.crs.to_string()) * 100)
+    assert areas.sum() == int(drawn.sum())
+
+
+def wrong_classes(year: Year, former: Any, after: Any) -> list[tuple[int, int, str, str]]:
+    """Return pixels whose class is not that of the plan.
+
+    The rim of an outline tells nothing: noise moves the outline of a patch by pixels.
+    """
+    rows, cols = np.mgrid[: ROWS * HIGH, : COLS * WIDE].reshape(2, -1) + 0.5
+    points = shapely.points(WEST + cols * PIXEL, NORTH - rows * PIXEL)
+    wanted, found = codes_at(former, points), codes_at(after, points)
+    inner, outer = 1.5 * PIXEL, 3 * PIXEL
+    doubtful = np.zeros(len(points), dtype=bool)
+    for life in year.plan:
+        if life.verdict is None or life.verdict[1] == "伪变化":
+            continue
+        first = life.verdict[0]
+        ground = life.outline(first).intersection(life.outline(len(QUARTERS)))
+        inside = shapely.contains(ground.buffer(-inner), points)
+        doubtful |= shapely.contains(ground.buffer(outer), points) & ~inside
+        wanted[inside] = life.told[1]
+    wrong = np.flatnonzero((wanted != found) & ~doubtful)
+    return [(int(rows[i]), int(cols[i]), wanted[i], found[i]) for i in wrong]
+
+
+def codes_at(table: Any, points: Any) -> Any:
+    """Return the land class at points, each of which lies in one parcel."""
+    point, parcel = shapely.STRtree(table.geometry.to_numpy()).query(points, "within")
+    assert np.array_equal(point, np.arange(len(points)))
+    return table["code"].to_numpy(dtype=object)[parcel]
