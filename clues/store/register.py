@@ -25,6 +25,9 @@ __all__ = [
     "run_configs",
 ]
 
+AT_ONCE = 500
+"""Rows named in one statement."""
+
 EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
 
 
@@ -201,9 +204,9 @@ def issue_batch(connection: Connection, batch: Batch, clues: Iterable[Registered
         same = (table.c.year == batch.year) & (table.c.number == batch.number)
         key = connection.scalar(select(table.c.id).where(same))
     fresh = [c.clue_no for c in clues if c.batch is None]
-    for number in fresh:
-        one = schema.clues.c.clue_no == number
-        connection.execute(update(schema.clues).where(one).values(batch_id=key))
+    for start in range(0, len(fresh), AT_ONCE):
+        some = schema.clues.c.clue_no.in_(fresh[start : start + AT_ONCE])
+        connection.execute(update(schema.clues).where(some).values(batch_id=key))
     return len(fresh)
 
 
