@@ -116,9 +116,13 @@ def _states(
     row = schema.lineage.c
     names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen", "area_dm2")
     kinds = ("change_type", "from_cover", "to_cover", "geometry")
-    asked = select(*(row[n] for n in (*names, *kinds))).order_by(row.id)
+    west, south, east, north = period.bounds
+    elsewhere = [number for number, run in runs.items() if run.grid_crs != period.crs]
+    near = (row.east >= west) & (row.west <= east) & (row.north >= south) & (row.south <= north)
+    there = select(row.object_id).where(near | row.run_id.in_(elsewhere))
+    asked = select(*(row[n] for n in (*names, *kinds))).where(row.object_id.in_(there))
     found: dict[str, list[_State]] = defaultdict(list)
-    for r in connection.execute(asked):
+    for r in connection.execute(asked.order_by(row.id)):
         kind = (r.change_type or "", r.from_cover or "", r.to_cover or "")
         found[str(r.object_id)].append(
             _State(
@@ -167,7 +171,7 @@ def _judged(
     """Return by object the last verdict that earlier periods got, and the ground it is of."""
     verdict, patch = schema.verdicts.c, schema.patches.c
     asked = (
-        select(patch.object_id, patch.run_id, patch.id, patch.geometry, verdict.verdict)
+        select(patch.object_id, patch.run_id, verdict.verdict)
         .join(schema.patches, patch.id == verdict.patch_key)
         .where(verdict.parcel_no == 0)
         .order_by(verdict.id)
