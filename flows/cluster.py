@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -77,7 +78,9 @@ def worker_memory(memory: int | None, workers: int) -> int:
 def dashboard_link(client: Any) -> str | None:
     """Return where a person can watch the workers; None without bokeh, which draws the pages."""
     link = client.dashboard_link if find_spec("bokeh") else None
-    return str(link) if link else None
+    if link and client.cluster is not None:  # Dask names the host, but it listens on loopback only
+        link = f"http://{LOCAL_ONLY.partition(':')[0]}:{urlsplit(link).port}/status"
+    return link or None
 
 
 def _require_room(memory: int | None) -> None:
@@ -153,7 +156,10 @@ def open_client(
         cluster = stack.enter_context(
             LocalCluster(  # type: ignore[no-untyped-call]
                 dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": LOCAL_ONLY},
+                scheduler_kwargs={
+                    "dashboard_address": LOCAL_ONLY,
+                    "dashboard": find_spec("bokeh") is not None,
+                },
                 worker_dashboard_address=LOCAL_ONLY,
                 **options,
             )
