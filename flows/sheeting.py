@@ -52,6 +52,8 @@ def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
         len(sheets), done=len(sheets) - len(missing), unit="sheets"
     )
     with counting as progress:
+        if sheets:
+            progress.say(run.reuse_message("evidence"))
         for files in cut_sheets(context, tables, missing, folder):
             run.put("evidence", files[0].stem, key, files=files)
             progress.step()
