@@ -1,12 +1,16 @@
 """Pictures of both dates: same place, same scale, same stretch."""
 
 import datetime as dt
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from tiles.basemap import BaseImage
 from tiles.chips import ChipCutter
@@ -127,3 +131,31 @@ def test_degree_pixels_give_a_square_on_the_ground(data_dir: Path) -> None:
     assert (str(first.civil_date), str(second.civil_date)) == ("2016-12-09", "2018-03-09")
     assert "Copernicus" in first.attribution
     assert np.corrcoef(first.image[..., 0].ravel(), second.image[..., 0].ravel())[0, 1] > 0.3
+
+
+def peak_of_a_whole_frame(folder: Path, side: int) -> int:
+    """Return the most bytes that a picture of a whole frame takes on the way."""
+    path = folder / f"{side}.tif"
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 3, "height": side, "width": side}
+    place = {"crs": "EPSG:32650", "transform": Affine(10, 0, 500000, 0, -10, 4000000)}
+    blocks = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate"}
+    with rasterio.open(path, "w", **profile, **place, **blocks, sparse_ok=True) as raster:
+        raster.write(np.full((3, 512, 512), 90, np.uint8), window=Window(0, 0, 512, 512))
+    epoch = open_epoch([path])
+    with ChipCutter(epoch, epoch, default_grid(epoch, epoch)) as cutter:
+        ground = (500000.0, 4000000.0 - 10 * side, 500000.0 + 10 * side, 4000000.0)
+        tracemalloc.start()
+        try:
+            _, after = cutter.cut(ground, 200)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert after.image.shape == (200, 200, 3)
+    return peak
+
+
+@pytest.mark.slow
+def test_a_picture_of_a_larger_area_takes_no_more_memory(tmp_path: Path) -> None:
+    small, large = (peak_of_a_whole_frame(tmp_path, side) for side in (2048, 6144))
+    # nine times the area, 38 million pixels more of 14 bytes each and date
+    assert large - small < 150 << 20, f"{small / 2**20:.0f} and {large / 2**20:.0f} MiB"
