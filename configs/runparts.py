@@ -331,6 +331,10 @@ class OutputSettings(StrictModel):
     pictures: int = Field(
         500, ge=0, description="clues with before and after in xlsx and kmz, by priority"
     )
+    sample: int = Field(
+        0, ge=0, description="units of an accuracy sample for people to fill in; 0: none"
+    )
+    package: bool = Field(False, description="build the hand-in package")
 
     @field_validator("formats")
     @classmethod

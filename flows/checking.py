@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from configs.errors import TubanError
 from configs.run import RunConfig
 from flows.aside import scene_set_aside
+from flows.layersathand import layers_at_hand
+from flows.opening import images_of
 from flows.plan import RunPlan, make_plan
 from flows.runner import run_folder
 from flows.stored import stored_feedback, stored_landcover
@@ -57,6 +60,8 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
     """
     results: list[CheckResult] = []
     config = _try(results, "config", lambda: RunConfig.load(config_path), lambda c: c.name)
+    if config is not None and (config.before.rule or config.after.rule):
+        config = _try(results, "dates found", partial(_with_images, config, out), _scenes_text)
     if config is None:
         return results
     plan = _try(results, "images", lambda: make_plan(config), _plan_text)
@@ -80,7 +85,7 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
             look = partial(stored_feedback, config, plan)
             _try(results, "model of verdicts", look, _feedback_text)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
-    if plan is not None or config.layers is None:
+    if plan is not None or (config.layers is None and config.missing_layers == "refuse"):
         crs = plan.grid.crs if plan is not None else ""
         _try(results, "layers", lambda: _layers(config, crs), str)
     if (catalog := config.catalog) is not None:
@@ -102,6 +107,15 @@ def _try(
         return None
     results.append(CheckResult(name, text(value), True))
     return value
+
+
+def _with_images(config: RunConfig, out: Path) -> RunConfig:
+    return images_of(config, out).applied(config)
+
+
+def _scenes_text(config: RunConfig) -> str:
+    before, after = (" ".join(p.stem for p in e.scenes) for e in (config.before, config.after))
+    return f"{before} → {after}"
 
 
 def _plan_text(plan: RunPlan) -> str:
@@ -163,7 +177,13 @@ def _layers(config: RunConfig, crs: str) -> str:
     from clues.layers import read_onemap
     from flows.judging import require_layers
 
-    onemap = read_onemap(require_layers(config), crs=crs)
+    with TemporaryDirectory() as folder:
+        config, missing = layers_at_hand(config, Path(folder))
+        found = _layer_texts(read_onemap(require_layers(config), crs=crs))
+    return "; ".join([found, *(told.both for told in missing)])
+
+
+def _layer_texts(onemap: Any) -> str:
     return ", ".join(
         f"{role} {len(layer.table)} rows"
         + (f" ({len(layer.rejects)} problems)" if len(layer.rejects) else "")

@@ -15,6 +15,7 @@ from configs.run import RunConfig
 from configs.told import Told
 from flows.aside import without_damaged
 from flows.environment import prefect_environment
+from flows.handin import hand_in
 from flows.judging import require_layers
 from flows.layersathand import layers_at_hand
 from flows.manifest import Run
@@ -135,7 +136,9 @@ def work_stages(
         load_catalog(context.config.catalog)
     worker = work or (lambda name: run_stage(name, context))
     values = without_damaged(context, lambda: {name: worker(name) for name in STAGES})
-    return summarise(context, values)
+    summary = summarise(context, values)
+    hand_in(context)
+    return summary
 
 
 @contextmanager

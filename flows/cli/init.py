@@ -25,13 +25,6 @@ class Profile(StrEnum):
     EMERGENCY = "emergency"
 
 
-_VALUES = {
-    Profile.ANNUAL: {"sensitivity": "medium", "target": "any", "evidence": "all"},
-    Profile.QUARTERLY: {"sensitivity": "medium", "target": "construction", "evidence": "all"},
-    Profile.EMERGENCY: {"sensitivity": "high", "target": "any", "evidence": "50"},
-}
-
-
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("init")(init)
@@ -46,7 +39,7 @@ def init(
     from tiles.files import atomic_path
 
     today = dt.date.today()
-    values = _VALUES[profile] | {
+    values = _told(profile) | {
         "file": CONFIG_NAME,
         "name": profile.value,
         "quarter": str((today.month + 2) // 3),
@@ -67,6 +60,28 @@ def init(
             part.write_text(text, encoding="utf-8")
         typer.echo(folder / name)
     typer.echo(f"next: fill in the images and layers, then `tuban check {folder / CONFIG_NAME}`")
+
+
+def _told(profile: Profile) -> dict[str, str]:
+    """Return what a profile fills in, for the comments of the config."""
+    from configs.profiles import profile_values
+    from configs.runparts import GateSettings, OutputSettings
+
+    preset = profile_values(profile.value)
+    gate = GateSettings().model_dump() | preset.get("gate", {})
+    outputs = OutputSettings().model_dump() | preset["outputs"]
+    return {
+        "profile": profile.value,
+        "sensitivity": preset["detection"]["sensitivity"],
+        "target": preset["detection"]["target"],
+        "evidence": str(outputs["evidence"]),
+        "sample": str(outputs["sample"]),
+        "package": str(outputs["package"]).lower(),
+        "missing": preset.get("missing_layers", "refuse"),
+        "register": preset.get("register", "register.sqlite"),
+        "residual": str(gate["max_residual_px"]),
+        "overlap": str(gate["min_overlap_percent"]),
+    }
 
 
 def _template(name: str) -> str:
