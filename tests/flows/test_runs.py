@@ -48,7 +48,10 @@ MODES = {"method": "cva"}
 TREES = {"trees": 5, "max_depth": 6, "samples_per_class": 100}
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "nothing": ({}, {}),
-    "profile": ({"profile": "quarterly", "detection": {**MODES, "target": "any"}}, {}),
+    "profile": (
+        {"profile": "quarterly", "detection": {**MODES, "target": "any"}, "register": None},
+        {},
+    ),
     "seed": ({"seed": 1}, GATED),
     "limit of the gate": ({"gate": {"max_residual_px": 0.6}}, GATED),
     "sensitivity": ({"detection": {**MODES, "sensitivity": "high"}}, FITTED),
