@@ -176,7 +176,21 @@ def numbered(
 
 
 def open_register(place: str, scope: str | None = None) -> Store:
-    """Open a register: a SQLite file, which is made when missing, or a database by its URL."""
+    """Open a register: a SQLite file, which is made when missing, or a database by its URL.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be reached. A missing folder is not made: a disk or share that is away would
+        leave the run with an empty register of its own.
+    """
+    if "://" not in place and not Path(place).parent.is_dir():
+        raise StoreError(
+            "the folder of the register is not there",
+            place,
+            "connect the disk or share that holds it (or make the folder for a new register), "
+            "then run the same command again: it goes on from here",
+        )
     return Store.at(place if "://" in place else Path(place), scope)
 
 

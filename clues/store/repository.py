@@ -56,6 +56,7 @@ class Store:
             url = "postgresql+psycopg://" + url.partition("://")[2]
         self.url, self.scope = url, scope
         self.engine: Engine = _engine(url)
+        event.listen(self.engine, "handle_error", self._told, retval=True)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _sqlite_pragmas)
 
@@ -175,21 +176,29 @@ class Store:
 
         Of several at the same time one waits for the other before it reads anything.
         """
-        try:
-            if self.engine.dialect.name == "sqlite":
-                with self._alone() as connection:
-                    yield connection
-            else:
-                with self.engine.begin() as connection:
-                    connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
-                    yield connection
-        except OperationalError as error:
-            raise StoreError(
-                f"the clue store refuses: {error.orig}",
-                self.place,
-                "check that the folder is writable, the disk not full and no other program "
-                "holds the file, then run the same command again",
-            ) from error
+        if self.engine.dialect.name == "sqlite":
+            with self._alone() as connection:
+                yield connection
+        else:
+            with self.engine.begin() as connection:
+                connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+                yield connection
+
+    def _told(self, context: Any) -> StoreError | None:
+        """Return what an operator can do about a store that is away, locked or full."""
+        error = context.sqlalchemy_exception
+        if not isinstance(error, OperationalError):
+            return None
+        is_file = self.engine.dialect.name == "sqlite"
+        return StoreError(
+            f"the clue store refuses: {' '.join(str(error.orig).split())}",
+            self.place,
+            "check that the folder is writable, the disk not full and no other program holds the "
+            "file, then run the same command again: it goes on from here"
+            if is_file
+            else "check that the server runs and lets you in, then run the same command again: "
+            "it goes on from here",
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
