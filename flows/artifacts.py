@@ -22,6 +22,7 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL
 
 from configs.speech import Speech
 from configs.units import UNIT_NAMES, area_in
@@ -76,6 +77,11 @@ WORDS = {
 }
 
 
+def _is_shown() -> bool:
+    """Return whether somebody can look: in a flow run, on a server that lasts."""
+    return FlowRunContext.get() is not None and bool(PREFECT_API_URL.value())
+
+
 def artifact_key(run: str, kind: str) -> str:
     """Return the key of an artifact of a run: lower-case letters, digits and dashes.
 
@@ -100,8 +106,8 @@ def share_done(progress: Progress, stage: str) -> float:
 class ProgressArtifact:
     """Keeps the progress artifact of a run up to date, from a thread of its own.
 
-    A server that does not answer delays nothing and breaks nothing. Outside a flow run it does
-    nothing.
+    A server that does not answer delays nothing and breaks nothing. Where nobody can see it,
+    outside a flow run or without a server, it does nothing.
     """
 
     def __init__(self, run: str, every_s: float = EVERY_S) -> None:
@@ -114,7 +120,7 @@ class ProgressArtifact:
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def __enter__(self) -> "ProgressArtifact":
-        if FlowRunContext.get() is not None:
+        if _is_shown():
             self._id = tolerant(
                 "the progress artifact",
                 lambda: create_progress_artifact(
@@ -182,7 +188,7 @@ def publish_artifacts(summary: dict[str, Any], served_at: str | None = None) -> 
     served_at : str, optional
         Address under which the folder of all runs is served.
     """
-    if FlowRunContext.get() is None:
+    if not _is_shown():
         return
     folder, name = Path(summary["folder"]), summary["name"]
     speech = _speech(folder, summary)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class PrefectServer:
-    """A server: its environment, its API, and what was started beside it."""
+    """A server: its environment, its API, and what is started beside it."""
 
     def __init__(self, home: Path) -> None:
         with socket.socket() as probe:
@@ -40,12 +40,11 @@ class PrefectServer:
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
         }
-        self._started: list[psutil.Process] = []
 
     def prefect(self, log: str, *args: str) -> None:
         """Start ``prefect ARGS`` beside the test."""
         with (self.home / f"{log}.log").open("wb") as stream:
-            process = subprocess.Popen(
+            subprocess.Popen(
                 [sys.executable, "-m", "prefect", *args],
                 cwd=self.home,
                 env=os.environ | self.environment,
@@ -53,7 +52,6 @@ class PrefectServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._started.append(psutil.Process(process.pid))
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Return the answer of the API; asked again while its database is busy."""
@@ -89,27 +87,28 @@ class PrefectServer:
         return "\n".join(p.read_text(errors="replace")[-3000:] for p in self.home.glob("*.log"))
 
     def stop(self) -> None:
-        """End everything that was started, with its children."""
-        for started in reversed(self._started):
-            tree = [started]
-            try:
-                tree += started.children(recursive=True)
-            except psutil.NoSuchProcess:
-                continue
-            for process in tree:
-                _try(process.resume)
-                _try(process.terminate)
-            _, alive = psutil.wait_procs(tree, timeout=10)
+        """End every process of this server: all that have its home in their environment."""
+        for end in (_terminate, psutil.Process.kill):
+            alive = list(self._processes())
             for process in alive:
-                _try(process.kill)
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
             psutil.wait_procs(alive, timeout=10)
+        assert not list(self._processes())
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "the port is still open"
 
+    def _processes(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                mine = process.environ().get("PREFECT_HOME") == str(self.home)
+                if mine and process.status() != psutil.STATUS_ZOMBIE:
+                    yield process
 
-def _try(action: Callable[[], None]) -> None:
-    with suppress(psutil.NoSuchProcess):
-        action()
+
+def _terminate(process: psutil.Process) -> None:
+    process.resume()
+    process.terminate()
 
 
 def wait_for(what: str, found: Callable[[], T], seconds: float, server: PrefectServer) -> T:
@@ -131,7 +130,7 @@ def prefect_server(home: Path) -> Iterator[PrefectServer]:
         server.prefect(
             "server", "server", "start", "--host", "127.0.0.1", "--port", str(server.port)
         )
-        wait_for("the server", server.healthy, 90, server)
+        wait_for("the server", server.healthy, 200, server)
         yield server
     finally:
         server.stop()

@@ -27,7 +27,8 @@ from configs.profiles import ProfileName
 from flows.artifacts import SHARES, share_done
 from flows.cli.app import build_app
 from flows.cluster import open_client
-from flows.deployments import shipped_file
+from flows.deploying import deploy, open_server
+from flows.deployments import shipped_file, wanted_deployments
 from flows.environment import prefect_environment
 from flows.finished import finished_tables
 from flows.lock import RunLock, read_holder
@@ -334,19 +335,22 @@ def test_a_server_schedules_runs_cancels_resumes_and_shows(mini: Path, plain: Pa
         deployment = server.ask("GET", f"/deployments/name/{name}")
         assert deployment["parameters"]["config"] == str(mini)
         assert deployment["parameter_openapi_schema"]["required"] == ["config"]
-        first = wait_for("a scheduled run", lambda: runs("RUNNING"), 150, server)[0]
+        first = wait_for("a scheduled run", lambda: runs("RUNNING"), 300, server)[0]
         assert first["auto_scheduled"]
         server.ask("POST", f"/deployments/{deployment['id']}/pause_deployment")
+        with temporary_settings({PREFECT_API_URL: server.api}), open_server() as client:
+            steps = deploy(wanted_deployments([mini], out, file), client)
+        assert [step.action for step in steps] == ["keep", "keep"], steps
         for waiting in runs("SCHEDULED", "PENDING"):
             server.ask("DELETE", f"/flow_runs/{waiting['id']}")
 
         folder = out / plain.name
-        wait_for("a tile", lambda: "tiles" in made(folder), 90, server)
+        wait_for("a tile", lambda: "tiles" in made(folder), 200, server)
         psutil.Process(read_holder(folder).pid).suspend()
         stopping = {"state": {"type": "CANCELLING"}}
         server.ask("POST", f"/flow_runs/{first['id']}/set_state", stopping)
-        pace(folder, 60, lambda: bool(runs("CANCELLED", "COMPLETED", "CRASHED")))
-        wait_for("the end", lambda: runs("CANCELLED"), 40, server)
+        pace(folder, 100, lambda: bool(runs("CANCELLED", "COMPLETED", "CRASHED")))
+        wait_for("the end", lambda: runs("CANCELLED"), 100, server)
         kept = made(folder)
         assert 1 <= kept["tiles"] < made(plain)["tiles"]
         assert "join" not in kept
@@ -358,7 +362,7 @@ def test_a_server_schedules_runs_cancels_resumes_and_shows(mini: Path, plain: Pa
         server.ask("POST", f"/flow_runs/{killed}/set_state", running)
         again = server.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", {})["id"]
         seen = len(products(folder))
-        wait_for("a finished run", lambda: runs("COMPLETED"), 150, server)
+        wait_for("a finished run", lambda: runs("COMPLETED"), 300, server)
         assert server.ask("GET", f"/flow_runs/{killed}")["state"]["type"] == "CRASHED"
         resumed = made(folder, seen)
         assert not {"plan", "gate", "fit"} & set(resumed)
