@@ -49,7 +49,7 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     ),
     Column("place", "位置", 12, "县名称，中心点经度、纬度（CGCS2000，度）", place_text),
     Column(
-        *("change", "变化类型", 13, "影像判定的变化类型"),
+        *("change", "变化类型", 10, "影像判定的变化类型"),
         lambda r: change_type(r.patch["change_type"]).name_zh,
     ),
     Column("epochs", "前、后时相", 12, "变化前、后影像日期（末日）", _epochs),
@@ -65,11 +65,11 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
         *(lambda r: mu(r.area("pbf_dm2")), "area"),
     ),
     Column(
-        *("redline_mu", "生态红线（亩）", 8, "占生态保护红线"),
+        *("redline_mu", "生态红线（亩）", 9, "占生态保护红线"),
         *(lambda r: mu(r.area("redline_dm2")), "area"),
     ),
     Column(
-        *("suggestion", "判定建议及规则", 18, "机器判定建议和决定性规则，不是违法认定"),
+        *("suggestion", "判定建议及规则", 16, "机器判定建议和决定性规则，不是违法认定"),
         partial(suggestion, speech=PLAIN),
     ),
     fill_in("verdict", "核实认定意见", 9, f"{FILLED_IN}：合法、违法、其他、伪变化"),
