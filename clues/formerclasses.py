@@ -77,8 +77,10 @@ def _areal(pieces: Any) -> Any:
 def _uncovered(shapes: Any, patch: Any, pieces: Any) -> Any:
     """Return what of each patch no piece covers."""
     covered = np.full(len(shapes), shapely.Polygon(), dtype=object)
-    for i in np.unique(patch):
-        covered[i] = shapely.union_all(pieces[patch == i])
+    order = np.argsort(patch, kind="stable")
+    starts = np.flatnonzero(np.diff(patch[order], prepend=-1))
+    for own in np.split(order, starts[1:]) if len(starts) else ():
+        covered[patch[own[0]]] = shapely.union_all(pieces[own])
     return shapely.difference(shapes, covered)
 
 
