@@ -36,7 +36,6 @@ __all__ = [
     "sensor_name",
     "sensor_names",
     "sensor_spec",
-    "sensor_title",
 ]
 
 GENERIC = "generic"
@@ -302,11 +301,6 @@ def sensor_names() -> list[str]:
 def sensor_file(name: str) -> Path | None:
     """Return the file if a sensor is named by its own file, None for a shipped one."""
     return Path(name) if name.endswith((".yaml", ".yml")) else None
-
-
-def sensor_title(name: str) -> str:
-    """Return what people call a sensor; "" where nothing tells which one it was."""
-    return "" if name == GENERIC else sensor_spec(name).title.partition(",")[0]
 
 
 def sensor_name(name: str) -> str:
