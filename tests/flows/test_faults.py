@@ -1,9 +1,12 @@
 """Runs that are hit at drawn places end with the same ledger, and keep what they had finished."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import time
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -206,3 +209,29 @@ def test_a_tile_that_cannot_be_worked_is_given_up_told_and_tried_again(
     assert ledger(out) == scene.ledger
     assert tile_makings(out)[-1] == f"32/{poison}"
     assert sorted(tile_makings(out)) == scene.tiles
+
+
+def test_a_store_that_is_away_for_a_while(scene: Scene, tmp_path: Path):
+    """The share with the register is not there, then comes back while somebody writes into it."""
+    out = tmp_path / "runs"
+    register = out / "share" / "register.sqlite"
+    folder = tmp_path / "county"
+    shutil.copytree(scene.config.parent, folder, ignore=shutil.ignore_patterns("whole*"))
+    with (folder / scene.config.name).open("a", encoding="utf-8") as config:
+        config.write(f"register: {register}\n")
+    config = folder / scene.config.name
+    assert not killed(start_run(config, out, OPTIONS))
+    assert told(out).startswith("the folder of the register is not there\n"), told(out)
+    assert not register.parent.exists()
+    register.parent.mkdir()
+    fault = Fault("locked", "register.sqlite", 1.5)
+    assert not killed(start_run(config, out, OPTIONS, fault))
+    assert told(out) == ""
+    shapes = [
+        [feature["geometry"] for feature in json.loads(one["clues.geojson"])["features"]]
+        for one in (ledger(out), scene.ledger)
+    ]
+    assert shapes[0] == shapes[1]
+    assert sorted(tile_makings(out)) == scene.tiles
+    with contextlib.closing(sqlite3.connect(register)) as kept:
+        assert kept.execute("SELECT count(*) FROM runs").fetchone() == (1,)
