@@ -1,4 +1,4 @@
-"""Pixels that are known to have changed, from elsewhere than the two dates, as scores of a block."""
+"""Pixels known to have changed, from elsewhere than the two dates, as scores of a block."""
 
 from dataclasses import dataclass
 

@@ -137,18 +137,7 @@ def open_client(
     count = workers or default_workers()
     if scheduler == "threads":
         _require_room(memory)
-    options: dict[str, Any] = (
-        {"processes": False, "n_workers": 1, "threads_per_worker": count, "memory_limit": 0}
-        if scheduler == "threads"
-        else {
-            "processes": True,
-            "n_workers": count,
-            "threads_per_worker": 1,
-            "host": "127.0.0.1",
-            "memory_limit": worker_memory(memory, count),
-            "env": worker_environment(),
-        }
-    )
+    options = _local_options(scheduler, count, memory)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1))
         stack.enter_context(_quiet())
@@ -167,6 +156,25 @@ def open_client(
         stack.callback(lambda: cluster.sync(_end, cluster, scheduler == "threads"))
         client = Client(cluster)  # type: ignore[no-untyped-call]
         yield stack.enter_context(client), count
+
+
+def _local_options(scheduler: str, count: int, memory: int | None) -> dict[str, Any]:
+    """Return what a local cluster of threads or processes is started with."""
+    if scheduler == "threads":
+        return {
+            "processes": False,
+            "n_workers": 1,
+            "threads_per_worker": count,
+            "memory_limit": 0,
+        }
+    return {
+        "processes": True,
+        "n_workers": count,
+        "threads_per_worker": 1,
+        "host": "127.0.0.1",
+        "memory_limit": worker_memory(memory, count),
+        "env": worker_environment(),
+    }
 
 
 async def _end(cluster: Any, threads: bool) -> None:
