@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -254,4 +255,4 @@ def test_memory_is_held_by_working_fewer_tiles_at_a_time(tmp_path):
     assert max(r.value for r in found.values()) == 2
     with pytest.raises(ResourceError, match="MB are needed to begin") as refused:
         values(jobs.square, [1], memory=100 << 20)
-    assert "--memory 0." in refused.value.fix
+    assert re.search(r"--memory \d+\.\dGB or more", refused.value.fix)
