@@ -16,19 +16,13 @@ from typing import Any
 import numpy as np
 import shapely
 
+from clues.changekinds import is_back, is_pseudo, judged_grounds
 from clues.objects import CurrentPatch, FateName, Fates, KnownObject, ObjectFate, Tolerance
-from configs.vocabulary import change_type
 from tiles.geodesy import ellipsoidal_area, metres_per_unit
 
 __all__ = ["trace_fates"]
 
 DM2 = 100.0
-BACK = ("demolition", "regreening")
-"""Change types that undo what was built."""
-
-PURSUED = ("违法", "非农违法", "illegal", "unlawful")
-"""Verdicts after which further work on the same ground belongs to the case that is open."""
-
 DEFAULT = Tolerance()
 
 
@@ -134,11 +128,11 @@ class _Trace:
         areas = np.rint(ellipsoidal_area(common, self.crs) * DM2).astype(np.int64)
         for c, k, shared in sorted(zip(*pairs.tolist(), areas.tolist(), strict=True)):
             known, patch = self.known[k], self.patches[c]
-            if _is_pseudo(known) != _is_pseudo(patch):
+            if is_pseudo(known) != is_pseudo(patch):
                 continue
             is_one = shared >= self.tolerance.match * min(known.area_dm2, patch.area_dm2)
             is_after = patch.before >= known.after
-            if is_after and _is_back(known, patch):
+            if is_after and is_back(known, patch):
                 if is_one:
                     self.back[k][c] = shared
             elif is_one or is_after:
@@ -293,18 +287,14 @@ class _Trace:
         told = [
             k for k in self.parents[c] if self.known[k].verdict and self.known[k].judged is not None
         ]
-        counts = [
-            k
-            for k in told
-            if patch.before < self.known[k].after or self.known[k].verdict in PURSUED
-        ]
+        grounds = [g for k in told for g in judged_grounds(self.known[k], patch)]
         if not told:
             return replace(row, since_verdict_dm2=patch.area_dm2)
         verdict = max(told, key=lambda k: (self.weight[k, c], -k))
         row = replace(row, verdict=self.known[verdict].verdict)
-        if not counts:
+        if not grounds:
             return replace(row, since_verdict_dm2=patch.area_dm2)
-        ground = shapely.union_all([self.known[k].judged for k in counts])
+        ground = shapely.union_all(grounds)
         shared = min(self.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
         grew = self.is_much(self.beyond(patch.geometry, ground), self.area(ground))
         return replace(row, since_verdict_dm2=patch.area_dm2 - shared, judged_before=not grew)
@@ -358,7 +348,7 @@ def _adopted(
             other = free[k]
             shared = work.area(shapely.intersection(other.geometry, patch.geometry))
             least = work.tolerance.match * min(other.area_dm2, patch.area_dm2)
-            if shared >= least and _is_pseudo(other) == _is_pseudo(patch):
+            if shared >= least and is_pseudo(other) == is_pseudo(patch):
                 found.append((-shared, other.object_id, patch.patch_id, i))
     made, used = list(rows), set()
     for _, name, _, i in sorted(found):
@@ -368,18 +358,6 @@ def _adopted(
         taken.add(name)
         made[i] = replace(rows[i], object_id=name)
     return made
-
-
-def _is_pseudo(thing: KnownObject | CurrentPatch) -> bool:
-    return change_type(thing.change_type).is_pseudo
-
-
-def _is_back(known: KnownObject, patch: CurrentPatch) -> bool:
-    """Tell whether a patch undoes an object: by its type, or because it shows the cover of old."""
-    if patch.change_type in BACK:
-        return known.change_type not in BACK
-    swapped = (patch.from_cover, patch.to_cover) == (known.to_cover, known.from_cover)
-    return swapped and patch.from_cover != patch.to_cover
 
 
 def _areal(shape: Any) -> Any:

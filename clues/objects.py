@@ -11,6 +11,7 @@ __all__ = [
     "CurrentPatch",
     "FateName",
     "Fates",
+    "JudgedGround",
     "KnownObject",
     "ObjectFate",
     "Tolerance",
@@ -57,6 +58,15 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class JudgedGround:
+    """Ground that people gave a verdict on, and the kind of change that they looked at."""
+
+    change_type: str
+    to_cover: str
+    ground: Any
+
+
+@dataclass(frozen=True)
 class KnownObject:
     """An object as it was known before a period.
 
@@ -71,13 +81,15 @@ class KnownObject:
     latest : date or None
         After date of the period it was last seen to change in; None: `after`.
     change_type, from_cover, to_cover : str
-        As first judged; "" where unknown.
+        As the last patch showed it; "" where unknown.
     status : str
         ``open``, or ``ended``, which is known and shows no more.
     verdict : str or None
         Last verdict of people.
     judged : Polygon, MultiPolygon or None
         Ground that people gave a verdict on.
+    judged_kinds : tuple of JudgedGround
+        The same by kind of change; empty: all of the kind that the object is of.
     """
 
     object_id: str
@@ -92,6 +104,7 @@ class KnownObject:
     status: str = "open"
     verdict: str | None = None
     judged: Any = None
+    judged_kinds: tuple[JudgedGround, ...] = ()
 
 
 @dataclass(frozen=True)

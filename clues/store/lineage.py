@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from sqlalchemy import Connection, select
 
-from clues.objects import KnownObject, ObjectFate
+from clues.objects import JudgedGround, KnownObject, ObjectFate
 from clues.store import schema
 from clues.store.inserting import insert_many
 from configs.verdicts import verdict_meaning
@@ -80,8 +80,11 @@ def held_before(connection: Connection, period: Period) -> Held:
         past = [s for s in standing if _is_earlier(runs[s.run], period)]
         if past:
             told = _known(name, past, runs)
-            verdict, ground = judged.get(name, (None, None))
-            known.append(replace(told, verdict=verdict, judged=ground))
+            if name in judged:
+                word, kinds = judged[name]
+                ground = shapely.union_all([k.ground for k in kinds])
+                told = replace(told, verdict=word, judged=ground, judged_kinds=kinds)
+            known.append(told)
         elif standing:
             later.append(_known(name, standing, runs))
             born = min(s.run for s in rows)
@@ -167,8 +170,8 @@ def _known(name: str, rows: list[_State], runs: Mapping[int, Any]) -> KnownObjec
 
 def _judged(
     connection: Connection, runs: set[int], states: Mapping[str, list[_State]]
-) -> dict[str, tuple[str, Any]]:
-    """Return by object the last verdict that earlier periods got, and the ground it is of."""
+) -> dict[str, tuple[str, tuple[JudgedGround, ...]]]:
+    """Return by object the last verdict that earlier periods got, and what people looked at."""
     verdict, patch = schema.verdicts.c, schema.patches.c
     asked = (
         select(patch.object_id, patch.run_id, verdict.verdict)
@@ -177,7 +180,7 @@ def _judged(
         .order_by(verdict.id)
     )
     words: dict[str, str] = {}
-    grounds: dict[str, list[Any]] = defaultdict(list)
+    grounds: dict[str, list[JudgedGround]] = defaultdict(list)
     for r in connection.execute(asked):
         name = str(r.object_id)
         if r.run_id not in runs or name not in states:
@@ -187,24 +190,27 @@ def _judged(
             grounds[name].clear()
             continue
         words[name] = str(r.verdict)
-        grounds[name] += [s.geometry for s in states[name] if s.run == r.run_id]
-    judged = {name: (word, shapely.union_all(grounds[name])) for name, word in words.items()}
+        for state in states[name]:
+            if state.run == r.run_id:
+                kind, _, cover = state.kind or ("", "", "")
+                grounds[name].append(JudgedGround(kind, cover, state.geometry))
+    judged = {name: (word, tuple(grounds[name])) for name, word in words.items()}
     return judged | _inherited(connection, runs, judged, states)
 
 
 def _inherited(
     connection: Connection,
     runs: set[int],
-    judged: Mapping[str, tuple[str, Any]],
+    judged: Mapping[str, tuple[str, tuple[JudgedGround, ...]]],
     states: Mapping[str, list[_State]],
-) -> dict[str, tuple[str, Any]]:
+) -> dict[str, tuple[str, tuple[JudgedGround, ...]]]:
     """Return the verdicts of things that nobody judged but that came of judged ones."""
     row = schema.lineage.c
     asked = select(row.object_id, row.parents).where(row.run_id.in_(runs)).order_by(row.id)
     parents: dict[str, set[str]] = defaultdict(set)
     for name, told in connection.execute(asked):
         parents[str(name)] |= set(told)
-    found: dict[str, tuple[str, Any]] = {}
+    found: dict[str, tuple[str, tuple[JudgedGround, ...]]] = {}
     for name in sorted(set(states) - set(judged)):
         above, waiting = set[str](), list(parents[name])
         while waiting:
@@ -214,8 +220,7 @@ def _inherited(
                 waiting += [] if one in judged else sorted(parents[one])
         told = sorted(above & set(judged))
         if told:
-            ground = shapely.union_all([judged[n][1] for n in told])
-            found[name] = (judged[told[0]][0], ground)
+            found[name] = (judged[told[0]][0], tuple(k for n in told for k in judged[n][1]))
     return found
 
 
@@ -224,8 +229,10 @@ def _digest(objects: Iterable[KnownObject]) -> str:
     wkb = partial(shapely.to_wkb, hex=True)
     for known in objects:
         judged = "" if known.judged is None else wkb(known.judged)
-        values = [v for n, v in vars(known).items() if n not in ("geometry", "judged")]
-        total.update(repr((values, wkb(known.geometry), judged)).encode())
+        shapes = ("geometry", "judged", "judged_kinds")
+        values = [v for n, v in vars(known).items() if n not in shapes]
+        kinds = [(k.change_type, k.to_cover, wkb(k.ground)) for k in known.judged_kinds]
+        total.update(repr((values, kinds, wkb(known.geometry), judged)).encode())
     return total.hexdigest()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clues.identity import trace_fates
-from clues.objects import CurrentPatch, Fates, KnownObject, Tolerance
+from clues.objects import CurrentPatch, Fates, JudgedGround, KnownObject, Tolerance
 from tiles.geodesy import ellipsoidal_area
 
 CRS = "EPSG:32650"
@@ -166,6 +166,47 @@ def test_a_second_change_on_ground_that_was_found_lawful_is_told():
         site = known("A", SITE, verdict=verdict, judged=SITE)
         row = traced([site], [patch("P", SITE, Q1, Q2)], before=Q1).by_patch["P"]
         assert (row.object_id, row.judged_before) == ("A", told)
+
+
+CLEARED = {"change_type": "vegetation_loss", "from_cover": "cropland", "to_cover": "bare"}
+BUILT = {"change_type": "new_building", "from_cover": "cropland", "to_cover": "built"}
+FACTORY = box(1050, 1050, 60, 60)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind", "days", "told"),
+    [
+        ("伪变化", BUILT, (Q0, Q2), True),
+        ("合法", BUILT, (Q0, Q2), True),
+        ("违法", BUILT, (Q0, Q2), False),
+        ("伪变化", CLEARED, (Q0, Q2), False),
+        ("合法", CLEARED | {"change_type": "moved_earth"}, (Q0, Q2), False),
+        ("伪变化", {}, (Q0, Q2), False),
+        ("伪变化", {"change_type": "unknown", "to_cover": "built"}, (Q0, Q2), True),
+        ("伪变化", BUILT, (Q1, Q2), True),
+        ("合法", BUILT | {"from_cover": "bare"}, (Q1, Q2), True),
+        ("违法", BUILT, (Q1, Q2), False),
+    ],
+)
+@pytest.mark.parametrize("shape", [SITE, FACTORY])
+def test_a_building_on_a_judged_field_is_told(shape, verdict, kind, days, told):
+    field = known("A", SITE, verdict=verdict, judged=SITE, **CLEARED)
+    row = traced([field], [patch("P", shape, *days, **kind)], before=days[0]).by_patch["P"]
+    assert (row.object_id, row.verdict, row.judged_before) == ("A", verdict, not told)
+    assert row.since_verdict_dm2 == (dm2(shape) if told else 0)
+
+
+def test_each_kind_of_change_was_judged_on_its_own_ground():
+    field = JudgedGround("vegetation_loss", "bare", SITE)
+    factory = JudgedGround("new_building", "built", FACTORY)
+    for kinds, shape, told in (
+        ((field,), FACTORY, True),
+        ((field, factory), FACTORY, False),
+        ((field, factory), box(1050, 1050, 120, 120), True),
+    ):
+        site = known("A", SITE, verdict="合法", judged=SITE, judged_kinds=kinds, **BUILT)
+        row = traced([site], [patch("P", shape, **BUILT)]).by_patch["P"]
+        assert row.judged_before is not told
 
 
 def test_an_older_period_takes_over_the_numbers_of_a_later_one():
