@@ -1,5 +1,6 @@
 """The run config: what one run reads, how it detects and judges."""
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -50,7 +51,12 @@ class RunConfig(StrictModel):
     profile: ProfileName | None = Field(
         None, description="the job at hand: fills what the config leaves open"
     )
-    quarter: int = Field(1, ge=1, le=4, description="quarter printed in clue numbers")
+    quarter: int | None = Field(
+        None,
+        ge=1,
+        le=4,
+        description="quarter printed in clue numbers; by default that of the after date",
+    )
     area: AreaSettings = AreaSettings()
     before: EpochSettings
     after: EpochSettings
@@ -161,6 +167,10 @@ class RunConfig(StrictModel):
         if self.rules.endswith((".yaml", ".yml")):
             changes["rules"] = str(folder / self.rules)
         return self.model_copy(update=changes)
+
+    def quarter_of(self, after: dt.date | None) -> int:
+        """Return the quarter of the run: as stated, else that of its after date, if it has one."""
+        return self.quarter or ((after.month + 2) // 3 if after else 1)
 
     def digest(self, *fields: str) -> str:
         """Return a hash of the named top-level fields (all that change results if none)."""

@@ -95,7 +95,7 @@ def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:
         told.get("county_code") or area.get("county_code", ""),
         told.get("county_name") or area.get("county_name", ""),
         int(told.get("year", 0)),
-        int(told.get("quarter") or config.get("quarter", 1)),
+        int(told.get("quarter") or config.get("quarter") or 1),
         folder.name,
         {str(k): str(v) for k, v in summary["versions"].items()},
         summary.get("attribution", ""),

@@ -77,7 +77,7 @@ class Publication:
             config.area.county_code,
             config.area.county_name,
             day.year if day else 0,
-            config.quarter,
+            config.quarter_of(day),
             self.folder.name,
             {
                 "tuban": version("tuban"),

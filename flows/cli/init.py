@@ -1,6 +1,5 @@
 """`tuban init`: a commented config and layers file to start from."""
 
-import datetime as dt
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -38,12 +37,7 @@ def init(
     """Write tuban.yaml and LAYERS.yaml, with a comment on every key."""
     from tiles.files import atomic_path
 
-    today = dt.date.today()
-    values = _told(profile) | {
-        "file": CONFIG_NAME,
-        "name": profile.value,
-        "quarter": str((today.month + 2) // 3),
-    }
+    values = _told(profile) | {"file": CONFIG_NAME, "name": profile.value}
     texts = {
         CONFIG_NAME: Template(_template("run.yaml")).substitute(values),
         LAYERS_NAME: _template("layers.yaml"),

@@ -1,5 +1,6 @@
 """Profiles fill what a run config leaves open, and nothing else."""
 
+import datetime as dt
 from typing import get_args
 
 import pytest
@@ -46,6 +47,19 @@ def test_what_the_config_says_stands():
     assert config.gate.max_shift_px == 3.0
     assert config.outputs.pictures == profile_values("emergency")["outputs"]["pictures"]
     assert config.gate.max_residual_px == profile_values("emergency")["gate"]["max_residual_px"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "after", "quarter"),
+    [
+        *((None, dt.date(2025, month, 28), (month + 2) // 3) for month in (1, 3, 4, 6, 9, 10, 12)),
+        (4, dt.date(2025, 1, 28), 4),
+        (1, dt.date(2025, 12, 28), 1),
+        (None, None, 1),
+    ],
+)
+def test_a_quarter_that_is_left_open_is_that_of_the_after_date(stated, after, quarter):
+    assert _config(quarter=stated).quarter_of(after) == quarter
 
 
 def test_dates_that_the_config_names_are_not_looked_for():

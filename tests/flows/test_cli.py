@@ -112,6 +112,7 @@ def test_init_writes_files_that_load(tmp_path, profile):
     assert result.exit_code == 0, result.output
     config = RunConfig.load(folder / "tuban.yaml")
     assert config.name == config.profile == profile
+    assert config.quarter is None  # a scheduled run takes it from its images
     assert config.outputs.sample == (300 if profile == "annual" else 0)
     assert config.layers == folder / "LAYERS.yaml"
     assert load_model(LayersFile, config.layers).layers[0].role == "landuse"

@@ -106,7 +106,7 @@ def test_merged_counties_are_the_joint_run_byte_for_byte(worked, tmp_path):
         ["package", "merge", *map(str, parts), "--out", str(tmp_path), "--name", "某市"],
     )
     assert told.exit_code == 0, told.output
-    path = tmp_path / "370000某市_2025Q1_合并成果包_20250906.zip"
+    path = tmp_path / "370000某市_2025Q3_合并成果包_20250906.zip"
     joint = worked.packages["joint"]
     assert tables(path) == tables(joint)
     mine, theirs = manifest(path), manifest(joint)

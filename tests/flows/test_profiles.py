@@ -34,6 +34,7 @@ def test_an_emergency_goes_on_without_a_layer_and_says_so(county: Path):
     folder, summary = _run(config)
     assert summary["exceptions"][0].startswith(MISSING)
     assert summary["opening"]["missing_layers"][0]["zh"] == MISSING
+    assert (summary["title"]["year"], summary["title"]["quarter"]) == (2025, 3)
     assert summary["stages"]["judge"]["tallies"]["unresolved"] >= 3
     assert MISSING in (folder / "report.html").read_text(encoding="utf-8")
     book = openpyxl.load_workbook(folder / "clues.xlsx", read_only=True)
