@@ -107,7 +107,9 @@ def code_fingerprint(rooms: Sequence[str]) -> str:
     Parameters
     ----------
     rooms : sequence of str
-        Dotted names, e.g. ``detect`` or ``clues.judge``. The order does not matter.
+        Dotted names, e.g. ``detect`` or ``clues.judge``; ``configs.rules`` is the module with the
+        files in the folder of its name, ``configs.vocabularies.spectral`` one such file. The order
+        does not matter.
 
     Returns
     -------
@@ -120,21 +122,29 @@ def code_fingerprint(rooms: Sequence[str]) -> str:
 
 @cache
 def _source_hash(room: str) -> str:
-    spec = importlib.util.find_spec(room)
-    if spec is None or spec.origin is None:
+    top, files = _sources(room)
+    if not files:
         raise RunError(f"there is no package {room!r}", "code fingerprint", "install tuban again")
-    origin = Path(spec.origin)
-    if spec.submodule_search_locations is None:
-        files = [origin]
-    else:
-        found = (*origin.parent.rglob("*.py"), *origin.parent.rglob("*.yaml"))
-        files = sorted(found)
     digest = hashlib.sha256()
     for file in files:
-        name = file.relative_to(origin.parent).as_posix()
+        name = file.relative_to(top).as_posix()
         digest.update(f"{name}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _sources(room: str) -> tuple[Path, list[Path]]:
+    """Return the folder of a package or module and its source files, those it reads included."""
+    package, *inside = room.split(".")
+    found = importlib.util.find_spec(package)
+    places = None if found is None else found.submodule_search_locations
+    if not places:
+        return Path(), []
+    top = Path(next(iter(places)))
+    place = top.joinpath(*inside)
+    files = [f for f in (place.with_suffix(end) for end in (".py", ".yaml")) if f.is_file()]
+    files += (f for end in ("py", "yaml") for f in place.rglob(f"*.{end}"))
+    return top, sorted(files)
 
 
 def _flatten(value: Any, name: str) -> list[tuple[str, Any]]:

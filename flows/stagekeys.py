@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.run import RunConfig
 from configs.sensors import sensor_file, sensor_name
+from flows import keyrooms
 from flows.aside import damaged_before, remote_files
 from flows.givenup import given_up
 from flows.keys import StageKey, stage_key
@@ -137,7 +138,10 @@ class KeyedRun:
             wanted[name] = {"date": epoch.date, "order": epoch.order}
         if self.damaged:
             wanted["set_aside"] = [one.scene for one in self.damaged]
-        return stage_key("plan", rooms=["tiles", "configs"], config=_json(wanted), files=files)
+        rooms = list(keyrooms.PLAN)
+        if self.config.area.aoi or self.plan.counties is not None:
+            rooms += keyrooms.LAYERS
+        return stage_key("plan", rooms=rooms, config=_json(wanted), files=files)
 
     @cached_property
     def gate_key(self) -> StageKey:
@@ -145,7 +149,7 @@ class KeyedRun:
         handed = self.options.state if self.config.area.by_county else None
         return stage_key(
             "gate",
-            rooms=["flows.fitjob"],
+            rooms=keyrooms.GATE,
             config=self._config("gate", "clouds", "seed"),
             inputs={"plan": self.plan_key},
             files={"state": handed} if handed else {},
@@ -155,7 +159,11 @@ class KeyedRun:
     def fit_key(self) -> StageKey:
         """Gate, method, land-use map, or the states that were handed over."""
         files: dict[str, Path | str] = {"state": self.options.state} if self.options.state else {}
-        wanted = self._config("landcover", "seed")
+        wanted, rooms = self._config("landcover", "seed"), list(keyrooms.FIT)
+        if labels := self._labels():
+            rooms += keyrooms.LAYERS
+        if any(m is not None for m in (self.stored, self.net, self.change_model)):
+            rooms += keyrooms.STORED
         if self.stored is not None:
             files["land-cover model"] = self.stored.card.hash
         if self.net is not None:
@@ -164,6 +172,7 @@ class KeyedRun:
             files["change model"] = self.change_model.card.hash
         if (series := Opening.of(self.run.folder).series) is not None:
             files["monitor"] = Path(series) / "version.json"
+            rooms += keyrooms.SERIES
         for name in ("model", "mode", "split_above_m2"):
             wanted["landcover"].pop(name)
         detection = self.config.detection
@@ -173,9 +182,9 @@ class KeyedRun:
         }
         return stage_key(
             "fit",
-            rooms=["detect", "models", "flows.fitjob", "flows.fitting"],
+            rooms=rooms,
             config=wanted,
-            inputs={"gate": self.gate_key} | self._labels(),
+            inputs={"gate": self.gate_key} | labels,
             files=files,
         )
 
@@ -187,7 +196,7 @@ class KeyedRun:
         wanted |= {n: getattr(self.config.landcover, n) for n in ("mode", "split_above_m2")}
         return stage_key(
             "tiles",
-            rooms=["flows.counties", "flows.tilejob"],
+            rooms=keyrooms.TILES,
             config=wanted,
             inputs={"fit": self.fit_key},
         )
@@ -216,7 +225,7 @@ class KeyedRun:
         """Tiles and what makes a patch."""
         return stage_key(
             "join",
-            rooms=["flows.joining"],
+            rooms=[*keyrooms.JOIN, *(keyrooms.STORED if self.feedback is not None else ())],
             config=self._config("detection") | self._feedback_settings(),
             inputs={"tiles": self.worked_key},
         )
@@ -232,11 +241,13 @@ class KeyedRun:
         }
         if edits := edits_hash(self.run):
             inputs["edits of patches"] = edits
+        rooms = list(keyrooms.JUDGE)
         if self.held is not None:
             inputs["register"] = self.held.digest
+            rooms += keyrooms.REGISTER
         return stage_key(
             "judge",
-            rooms=["clues", "configs", "flows.judging", "flows.tracing"],
+            rooms=rooms,
             config={"rules": rules} | self._config("quarter"),
             inputs=inputs,
             files=files,
@@ -272,14 +283,14 @@ class KeyedRun:
             if path is not None:
                 file = path / names[name] if path.is_dir() else path
                 files[name] = file if file.exists() else ""
-        return self._output_key(self._config("report"), files)
+        return self._output_key(self._config("report"), files, keyrooms.REPORT)
 
     @cached_property
     def observed_key(self) -> StageKey:
         """Tiles and divisions: how much was observed, and where."""
         return stage_key(
             "outputs",
-            rooms=["clues", "flows.unseen"],
+            rooms=keyrooms.OBSERVED,
             inputs={"tiles": self.worked_key, "divisions": self._roles("division")},
         )
 
@@ -292,7 +303,7 @@ class KeyedRun:
         catalog = self.config.catalog
         return stage_key(
             "outputs",
-            rooms=["clues", "flows.nextscenes", "flows.unseen"],
+            rooms=keyrooms.UNSEEN,
             config=self._config("terrain", "clouds"),
             inputs={
                 "tiles": self.worked_key,
@@ -311,11 +322,14 @@ class KeyedRun:
         return layers_fingerprint(self.config.layers)
 
     def _output_key(
-        self, config: dict[str, Any] | None = None, files: "dict[str, Path | str] | None" = None
+        self,
+        config: dict[str, Any] | None = None,
+        files: "dict[str, Path | str] | None" = None,
+        rooms: tuple[str, ...] = keyrooms.OUTPUTS,
     ) -> StageKey:
         return stage_key(
             "outputs",
-            rooms=["flows.formats", "flows.pictures", "flows.publishing", "flows.sheeting"],
+            rooms=rooms,
             config=self._config("name") | (config or {}),
             inputs={"judge": self.judge_key},
             files=files or {},
