@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clues.catalogue import catalogue
 from clues.facts import FactColumn
 from clues.judge import Decisions
 from clues.kleene import FALSE, TRUE, UNKNOWN
@@ -28,6 +29,10 @@ RESULTS: dict[int, tuple[str, str]] = {
     FALSE: ("不成立", "does not hold"),
     UNKNOWN: ("无法确定", "cannot be told"),
 }
+
+
+NONE_SAID = {"zh": re.compile("无|没有|未"), "en": re.compile(r"\b(no|none|not|without)\b")}
+"""How the sentence of a rule says that there is no document: its share of 0 needs no other word."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,14 @@ class _Telling:
                 continue
             first = rule is self.way.deciders[0]
             said = set((rule.sentence if first else rule.confirming or rule.sentence).names())
+            words = self.pick(rule.sentence if first else rule.confirming or rule.sentence)
             if not first:
                 said |= set(self.way.deciders[0].sentence.names())
             found += [
                 self.leaf(leaf, short=True)
                 for leaf, bare, taken in step.leaves
                 if bare == taken and leaf.fact and {leaf.fact, leaf.than or leaf.fact} - said
+                if not (bare == TRUE and _is_none(leaf) and NONE_SAID[self.language].search(words))
             ]
         found = list(dict.fromkeys(found))
         if not found:
@@ -197,6 +204,11 @@ class _Telling:
         if zh:
             return f"  {step.rule.code} {name}：{result}。{'；'.join(tests)}。"
         return f"  {step.rule.code} {name}: {result}. {'; '.join(tests)}."
+
+
+def _is_none(leaf: Any) -> bool:
+    """Whether a test asks for a share of nothing at all."""
+    return leaf.op == "=" and leaf.value == 0 and catalogue()[leaf.fact].kind == "share"
 
 
 def _of_trace(trace: dict[str, Any], rules: RuleSet, language: Language) -> _Telling:
