@@ -85,8 +85,8 @@ class EvidenceSheet:
     parcels : tuple of (parcel_id, outcome, geometry)
         Parcels of the land line, for the outline's parts.
     rings : tuple of (name, points)
-        All rings of the outline, the largest part first; points are longitude and latitude on
-        CGCS2000, the first one not repeated.
+        All rings of the outline, in the order of coordinate TXT; points are longitude and latitude
+        on CGCS2000, the first one not repeated.
     """
 
     clue_no: str
@@ -298,11 +298,9 @@ def _trace(finding: dict[str, Any], speech: Speech) -> tuple[str, str]:
 
 
 def _rings(shape: Any, crs: str) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
-    parts = sorted(shapely.get_parts(shape), key=lambda part: -float(part.area))
     found = []
-    for number, part in enumerate(parts, start=1):
-        for hole, ring in enumerate(shapely.get_rings(part)):
-            points = to_cgcs2000(shapely.get_coordinates(ring)[:-1], crs)
-            name = f"J{number}-{hole}" if hole else f"J{number}"
-            found.append((name, tuple((float(x), float(y)) for x, y in points)))
+    for number, ring in enumerate(shapely.get_rings(shapely.get_parts(shape)), start=1):
+        points = to_cgcs2000(shapely.get_coordinates(ring)[:-1], crs)
+        name = f"环{number} ring {number}"
+        found.append((name, tuple((float(x), float(y)) for x, y in points)))
     return tuple(found)

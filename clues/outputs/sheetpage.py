@@ -17,7 +17,7 @@ from clues.outputs.mapframe import Ink, MapFrame
 from clues.outputs.page import write_page
 from clues.outputs.sheet import EvidenceSheet, Picture
 from clues.outputs.sheetmap import key_entries, map_layers, picture_lines
-from clues.outputs.sheetwords import area_rows, document_rows, footer_words, qr_text
+from clues.outputs.sheetwords import area_rows, document_rows, footer_words, qr_text, ring_points
 from clues.surroundings import Surroundings
 
 __all__ = ["write_sheet_page"]
@@ -71,6 +71,7 @@ def write_sheet_page(
         bar=(round(length / metres, 1), told),
         areas=area_rows(sheet, around, classes=len(around.classes)),
         documents=document_rows(sheet),
+        rings=ring_points(sheet),
         footer=[text for text in footer_words(sheet, pair, hashes, "") if text],
         qr=_qr(qr_text(sheet)),
         side=SIDE,

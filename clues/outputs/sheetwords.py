@@ -6,7 +6,15 @@ from clues.outputs.sheet import EvidenceSheet, Picture
 from clues.surroundings import Surroundings
 from configs.units import UNIT_NAMES, area_in, metres2
 
-__all__ = ["area_rows", "document_rows", "footer_words", "qr_text", "ring_text", "word_blocks"]
+__all__ = [
+    "area_rows",
+    "document_rows",
+    "footer_words",
+    "qr_text",
+    "ring_points",
+    "ring_text",
+    "word_blocks",
+]
 
 CLASSES = 8
 """Land classes on the page; the smaller ones are added up."""
@@ -62,13 +70,23 @@ def word_blocks(sheet: EvidenceSheet) -> list[tuple[str, bool]]:
     return blocks
 
 
+def ring_points(sheet: EvidenceSheet) -> list[tuple[str, str]]:
+    """Return name and points of each ring, the points numbered as in coordinate TXT.
+
+    Eight decimals of a degree are a millimetre: the ground of the rings is that of the clue.
+    """
+    rings, first = [], 1
+    for name, points in sheet.rings:
+        told = (f"J{i}({x:.8f},{y:.8f})" for i, (x, y) in enumerate(points, start=first))
+        rings.append((name, " ".join(told)))
+        first += len(points)
+    return rings
+
+
 def ring_text(sheet: EvidenceSheet) -> str:
     """Return all boundary points, ring by ring."""
     count = sum(len(points) for _, points in sheet.rings)
-    rings = [
-        f"{name}: " + " ".join(f"{i}({x:.6f},{y:.6f})" for i, (x, y) in enumerate(points, start=1))
-        for name, points in sheet.rings
-    ]
+    rings = [f"{name}: {points}" for name, points in ring_points(sheet)]
     head = f"界址点 {count} 个（CGCS2000，经度,纬度） {count} boundary points (lon,lat)"
     return f"{head}  {'  '.join(rings)}"
 

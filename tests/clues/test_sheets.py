@@ -16,12 +16,14 @@ import shapely
 from fontTools.ttLib import TTFont
 from PIL import Image
 
+from clues.outputs.coordinates import write_coordinates
 from clues.outputs.drawing import A4, Box, contrast, outside, overlapping
 from clues.outputs.evidence import draw_sheet, write_sheets
 from clues.outputs.sheet import evidence_sheets
-from clues.outputs.sheetwords import area_rows
+from clues.outputs.sheetwords import area_rows, ring_text
 from clues.surroundings import Neighbourhood, Surroundings
 from tests.clues.made import CRS, onemap_of, rectangle
+from tiles.geodesy import transformer
 
 PAGE = Box("page", 0, 0, *A4)
 
@@ -85,7 +87,7 @@ def test_a_sheet_is_one_page_with_all_it_must_say(written):
         *("土地变化线索证据单", "临时用地是否正在复垦", "临字〔2023〕1号", "53.19", "4700.00"),
         *("平均宽度", "6.4 m", "规则 V8", "存疑", "Sentinel-2 MSI", "2025-03-05", "© Copernicus"),
         *("J50G080002", "0102 水浇地", "1006 农村道路", "基本农田", "1 : ", "EPSG:4526"),
-        *("界址点 8 个", "J1-1", "cn-land 1", "SHA-256"),
+        *("界址点 8 个", "环2 ring 2: J5(", "cn-land 1", "SHA-256"),
     ):
         assert words in text, words
 
@@ -110,6 +112,26 @@ def test_no_box_overlaps_or_leaves_the_page(tables, tmp_path, pictures, around, 
     assert min(contrast(b.ink, b.ground) for b in boxes if b.ink and b.ground) >= 4.5
 
 
+def test_the_rings_give_back_area_and_numbers_of_the_coordinate_text(tables, tmp_path):
+    sheet = evidence_sheets(tables)[1]
+    write_coordinates(tables, tmp_path / "a.txt")
+    lines = (tmp_path / "a.txt").read_text(encoding="utf-8").split("@")[-1].split()
+    names, numbers = zip(*(line.split(",")[:2] for line in lines), strict=True)
+    text = ring_text(sheet)
+    _, *rings = re.split(r"环(?=\d+ ring)", text)
+    told = [(name, ring[0]) for ring in rings for name in re.findall(r"(J\d+)\(", ring)]
+    assert dict(told) == dict(zip(names, numbers, strict=True))
+    outer, hole = (
+        [tuple(map(float, pair)) for pair in re.findall(r"\(([\d.]+),([\d.]+)\)", ring)]
+        for ring in rings
+    )
+    ground = shapely.transform(
+        shapely.Polygon(outer, [hole]),
+        lambda xy: np.column_stack(transformer("EPSG:4490", "EPSG:4526").transform(*xy.T)),
+    )
+    assert ground.area == pytest.approx(tables.clues.geometry.iloc[1].area, abs=0.2)
+
+
 def _crowded(sheet):
     """Return the sheet with more of everything than a page holds."""
     ring = [(114 + i / 1e4, 36 + i / 1e5) for i in range(900)]
@@ -123,7 +145,7 @@ def _crowded(sheet):
         document_keys=tuple(f"temporary:L{i}" for i in range(30)),
         reasons=(("P", *reason),) * 12,
         traces=(("土地 · 规则 V1", "land · rule V1"),) * 12,
-        rings=(("J1", tuple(ring)),),
+        rings=(("环1 ring 1", tuple(ring)),),
     )
 
 
@@ -231,7 +253,7 @@ def test_the_page_is_whole_and_needs_no_network(written):
     assert "临字〔2023〕1号" in cells
     images = [Image.open(io.BytesIO(_data(i.get("href")))) for i in page.iter("image")]
     assert [image.size for image in images] == [(96, 96), (96, 96)]
-    assert "J1-1" in text
+    assert "<b>环2 ring 2</b> J5(" in text
     assert "<no approval>" in page.text_content()
 
 
