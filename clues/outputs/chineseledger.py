@@ -16,6 +16,7 @@ from clues.outputs.columns import (
     no_text,
     papers_of,
     place_text,
+    severity,
     suggestion,
     told_leads,
     versions_text,
@@ -23,9 +24,10 @@ from clues.outputs.columns import (
 from clues.outputs.history import history_columns, reason_text
 from clues.outputs.imagesources import images_text
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
+from clues.outputs.severity import SEVERITY_MEANING
 from configs.channels import channel_name
 from configs.speech import PLAIN
-from configs.units import SCORE_UNIT, metres2, mu
+from configs.units import SCORE_UNIT, metres2
 from configs.vocabulary import Outcome, change_type, cover_name, role_name
 
 __all__ = ["CHINESE_FORM", "LEAD_COLUMNS", "LEDGER_COLUMNS", "MACHINE_COLUMNS"]
@@ -54,19 +56,19 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     ),
     Column("epochs", "前、后时相", 12, "变化前、后影像日期（末日）", _epochs),
     Column(
-        "area_mu", "面积（亩）", 9, "1亩=2000/3平方米", lambda r: mu(r.patch["area_dm2"]), "area"
+        "area_mu", "面积（亩）", 9, "1亩=2000/3平方米", lambda r: r.area_as("mu"), "area"
     ),
     Column(
         *("cropland_mu", "耕地（亩）", 9, "占耕地毛面积"),
-        *(lambda r: mu(r.area("cropland_dm2")), "area"),
+        *(lambda r: r.area_as("mu", "cropland_dm2"), "area"),
     ),
     Column(
         *("pbf_mu", "永久基本农田（亩）", 9, "占永久基本农田"),
-        *(lambda r: mu(r.area("pbf_dm2")), "area"),
+        *(lambda r: r.area_as("mu", "pbf_dm2"), "area"),
     ),
     Column(
         *("redline_mu", "生态红线（亩）", 9, "占生态保护红线"),
-        *(lambda r: mu(r.area("redline_dm2")), "area"),
+        *(lambda r: r.area_as("mu", "redline_dm2"), "area"),
     ),
     Column(
         *("suggestion", "判定建议及规则", 16, "机器判定建议和决定性规则，不是违法认定"),
@@ -194,11 +196,11 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         *("cropland_net_mu", "耕地净面积（亩）", 13, "扣除田坎"),
-        *(lambda r: mu(r.area("cropland_net_dm2")), "area"),
+        *(lambda r: r.area_as("mu", "cropland_net_dm2"), "area"),
     ),
     Column(
         *("outside_mu", "边界外（亩）", 11, "城镇开发边界外"),
-        *(lambda r: mu(r.area("outside_boundary_dm2")), "area"),
+        *(lambda r: r.area_as("mu", "outside_boundary_dm2"), "area"),
     ),
     _papers("approval", "批文号及占比"),
     _papers("supply", "供地及占比"),
@@ -209,6 +211,10 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     Column(
         *("outcome_name", "判定建议", 12, "机器判定建议，不是违法认定"),
         lambda r: Outcome(r.patch["outcome"]).name_zh,
+    ),
+    Column(
+        *("severity", "严重程度", 18, SEVERITY_MEANING["zh"]),
+        partial(severity, language="zh"),
     ),
     Column("rule", "规则代码", 10, "决定性规则代码", lambda r: r.joined("rule", "、")),
     Column("rules", "全部规则", 16, "成立的规则", lambda r: r.joined("rules", "、")),

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from clues.outputs.severity import SeverityLevel, severity_text
 from clues.outputs.tables import RunTitle
 from clues.papers import SHOWN_DATES
 from clues.wording import FOREVER
 from configs.channels import channel_name
 from configs.speech import Speech
+from configs.units import area_in
 from configs.vocabulary import land_class
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "no_text",
     "papers_of",
     "place_text",
+    "severity",
     "suggestion",
     "told_leads",
     "versions_text",
@@ -60,7 +63,10 @@ LEAD_TEXTS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One clue with what belongs to it; areas are summed over the leading `line`."""
+    """One clue with what belongs to it; areas are summed over the leading `line`.
+
+    `spread` gives an area by patch, name and unit where the row is one of a list that adds up.
+    """
 
     number: int
     patch: dict[str, Any]
@@ -72,6 +78,8 @@ class Row:
     title: RunTitle | None = None
     rule_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     filled: Mapping[str, str] = field(default_factory=dict)
+    levels: tuple[SeverityLevel, ...] = ()
+    spread: Callable[[str, str, str], Decimal] | None = None
 
     def numbered(self, number: int) -> "Row":
         """Return the row with its place in the list."""
@@ -80,6 +88,12 @@ class Row:
     def area(self, name: str) -> int:
         """Return the dm² of an area column, summed over the parcels of the leading line."""
         return sum(int(f[name]) for f in self.findings if f["line"] == self.line)
+
+    def area_as(self, unit: str, name: str = "area_dm2") -> Decimal:
+        """Return an area of the patch or of its findings, rounded so that the list adds up."""
+        if self.spread is not None:
+            return self.spread(self.patch["patch_id"], name, unit)
+        return area_in(self.patch[name] if name == "area_dm2" else self.area(name), unit)
 
     def joined(self, name: str, separator: str = "\n") -> str:
         """Return the non-empty texts of a column of findings and leads, in order, each once."""
@@ -229,6 +243,11 @@ def suggestion(row: Row, speech: Speech) -> str:
     names = {"U": UNDECIDED} | dict(row.rule_names)
     rules = [f"{code} {names.get(code, {}).get(speech.language, '')}".strip() for code in codes]
     return "\n".join([speech.outcome(row.patch["outcome"]), *rules])
+
+
+def severity(row: Row, language: str) -> str:
+    """Return what the highest level of severity of a clue is called; a hint, no verdict."""
+    return severity_text(row.findings, row.levels, language)
 
 
 def main_class(row: Row) -> tuple[str, str]:

@@ -15,14 +15,16 @@ from clues.outputs.columns import (
     fill_in,
     measured,
     no_text,
+    severity,
     suggestion,
     versions_text,
 )
 from clues.outputs.history import history_columns, reason_text
 from clues.outputs.imagesources import images_text
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
+from clues.outputs.severity import SEVERITY_MEANING
 from configs.speech import Speech
-from configs.units import SCORE_UNIT, UNIT_NAMES, area_in, metres2
+from configs.units import SCORE_UNIT, UNIT_NAMES, metres2
 from configs.vocabulary import change_type
 
 __all__ = ["english_form"]
@@ -69,7 +71,7 @@ def english_form(speech: Speech) -> Form:
 def _printed(speech: Speech) -> tuple[Column, ...]:
     unit, symbol = speech.area_unit, UNIT_NAMES[speech.area_unit][1]
     told = "of the machine, never a verdict; code and name of the deciding rule"
-    areas = [_area(f"area_{unit}", "Area", "of the patch, on the ellipsoid", None, speech)]
+    areas = [_area(f"area_{unit}", "Area", "of the patch, on the ellipsoid", "area_dm2", speech)]
     areas += [
         _area(name, speech.role(role).capitalize(), "taken by the patch", name, speech)
         for role, name in CONTROL_AREAS.items()
@@ -133,11 +135,11 @@ def _place(row: Row) -> str:
     return row.patch["county_name"] or f"{row.patch['lat']:.5f}, {row.patch['lon']:.5f}"
 
 
-def _area(key: str, title: str, meaning: str, name: str | None, speech: Speech) -> Column:
+def _area(key: str, title: str, meaning: str, name: str, speech: Speech) -> Column:
     unit, symbol = speech.area_unit, UNIT_NAMES[speech.area_unit][1]
 
     def value(row: Row) -> Decimal:
-        return area_in(row.patch["area_dm2"] if name is None else row.area(name), unit)
+        return row.area_as(unit, name)
 
     return Column(key, f"{title} ({symbol})", 12, meaning, value, "area")
 
@@ -186,6 +188,10 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
         ),
         *_measures(),
         Column("outcome", "Outcome", 14, "code of the suggestion", lambda r: r.patch["outcome"]),
+        Column(
+            *("severity", "Severity", 22, SEVERITY_MEANING["en"]),
+            partial(severity, language="en"),
+        ),
         Column("rule", "Rule", 10, "that decided", lambda r: r.joined("rule", ", ")),
         Column("rules", "Rules", 16, "all that hold", lambda r: r.joined("rules", ", ")),
         Column("flags", "Flags", 14, "raised marks", lambda r: r.joined("flags", ", ")),

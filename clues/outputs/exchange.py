@@ -1,6 +1,7 @@
 """Clues for other programs as GeoJSON (RFC 7946)."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.outputs.history import history_properties
+from clues.outputs.severity import SeverityLevel, severity_text
 from clues.outputs.tables import ClueTables
 from configs.units import area_in, metres2
 from tiles.files import atomic_path
@@ -87,7 +89,9 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
             feature = {
                 "type": "Feature",
                 "id": record["clue_no"] or record["patch_id"],
-                "properties": _properties(record, findings.get(record["patch_id"], []), unit)
+                "properties": _properties(
+                    record, findings.get(record["patch_id"], []), unit, tables.levels
+                )
                 | _leads(record, leads),
                 "geometry": shapely.geometry.mapping(outlines[i]),
             }
@@ -107,7 +111,10 @@ def _members(tables: ClueTables) -> dict[str, Any]:
 
 
 def _properties(
-    record: dict[str, Any], findings: list[dict[str, Any]], unit: str
+    record: dict[str, Any],
+    findings: list[dict[str, Any]],
+    unit: str,
+    levels: Sequence[SeverityLevel],
 ) -> dict[str, Any]:
     properties: dict[str, Any] = {"clue_no": record["clue_no"], "patch_id": record["patch_id"]}
     properties |= {name: _plain(record[name]) for name in (*PATCH_TEXTS, *DATES)}
@@ -117,9 +124,14 @@ def _properties(
         "confidence": int(record["confidence"]),
         "priority": int(record["priority"]),
     }
+    properties |= {
+        f"severity_{language}": severity_text(findings, levels, language)
+        for language in ("zh", "en")
+    }
     properties |= history_properties(record)
     properties["findings"] = [
         {name: _plain(f[name]) for name in FINDING_TEXTS}
+        | {"severity": int(f["severity"])}
         | {f"{name.removesuffix('_dm2')}_m2": metres2(f[name]) for name in AREAS}
         for f in findings
     ]

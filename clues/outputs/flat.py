@@ -12,6 +12,7 @@ from clues.outputs.columns import (
     day_text,
     document_texts,
     main_class,
+    severity,
     told_leads,
     versions_text,
 )
@@ -21,7 +22,7 @@ from clues.outputs.ledgerrows import LedgerRows
 from clues.outputs.tables import ClueTables
 from configs.layers import AreaUnit
 from configs.speech import PLAIN, Speech
-from configs.units import area_in, metres2, mu
+from configs.units import metres2
 from configs.vocabulary import Outcome, change_type
 
 __all__ = ["FLAT_FIELDS", "FlatField", "flat_fields", "flat_rows"]
@@ -54,7 +55,7 @@ class FlatField:
 
 
 def _area(name: str) -> Callable[[Row], float]:
-    return lambda row: float(mu(row.area(name)))
+    return lambda row: float(row.area_as("mu", name))
 
 
 def _own(name: str) -> Callable[[Row], str]:
@@ -82,13 +83,14 @@ FLAT_FIELDS = (
     FlatField("class_code", "原地类编码", "DLBM", 8, lambda r: main_class(r)[1]),
     FlatField("former_class", "原地类", "DLMC", 60, partial(class_text, language="zh")),
     FlatField("area_m2", "面积平方米", "MJ", 0, lambda r: float(metres2(r.patch["area_dm2"])), 2),
-    FlatField("area_mu", "面积亩", "MJM", 0, lambda r: float(mu(r.patch["area_dm2"])), 2),
+    FlatField("area_mu", "面积亩", "MJM", 0, lambda r: float(r.area_as("mu")), 2),
     FlatField("cropland_mu", "耕地亩", "GDM", 0, _area("cropland_dm2"), 2),
     FlatField("pbf_mu", "永久基本农田亩", "YJJBNTM", 0, _area("pbf_dm2"), 2),
     FlatField("redline_mu", "生态红线亩", "STHXM", 0, _area("redline_dm2"), 2),
     FlatField("outside_mu", "开发边界外亩", "BJWM", 0, _area("outside_boundary_dm2"), 2),
     FlatField("outcome", "判定代码", "PDDM", 20, _own("outcome")),
     FlatField("suggestion", "判定建议", "PDJY", 30, lambda r: Outcome(r.patch["outcome"]).name_zh),
+    FlatField("severity", "严重程度", "YZCD", 60, partial(severity, language="zh")),
     FlatField("rule", "规则代码", "GZDM", 40, lambda r: r.joined("rule", "、")),
     FlatField("flags", "控制线标记", "KZXBJ", 40, lambda r: r.joined("flags", "、")),
     FlatField("confidence", "置信度", "ZXD", 0, lambda r: int(r.patch["confidence"])),
@@ -131,7 +133,7 @@ def flat_fields(speech: Speech = PLAIN) -> tuple[FlatField, ...]:
     for field in FLAT_FIELDS:
         stem = CONTROL_NAMES.get(field.key)
         if stem is not None:
-            area = partial(_in_unit, name="" if stem == "area" else f"{stem}_dm2", unit=unit)
+            area = partial(_in_unit, name=f"{stem}_dm2", unit=unit)
             fields.append(replace(field, key=f"{stem}_{unit}", value=area))
         elif field.key == "added_mu":
             fields.append(replace(field, key=f"added_{unit}", value=partial(_added, unit=unit)))
@@ -141,7 +143,7 @@ def flat_fields(speech: Speech = PLAIN) -> tuple[FlatField, ...]:
 
 
 def _in_unit(row: Row, name: str, unit: AreaUnit) -> float:
-    return float(area_in(row.area(name) if name else row.patch["area_dm2"], unit))
+    return float(row.area_as(unit, name))
 
 
 def _english_fields(speech: Speech) -> tuple[FlatField, ...]:
@@ -153,6 +155,7 @@ def _english_fields(speech: Speech) -> tuple[FlatField, ...]:
         text("change", lambda r: change_type(r.patch["change_type"]).name_en),
         text("former_class", partial(class_text, language="en")),
         text("suggestion", lambda r: speech.outcome(r.patch["outcome"])),
+        text("severity", partial(severity, language="en")),
         text("rule", lambda r: r.joined("rule", ", ")),
         text("flags", lambda r: r.joined("flags", ", ")),
         text("documents", partial(document_texts, speech=speech)),

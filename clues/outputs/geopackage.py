@@ -67,6 +67,7 @@ PLAIN_FIELDS: tuple[Told, ...] = (
     ("outside_boundary_dm2", "开发边界外", "area"),
     ("outcome", "判定代码", ""),
     ("outcome", "判定建议", "outcome"),
+    ("severity", "严重程度级别", ""),
     ("rule", "规则代码", ""),
     ("rules", "全部规则", ""),
     ("flags", "控制线标记", ""),

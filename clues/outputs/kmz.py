@@ -28,6 +28,7 @@ SHOWN = {
     "pbf_{unit}": "Basic farmland, {name}",
     "redline_{unit}": "Ecological redline, {name}",
     "suggestion": "Suggestion",
+    "severity": "Severity (a hint)",
     "rule": "Rules",
     "documents": "Papers",
     "reason": "Reasons",
@@ -37,7 +38,7 @@ SHOWN = {
 
 SHOWN_ZH = (
     *("change", "before", "after", "area_mu", "cropland_mu", "pbf_mu", "redline_mu"),
-    *("suggestion", "rule", "documents", "reason_zh", "questions_zh", "sources"),
+    *("suggestion", "severity", "rule", "documents", "reason_zh", "questions_zh", "sources"),
 )
 
 TITLES = {"zh": "卫片执法线索", "en": "clues"}

@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.objects import FATE_NAMES
+from clues.outputs.severity import SeverityLevel, severity_text
 from clues.outputs.tables import ClueTables, RunTitle
 from clues.papers import SHOWN_DATES
 from configs.channels import channel_name
@@ -152,6 +153,7 @@ def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
                 coverage.get(key, []),
                 leads.get(key, []),
                 (shape, tuple(parcels.get(key, [])), crs),
+                tables.levels,
             )
         )
     return sheets
@@ -164,6 +166,7 @@ def _sheet(
     coverage: list[dict[str, Any]],
     leads: list[dict[str, Any]],
     shapes: tuple[Any, Any, Any],
+    levels: tuple[SeverityLevel, ...],
 ) -> EvidenceSheet:
     first = [f for f in findings if f["line"] == findings[0]["line"]]
     land = [f for f in findings if f["line"] == "land"] or first
@@ -191,6 +194,7 @@ def _sheet(
         crs=crs,
         facts=(
             *_facts(title, patch),
+            *_severity_fact(findings, levels),
             *_width_fact(patch),
             *_fate_fact(patch),
             *_source_facts(patch, leads),
@@ -247,6 +251,18 @@ def _facts(title: RunTitle, patch: dict[str, Any]) -> tuple[tuple[str, str, str]
         ("中心点", "Centre", f"{patch['lon']:.6f}°E {patch['lat']:.6f}°N (CGCS2000)"),
         ("图幅号", "Sheet", str(patch["sheet"])),
         ("判定建议", "Suggestion", " ".join(outcome)),
+    )
+
+
+def _severity_fact(
+    findings: list[dict[str, Any]], levels: tuple[SeverityLevel, ...]
+) -> tuple[tuple[str, str, str], ...]:
+    """Return which figure of a standard the area reaches; a hint, no verdict."""
+    zh, en = (severity_text(findings, levels, language) for language in ("zh", "en"))
+    if not zh and not en:
+        return ()
+    return (
+        ("严重程度提示", "Severity hint", f"{zh}（按面积，不是认定） {en} (by area, no verdict)"),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clues.outputs.severity import SeverityLevel, read_levels
 from configs.speech import PLAIN, Speech
 from configs.told import Told
 
@@ -91,6 +92,8 @@ class ClueTables:
         Names of the rules and marks in both languages, by code.
     gaps : tuple of Told
         What the list lacks because parts of the run could not be worked.
+    levels : tuple of SeverityLevel
+        Of the rule set.
     """
 
     patches: "gpd.GeoDataFrame"
@@ -104,6 +107,7 @@ class ClueTables:
     classes: "gpd.GeoDataFrame | None" = None
     rule_names: dict[str, dict[str, str]] = field(default_factory=dict)
     gaps: tuple[Told, ...] = ()
+    levels: tuple[SeverityLevel, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, title: RunTitle) -> "ClueTables":
@@ -121,6 +125,7 @@ class ClueTables:
             gpd.read_parquet(folder / "leads.parquet"),
             classes=gpd.read_parquet(classes) if classes.is_file() else None,
             rule_names=_rule_names(folder / "rules.json"),
+            levels=read_levels(folder / "rules.json"),
         )
 
     def with_blanks(self) -> "ClueTables":
