@@ -12,6 +12,7 @@
     │   └── PairRefused              the pair gate refuses the two dates
     ├── ResourceError (OSError)      disk or memory does not suffice
     ├── StoreError (RuntimeError)    the clue store refuses
+    │   └── StoreAway                it cannot be reached now
     └── RunError (RuntimeError)      a run cannot go on
         └── RunLocked                another operator holds the run folder
 """
@@ -30,6 +31,7 @@ __all__ = [
     "ResourceError",
     "RunError",
     "RunLocked",
+    "StoreAway",
     "StoreError",
     "TubanError",
 ]
@@ -104,6 +106,10 @@ class ResourceError(TubanError, OSError):
 
 class StoreError(TubanError, RuntimeError):
     """The clue store refuses a request."""
+
+
+class StoreAway(StoreError):
+    """The clue store cannot be reached or is held by others; later it may be."""
 
 
 class RunError(TubanError, RuntimeError):

@@ -90,6 +90,8 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         _try(results, "layers", lambda: _layers(config, crs), str)
     if (catalog := config.catalog) is not None:
         _try(results, "catalogue", lambda: load_catalog(catalog), _scene_count)
+    if (place := config.register_place) is not None:
+        _try(results, "register", lambda: _register(place), str)
     folder = run_folder(config, out)
     results.append(
         CheckResult("run folder", f"{folder} ({'goes on' if folder.exists() else 'new'})", True)
@@ -171,6 +173,12 @@ def _rules(name: str) -> Any:
     from flows.judging import rules_of
 
     return rules_of(name)
+
+
+def _register(place: str) -> str:
+    from flows.registering import require_register
+
+    return require_register(place)
 
 
 def _layers(config: RunConfig, crs: str) -> str:

@@ -1,5 +1,6 @@
 """Entering a judged run into its clue store: the step that gives clues their numbers."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from clues.store.inserting import LayerRecord, RunRecord
 from clues.store.lineage import Period, held_before, keep_fates
 from clues.store.repository import Store
 from clues.store.verdicts import clue_batches
-from configs.errors import InputError, StoreError
+from configs.errors import InputError, StoreAway, StoreError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,6 +32,7 @@ __all__ = [
     "numbered",
     "open_register",
     "register_run",
+    "require_register",
     "run_verdicts",
     "store_name",
     "store_of",
@@ -180,18 +182,53 @@ def open_register(place: str, scope: str | None = None) -> Store:
 
     Raises
     ------
-    StoreError
+    StoreAway
         If it cannot be reached. A missing folder is not made: a disk or share that is away would
         leave the run with an empty register of its own.
     """
-    if "://" not in place and not Path(place).parent.is_dir():
-        raise StoreError(
+    if "://" in place:
+        return Store.at(place, scope)
+    _require_folder(Path(place))
+    return Store.at(Path(place), scope)
+
+
+def require_register(place: str) -> str:
+    """Raise where a run could not be entered into a register; return its place. Writes nothing.
+
+    Raises
+    ------
+    StoreError
+        If it is no register, or one of a later version.
+    StoreAway
+        If it cannot be reached or written.
+    """
+    if "://" not in place:
+        path = Path(place)
+        _require_folder(path)
+        if not os.access(path if path.is_file() else path.parent, os.W_OK):
+            raise StoreAway(
+                "the register cannot be written",
+                place,
+                "let the user who works the run write into the file and its folder",
+            )
+        if not path.is_file():
+            return place
+    store = Store(place if "://" in place else f"sqlite:///{place}")
+    try:
+        store.look()
+        return store.place
+    finally:
+        store.engine.dispose()
+
+
+def _require_folder(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise StoreAway(
             "the folder of the register is not there",
-            place,
+            str(file),
             "connect the disk or share that holds it (or make the folder for a new register), "
             "then run the same command again: it goes on from here",
         )
-    return Store.at(place if "://" in place else Path(place), scope)
 
 
 def _register_of(folder: Path) -> str | None:

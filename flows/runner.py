@@ -166,6 +166,7 @@ def aligned_aside(config: RunConfig) -> Iterator[StageContext]:
 def _aside(
     config: RunConfig, stages: tuple[str, ...]
 ) -> Iterator[tuple[StageContext, dict[str, Any]]]:
+    config = config.model_copy(update={"register_place": None})
     with (
         tempfile.TemporaryDirectory(prefix="tuban-fit-") as work,
         open_run(config, Path(work), RunOptions()) as context,

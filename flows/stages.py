@@ -77,6 +77,10 @@ class StageContext(KeyedRun):
 
 
 def _plan(context: StageContext) -> dict[str, Any]:
+    if context.config.register_place is not None:
+        from flows.registering import require_register
+
+        require_register(context.config.register_place)
     summary = context.plan.summary()
     require_free(context.run.folder, summary["bytes_needed"])
     for model in context.models:

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from configs.errors import DamagedImage, RasterError, TubanError
+from configs.errors import DamagedImage, RasterError, StoreAway, TubanError
 from flows.runner import active_context
 from flows.stages import run_stage
 
@@ -24,7 +24,7 @@ def _is_read_failure(_task: Any, run: TaskRun, state: State[Any]) -> bool:
         state.result()
     except DamagedImage:
         return False
-    except RasterError as error:
+    except (RasterError, StoreAway) as error:
         why = f"{error.what} ({error.where})"
     except TubanError:
         return False

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from clues.store import schema
 from clues.store.inserting import (
@@ -29,7 +29,7 @@ from clues.store.inserting import (
     numbers_of,
 )
 from clues.store.leads import keep_leads
-from configs.errors import StoreError
+from configs.errors import StoreAway, StoreError
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -85,25 +85,35 @@ class Store:
         StoreError
             If a later version of the program wrote it.
         """
-        config = Config()
-        config.set_main_option(
-            "script_location", str(resources.files("clues.store") / "migrations")
-        )
+        config = _migrations()
         with self.transaction() as connection:
-            scripts = ScriptDirectory.from_config(config)
-            present = MigrationContext.configure(connection).get_current_revision()
-            if present == scripts.get_current_head():
-                return
-            if present is not None and present not in {
-                s.revision for s in scripts.walk_revisions()
-            }:
-                raise StoreError(
-                    f"the clue store is of schema {present}, which this version does not know",
-                    self.place,
-                    "use the version of tuban that wrote it, or a later one",
-                )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if not self._is_newest(connection):
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+    def look(self) -> None:
+        """Raise where the store cannot be worked with; nothing is written.
+
+        Raises
+        ------
+        StoreError
+            If a later version of the program wrote it, or it is no store.
+        StoreAway
+            If it cannot be reached.
+        """
+        with self.engine.connect() as connection:
+            self._is_newest(connection)
+
+    def _is_newest(self, connection: Connection) -> bool:
+        scripts = ScriptDirectory.from_config(_migrations())
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in {s.revision for s in scripts.walk_revisions()}:
+            raise StoreError(
+                f"the clue store is of schema {present}, which this version does not know",
+                self.place,
+                "use the version of tuban that wrote it, or a later one",
+            )
+        return present == scripts.get_current_head()
 
     def close(self) -> None:
         """Close all connections; a SQLite file is then one file again."""
@@ -187,10 +197,15 @@ class Store:
     def _told(self, context: Any) -> StoreError | None:
         """Return what an operator can do about a store that is away, locked or full."""
         error = context.sqlalchemy_exception
+        if isinstance(error, DatabaseError) and "not a database" in str(error.orig):
+            return StoreError(
+                "the file is no clue store", self.place, "name another file, or put it back"
+            )
         if not isinstance(error, OperationalError):
             return None
         is_file = self.engine.dialect.name == "sqlite"
-        return StoreError(
+        kind = StoreError if "no such" in str(error.orig) else StoreAway
+        return kind(
             f"the clue store refuses: {' '.join(str(error.orig).split())}",
             self.place,
             "check that the folder is writable, the disk not full and no other program holds the "
@@ -212,6 +227,12 @@ class Store:
                 connection.exec_driver_sql("ROLLBACK")
                 raise
             connection.exec_driver_sql("COMMIT")
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("clues.store") / "migrations"))
+    return config
 
 
 def _engine(url: str) -> Engine:
