@@ -18,6 +18,7 @@ from configs.runparts import (
     DetectionSettings,
     EpochSettings,
     FeedbackSettings,
+    FreshnessSettings,
     GateSettings,
     GridSettings,
     LandcoverSettings,
@@ -82,6 +83,7 @@ class RunConfig(StrictModel):
         None,
         description="imagery catalogue: where dates are found, and when unseen ground is seen next",
     )
+    freshness: FreshnessSettings = FreshnessSettings()
     models: Path | None = Field(
         None,
         description="folder of stored models; by default $TUBAN_MODELS, else tuban-models beside "

@@ -22,6 +22,7 @@ __all__ = [
     "DetectionSettings",
     "EpochSettings",
     "FeedbackSettings",
+    "FreshnessSettings",
     "GateSettings",
     "GridSettings",
     "LandcoverSettings",
@@ -133,6 +134,20 @@ class EpochSettings(StrictModel):
     def rule(self) -> DateRule | None:
         """How the images are found in the catalogue; None where they are named."""
         return self.latest or self.best
+
+
+class FreshnessSettings(StrictModel):
+    """How old the newest images of the catalogue may be for the job."""
+
+    oldest_days: int | None = Field(
+        None,
+        ge=0,
+        description="days from the after date that the catalogue gives to the day of the run, or "
+        "to the end of its rule; any if absent",
+    )
+    when_older: Literal["tell", "refuse"] = Field(
+        "tell", description="tell: the run goes on and says so; refuse: it does not start"
+    )
 
 
 class GridSettings(StrictModel):

@@ -83,7 +83,7 @@ def finished_tables(folder: Path) -> ClueTables:
         title = replace(title, year=max(days).year if days else 0)
     patches = numbered(tables.patches, told, issued)
     missing = summary.get("stages", {}).get("tiles", {}).get("given_up", {})
-    gaps = (*told_given_up(missing), *Opening.of(folder).missing)
+    gaps = (*told_given_up(missing), *Opening.of(folder).gaps)
     return replace(tables, patches=patches, title=title, filled=filled, mark=mark, gaps=gaps)
 
 

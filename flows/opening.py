@@ -4,13 +4,16 @@ Both decisions are kept in the run folder, so that the same command goes on with
 after a crash, whatever the catalogue has taken in since.
 """
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from configs.errors import InputError
 from configs.run import RunConfig
 from configs.runparts import EpochSettings
 from configs.told import Told
@@ -44,6 +47,8 @@ class Opening:
         Why these.
     missing : tuple of Told
         Layers that are not at hand.
+    old : tuple of Told
+        That the newest images are older than the job allows.
     series : str or None
         Version of the monitor that tells change.
     released : bool
@@ -55,6 +60,7 @@ class Opening:
     days: Mapping[str, str] | None = None
     reasons: tuple[Told, ...] = ()
     missing: tuple[Told, ...] = ()
+    old: tuple[Told, ...] = ()
     series: str | None = None
     released: bool = False
 
@@ -65,7 +71,8 @@ class Opening:
             values = json.loads((folder / OPENING_NAME).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return cls()
-        told = {name: tuple(Told(*t) for t in values[name]) for name in ("reasons", "missing")}
+        names = ("reasons", "missing", "old")
+        told = {name: tuple(Told(*t) for t in values.get(name, ())) for name in names}
         return cls(**values | told)
 
     @staticmethod
@@ -95,6 +102,11 @@ class Opening:
         return config.model_copy(update=changes)
 
     @property
+    def gaps(self) -> tuple[Told, ...]:
+        """What readers must know of it before they trust a list."""
+        return (*self.old, *self.missing)
+
+    @property
     def record(self) -> dict[str, Any]:
         """What ``run.json`` says of it."""
         images = {
@@ -104,10 +116,13 @@ class Opening:
         why = [{"zh": t.zh, "en": t.en} for t in self.reasons]
         missing = [{"zh": t.zh, "en": t.en} for t in self.missing]
         told = {"images": images, "why_images": why, "missing_layers": missing}
+        told |= {"old_images": [{"zh": t.zh, "en": t.en} for t in self.old]}
         return told | ({"series": self.series} if self.series else {})
 
 
-def images_of(config: RunConfig, out: Path, *, fresh: bool = False) -> Opening:
+def images_of(
+    config: RunConfig, out: Path, *, fresh: bool = False, today: dt.date | None = None
+) -> Opening:
     """Return the images that a config asks of its catalogue.
 
     What an unfinished run of the same config found is taken as it was found.
@@ -119,11 +134,13 @@ def images_of(config: RunConfig, out: Path, *, fresh: bool = False) -> Opening:
         Folder of all runs.
     fresh : bool
         Look again, whatever an unfinished run found.
+    today : date, optional
+        Day from which the age of images is counted; by default today, where the area is.
 
     Raises
     ------
     InputError
-        If the catalogue cannot be read, or has no usable date.
+        If the catalogue cannot be read, has no usable date, or only dates that are too old.
     """
     if config.before.rule is None and config.after.rule is None:
         return Opening()
@@ -133,11 +150,40 @@ def images_of(config: RunConfig, out: Path, *, fresh: bool = False) -> Opening:
     assert config.catalog is not None
     entries = load_catalog(config.catalog)
     found = _chosen(config, entries)
+    old = _too_old(config, found.get("after"), today)
     return Opening(
         request,
         {name: [str(e.path) for e in date.images.entries] for name, date in found.items()},
         {name: date.day.isoformat() for name, date in found.items()},
         tuple(date.reason for date in found.values()),
+        old=old,
+    )
+
+
+def _too_old(
+    config: RunConfig, after: ChosenDate | None, today: dt.date | None
+) -> tuple[Told, ...]:
+    """Tell that the newest usable images are older than the job allows, or refuse them."""
+    limit, rule = config.freshness.oldest_days, config.after.latest
+    if limit is None or after is None or rule is None:
+        return ()
+    day = today or dt.datetime.now(ZoneInfo(config.area.time_zone)).date()
+    if (min(day, rule.end or day) - after.day).days <= limit:
+        return ()
+    if config.freshness.when_older == "refuse":
+        raise InputError(
+            f"the newest usable images are of {after.day}, more than {limit} days old: what "
+            "happened since cannot show",
+            "after: latest in the config",
+            "bring new images into the catalogue (tuban catalog build), lower "
+            "least_usable_percent, or say freshness: {when_older: tell}",
+        )
+    return (
+        Told(
+            f"后时相为 {after.day}，已超过 {limit} 天，此后的变化不在本清单内",
+            f"the later date, {after.day}, is more than {limit} days old: what changed since is "
+            "not in this list",
+        ),
     )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["output_keys", "publish", "summarise"]
 
 CHIP_PX = 256
-BESIDE = {"catalog", "models", "outputs", "profile", "report"}
+BESIDE = {"catalog", "freshness", "models", "outputs", "profile", "report"}
 """Fields of the config that change what is written about a result, and no result."""
 
 OBSERVED_NAME = "quality/observed.csv"
@@ -95,7 +95,7 @@ class Publication:
     @cached_property
     def tables(self) -> ClueTables:
         """Judged tables with the clue numbers that the store gave."""
-        gaps = (*told_given_up(self.context.given_up), *Opening.of(self.folder).missing)
+        gaps = (*told_given_up(self.context.given_up), *Opening.of(self.folder).gaps)
         return register_run(
             self.folder,
             replace(ClueTables.read(self.folder, self.title), gaps=gaps),
@@ -206,8 +206,11 @@ def output_keys(context: "StageContext") -> dict[str, StageKey]:
     """Return what the outputs stage of a run writes beside evidence, and what each depends on."""
     formats = [FORMATS[name] for name in context.config.outputs.formats]
     keys = {f.name: context.pictured_key if f.pictured else context.outputs_key for f in formats}
+    keys[REPORT_NAME] = context.report_key
+    if old := Opening.of(context.run.folder).old:
+        told = {"age of images": old[0].en}
+        keys = {n: StageKey(k.stage, k.parts | told) for n, k in keys.items()}
     return keys | {
-        REPORT_NAME: context.report_key,
         UNSEEN_NAME: context.unseen_key,
         OBSERVED_NAME: context.observed_key,
     }

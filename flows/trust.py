@@ -59,7 +59,7 @@ def run_exceptions(
     """
     plan = context.plan
     aside = (*plan.before.set_aside, *plan.after.set_aside)
-    found = [*Opening.of(context.run.folder).missing]
+    found = [*Opening.of(context.run.folder).gaps]
     found += told_given_up(context.given_up)
     found += [scene_set_aside(one) for one in aside]
     found += [s.doubt for s in (*plan.before.scenes, *plan.after.scenes) if s.doubt]

@@ -4,7 +4,7 @@ from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -73,9 +73,14 @@ def _told(profile: Profile) -> dict[str, str]:
         "package": str(outputs["package"]).lower(),
         "missing": preset.get("missing_layers", "refuse"),
         "register": preset.get("register", "register.sqlite"),
+        "freshness": _inline(preset["freshness"]),
         "residual": str(gate["max_residual_px"]),
         "overlap": str(gate["min_overlap_percent"]),
     }
+
+
+def _inline(values: dict[str, Any]) -> str:
+    return f"{{{', '.join(f'{name}: {value}' for name, value in values.items())}}}"
 
 
 def _template(name: str) -> str:

@@ -44,6 +44,7 @@ RUN = {
     "profile": "quarterly",
     "area": {"time_zone": ZONE, "county_code": "000000"},
     "catalog": "catalog",
+    "freshness": {"oldest_days": None},
     "sensor": "sentinel2_harmonised",
     "layers": "LAYERS.yaml",
     "detection": {"series": "monitor.yaml"},

@@ -1,11 +1,13 @@
 """A run keeps the images that it found in the catalogue until it is finished."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from configs.errors import InputError
 from configs.run import RunConfig
 from flows.opening import OPENING_NAME, Opening, images_of
 from flows.runner import run_folder
@@ -53,6 +55,41 @@ def test_a_fresh_start_and_a_refused_pair_look_again(config, tmp_path):
     assert _open(config, out) == (first, folder)
     replace(first, released=True).keep(folder)
     assert _open(config, out)[1] == other
+
+
+@pytest.mark.parametrize(
+    ("profile", "today", "end", "told"),
+    [
+        ("quarterly", "2025-10-10", None, False),
+        ("quarterly", "2025-10-11", None, True),
+        ("quarterly", "2026-11-21", "2025-06-30", False),
+        ("annual", "2026-11-21", None, True),
+        ("emergency", "2025-06-27", None, False),
+    ],
+)
+def test_old_images_are_told(config, tmp_path, profile, today, end, told):
+    after = {"latest": {"end": end}}
+    asked = {"name": "hot", "profile": profile, "catalog": config.catalog}
+    asked |= {"after": after, "before": "latest"}
+    day = dt.date.fromisoformat(today)
+    opening = images_of(RunConfig.model_validate(asked), tmp_path, today=day)
+    assert bool(opening.gaps) is told
+    (tmp_path / "run").mkdir()
+    kept = opening.keep(tmp_path / "run")
+    assert Opening.of(tmp_path / "run") == kept
+    if told:
+        (said,) = kept.record["old_images"]
+        assert "2025-06-12" in said["zh"]
+        assert "what changed since is not in this list" in said["en"]
+
+
+def test_an_emergency_is_not_worked_on_old_images(config, tmp_path):
+    asked = {"name": "hot", "profile": "emergency", "catalog": config.catalog}
+    with pytest.raises(InputError, match="of 2025-06-12, more than 15 days old") as refused:
+        images_of(RunConfig.model_validate(asked), tmp_path)
+    assert "when_older: tell" in refused.value.fix
+    asked |= {"freshness": {"when_older": "tell"}}
+    assert images_of(RunConfig.model_validate(asked), tmp_path).old
 
 
 def test_another_wish_is_another_run(config, tmp_path):
