@@ -11,9 +11,10 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.outputs.history import history_properties
+from clues.outputs.reportfigures import rows_in
 from clues.outputs.severity import SeverityLevel, severity_text
 from clues.outputs.tables import ClueTables
-from configs.units import area_in, metres2
+from configs.units import metres2
 from tiles.files import atomic_path
 from tiles.geodesy import to_cgcs2000
 
@@ -67,9 +68,9 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     """Write the clues with their findings as GeoJSON in longitude, latitude.
 
     Coordinates are CGCS2000 (EPSG:4490, taken as WGS 84 by RFC 7946) rounded to nine decimals;
-    areas are m² and the unit of the rule set with two decimals. Beside the features stand
-    ``name``, ``attribution`` and ``versions``, which programs may pass over. The bytes depend on
-    the clues alone.
+    areas are m² and, as in the ledger, the unit of the rule set with two decimals. Beside the
+    features stand ``name``, ``attribution`` and ``versions``, which programs may pass over. The
+    bytes depend on the clues alone.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
     """
     clues, unit = tables.clues, tables.title.speech.area_unit
     findings, leads = tables.findings_by_patch(), tables.leads_by_patch()
-    outlines = lonlat_outlines(clues)
+    outlines, areas = lonlat_outlines(clues), rows_in(clues["area_dm2"].tolist(), unit)
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write('{"type": "FeatureCollection", ')
         for name, value in _members(tables).items():
@@ -90,7 +91,7 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
                 "type": "Feature",
                 "id": record["clue_no"] or record["patch_id"],
                 "properties": _properties(
-                    record, findings.get(record["patch_id"], []), unit, tables.levels
+                    record, findings.get(record["patch_id"], []), (unit, areas[i]), tables.levels
                 )
                 | _leads(record, leads),
                 "geometry": shapely.geometry.mapping(outlines[i]),
@@ -113,14 +114,14 @@ def _members(tables: ClueTables) -> dict[str, Any]:
 def _properties(
     record: dict[str, Any],
     findings: list[dict[str, Any]],
-    unit: str,
+    area: tuple[str, Decimal],
     levels: Sequence[SeverityLevel],
 ) -> dict[str, Any]:
     properties: dict[str, Any] = {"clue_no": record["clue_no"], "patch_id": record["patch_id"]}
     properties |= {name: _plain(record[name]) for name in (*PATCH_TEXTS, *DATES)}
     properties |= {
         "area_m2": metres2(record["area_dm2"]),
-        f"area_{unit}": area_in(record["area_dm2"], unit),
+        f"area_{area[0]}": area[1],
         "confidence": int(record["confidence"]),
         "priority": int(record["priority"]),
     }

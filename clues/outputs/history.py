@@ -129,6 +129,8 @@ def added_area(row: Row, unit: AreaUnit) -> Any:
     """Return the ground that the period added, in a unit; all of a patch that is new."""
     value = row.patch.get("added_dm2")
     added = row.patch["area_dm2"] if value is None or value != value else value
+    if added == row.patch["area_dm2"]:
+        return row.area_as(unit)
     return area_in(int(added), unit)
 
 

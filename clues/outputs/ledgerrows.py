@@ -104,6 +104,6 @@ class LedgerRows(Sequence[Row]):
             found, covered, leads, classes = (p.get(name, []) for p in parts)
             about = (tables.leading_line, classes, tables.title, tables.rule_names)
             filled = tables.filled.get(str(name), {})
-            row = Row(place, records[name], found, covered, leads, *about, filled, tables.levels)
-            rows.append(row)
+            told = (*about, filled, tables.levels, self._area)
+            rows.append(Row(place, records[name], found, covered, leads, *told))
         return rows

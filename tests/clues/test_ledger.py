@@ -19,6 +19,7 @@ from clues.outputs.ledger import LEDGER_COLUMNS, MACHINE_COLUMNS, write_ledger
 from clues.outputs.ledgerkeys import FILL_KEYS, KEY_SHEET, row_check, tables_fingerprint
 from clues.outputs.lettering import font_path
 from configs.speech import Speech
+from configs.units import area_in
 
 
 def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
@@ -35,6 +36,27 @@ def test_ledger_holds_every_clue_and_its_totals(tables, tmp_path: Path):
         total = sum(Decimal(str(r[column])) for r in rows)
         assert Decimal(str(sheet.cell(5, column + 1).value)) == total
     assert "临字〔2023〕1号（2023-05-01）覆盖53.19%" in rows[1][heads.index("批准文件及覆盖")]
+
+
+@pytest.mark.parametrize(("language", "unit"), [("zh", "mu"), ("en", "mu"), ("en", "ha")])
+def test_rows_add_up_to_the_rounded_total_of_the_run(tables, tmp_path: Path, language, unit):
+    areas = tables.patches.loc[:1, "area_dm2"] = [640300, 470300]
+    tables.findings.loc[:1, "area_dm2"] = areas
+    tables.findings.loc[:1, "cropland_dm2"] = [640300, 470300]
+    title = replace(tables.title, speech=Speech(language=language, area_unit=unit))
+    told = replace(tables, title=title, coverage=tables.coverage[:0])
+    write_ledger(told, tmp_path / "clues.xlsx")
+    head, *rows = (
+        openpyxl.load_workbook(tmp_path / "clues.xlsx")
+        .worksheets[0]
+        .iter_rows(min_row=2, values_only=True)
+    )
+    at = next(i for i, h in enumerate(head) if h.startswith(("面积", "Area")))
+    total = area_in(sum(areas), unit)
+    assert area_in(areas[0], unit) + area_in(areas[1], unit) != total or unit == "ha"
+    told_areas = [Decimal(str(row[at])) for row in rows]
+    assert (sum(told_areas[:2]), told_areas[2]) == (total, total)
+    assert row_check([told_areas[0]]) == row_check([float(told_areas[0])])
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
