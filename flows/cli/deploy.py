@@ -38,6 +38,14 @@ def deploy(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be done.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check/--no-check",
+            help="Refuse configs that cannot run, as `tuban check` tells; without, where the files "
+            "are on the worker's machine only.",
+        ),
+    ] = True,
     mark_stale: Annotated[
         bool,
         typer.Option("--mark-stale", help="Instead: set flow runs Crashed whose process is gone."),
@@ -49,9 +57,13 @@ def deploy(
     if mark_stale:
         _mark_stale(dry_run)
         return
+    from flows.deploychecks import deployment_doubts, require_runnable
     from flows.deployments import wanted_deployments
 
     wanted = wanted_deployments(configs or [], out, file, pool=pool)
+    doubts = require_runnable(configs or [], out) if check else []
+    for doubt in (*doubts, *deployment_doubts(wanted)):
+        tell(f"warning: {doubt}")
     from flows.deploying import deploy as bring_in_line
     from flows.deploying import open_server, server_address
 

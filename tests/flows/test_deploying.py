@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import Result
+from typer.testing import CliRunner
 
 from configs.errors import ConfigError
+from flows.cli.app import build_app
+from flows.deploychecks import require_runnable
 from flows.deployments import Deployment, shipped_file, wanted_deployments
 from tests.flows.command import ROOT
-from tests.flows.minicounty import write_config
+from tests.flows.minicounty import build_mini, write_config
 
 
 def wanted(*configs: Path, **options: object) -> dict[str, Deployment]:
@@ -77,3 +81,26 @@ def test_faults_of_the_file_are_told_with_their_line(
     with pytest.raises(ConfigError, match=told) as caught:
         wanted(file=path)
     assert "own.yaml, line" in caught.value.where
+
+
+def deploy(*arguments: object) -> Result:
+    return CliRunner().invoke(build_app(), ["deploy", "--dry-run", *map(str, arguments)])
+
+
+def test_a_config_that_cannot_run_is_not_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    build_mini(tmp_path)
+    config, out = write_config(tmp_path, profile="quarterly"), tmp_path / "runs"
+    told = deploy(config, "--out", out)
+    assert told.exit_code == 0, told.output
+    assert "quarterly/mini has a schedule but fixed images" in told.stderr
+    emergency = write_config(tmp_path, profile="emergency")
+    assert "fixed images" not in deploy(emergency, "--out", out).stderr
+    (tmp_path / "after.tif").rename(tmp_path / "elsewhere.tif")
+    with pytest.raises(ConfigError, match=r"mini\.yaml cannot run: images: ") as caught:
+        require_runnable([config], out)
+    assert "after.tif" in caught.value.where
+    refused = deploy(config, "--out", out)
+    assert refused.exit_code == 1
+    assert "would be created" not in refused.output
+    assert deploy(config, "--out", out, "--no-check").exit_code == 0
