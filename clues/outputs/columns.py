@@ -291,10 +291,13 @@ def papers_of(role: str, speech: Speech) -> Callable[[Row], str]:
 
 
 def document_texts(row: Row, speech: Speech, only: str = "") -> str:
-    """Return the documents and control lines on a clue with date and share, one to a line."""
+    """Return the documents on a clue with date and share, one to a line.
+
+    Control lines are no papers: they have columns of their own.
+    """
     zh, parts = speech.language == "zh", []
     for c in row.coverage:
-        if only and c["role"] != only:
+        if c["role"] != only if only else c["role"] not in SHOWN_DATES:
             continue
         name, number = speech.role(c["role"]), c["number"] or c["key"]
         day = day_text(c["date"]) or ("日期不详" if zh else "date unknown")

@@ -120,7 +120,7 @@ def _reasons(speech: Speech) -> tuple[Column, ...]:
             lambda r: r.joined("questions_en"),
         ),
         Column(
-            *("documents", "Documents and lines", 44, "number (date), share of the parcel"),
+            *("documents", "Documents", 44, "number (date), share of the parcel"),
             partial(document_texts, speech=speech),
         ),
         Column("patch_id", "Patch", 17, "number of the patch", lambda r: r.patch["patch_id"]),

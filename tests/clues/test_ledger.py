@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 from clues.outputs.columns import CONTROL_AREAS
-from clues.outputs.ledger import LEDGER_COLUMNS, MACHINE_COLUMNS, write_ledger
+from clues.outputs.flat import flat_rows
+from clues.outputs.ledger import LEDGER_COLUMNS, MACHINE_COLUMNS, form_of, write_ledger
 from clues.outputs.ledgerkeys import FILL_KEYS, KEY_SHEET, row_check, tables_fingerprint
+from clues.outputs.ledgerrows import LedgerRows
 from clues.outputs.lettering import font_path
 from configs.speech import Speech
 from configs.units import area_in
@@ -57,6 +59,21 @@ def test_rows_add_up_to_the_rounded_total_of_the_run(tables, tmp_path: Path, lan
     told_areas = [Decimal(str(row[at])) for row in rows]
     assert (sum(told_areas[:2]), told_areas[2]) == (total, total)
     assert row_check([told_areas[0]]) == row_check([float(told_areas[0])])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_control_lines_are_no_papers(tables, tmp_path: Path, language):
+    line = tables.coverage.assign(patch_id="TAAAAAAAAAAA1", parcel_id="TAAAAAAAAAAA1")
+    line = line.assign(role="basic_farmland", key="basic_farmland:B1", number="B1")
+    both = pd.concat([tables.coverage, line]).assign(valid_to=None)
+    title = replace(tables.title, speech=Speech(language=language))
+    told = replace(tables, title=title, coverage=both)
+    column = next(c for c in form_of(told).columns if c.key == "documents")
+    texts = [column.value(row) for row in LedgerRows(told)]
+    assert texts[0] == ""
+    assert "临字〔2023〕1号" in texts[1]
+    flat = [values["documents"] for _, values in flat_rows(told, told.title.speech)]
+    assert flat == texts
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

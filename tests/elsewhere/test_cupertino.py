@@ -158,7 +158,7 @@ def test_the_ledger_is_one_an_inspector_there_can_read(done: Done):
     assert {c["Suggestion, rule"].split("\n")[0] for c in clues} == {"no longer land of the city"}
     assert {c["Place"] for c in clues} == {"San José"}
     split = next(c for c in clues if c["Patch"] == "row105")
-    assert split["Documents and lines"].split("\n") == [
+    assert split["Documents"].split("\n") == [
         "annexation 5414 [row105_1] (1956-12-20 – 1979-07-01) covers 100.00 %",
         "annexation 5414 [row105_2] (1956-12-20 –) covers 100.00 %",
     ]
@@ -166,7 +166,7 @@ def test_the_ledger_is_one_an_inspector_there_can_read(done: Done):
     assert not any("\u4e00" <= c <= "\u9fff" for c in text)
     geojson = json.loads((done[0] / "run" / "clues.geojson").read_text(encoding="utf-8"))
     first = geojson["features"][0]["properties"]
-    assert first["area_acre"] == pytest.approx(first["area_m2"] / 4046.8564224, abs=0.005)
+    assert first["area_acre"] == pytest.approx(first["area_m2"] / 4046.8564224, abs=0.01)
     assert "area_mu" not in first
     layers = gpd.list_layers(done[0] / "run" / "clues.gpkg")["name"].tolist()
     assert layers == ["clues", "parcels", "dismissed", "layer_styles"]
