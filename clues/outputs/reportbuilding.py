@@ -16,11 +16,11 @@ from clues.outputs.reportfigures import (
     cover_flows,
     covers_of,
     cropland_flows,
-    flag_tallies,
     observed,
     tally_by,
     zone_tallies,
 )
+from clues.outputs.reportmarks import flag_tallies, gravest_level
 from clues.outputs.reportmodel import (
     LeadingClue,
     MapPatch,
@@ -92,6 +92,7 @@ def build_report(
         covers=covers,
         flows=flows,
         flags=tuple(flag_tallies(tables)),
+        gravest=gravest_level(tables),
         verdicts=_filled(tables, "verdict"),
         rectified=_filled(tables, "rectified", "rectification"),
         leads=_leads(tables),

@@ -29,7 +29,6 @@ __all__ = [
     "cover_flows",
     "covers_of",
     "cropland_flows",
-    "flag_tallies",
     "observed",
     "rows_in",
     "tally_by",
@@ -282,14 +281,3 @@ def _open_tallies(table: Any) -> tuple[Tally, Tally]:
     wanted = (Outcome.SUSPECTED.value, Outcome.UNRESOLVED.value)
     first, second = (_tally(table[(table["outcome"] == o).to_numpy()]) for o in wanted)
     return first, second
-
-
-def flag_tallies(tables: ClueTables) -> list[tuple[str, Tally]]:
-    """Return code and tally of each mark on suspected and unresolved parcels."""
-    wanted = (Outcome.SUSPECTED.value, Outcome.UNRESOLVED.value)
-    chosen = tables.findings[tables.findings["outcome"].isin(wanted).to_numpy()]
-    marks = [set(filter(None, str(text).split(","))) for text in chosen["flags"]]
-    return [
-        (code, _tally(chosen[np.array([code in m for m in marks], dtype=bool)]))
-        for code in sorted(set().union(*marks))
-    ]

@@ -148,6 +148,8 @@ class ReportModel:
         See `clues.outputs.reportfigures.cover_flows`.
     flags : tuple of (code, Tally)
         Suspected and unresolved parcels by mark.
+    gravest : (Told, Tally) or None
+        Name of the highest level of severity of the rule set, and the parcels that reach it.
     verdicts : tuple of (word, clues)
         What people found, in the words of the ledger; empty while nobody has looked.
     rectified : tuple of (rectified, way, clues)
@@ -175,6 +177,7 @@ class ReportModel:
     covers: tuple[str, ...]
     flows: Mapping[tuple[str, str], int]
     flags: tuple[tuple[str, Tally], ...]
+    gravest: tuple[Told, Tally] | None
     verdicts: tuple[tuple[str, int], ...]
     rectified: tuple[tuple[str, str, int], ...]
     leads: tuple[dict[str, Any], ...]
