@@ -7,6 +7,7 @@ from decimal import Decimal
 from clues.objects import FATE_NAMES
 from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.reportblocks import Block, Chapter, Column, Graphic, Pair, Points, Table, Words
+from clues.outputs.reportcases import case_exceptions
 from clues.outputs.reportcharts import bar_chart, map_figure, paired_bars, pane_figure
 from clues.outputs.reportfigures import STAGES, Tally
 from clues.outputs.reportmodel import LeadingClue, Pane
@@ -60,8 +61,7 @@ def summary(tell: Teller) -> Chapter:
     ]
     if not model.has_approvals:
         blocks.append(Words(tell("no_approvals"), "alert"))
-    if model.quality.exceptions:
-        count = len(model.quality.exceptions)
+    if count := len(model.quality.exceptions or ()) + len(case_exceptions(tell)):
         blocks.append(Words(tell("exceptions_sentence", count=count), "note"))
     return Chapter("summary", tell("summary"), tuple(blocks))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from clues.outputs.ledgerkeys import VERDICT_CHOICES
 from clues.outputs.reportblocks import Block, Chapter, Column, Points, Table, Tone, Words
+from clues.outputs.reportcases import case_exceptions
 from clues.outputs.reportchapters import names_of_versions
 from clues.outputs.reportmodel import PeriodFigures
 from clues.outputs.reportteller import Teller
@@ -43,8 +44,10 @@ def indicators(tell: Teller) -> Chapter:
     counties = told.get("counties", ())
     if counties:
         blocks.append(_counties(tell, counties))
-    if tell.model.flags:
+    if tell.model.flags or tell.model.gravest:
         blocks.append(_flags(tell))
+    if tell.model.gravest:
+        blocks.append(Words(tell("gravest_note"), "note"))
     return Chapter("indicators", tell("indicators"), tuple(blocks))
 
 
@@ -77,9 +80,13 @@ def _flags(tell: Teller) -> Table:
         *(Column(tell(n), True) for n in ("count", "area", "cropland_area", "pbf_area")),
     )
     rows = []
-    for code, t in tell.model.flags:
+    marked = [(code, tell.rule(code), t) for code, t in tell.model.flags]
+    if tell.model.gravest:
+        name, reached = tell.model.gravest
+        marked.append((tell("severity"), name.in_language(tell.language), reached))
+    for code, meaning, t in marked:
         areas = (tell.area(a) for a in (t.area_dm2, t.cropland_dm2, t.pbf_dm2))
-        rows.append((code, tell.rule(code), f"{t.count:,}", *areas))
+        rows.append((code, meaning, f"{t.count:,}", *areas))
     return Table(tell("flags_caption"), columns, tuple(rows))
 
 
@@ -206,13 +213,18 @@ def leads(tell: Teller) -> Chapter | None:
 
 
 def exceptions(tell: Teller) -> Chapter:
-    """Return what a reader must know before trusting the list."""
+    """Return what a reader must know before trusting the list, and what must not wait in it."""
     found = tell.model.quality.exceptions
     told = tuple(e.in_language(tell.language) for e in found or ())
-    block: Block = Points(told, "alert") if told else Words(tell("none"))
+    cases = case_exceptions(tell)
+    blocks: list[Block] = []
     if found is None:
-        block = Words(tell("not_recorded"), "alert")
-    return Chapter("exceptions", tell("exceptions"), (block,))
+        blocks.append(Words(tell("not_recorded"), "alert"))
+    elif told or not cases:
+        blocks.append(Points(told, "alert") if told else Words(tell("none")))
+    if cases:
+        blocks += [Words(tell("case_exceptions")), Points(cases, "alert")]
+    return Chapter("exceptions", tell("exceptions"), tuple(blocks))
 
 
 def next_steps(tell: Teller) -> Chapter:

@@ -1,12 +1,17 @@
 """Marks, the gravest level and the exceptions of a report: each ground once, from its figures."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import shapely
 
+from clues.outputs.report import report_document
+from clues.outputs.reportblocks import Points, Table
+from clues.outputs.reportbuilding import build_report
 from clues.outputs.reportmarks import flag_tallies, gravest_level
+from clues.outputs.reportmodel import QualityFacts
 from clues.outputs.severity import SeverityLevel
 
 LEVELS = (
@@ -46,3 +51,35 @@ def test_ground_that_the_larger_parcel_leaves_out_is_added(tables):
     outside = east.difference(whole).area / east.area
     assert outside == pytest.approx(0.5)
     assert (tally.count, tally.area_dm2) == (2, 640_000 + 160_000)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_report_tells_what_reaches_the_gravest_level(tables, language):
+    told = _again(tables)
+    document = report_document(build_report(told, QualityFacts()), language)
+    name = LEVELS[0].zh if language == "zh" else LEVELS[0].en
+    tables_of = [b for c in document.chapters for b in c.blocks if isinstance(b, Table)]
+    rows = [row for t in tables_of for row in t.rows if name in row]
+    assert [row[2] for row in rows] == ["1"]
+    assert rows[0][3] == "9.60"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_exceptions_tell_gravest_parcels_redline_hits_and_the_ratio(tables, language):
+    told = _again(tables)
+    told = replace(told, findings=told.findings.assign(redline_dm2=[66_667, 0, 0, 66_667]))
+    document = report_document(build_report(told, QualityFacts()), language)
+    chapter = next(c for c in document.chapters if c.key == "exceptions")
+    (points,) = [b for b in chapter.blocks if isinstance(b, Points)]
+    gravest, redline, ratio = points.sentences
+    assert "9.60" in gravest
+    assert ("不是移送或违法认定" if language == "zh" else "never a verdict") in gravest
+    assert "1.00" in redline
+    assert "26.47" in ratio
+
+
+def test_a_calm_run_without_hits_has_no_exceptions(tables, tmp_path: Path):
+    calm = replace(tables, indicators=tables.indicators | {"ratio_alert": False})
+    document = report_document(build_report(calm, QualityFacts()), "zh")
+    (block,) = next(c for c in document.chapters if c.key == "exceptions").blocks
+    assert block.text == "无"
