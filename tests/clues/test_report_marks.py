@@ -83,3 +83,10 @@ def test_a_calm_run_without_hits_has_no_exceptions(tables, tmp_path: Path):
     document = report_document(build_report(calm, QualityFacts()), "zh")
     (block,) = next(c for c in document.chapters if c.key == "exceptions").blocks
     assert block.text == "无"
+
+
+def test_the_two_figures_of_suspected_cropland_name_their_basis(tables):
+    document = report_document(build_report(tables, QualityFacts()), "zh")
+    texts = [str(b) for c in document.chapters for b in c.blocks]
+    assert any("各种用途，不限于建设" in text for text in texts)
+    assert any("疑似违法占用耕地（仅新增建设）" in text for text in texts)
