@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.batches import due_days
 from configs.errors import InputError
+from configs.mistakes import choice
 from flows.registering import open_register, store_of
 from tiles.files import atomic_path
 
@@ -119,9 +120,18 @@ def list_clues(
         Name of the run that gave the number, or its beginning.
     due : date, optional
         Only those whose answer is due by this day and still missing.
-    """
-    from clues.store.register import registered_clues
 
+    Raises
+    ------
+    InputError
+        If there is no such fate or status.
+    """
+    from clues.objects import FATE_NAMES
+    from clues.store.register import STATUSES, registered_clues
+
+    for name, value, names in (("fate", fate, tuple(FATE_NAMES)), ("status", status, STATUSES)):
+        if value not in ("", *names):
+            raise InputError(f"there is no {name} {value!r}", f"--{name}", choice(value, names))
     store = _opened(place)
     try:
         with store.engine.connect() as connection:
@@ -188,7 +198,7 @@ def issue(
     county: str = "",
     run: str = "",
 ) -> Issued:
-    """Issue the clues that were not issued yet as a batch.
+    """Issue the open clues as a batch.
 
     Parameters
     ----------
@@ -215,12 +225,18 @@ def issue(
     chosen = [
         c
         for c in list_clues(place, county=county, run=run)
-        if c.status != "ended"
-        and (c.batch is None or (c.batch.year, c.batch.number) == (on.year, number))
+        if c.status == "open"
+        or (
+            c.status == "issued"
+            and c.batch is not None
+            and (c.batch.year, c.batch.number) == (on.year, number)
+        )
     ]
     if not chosen:
         raise InputError(
-            "there is no clue that was not issued yet", place, "tuban register list shows them"
+            "there is no open clue: all were issued or judged, or ended",
+            place,
+            "tuban register list shows them",
         )
     store = _opened(place)
     try:

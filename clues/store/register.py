@@ -17,6 +17,7 @@ from configs.errors import StoreError
 from configs.verdicts import verdict_meaning
 
 __all__ = [
+    "STATUSES",
     "Batch",
     "RegisteredClue",
     "confirmed_ground",
@@ -24,6 +25,8 @@ __all__ = [
     "registered_clues",
     "run_configs",
 ]
+
+STATUSES = ("open", "issued", "judged", "ended")
 
 AT_ONCE = 500
 """Rows named in one statement."""
@@ -64,6 +67,9 @@ class RegisteredClue:
         Name of the run that gave the number.
     is_over : bool
         Whether it is gone, or goes on under other numbers.
+    told_again : date or None
+        Day on which a later period listed it although it was judged: it grew, or became another
+        kind of change, and nobody has judged that yet.
     """
 
     object_id: str
@@ -79,15 +85,20 @@ class RegisteredClue:
     run: str
     is_over: bool = False
     batch: Batch | None = None
+    told_again: dt.date | None = None
 
     @property
     def status(self) -> str:
         """Where it stands: ``ended``, ``judged``, ``issued`` or ``open``.
 
-        What was split or merged goes on under other numbers and is ended as well.
+        What was split or merged goes on under other numbers and is ended as well. What was judged
+        and told again is open until it is issued with a later batch.
         """
         if self.is_over:
             return "ended"
+        if self.told_again is not None:
+            is_out = self.batch is not None and self.batch.issue_date >= self.told_again
+            return "issued" if is_out else "open"
         if self.verdict:
             return "judged"
         return "issued" if self.batch else "open"
@@ -109,6 +120,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
     )
     batches = {b.id: Batch(*b[1:]) for b in connection.execute(_batches())}
     (states, ends), verdicts = _last_states(connection), _last_verdicts(connection)
+    again = _told_again(connection)
     found = []
     for row in connection.execute(asked):
         state = states.get(row.object_id)
@@ -127,6 +139,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 run=row.name,
                 is_over=state is not None and _is_over(state),
                 batch=batches.get(row.batch_id),
+                told_again=again.get(row.object_id) if row.object_id in verdicts else None,
             )
         )
     return found
@@ -178,10 +191,52 @@ def _last_verdicts(connection: Connection) -> dict[str, str]:
     return {o: w for o, w in words.items() if verdict_meaning(w) not in (None, "open")}
 
 
+def _told_again(connection: Connection) -> dict[str, dt.date]:
+    """Return by object on which day a later period first listed it, knowing the last verdict.
+
+    A run that was registered before the verdict did not know it, and says nothing of it.
+    """
+    verdict, patch, run, row = (
+        t.c for t in (schema.verdicts, schema.patches, schema.runs, schema.lineage)
+    )
+    judged = {
+        str(v.object_id): v
+        for v in connection.execute(
+            select(patch.object_id, run.period_after, verdict.at)
+            .join(schema.patches, patch.id == verdict.patch_key)
+            .join(schema.runs, run.id == patch.run_id)
+            .where(verdict.parcel_no == 0)
+            .order_by(verdict.id)
+        )
+    }
+    latest = select(run.name, func.max(run.id).label("id")).group_by(run.name)
+    newest = {str(one.name): int(one.id) for one in connection.execute(latest)}
+    asked = (
+        select(row.object_id, run.id, run.name, run.period_after, run.registered_at)
+        .join(schema.runs, run.id == row.run_id)
+        .join(schema.patches, patch.id == row.patch_key)
+        .where(patch.disposition == "clue")
+        .order_by(run.id)
+    )
+    days: dict[tuple[str, str], dt.date] = {}
+    found: dict[str, dt.date] = {}
+    for told in connection.execute(asked):
+        word = judged.get(told.object_id)
+        if word is None or told.registered_at <= word.at:
+            continue
+        if word.period_after is None or told.period_after <= word.period_after:
+            continue
+        day = days.setdefault((told.object_id, told.name), told.registered_at.date())
+        if newest[told.name] == told.id:
+            found[told.object_id] = min(day, found.get(told.object_id, day))
+    return found
+
+
 def issue_batch(connection: Connection, batch: Batch, clues: Iterable[RegisteredClue]) -> int:
     """Give clues to a batch; return how many are new in it.
 
-    A clue is issued once. Issuing the same batch again adds the clues that came since.
+    A clue is issued once, and once more where it was told again after people judged it; what is
+    judged is not issued. Issuing the same batch again adds the clues that came since.
 
     Raises
     ------
@@ -203,7 +258,7 @@ def issue_batch(connection: Connection, batch: Batch, clues: Iterable[Registered
         connection.execute(insert(table).values(**values))
         same = (table.c.year == batch.year) & (table.c.number == batch.number)
         key = connection.scalar(select(table.c.id).where(same))
-    fresh = [c.clue_no for c in clues if c.batch is None]
+    fresh = [c.clue_no for c in clues if c.status == "open" and c.batch != batch]
     for start in range(0, len(fresh), AT_ONCE):
         some = schema.clues.c.clue_no.in_(fresh[start : start + AT_ONCE])
         connection.execute(update(schema.clues).where(some).values(batch_id=key))

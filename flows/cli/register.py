@@ -102,7 +102,7 @@ def issue(
     county: County = "",
     run: Run = "",
 ) -> None:
-    """Issue the clues that were not issued yet as a batch with a day by which they are due.
+    """Issue the open clues as a batch with a day by which they are due; none that is judged.
 
     Issuing a batch again adds what came since; a clue is in one batch only.
     """

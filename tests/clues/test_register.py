@@ -2,20 +2,30 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
+from clues.identity import trace_fates
+from clues.objects import ObjectFate
+from clues.outputs.tables import ClueTables
+from clues.store import schema
 from clues.store.inserting import RunRecord
+from clues.store.lineage import Period, held_before
 from clues.store.register import Batch, issue_batch, registered_clues
 from clues.store.repository import Store
 from clues.store.verdicts import add_verdicts
 from clues.toldclasses import read_told_classes
 from configs.errors import InputError, StoreError
 from flows.cli.app import build_app
+from flows.registering import Registration
+from flows.tracing import current_patches
 
 DAY = dt.date(2026, 4, 1)
+FIRST_PATCH = "TAAAAAAAAAAA1"
 FIRST = Batch(2026, 1, DAY, dt.date(2026, 5, 1))
 
 
@@ -69,6 +79,68 @@ def test_a_clue_is_in_one_batch_and_a_batch_keeps_its_dates(register: Store):
     assert len(clues_of(register)) == count
 
 
+def said_of(store: Store, run: str, verdict: str) -> None:
+    """Let people judge the first patch of a run."""
+    patch, of = schema.patches.c, schema.runs.c
+    asked = select(patch.id).join(schema.runs).where(of.name == run, patch.patch_id == FIRST_PATCH)
+    row = {"patch_key": 0, "parcel_no": 0, "line": "land", "reason": "", "by": "张三",
+           "at": dt.datetime.now(dt.UTC), "source": "ledger", "verdict": verdict}  # fmt: skip
+    with store.transaction() as connection:
+        add_verdicts(connection, [row | {"patch_key": connection.scalar(asked)}])
+
+
+def worked(store: Store, tables: ClueTables, name: str, after: dt.date, **kinds: str) -> ObjectFate:
+    """Register a period whose patches are all of one kind; return the fate of the first one."""
+    crs = tables.patches.crs.to_string()
+    period = Period(name, dt.date(2024, 12, 20), after, crs, tuple(tables.patches.total_bounds))
+    with store.engine.connect() as connection:
+        held = held_before(connection, period)
+    patches = tables.patches.assign(**kinds, limitation_until=None)
+    shown = current_patches(patches, period)
+    fates = trace_fates(held.known, shown, None, crs=crs, before=period.before)
+    told = [fates.by_patch[p] for p in patches["patch_id"]]
+    patches = patches.assign(
+        object_id=[f.object_id for f in told],
+        disposition=["dismissed" if f.judged_before else "clue" for f in told],
+    )
+    beside = Registration(store.url, period, fates, held.digest)
+    store.register(
+        RunRecord(*(name, name, "999901", "", crs, 2025, 2, "cn-land", "1", {}, {}),
+                  period=(period.before, after)),
+        patches, tables.findings, beside=beside.enter(replace(tables, patches=patches)),
+    )  # fmt: skip
+    return fates.by_patch[FIRST_PATCH]
+
+
+def test_a_judged_field_that_is_built_on_is_issued_again(tables, tmp_path: Path):
+    store = Store.at(tmp_path / "all.sqlite")
+    cleared = {"change_type": "vegetation_loss", "from_cover": "cropland", "to_cover": "bare"}
+    built = {"change_type": "new_building", "from_cover": "cropland", "to_cover": "built"}
+    today = dt.datetime.now(dt.UTC).date()
+    second, third = (Batch(today.year, n, today, today) for n in (2, 3))
+
+    def status() -> str:
+        return next(c.status for c in clues_of(store) if c.object_id == FIRST_PATCH)
+
+    assert not worked(store, tables, "q1", dt.date(2025, 3, 20), **cleared).judged_before
+    assert issued(store, FIRST) == 3
+    said_of(store, "q1", "伪变化")
+    assert worked(store, tables, "q2", dt.date(2025, 6, 20), **cleared).judged_before
+    assert status() == "judged"
+    assert not worked(store, tables, "q3", dt.date(2025, 9, 20), **built).judged_before
+    assert status() == "open"
+    assert issued(store, second) == 1
+    assert (issued(store, third), status()) == (0, "issued")
+    assert not worked(store, tables, "q4", dt.date(2025, 12, 20), **built).judged_before
+    said_of(store, "q4", "合法")
+    assert status() == "judged"
+    for number, kind in enumerate((built, cleared)):
+        after = dt.date(2026, 3, 20 + number)
+        assert worked(store, tables, f"again{number}", after, **kind).judged_before
+    assert status() == "judged"
+    store.close()
+
+
 def test_the_commands_list_show_and_issue(register: Store, tmp_path: Path):
     def said(*words: str, code: int = 0) -> str:
         told = CliRunner().invoke(build_app(), ["register", *words])
@@ -77,6 +149,14 @@ def test_the_commands_list_show_and_issue(register: Store, tmp_path: Path):
 
     place = str(tmp_path / "register.sqlite")
     number = clues_of(register)[0].clue_no
+    assert "did you mean 'grown'?" in said("list", place, "--fate", "grwon", code=1)
+    assert "did you mean 'open'?" in said("list", place, "--status", "opne", code=1)
+    said_of(register, "r", "伪变化")
+    done = said("issue", place, "--number", "1", "--date", "2026-04-01")
+    assert "clues\t1\tof them new\t1" in done
+    assert number in said("list", place, "--status", "judged")
+    assert "there is no open clue" in said("issue", place, "--number", "2", code=1)
+    said_of(register, "r", "未定")
     done = said("issue", place, "--number", "1", "--date", "2026-04-01")
     assert "due\t2026-04-11" in done  # ten days: the profile is emergency
     assert number in said("list", place, "--due", "2026-04-11")
