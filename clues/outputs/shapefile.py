@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from clues.outputs.tables import ClueTables
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["ShapeLayer", "write_shape_layers", "write_shapefile"]
+__all__ = ["ShapeLayer", "lines_first", "write_shape_layers", "write_shapefile"]
 
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+SENTENCE, PARCEL = re.compile("[^。]+。?"), re.compile(r"地块 (\S+) ")
+CONTROL = ("占永久基本农田", "占生态保护红线", "占自然保护地", "跨越城镇开发边界", "涉及储备土地")
 MEANINGS = "字段说明.csv"
 NUMBER_WIDTH = 15
 
@@ -53,7 +56,8 @@ def write_shapefile(tables: ClueTables, path: Path) -> None:
 
     Names have at most ten bytes in any encoding; texts are GBK where GBK has all of their
     characters (m² is spelled out, which it lacks), else UTF-8, and the ``.cpg`` says which. Texts
-    beyond 254 bytes end with dots: read those in another format.
+    beyond 254 bytes end with dots: read those in another format. What a reason says of control
+    lines stands first in it.
 
     Parameters
     ----------
@@ -66,11 +70,27 @@ def write_shapefile(tables: ClueTables, path: Path) -> None:
         for f in FLAT_FIELDS
     )
     found = list(flat_rows(tables))
-    rows = [{f.short: values[f.key] for f in FLAT_FIELDS} for _, values in found]
+    rows = [
+        {f.short: values[f.key] for f in FLAT_FIELDS} | {"LY": lines_first(values["reason_zh"])}
+        for _, values in found
+    ]
     shapes = tables.clues.set_index("patch_id").geometry.loc[[patch for patch, _ in found]]
     meanings = {f.short: f.zh for f in FLAT_FIELDS}
     layer = ShapeLayer("XS", fields, rows, in_national_crs(shapes, tables), meanings)
     write_shape_layers([layer], path, day=last_day(tables))
+
+
+def lines_first(reason: str) -> str:
+    """Return a reason with its control lines in front: the end of a long text is cut off."""
+    parcels = reason.split("\n")
+    drawn, rest = [], []
+    for text in parcels:
+        sentences = SENTENCE.findall(text)
+        own = "".join(s for s in sentences if s.startswith(CONTROL))
+        named = PARCEL.match(text) if len(parcels) > 1 else None
+        drawn.append(f"{named[1]}：{own}" if own and named else own)
+        rest.append("".join(s for s in sentences if not s.startswith(CONTROL)))
+    return "".join(drawn) + "\n".join(text for text in rest if text)
 
 
 def write_shape_layers(layers: Sequence[ShapeLayer], path: Path, *, day: dt.date) -> None:

@@ -29,7 +29,7 @@ from clues.outputs.flattables import write_csv, write_geoparquet
 from clues.outputs.geopackage import write_geopackage
 from clues.outputs.kmz import write_kmz
 from clues.outputs.ledger import write_ledger
-from clues.outputs.shapefile import write_shapefile
+from clues.outputs.shapefile import lines_first, write_shapefile
 from clues.outputs.survey import (
     BHTB_FIELDS,
     UPDATE_FIELDS,
@@ -370,3 +370,14 @@ def test_the_update_holds_before_and_after_of_confirmed_patches(tables, tmp_path
     assert (rows[0]["HSJL"], rows[0]["HSR"], rows[0]["HSRQ"]) == ("违法", "张三", "2025-10-31")
     areas = ellipsoidal_area(table.geometry.to_numpy(), table.crs.to_string())
     assert np.allclose(areas, table["BGMJ"], atol=0.02)
+
+
+def test_a_cut_reason_still_tells_the_control_lines():
+    long = "后时相前无批文涉及该图斑。" * 9
+    one = f"地块 P1 面积 5.00 m²，{long}占永久基本农田 5.00 m²（0.01 亩）。"
+    assert lines_first(one).startswith("占永久基本农田 5.00 m²（0.01 亩）。地块 P1 面积")
+    two = lines_first(f"{one}\n地块 P2 面积 1.00 m²，{long}占生态保护红线 1.00 m²。未见供地。")
+    head, _, tail = two.partition("地块 P1 面积")
+    assert head == "P1：占永久基本农田 5.00 m²（0.01 亩）。P2：占生态保护红线 1.00 m²。"
+    assert tail.endswith("未见供地。")
+    assert lines_first("") == ""
