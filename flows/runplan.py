@@ -184,7 +184,8 @@ def estimate(
         read, written = (None if n is None else n * pixels * share for n in moved)
         cpu = rate.fixed_s + grows
         costs.append(StageCost(stage, share, rate.fixed_s + spread, cpu, read, written))
-    peak = max(rate.peak_bytes for rate in rates.stages.values())
+    patches = rates.patches_per_mpx * mpx
+    peak = max(r.fixed_bytes + r.bytes_per_patch * patches for r in rates.stages.values())
     return Estimate(
         workers=workers,
         stages=tuple(costs),

@@ -34,17 +34,20 @@ class StageRate:
         CPU seconds whatever the size.
     per_mpx_s : float
         CPU seconds per million pixels.
-    peak_bytes : float
-        Largest Σ PSS of the process tree.
+    fixed_bytes : float
+        Largest Σ PSS of the process tree, less what grows with the patches.
     read_per_px, written_per_px : float or None
         Bytes per pixel, caches included; None where they were not measured.
+    bytes_per_patch : float
+        Memory that a patch takes while the stage is worked.
     """
 
     fixed_s: float
     per_mpx_s: float
-    peak_bytes: float
+    fixed_bytes: float
     read_per_px: float | None = None
     written_per_px: float | None = None
+    bytes_per_patch: float = 0.0
 
     def seconds(self, mpx: float) -> float:
         """Return the CPU seconds for so many million pixels."""
@@ -60,6 +63,8 @@ class Rates:
     stages : dict of str to StageRate
     source : str
         Machine, size and number of the runs.
+    patches_per_mpx : float
+        What is found in a million pixels.
     worker_bytes : float
         What a further worker takes.
     folder_bytes, folder_per_px : float
@@ -68,6 +73,7 @@ class Rates:
 
     stages: dict[str, StageRate]
     source: str
+    patches_per_mpx: float
     worker_bytes: float
     folder_bytes: float
     folder_per_px: float
@@ -84,28 +90,35 @@ def folder_rates(out: Path) -> Rates | None:
     """Return the rates of the finished runs in a folder; None where none is large enough.
 
     A run counts with the stages that made all of their products. Of several runs the median
-    holds. What is fixed is taken from the shipped table, since one size alone does not tell it.
+    holds. Fixed times and bytes per patch are those of the shipped table, since one size alone does
+    not tell them.
     """
-    base, sizes = shipped_rates(), []
+    base, sizes, densities = shipped_rates(), [], []
     measured: dict[str, list[StageRate]] = {}
     for folder in sorted(out.iterdir()) if out.is_dir() else ():
-        mpx = _megapixels(summary_of(folder))
+        summary = summary_of(folder)
+        mpx, patches = _megapixels(summary), _patches(summary)
         if mpx < LEAST_MPX:
             continue
         sizes.append(mpx)
+        densities.append(patches / mpx)
         for stage, record in _whole_records(folder).items():
             if stage in base.stages:
-                rate = _rate(record, mpx, base.stages[stage])
+                rate = _rate(record, mpx, patches, base.stages[stage])
                 measured.setdefault(stage, []).append(rate)
     if "tiles" not in measured:
         return None
     stages = base.stages | {name: _median(rates) for name, rates in measured.items()}
     source = f"{len(sizes)} earlier runs in {out}, {min(sizes):.1f} to {max(sizes):.1f} Mpx"
-    return replace(base, stages=stages, source=source)
+    return replace(base, stages=stages, source=source, patches_per_mpx=median(densities))
 
 
 def _megapixels(summary: dict[str, Any]) -> float:
     return float(summary.get("stages", {}).get("tiles", {}).get("pixels", 0)) / 1e6
+
+
+def _patches(summary: dict[str, Any]) -> float:
+    return float(summary.get("stages", {}).get("join", {}).get("patches", 0))
 
 
 def _whole_records(folder: Path) -> dict[str, dict[str, Any]]:
@@ -123,7 +136,7 @@ def _is_whole(record: dict[str, Any]) -> bool:
     return bool(told.get("made")) and not told.get("reused") and "read_bytes" in record
 
 
-def _rate(record: dict[str, Any], mpx: float, base: StageRate) -> StageRate:
+def _rate(record: dict[str, Any], mpx: float, patches: float, base: StageRate) -> StageRate:
     pixels = mpx * 1e6
     spent = max(0.0, float(record["cpu_seconds"]) - base.fixed_s)
     return StageRate(
@@ -131,7 +144,8 @@ def _rate(record: dict[str, Any], mpx: float, base: StageRate) -> StageRate:
         per_mpx_s=spent / mpx if base.per_mpx_s else 0.0,
         read_per_px=record["read_bytes"] / pixels,
         written_per_px=record["written_bytes"] / pixels,
-        peak_bytes=float(record["peak_bytes"]),
+        fixed_bytes=max(0.0, record["peak_bytes"] - base.bytes_per_patch * patches),
+        bytes_per_patch=base.bytes_per_patch,
     )
 
 
