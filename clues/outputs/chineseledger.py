@@ -34,6 +34,11 @@ __all__ = ["CHINESE_FORM", "LEAD_COLUMNS", "LEDGER_COLUMNS", "MACHINE_COLUMNS"]
 
 FILLED_IN, SAME = "由核查人员填写", "同表一"
 
+FLAGS_MEANING = (
+    "PBF 占用永久基本农田，ECO 占用生态保护红线，UGB 突破城镇开发边界，RES 涉及储备土地，"
+    "NRR 占用自然保护地；规则集的其他标记见本表后部的代码"
+)
+
 
 def _epochs(row: Row) -> str:
     return f"{day_text(row.patch['before_to'])}\n{day_text(row.patch['after_to'])}"
@@ -216,7 +221,7 @@ MACHINE_COLUMNS: tuple[Column, ...] = (
     ),
     Column("rule", "规则代码", 10, "决定性规则代码", lambda r: r.joined("rule", "、")),
     Column("rules", "全部规则", 16, "成立的规则", lambda r: r.joined("rules", "、")),
-    Column("flags", "控制线标记", 14, "PBF/ECO/UGB/RES/NRR", lambda r: r.joined("flags", "、")),
+    Column("flags", "控制线标记", 14, FLAGS_MEANING, lambda r: r.joined("flags", "、")),
     Column("features", "涉及文件", 30, "文件键", lambda r: r.joined("documents", "、")),
     Column("versions", "数据版本", 40, "规则、图层、拟合状态的版本", versions_text),
     *history_columns(PLAIN),

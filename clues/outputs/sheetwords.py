@@ -99,8 +99,9 @@ def footer_words(
     credits = "  ".join(dict.fromkeys(p.attribution for p in pair if p.attribution))
     return [
         f"版本 versions  {versions}",
-        f"校验 SHA-256  图斑 outline {sheet.outline_hash}  前图 before {hashes[0]}  "
-        f"后图 after {hashes[1]}",
+        f"校验 SHA-256 的前16位十六进制数 first 16 hex digits  "
+        f"图斑界线（WKB） outline (WKB) {sheet.outline_hash}  "
+        f"前图像素 pixels before {hashes[0]}  后图像素 pixels after {hashes[1]}",
         f"影像 imagery  {credits}" if credits else "",
         note,
     ]

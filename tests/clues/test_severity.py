@@ -45,6 +45,8 @@ def test_every_product_says_which_clue_reaches_the_transfer_standard(told, tmp_p
     meaning = dict(book["字典"].iter_rows(values_only=True))["严重程度"]
     assert "提示" in meaning
     assert "不是移送或违法认定" in meaning
+    marks = dict(book["字典"].iter_rows(values_only=True))["控制线标记"]
+    assert all(text in marks for text in ("PBF 占用永久基本农田", "NRR 占用自然保护地"))
 
     write_csv(told, tmp_path / "clues.csv")
     assert f",{HINT}," in (tmp_path / "clues.csv").read_text(encoding="utf-8-sig")

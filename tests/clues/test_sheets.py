@@ -87,7 +87,8 @@ def test_a_sheet_is_one_page_with_all_it_must_say(written):
         *("土地变化线索证据单", "临时用地是否正在复垦", "临字〔2023〕1号", "53.19", "4700.00"),
         *("平均宽度", "6.4 m", "规则 V8", "存疑", "Sentinel-2 MSI", "2025-03-05", "© Copernicus"),
         *("J50G080002", "0102 水浇地", "1006 农村道路", "基本农田", "1 : ", "EPSG:4526"),
-        *("界址点 8 个", "环2 ring 2: J5(", "cn-land 1", "SHA-256"),
+        *("界址点 8 个", "环2 ring 2: J5(", "cn-land 1", "SHA-256 的前16位"),
+        *("图斑界线（WKB）", "前图像素"),
     ):
         assert words in text, words
 
