@@ -1,7 +1,6 @@
 """What a flow run shows on the pages of a Prefect server: progress, figures, map, report."""
 
 import base64
-import datetime as dt
 import io
 import logging
 import re
@@ -261,11 +260,12 @@ def map_picture(folder: Path, language: Literal["zh", "en"]) -> str:
     from PIL import Image
 
     from clues.outputs.mapwords import MapLook
+    from flows.civilday import civil_day
     from flows.mapping import draw_maps
 
     look = MapLook(language=language)
     with tempfile.TemporaryDirectory(prefix="tuban-map-") as work:
-        drawn = draw_maps(folder, Path(work), look, day=dt.date.today(), png_dpi=MAP_DPI)
+        drawn = draw_maps(folder, Path(work), look, day=civil_day(folder), png_dpi=MAP_DPI)
         picture = next(p for p in drawn[0].files if p.suffix == ".png")
         data = io.BytesIO()
         with Image.open(picture) as image:

@@ -4,12 +4,11 @@ import csv
 import datetime as dt
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from clues.fieldcards import FieldCards, read_cards
 from clues.fieldform import choices
@@ -19,6 +18,7 @@ from clues.outputs.photosheet import write_photo_sheets
 from clues.photos import FileRefused, is_photo_name, read_photo, thumbnail
 from configs.errors import InputError
 from configs.told import Told
+from flows.civilday import zone_of
 from flows.fieldreturned import Returned, left_over, opened, photo_bytes
 from flows.finished import finished_tables, run_summary
 from flows.ledgerimport import LedgerImport, enter_rows, run_of
@@ -104,7 +104,7 @@ def import_field(
         cards = _cards(returned, Path(scratch), source)
         folder = run_of(source, run, cards.ledger.run if cards else "")
         tables, summary = finished_tables(folder), run_summary(folder)
-        zone = _zone(summary)
+        zone = zone_of(summary)
         today = now.astimezone(zone).date()
         photos, refused = _photos(returned, tables, cards, today, zone)
         if cards is None and not photos and not refused:
@@ -174,11 +174,6 @@ def _photos(
         match = match_photo(photo, named_clue(file.name, numbers, told), ground, today, zone)
         found.setdefault((photo.sha256, match.clue_no), (match, file))
     return list(found.values()), tuple(refused)
-
-
-def _zone(summary: Mapping[str, Any]) -> ZoneInfo:
-    area = summary.get("config", {}).get("area", {})
-    return ZoneInfo(area.get("time_zone") or "Asia/Shanghai")
 
 
 def _answers(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import InputError
+from flows.civilday import civil_day
 from flows.judging import INDICATORS_NAME
 from flows.registering import has_store, store_of
 from tiles.files import sha256
@@ -89,7 +90,7 @@ def import_ledger(
     ledger = read_ledger(path)
     folder = run_of(path, run, ledger.run)
     now = now or dt.datetime.now(dt.UTC)
-    today = now.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
+    today = civil_day(folder, now)
     reading = Reading(by.strip()[:80], now, today, _choices(ledger.language), overrule)
     source = f"ledger {sha256(path)[:12]}"
     stem = path.with_name(f"{path.stem}.import")

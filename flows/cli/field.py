@@ -1,6 +1,5 @@
 """``tuban field``: packages for inspectors, and what they bring back."""
 
-import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,11 +32,12 @@ def build(
     image: Annotated[bool, typer.Option("--image/--no-image", help="With images.")] = True,
 ) -> None:
     """Write a field package: GeoPackage with check cards, QField project, map book, KMZ, images."""
+    from flows.civilday import civil_day
     from flows.fieldwork import FieldChoice, build_field_package
 
     names = tuple(part.strip() for part in clues.replace("，", ",").split(",") if part.strip())
     choice = FieldChoice(township, names, inspector.strip()[:80])
-    made = build_field_package(run, choice, out, day=dt.date.today(), language=lang, image=image)
+    made = build_field_package(run, choice, out, day=civil_day(run), language=lang, image=image)
     typer.echo(made.path)
     tell(f"{len(made.clues)} clues; read it back: tuban field import FOLDER_OR_ZIP --run {run}")
 

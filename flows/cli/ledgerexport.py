@@ -36,10 +36,11 @@ def export(
     import datetime as dt
 
     from configs.runparts import LEDGER_FORMATS
+    from flows.civilday import civil_day
     from flows.formats import export_ledger
 
     try:
-        day = dt.date.today() if date is None else dt.date.fromisoformat(date)
+        day = civil_day(run) if date is None else dt.date.fromisoformat(date)
     except ValueError:
         raise typer.BadParameter(f"--date {date!r} is no date; write 2026-10-08") from None
     wanted = LEDGER_FORMATS if formats.strip() == "all" else formats.split(",")

@@ -1,6 +1,5 @@
 """``tuban map``: map sheets of a finished run for print."""
 
-import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,6 +53,7 @@ def map_sheets(
 ) -> None:
     """Draw map sheets as PDF and PNG: frame, legend, scale, north, clue numbers, image below."""
     from clues.outputs.mapwords import MapLook
+    from flows.civilday import civil_day
     from flows.finished import finished_tables
     from flows.mapping import draw_maps
 
@@ -61,7 +61,7 @@ def map_sheets(
     look = MapLook(paper, language, public, cell)
     degrees = None if bounds is None else _four(bounds)
     folder = out or run / "maps"
-    day = dt.date.today()
+    day = civil_day(run)
     drawn = draw_maps(
         run, folder, look, day=day, by=by, bounds=degrees, image=image, png_dpi=png or None
     )

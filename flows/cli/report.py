@@ -1,6 +1,5 @@
 """``tuban report``: the report of a finished run as a page, a document and a PDF."""
 
-import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +39,7 @@ def report(
     ] = True,
 ) -> None:
     """Write the report of a run: map, first clues, statistics, alerts, comparison, quality."""
+    from flows.civilday import civil_day
     from flows.reporting import report_settings, write_reports
 
     wanted = tuple(dict.fromkeys(name.strip().lower() for name in formats.split(",")))
@@ -57,7 +57,7 @@ def report(
         assessment=assessment,
         clues=clues,
     )
-    day = dt.date.today()
+    day = civil_day(run)
     for path in write_reports(run, out, wanted, settings, day=day, pictures=pictures):
         typer.echo(str(path))
 
