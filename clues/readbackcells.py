@@ -10,7 +10,7 @@ from typing import Any
 
 from configs.verdicts import verdict_meaning
 
-__all__ = ["Refused", "read_cell"]
+__all__ = ["Refused", "cell_text", "read_cell"]
 
 LONGEST = {"checked_by": 80, "project": 300, "holder": 300, "illegal_use": 100}
 LONGEST_TEXT = 10_000
@@ -61,14 +61,14 @@ def read_cell(key: str, value: Any, choices: Mapping[str, Sequence[str]], today:
     reader = _READERS.get(key)
     if reader is not None:
         return reader(value, today)
-    text = _plain(value)
+    text = cell_text(value)
     limit = LONGEST.get(key, LONGEST_TEXT)
     if len(text) > limit:
         raise Refused("too_long", {"length": str(len(text)), "limit": str(limit)})
     return text
 
 
-def _plain(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """Return a text without the traces of programs: ways to end a line, control characters."""
     if isinstance(value, dt.datetime):
         value = value.date() if value.time() == dt.time() else value
@@ -84,7 +84,7 @@ def _folded(text: str) -> str:
 
 
 def _choice(key: str, value: Any, words: Sequence[str]) -> str:
-    text = _plain(value)
+    text = cell_text(value)
     by_form = {_folded(word): word for word in words}
     found = by_form.get(_folded(text))
     if found is not None:
@@ -114,7 +114,7 @@ def _as_day(value: Any) -> dt.date | None:
         return value.date()
     if isinstance(value, dt.date):
         return value
-    text = _folded(_plain(value))
+    text = _folded(cell_text(value))
     for pattern in DATES:
         match = pattern.fullmatch(text)
         if match:
@@ -128,7 +128,7 @@ def _as_day(value: Any) -> dt.date | None:
 def _area(value: Any, _today: dt.date) -> str:
     if isinstance(value, bool | dt.date):
         raise Refused("no_number", {})
-    text = _folded(_plain(value)).removesuffix("亩").replace(",", "")
+    text = _folded(cell_text(value)).removesuffix("亩").replace(",", "")
     try:
         number = Decimal(text)
     except InvalidOperation:

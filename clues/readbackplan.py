@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clues.readback import LedgerFile, LedgerRow
-from clues.readbackcells import Refused, read_cell
+from clues.readbackcells import Refused, cell_text, read_cell
 from clues.readbackrows import row_faults
 from clues.readbacktexts import CODES
 from clues.store.answers import VERDICT, WITHDRAWN, Cell, Filled
@@ -197,7 +197,7 @@ class _Row:
             try:
                 yield key, read_cell(key, value, self.reading.choices, self.reading.today)
             except Refused as refused:
-                shown = str(value).strip()[:SHOWN]
+                shown = cell_text(value)[:SHOWN]
                 self._say(refused.code, key, **({"value": shown} | refused.facts))
 
     def _edited(self, key: str) -> bool:

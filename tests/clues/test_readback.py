@@ -161,6 +161,8 @@ def test_a_broken_row_keeps_all_out_unless_good_rows_are_wanted(run):
     assert counts(run) == (0, 0)
     assert codes(done) == {(3, "wrong_word_near"), (3, "future_date"), (3, "no_number"),
                            (3, "wrong_word"), (4, "machine_altered")}  # fmt: skip
+    day = edited(run / "out.xlsx", {(FIRST, "核查日期"): dt.datetime(2035, 1, 1)}, "day.xlsx")
+    assert any("日期 2035-01-01 在今天" in row[4] for row in import_ledger(day).rows)
     said = next(row for row in done.rows if "违反" in row[4])
     assert "“违法”" in said[5]
     assert import_ledger(path, by="王五", accept_good_rows=True).result == "partly"
