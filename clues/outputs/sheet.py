@@ -258,12 +258,9 @@ def _severity_fact(
     findings: list[dict[str, Any]], levels: tuple[SeverityLevel, ...]
 ) -> tuple[tuple[str, str, str], ...]:
     """Return which figure of a standard the area reaches; a hint, no verdict."""
-    zh, en = (severity_text(findings, levels, language) for language in ("zh", "en"))
-    if not zh and not en:
-        return ()
-    return (
-        ("严重程度提示", "Severity hint", f"{zh}（按面积，不是认定） {en} (by area, no verdict)"),
-    )
+    names = (severity_text(findings, levels, language) for language in ("zh", "en"))
+    told = " ".join(name for name in names if name)
+    return (("严重程度提示（非认定）", "Severity hint, no verdict", told),) if told else ()
 
 
 def _width_fact(patch: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:

@@ -61,8 +61,7 @@ def test_every_product_says_which_clue_reaches_the_transfer_standard(told, tmp_p
     assert first["findings"][0]["severity"] == 4
 
     facts = {zh: value for zh, _, value in evidence_sheets(told)[0].facts}
-    assert HINT in facts["严重程度提示"]
-    assert "不是认定" in facts["严重程度提示"]
+    assert HINT in facts["严重程度提示（非认定）"]
 
 
 def test_the_fields_of_deliveries_hold_it_in_both_languages(told):
@@ -88,4 +87,4 @@ def test_a_run_whose_rule_set_names_no_levels_tells_none(tables, tmp_path: Path)
     assert read_levels(tmp_path / "rules.json") == ()
     assert [severity(row, "zh") for row in LedgerRows(tables)] == ["", ""]
     labels = [zh for zh, _, _ in evidence_sheets(tables)[0].facts]
-    assert "严重程度提示" not in labels
+    assert "严重程度提示（非认定）" not in labels
