@@ -10,11 +10,21 @@ from flows.cli.options import tell
 
 if TYPE_CHECKING:
     from flows.deploying import Step
+    from flows.deployments import Deployment
 
 __all__ = ["register"]
 
 DONE = {"create": "created", "change": "changed", "keep": "unchanged"}
 WOULD = {"create": "would be created", "change": "would be changed", "keep": "unchanged"}
+
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check/--no-check",
+        help="Refuse configs that cannot run, as `tuban check` tells; without, where the files are "
+        "on the worker's machine only.",
+    ),
+]
 
 
 def deploy(
@@ -38,14 +48,7 @@ def deploy(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be done.")
     ] = False,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check/--no-check",
-            help="Refuse configs that cannot run, as `tuban check` tells; without, where the files "
-            "are on the worker's machine only.",
-        ),
-    ] = True,
+    check: Check = True,
     mark_stale: Annotated[
         bool,
         typer.Option("--mark-stale", help="Instead: set flow runs Crashed whose process is gone."),
@@ -57,13 +60,10 @@ def deploy(
     if mark_stale:
         _mark_stale(dry_run)
         return
-    from flows.deploychecks import deployment_doubts, require_runnable
     from flows.deployments import wanted_deployments
 
     wanted = wanted_deployments(configs or [], out, file, pool=pool)
-    doubts = require_runnable(configs or [], out) if check else []
-    for doubt in (*doubts, *deployment_doubts(wanted)):
-        tell(f"warning: {doubt}")
+    _check(wanted, configs or [] if check else [], out)
     from flows.deploying import deploy as bring_in_line
     from flows.deploying import open_server, server_address
 
@@ -78,6 +78,13 @@ def deploy(
         pools = dict.fromkeys(one.work_pool.name for one in wanted)
         for name in pools:
             tell(f"runs start once a worker is there: prefect worker start --pool {name}")
+
+
+def _check(wanted: "list[Deployment]", configs: list[Path], out: Path) -> None:
+    from flows.deploychecks import deployment_doubts, require_runnable
+
+    for doubt in (*require_runnable(configs, out), *deployment_doubts(wanted)):
+        tell(f"warning: {doubt}")
 
 
 def _show(steps: "list[Step]", words: dict[str, str]) -> None:
