@@ -67,7 +67,7 @@ FILLED = (
     CardField("verdict", "核实认定意见", "Finding", "choice", _words(VERDICT_CHOICES)),
     CardField("situation", "核查情况", "Situation on site", "long"),
     CardField("project", "项目名称", "Project"),
-    CardField("holder", "用地单位", "Holder"),
+    CardField("holder", "项目主体", "Holder"),
     CardField("used_since", "用地时间", "In use since"),
     CardField("actual_use", "实际用途", "Actual use"),
     CardField("licence", "矿权许可证号", "Mining licence"),

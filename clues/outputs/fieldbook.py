@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from clues.fieldform import FILLED, field_title
+from clues.outputs.chineseledger import CHINESE_FORM
 from clues.outputs.drawing import A4, BLACK, MILLIMETRE, WHITE, Box, Paper
+from clues.outputs.englishledger import english_form
 from clues.outputs.mapparts import BasePictures, Bounds, Division, MapPart, map_parts
 from clues.outputs.maps import MapPage, short_number
 from clues.outputs.mapwords import MapLook
 from clues.outputs.tables import ClueTables
+from configs.speech import Speech
 from tiles.files import atomic_path
 from tiles.geodesy import metres_per_unit
 
@@ -18,18 +21,29 @@ __all__ = ["write_book"]
 LEAST_M, AROUND = 600.0, 2.2
 """Least side of the ground on a page, and its side in those of the patch: one must find the way."""
 
-PANEL, FOOT = 235.0, 130.0
+PANEL, FOOT = 247.0, 142.0
 """Points below the map of a clue, and of those the ones to write on."""
 
 MARGIN = 12 * MILLIMETRE
 ROW = 15.0
+STEP, GAP = 16.0, 8.0
+"""Of the lines to write on: their distance, and the space between two on one line."""
 HEAD_COLOUR = (0x2F / 255, 0x55 / 255, 0x97 / 255)
 INDEX = {
     "zh": ("索引", ("编号", "线索编号", "坐落", "变化类型", "面积（亩）", "判定建议", "页")),
     "en": ("Index", ("No.", "Clue", "Place", "Change", "Area (mu)", "Suggestion", "Page")),
 }
 COLUMNS = (0.07, 0.21, 0.22, 0.16, 0.12, 0.16, 0.06)
-WRITTEN = ("verdict", "situation", "project", "holder", "actual_use", "checked_by", "checked_on")
+WRITTEN = (
+    ("verdict",),
+    ("situation",),
+    ("project", "holder"),
+    ("actual_use", "rectified"),
+    ("illegal_mu", "illegal_cropland_mu", "illegal_pbf_mu"),
+    ("rectification",),
+    ("checked_by", "checked_on", "signature"),
+)
+SIGNATURE = {"zh": "签名", "en": "Signature"}
 
 
 def write_book(
@@ -79,7 +93,7 @@ def write_book(
             told = _told(row, language)
             sheet = MapPage(paper, page, tables, [], look, panel=PANEL, foot=FOOT, told=told)
             sheet.draw(pictures)
-            _lines_to_write_on(paper, language)
+            _lines_to_write_on(paper, look.language, tables.title.speech)
             pages.append(tuple(paper.turn()))
     return pages
 
@@ -151,25 +165,38 @@ def _index(paper: Paper, rows: Sequence[Mapping[str, Any]], language: str, first
         paper.canvas.line(MARGIN, y - ROW, MARGIN + width, y - ROW)
 
 
-def _lines_to_write_on(paper: Paper, language: str) -> None:
+def _written(language: str, speech: Speech) -> list[list[tuple[str, tuple[str, ...]]]]:
+    """Return what is asked on paper, line by line: title and words to tick.
+
+    What the ledger asks back too has the words of the ledger; what it does not have is left out.
+    """
+    own = speech.model_copy(update={"language": language})
+    form = CHINESE_FORM if language == "zh" else english_form(own)
+    titles = {f.key: field_title(f, language) for f in FILLED} | {"signature": SIGNATURE[language]}
+    titles |= {column.key: column.title for column in form.columns if column.is_filled}
+    lines = [
+        [(titles[key], tuple(form.choices.get(key, ()))) for key in line if key in titles]
+        for line in WRITTEN
+    ]
+    return [line for line in lines if line]
+
+
+def _lines_to_write_on(paper: Paper, language: str, speech: Speech) -> None:
     """Draw the part of the check card that is filled in by hand, at the foot of the page."""
-    fields = [f for f in FILLED if f.key in WRITTEN]
-    width, step = paper.page.width - 2 * MARGIN, 17.0
-    y = 10 * MILLIMETRE + step * 5
-    for i, field in enumerate(fields):
-        wide = field.key in ("verdict", "situation")
-        left = MARGIN + (0 if wide or i % 2 == 0 else width / 2)
-        room = width if wide else width / 2 - 8
-        title = field_title(field, language)
-        box = paper.text(title, left, y, 8)
-        if field.key == "verdict":
+    lines = _written(language, speech)
+    width = paper.page.width - 2 * MARGIN
+    y = 10 * MILLIMETRE + STEP * (len(lines) - 1)
+    for line in lines:
+        room = (width + GAP) / len(line)
+        for i, (title, words) in enumerate(line):
+            left = MARGIN + i * room
+            box = paper.text(title, left, y, 8)
             x = box.right + 12
-            for word in field.choices(language):
+            for word in words:
                 paper.rule(Box("tick", x, y - 1, 8, 8), BLACK, 0.5)
                 x = paper.text(word, x + 12, y, 8).right + 16
-        else:
-            paper.canvas.setStrokeColorRGB(0.4, 0.4, 0.4)
-            paper.canvas.setLineWidth(0.4)
-            paper.canvas.line(box.right + 4, y - 2, left + room, y - 2)
-        if wide or i % 2 == 1 or i == len(fields) - 1:
-            y -= step
+            if not words:
+                paper.canvas.setStrokeColorRGB(0.4, 0.4, 0.4)
+                paper.canvas.setLineWidth(0.4)
+                paper.canvas.line(box.right + 4, y - 2, left + room - GAP, y - 2)
+        y -= STEP
