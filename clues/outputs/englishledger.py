@@ -187,6 +187,15 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
             *(lambda r: int(r.patch["confidence"]), "whole"),
         ),
         *_measures(),
+        *_answers(),
+        Column("features", "Features", 30, "keys", lambda r: r.joined("documents", ", ")),
+        Column("versions", "Versions", 40, "of rules, layers and fitted state", versions_text),
+        *history_columns(speech),
+    )
+
+
+def _answers() -> tuple[Column, ...]:
+    return (
         Column("outcome", "Outcome", 14, "code of the suggestion", lambda r: r.patch["outcome"]),
         Column(
             *("severity", "Severity", 22, SEVERITY_MEANING["en"]),
@@ -201,9 +210,6 @@ def _machine(speech: Speech) -> tuple[Column, ...]:
             "raised marks: codes of control lines and nearness, explained below",
             lambda r: r.joined("flags", ", "),
         ),
-        Column("features", "Features", 30, "keys", lambda r: r.joined("documents", ", ")),
-        Column("versions", "Versions", 40, "of rules, layers and fitted state", versions_text),
-        *history_columns(speech),
     )
 
 
