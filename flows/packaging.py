@@ -247,6 +247,7 @@ def _add_made(
 ) -> None:
     """Add what is worked out anew for all counties together: indicators, ledger, layers."""
     from clues.indicators import indicators
+    from clues.outputs.severity import read_levels
     from clues.outputs.tables import ClueTables
 
     rules = rules_in(packages[0])
@@ -264,6 +265,7 @@ def _add_made(
         _title(manifest),
         tables.leads,
         present_cells(tables.verdicts),
+        levels=read_levels(files["tables/rules.json"][0]),
     )
     wanted = writers_of(MADE_ANEW, told, scratch, lambda: NO_PICTURES)
     for name, write in wanted.items():
