@@ -152,7 +152,8 @@ def test_nothing_changed_makes_nothing(quick_county: DemoCounty, whole: Path):
     told = tuban("run", quick_county.config, "--out", whole.parent, *OPTIONS)
     assert made(whole, seen) == {}
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    for stage in ("plan", "gate", "fit", "join", "judge"):
+    assert "plan: 2 of 2 reused" in told
+    for stage in ("gate", "fit", "join", "judge"):
         assert f"{stage}: 1 of 1 reused" in told
     assert "outputs: 6 of 6 reused" in told
 
