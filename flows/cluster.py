@@ -84,8 +84,8 @@ def dashboard_link(client: Any) -> str | None:
 
 
 def _require_room(memory: int | None) -> None:
-    """Refuse a limit that this process alone comes near."""
-    taken = psutil.Process().memory_info().rss + DRIVER_RESERVE
+    """Refuse a limit that this process exceeds before it works a tile."""
+    taken = psutil.Process().memory_info().rss
     if memory is not None and memory < taken:
         raise ResourceError(
             f"{memory / 1e6:.0f} MB are allowed and {taken / 1e6:.0f} MB are needed to begin",
