@@ -150,7 +150,7 @@ def test_the_commands_list_show_and_issue(register: Store, tmp_path: Path):
     place = str(tmp_path / "register.sqlite")
     number = clues_of(register)[0].clue_no
     assert "did you mean 'grown'?" in said("list", place, "--fate", "grwon", code=1)
-    assert "did you mean 'open'?" in said("list", place, "--status", "opne", code=1)
+    assert "did you mean 'open'?" in said("list", place, "--status", "openn", code=1)
     said_of(register, "r", "伪变化")
     done = said("issue", place, "--number", "1", "--date", "2026-04-01")
     assert "clues\t1\tof them new\t1" in done

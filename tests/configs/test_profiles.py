@@ -91,7 +91,7 @@ def test_a_frozen_config_is_read_back_as_it_was(name: str):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("profil: annual", "did you mean 'profile'"), ("profile: anual", "'anual' must be 'annual'")],
+    [("profil: annual", "did you mean 'profile'"), ("profile: annua", "'annua' must be 'annual'")],
 )
 def test_a_slip_is_told_with_the_nearest_name(tmp_path, text: str, told: str):
     file = tmp_path / "tuban.yaml"
