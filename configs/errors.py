@@ -8,7 +8,6 @@
     │   ├── RasterError              a raster cannot be used
     │   │   └── DamagedImage         blocks of an image are damaged
     │   ├── LayerError               a vector layer is refused
-    │   ├── GridMismatch             two grids that must agree do not
     │   └── PairRefused              the pair gate refuses the two dates
     ├── ResourceError (OSError)      disk or memory does not suffice
     ├── StoreError (RuntimeError)    the clue store refuses
@@ -23,7 +22,6 @@ __all__ = [
     "ConfigError",
     "DamagedImage",
     "ExitCode",
-    "GridMismatch",
     "InputError",
     "LayerError",
     "PairRefused",
@@ -90,10 +88,6 @@ class DamagedImage(RasterError):
 
 class LayerError(InputError):
     """A vector layer is refused."""
-
-
-class GridMismatch(InputError):
-    """Two grids that must agree do not."""
 
 
 class PairRefused(InputError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-__all__ = ["HOME", "civil_day", "zone_of"]
+__all__ = ["HOME", "civil_day", "home_day", "zone_of"]
 
 HOME = "Asia/Shanghai"
 """Zone of a run that names none: one that was judged without images."""
@@ -17,6 +17,11 @@ def zone_of(summary: Mapping[str, Any]) -> ZoneInfo:
     """Return the zone of the area of a run by its ``run.json``."""
     area = (summary.get("config") or {}).get("area") or {}
     return ZoneInfo(area.get("time_zone") or HOME)
+
+
+def home_day() -> dt.date:
+    """Return the civil day in `HOME`, for a batch or a check that belongs to no run."""
+    return dt.datetime.now(ZoneInfo(HOME)).date()
 
 
 def civil_day(run: Path, now: dt.datetime | None = None) -> dt.date:

@@ -16,7 +16,6 @@ import pyproj
 from affine import Affine
 from numpy.typing import NDArray
 
-from configs.errors import GridMismatch
 from tiles.geodesy import metres_per_unit
 
 __all__ = ["CELL", "AnalysisGrid", "Extent", "Tile", "plan_tiles", "sample_cells", "splitmix64"]
@@ -174,15 +173,6 @@ class AnalysisGrid:
         west, south, east, north = self.bounds(extent)
         mx, my = metres_per_unit(self.crs, (west + east) / 2, (south + north) / 2)
         return mx * self.x_resolution, my * self.y_resolution
-
-    def require_same(self, other: "AnalysisGrid", where: str) -> None:
-        """Raise `GridMismatch` unless `other` is this grid."""
-        if self.grid_id != other.grid_id:
-            raise GridMismatch(
-                f"grids differ: {self} and {other}",
-                where,
-                "use the grid of the fitted state (grid: in the config) for both",
-            )
 
 
 @dataclass(frozen=True, order=True)

@@ -24,13 +24,12 @@ def check(layers: Layers, out: Out) -> None:
 
     Ends with 0 where nothing is wrong, 3 with findings, 1 where a layer is refused.
     """
-    import datetime as dt
-
     from clues.checks import check_layers
     from clues.outputs.checks import write_check_json, write_check_workbook
     from configs.layers import LayersFile
+    from flows.civilday import home_day
 
-    result = check_layers(LayersFile.load(layers), today=dt.date.today())
+    result = check_layers(LayersFile.load(layers), today=home_day())
     out.mkdir(parents=True, exist_ok=True)
     write_check_workbook(result, out / "layer_check.xlsx")
     write_check_json(result, out / "layer_check.json")

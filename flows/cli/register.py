@@ -106,8 +106,7 @@ def issue(
 
     Issuing a batch again adds what came since; a clue is in one batch only.
     """
-    import datetime as dt
-
+    from flows.civilday import home_day
     from flows.registerbook import issue as issue_clues
 
     if due is not None and days is not None:
@@ -115,7 +114,7 @@ def issue(
     done = issue_clues(
         place,
         number,
-        _day(date, "--date") or dt.date.today(),
+        _day(date, "--date") or home_day(),
         due=_day(due, "--due"),
         days=days,
         county=county,

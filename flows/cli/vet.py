@@ -35,9 +35,10 @@ def vet(
     import datetime as dt
 
     from flows import vetting as flow
+    from flows.civilday import home_day
 
     try:
-        day = dt.date.today() if on is None else dt.date.fromisoformat(on)
+        day = home_day() if on is None else dt.date.fromisoformat(on)
     except ValueError:
         raise typer.BadParameter(f"--on {on!r} is no date; write 2025-06-12") from None
     languages: dict[str, tuple[Literal["zh", "en"], ...]] = {
