@@ -51,7 +51,7 @@ check: $(READY)  ## style, types, floors, spelling, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell --skip "*.ttf,*.json,./.venv,./runs,./.git,constraints.txt" .
+	$(BIN)/codespell --skip "*.ttf,*.json,./.venv,./runs,./.git,constraints.txt,*/static/vendor/*" .
 
 format: $(READY)  ## let ruff format everything
 	$(BIN)/ruff check --fix .
