@@ -80,14 +80,19 @@ def draw_trials(
     known[block.core_slices] = ((labels > 0) & block.valid)[block.core_slices]
     at = np.nonzero(known)
     rows, cols, label = at[0] + block.extent.row0, at[1] + block.extent.col0, labels[at]
-    key = np.stack([rows // SIDE, cols // SIDE, label.astype(np.int64)], axis=1)
-    squares, which, count = np.unique(key, axis=0, return_inverse=True, return_counts=True)
-    which = which.reshape(-1)
-    ranks = splitmix64(squares[:, 0], squares[:, 1], SEED)
-    full = np.flatnonzero(count * LEAST_SHARE >= SIDE * SIDE)
-    order = full[np.lexsort((ranks[full], squares[full, 2]))]
-    place = np.arange(len(order)) - np.searchsorted(squares[order, 2], squares[order, 2])
-    chosen = np.sort(order[place < PER_CELL])
+    # One number per square and label, dense within the cell: counted, not sorted.
+    top, left = block.core.row0 // SIDE, block.core.col0 // SIDE
+    across, kinds = (block.core.col1 - 1) // SIDE - left + 1, classes + 1
+    key = ((rows // SIDE - top) * across + (cols // SIDE - left)) * kinds + label
+    counted = np.bincount(key)
+    squares = np.flatnonzero(counted)
+    which = (np.cumsum(counted > 0) - 1)[key]
+    place, kind = np.divmod(squares, kinds)
+    ranks = splitmix64(place // across + top, place % across + left, SEED)
+    full = np.flatnonzero(counted[squares] * LEAST_SHARE >= SIDE * SIDE)
+    order = full[np.lexsort((ranks[full], kind[full]))]
+    turn = np.arange(len(order)) - np.searchsorted(kind[order], kind[order])
+    chosen = np.sort(order[turn < PER_CELL])
     number = np.full(len(squares), -1)
     number[chosen] = np.arange(len(chosen))
     # every other pixel of the square, as of a chessboard
@@ -104,7 +109,7 @@ def draw_trials(
         number[which[taken]],
         earlier,
         later,
-        squares[chosen, 2],
+        kind[chosen].astype(np.int64),
         np.bincount(label, minlength=classes + 1).astype(np.int64),
     )
 
