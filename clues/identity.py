@@ -287,17 +287,27 @@ class _Trace:
         told = [
             k for k in self.parents[c] if self.known[k].verdict and self.known[k].judged is not None
         ]
-        grounds = [g for k in told for g in judged_grounds(self.known[k], patch)]
         if not told:
             return replace(row, since_verdict_dm2=patch.area_dm2)
-        verdict = max(told, key=lambda k: (self.weight[k, c], -k))
-        row = replace(row, verdict=self.known[verdict].verdict)
+        grounds = [g for k in told for g in judged_grounds(self.known[k], patch)]
+        row = replace(row, verdict=self._word(told, patch))
         if not grounds:
             return replace(row, since_verdict_dm2=patch.area_dm2)
-        ground = shapely.union_all(grounds)
+        ground = shapely.union_all([g.ground for g in grounds])
         shared = min(self.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
         grew = self.is_much(self.beyond(patch.geometry, ground), self.area(ground))
         return replace(row, since_verdict_dm2=patch.area_dm2 - shared, judged_before=not grew)
+
+    def _word(self, told: Sequence[int], patch: CurrentPatch) -> str:
+        """Return the word of people on most of a patch; of equals the last one."""
+        words: dict[str, int] = defaultdict(int)
+        for k in told:
+            for one in self.known[k].judged_kinds:
+                shared = shapely.intersection(one.ground, patch.geometry)
+                words[one.verdict or str(self.known[k].verdict)] += self.area(shared)
+        if any(words.values()):
+            return max(reversed(words), key=lambda w: words[w])
+        return str(self.known[max(told, key=lambda k: (self.known[k].area_dm2, -k))].verdict)
 
     def silent_rows(self) -> list[ObjectFate]:
         """Return the fates of objects that no patch goes on as."""

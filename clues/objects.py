@@ -59,11 +59,23 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class JudgedGround:
-    """Ground that people gave a verdict on, and the kind of change that they looked at."""
+    """Ground that people gave a verdict on, and the kind of change that they looked at.
+
+    Attributes
+    ----------
+    change_type, to_cover : str
+    ground : Polygon or MultiPolygon
+    verdict : str
+        Their word on it; "" means that of the object.
+    object_id : str
+        The object that they looked at.
+    """
 
     change_type: str
     to_cover: str
     ground: Any
+    verdict: str = ""
+    object_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,8 @@ class KnownObject:
     judged : Polygon, MultiPolygon or None
         Ground that people gave a verdict on.
     judged_kinds : tuple of JudgedGround
-        The same by kind of change; empty: all of the kind that the object is of.
+        The same in order of their words, each of one kind of change; empty: all of the kind that
+        the object is of.
     """
 
     object_id: str

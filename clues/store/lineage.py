@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import shapely
 from sqlalchemy import Connection, select
 
-from clues.objects import JudgedGround, KnownObject, ObjectFate
+from clues.objects import KnownObject, ObjectFate
 from clues.store import schema
 from clues.store.inserting import insert_many
-from configs.verdicts import verdict_meaning
-from tiles.geodesy import transformer
+from clues.store.toldgrounds import State, judged_grounds_of, moved
 
 __all__ = ["Held", "Period", "held_before", "keep_fates", "object_history"]
 
@@ -72,7 +70,8 @@ def held_before(connection: Connection, period: Period) -> Held:
     runs = {int(r.id): r for r in connection.execute(asked)}
     newest = {r.name: number for number, r in runs.items()}
     states = _states(connection, runs, period)
-    judged = _judged(connection, {n for n, r in runs.items() if _is_earlier(r, period)}, states)
+    earlier = {n: str(r.name) for n, r in runs.items() if _is_earlier(r, period)}
+    judged = judged_grounds_of(connection, earlier, states)
     first_own = min((n for n, r in runs.items() if r.name == period.run), default=None)
     known, later, foreign = [], [], []
     for name, rows in sorted(states.items()):
@@ -80,10 +79,9 @@ def held_before(connection: Connection, period: Period) -> Held:
         past = [s for s in standing if _is_earlier(runs[s.run], period)]
         if past:
             told = _known(name, past, runs)
-            if name in judged:
-                word, kinds = judged[name]
+            if kinds := judged.get(name, ()):
                 ground = shapely.union_all([k.ground for k in kinds])
-                told = replace(told, verdict=word, judged=ground, judged_kinds=kinds)
+                told = replace(told, verdict=kinds[-1].verdict, judged=ground, judged_kinds=kinds)
             known.append(told)
         elif standing:
             later.append(_known(name, standing, runs))
@@ -95,43 +93,37 @@ def held_before(connection: Connection, period: Period) -> Held:
     return Held(tuple(known), tuple(later), _digest([*known, *foreign]))
 
 
-@dataclass(frozen=True)
-class _State:
-    """One row of the history of an object, its outline in the CRS of the asking run."""
-
-    run: int
-    fate: str
-    first: tuple[dt.date, dt.date]
-    area_dm2: int
-    kind: tuple[str, str, str] | None
-    geometry: Any
-    """`kind` is None where no patch shows it."""
-
-
 def _is_earlier(run: Any, period: Period) -> bool:
     return run.period_after is not None and run.period_after < period.after
 
 
 def _states(
     connection: Connection, runs: Mapping[int, Any], period: Period
-) -> dict[str, list[_State]]:
+) -> dict[str, list[State]]:
     """Return the history of all objects on the ground of a run, in order of their periods."""
-    row = schema.lineage.c
+    row, patch = schema.lineage.c, schema.patches.c
     names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen", "area_dm2")
     kinds = ("change_type", "from_cover", "to_cover", "geometry")
     west, south, east, north = period.bounds
     elsewhere = [number for number, run in runs.items() if run.grid_crs != period.crs]
     near = (row.east >= west) & (row.west <= east) & (row.north >= south) & (row.south <= north)
     there = select(row.object_id).where(near | row.run_id.in_(elsewhere))
-    asked = select(*(row[n] for n in (*names, *kinds))).where(row.object_id.in_(there))
-    found: dict[str, list[_State]] = defaultdict(list)
+    asked = (
+        select(*(row[n] for n in (*names, *kinds)), patch.disposition)
+        .add_columns(patch.geometry.label("shown"))
+        .outerjoin(schema.patches, patch.id == row.patch_key)
+        .where(row.object_id.in_(there))
+    )
+    found: dict[str, list[State]] = defaultdict(list)
     for r in connection.execute(asked.order_by(row.id)):
         kind = (r.change_type or "", r.from_cover or "", r.to_cover or "")
+        move = partial(moved, source=runs[int(r.run_id)].grid_crs, target=period.crs)
+        shown = None if r.shown is None else move(shapely.from_wkb(r.shown))
         found[str(r.object_id)].append(
-            _State(
+            State(
                 *(int(r.run_id), str(r.fate), (r.first_before, r.first_seen), int(r.area_dm2)),
-                None if r.patch_key is None else kind,
-                _moved(shapely.from_wkb(r.geometry), runs[int(r.run_id)].grid_crs, period.crs),
+                *(None if r.patch_key is None else kind, move(shapely.from_wkb(r.geometry))),
+                *(shown, r.disposition == "clue"),
             )
         )
     ground = shapely.box(*period.bounds)
@@ -143,18 +135,7 @@ def _states(
     return found
 
 
-def _moved(shape: Any, source: str, target: str) -> Any:
-    if source == target:
-        return shape
-    move = transformer(source, target)
-
-    def at(points: Any) -> Any:
-        return np.column_stack(move.transform(points[:, 0], points[:, 1]))
-
-    return shapely.transform(shape, at)
-
-
-def _known(name: str, rows: list[_State], runs: Mapping[int, Any]) -> KnownObject:
+def _known(name: str, rows: list[State], runs: Mapping[int, Any]) -> KnownObject:
     last = rows[-1]
     before, after = min((s.first for s in rows), key=lambda d: (d[1], d[0]))
     kind = next((s.kind for s in reversed(rows) if s.kind), ("", "", ""))
@@ -168,62 +149,6 @@ def _known(name: str, rows: list[_State], runs: Mapping[int, Any]) -> KnownObjec
     )
 
 
-def _judged(
-    connection: Connection, runs: set[int], states: Mapping[str, list[_State]]
-) -> dict[str, tuple[str, tuple[JudgedGround, ...]]]:
-    """Return by object the last verdict that earlier periods got, and what people looked at."""
-    verdict, patch = schema.verdicts.c, schema.patches.c
-    asked = (
-        select(patch.object_id, patch.run_id, verdict.verdict)
-        .join(schema.patches, patch.id == verdict.patch_key)
-        .where(verdict.parcel_no == 0)
-        .order_by(verdict.id)
-    )
-    words: dict[str, str] = {}
-    grounds: dict[str, list[JudgedGround]] = defaultdict(list)
-    for r in connection.execute(asked):
-        name = str(r.object_id)
-        if r.run_id not in runs or name not in states:
-            continue
-        if verdict_meaning(r.verdict) in (None, "open"):
-            words.pop(name, None)
-            grounds[name].clear()
-            continue
-        words[name] = str(r.verdict)
-        for state in states[name]:
-            if state.run == r.run_id:
-                kind, _, cover = state.kind or ("", "", "")
-                grounds[name].append(JudgedGround(kind, cover, state.geometry))
-    judged = {name: (word, tuple(grounds[name])) for name, word in words.items()}
-    return judged | _inherited(connection, runs, judged, states)
-
-
-def _inherited(
-    connection: Connection,
-    runs: set[int],
-    judged: Mapping[str, tuple[str, tuple[JudgedGround, ...]]],
-    states: Mapping[str, list[_State]],
-) -> dict[str, tuple[str, tuple[JudgedGround, ...]]]:
-    """Return the verdicts of things that nobody judged but that came of judged ones."""
-    row = schema.lineage.c
-    asked = select(row.object_id, row.parents).where(row.run_id.in_(runs)).order_by(row.id)
-    parents: dict[str, set[str]] = defaultdict(set)
-    for name, told in connection.execute(asked):
-        parents[str(name)] |= set(told)
-    found: dict[str, tuple[str, tuple[JudgedGround, ...]]] = {}
-    for name in sorted(set(states) - set(judged)):
-        above, waiting = set[str](), list(parents[name])
-        while waiting:
-            one = waiting.pop()
-            if one not in above:
-                above.add(one)
-                waiting += [] if one in judged else sorted(parents[one])
-        told = sorted(above & set(judged))
-        if told:
-            found[name] = (judged[told[0]][0], tuple(k for n in told for k in judged[n][1]))
-    return found
-
-
 def _digest(objects: Iterable[KnownObject]) -> str:
     total = hashlib.sha256()
     wkb = partial(shapely.to_wkb, hex=True)
@@ -231,7 +156,10 @@ def _digest(objects: Iterable[KnownObject]) -> str:
         judged = "" if known.judged is None else wkb(known.judged)
         shapes = ("geometry", "judged", "judged_kinds")
         values = [v for n, v in vars(known).items() if n not in shapes]
-        kinds = [(k.change_type, k.to_cover, wkb(k.ground)) for k in known.judged_kinds]
+        kinds = [
+            (k.change_type, k.to_cover, k.verdict, k.object_id, wkb(k.ground))
+            for k in known.judged_kinds
+        ]
         total.update(repr((values, kinds, wkb(known.geometry), judged)).encode())
     return total.hexdigest()
 

@@ -10,7 +10,8 @@ import shapely
 from sqlalchemy import Connection, func, insert, select, update
 
 from clues.baseline import Confirmed
-from clues.objects import KnownObject
+from clues.changekinds import confirmed_part
+from clues.objects import JudgedGround, KnownObject
 from clues.store import schema
 from clues.store.lineage import Period, held_before
 from configs.errors import StoreError
@@ -298,12 +299,9 @@ def confirmed_ground(
     }
     children, numbers = _children(connection), _numbers(connection)
     uses, told = _uses(connection), _told_uses(connection)
-    own = _last_verdicts(connection)
     confirmed = []
     for name, one in sorted(known.items()):
-        if name not in own or one.judged is None or verdict_meaning(one.verdict or "") != "real":
-            continue  # what was inherited counts with the thing that was judged
-        ground = _standing(one, known, children, own)
+        ground = _standing(one, known, children)
         if ground.is_empty:
             continue
         clue = numbers.get(name, "")
@@ -313,28 +311,34 @@ def confirmed_ground(
 
 
 def _standing(
-    one: KnownObject,
-    known: Mapping[str, KnownObject],
-    children: Mapping[str, Sequence[str]],
-    own: Mapping[str, str],
+    one: KnownObject, known: Mapping[str, KnownObject], children: Mapping[str, Sequence[str]]
 ) -> Any:
-    """Return the judged ground of an object that it, or what came of it, still takes."""
+    """Return the ground of an object that was found changed and that it, or its parts, still take.
+
+    What it inherited counts with the thing that was judged.
+    """
+    real = confirmed_part(_own(one))
+    if real.is_empty:
+        return real
     seen, waiting, standing, undone = {one.object_id}, [one], [], []
     while waiting:
         thing = waiting.pop()
         if thing.status != "ended":
             standing.append(thing.geometry)
-        if thing is not one and verdict_meaning(own.get(thing.object_id, "")) == "pseudo":
-            undone.append(thing.judged)
+        if thing is not one:
+            undone.append(confirmed_part(_own(thing), "pseudo"))
         for name in children.get(thing.object_id, ()):
             if name not in seen and name in known:
                 seen.add(name)
                 waiting.append(known[name])
-    ground = shapely.intersection(one.judged, shapely.union_all(standing))
-    if undone:
-        ground = shapely.difference(ground, shapely.union_all(undone))
+    ground = shapely.intersection(real, shapely.union_all(standing))
+    ground = shapely.difference(ground, shapely.union_all(undone))
     parts = [p for p in shapely.get_parts(ground) if p.geom_type == "Polygon"]
     return shapely.union_all(parts)
+
+
+def _own(thing: KnownObject) -> list[JudgedGround]:
+    return [j for j in thing.judged_kinds if j.object_id == thing.object_id]
 
 
 def _children(connection: Connection) -> dict[str, list[str]]:

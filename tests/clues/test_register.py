@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import shapely
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -15,7 +16,7 @@ from clues.outputs.tables import ClueTables
 from clues.store import schema
 from clues.store.inserting import RunRecord
 from clues.store.lineage import Period, held_before
-from clues.store.register import Batch, issue_batch, registered_clues
+from clues.store.register import Batch, confirmed_ground, issue_batch, registered_clues
 from clues.store.repository import Store
 from clues.store.verdicts import add_verdicts
 from clues.toldclasses import read_told_classes
@@ -27,6 +28,8 @@ from flows.tracing import current_patches
 DAY = dt.date(2026, 4, 1)
 FIRST_PATCH = "TAAAAAAAAAAA1"
 FIRST = Batch(2026, 1, DAY, dt.date(2026, 5, 1))
+CLEARED = {"change_type": "vegetation_loss", "from_cover": "cropland", "to_cover": "bare"}
+BUILT = {"change_type": "new_building", "from_cover": "cropland", "to_cover": "built"}
 
 
 @pytest.fixture
@@ -114,31 +117,63 @@ def worked(store: Store, tables: ClueTables, name: str, after: dt.date, **kinds:
 
 def test_a_judged_field_that_is_built_on_is_issued_again(tables, tmp_path: Path):
     store = Store.at(tmp_path / "all.sqlite")
-    cleared = {"change_type": "vegetation_loss", "from_cover": "cropland", "to_cover": "bare"}
-    built = {"change_type": "new_building", "from_cover": "cropland", "to_cover": "built"}
     today = dt.datetime.now(dt.UTC).date()
     second, third = (Batch(today.year, n, today, today) for n in (2, 3))
 
     def status() -> str:
         return next(c.status for c in clues_of(store) if c.object_id == FIRST_PATCH)
 
-    assert not worked(store, tables, "q1", dt.date(2025, 3, 20), **cleared).judged_before
+    assert not worked(store, tables, "q1", dt.date(2025, 3, 20), **CLEARED).judged_before
     assert issued(store, FIRST) == 3
     said_of(store, "q1", "伪变化")
-    assert worked(store, tables, "q2", dt.date(2025, 6, 20), **cleared).judged_before
+    assert worked(store, tables, "q2", dt.date(2025, 6, 20), **CLEARED).judged_before
     assert status() == "judged"
-    assert not worked(store, tables, "q3", dt.date(2025, 9, 20), **built).judged_before
+    assert not worked(store, tables, "q3", dt.date(2025, 9, 20), **BUILT).judged_before
     assert status() == "open"
     assert issued(store, second) == 1
     assert (issued(store, third), status()) == (0, "issued")
-    assert not worked(store, tables, "q4", dt.date(2025, 12, 20), **built).judged_before
+    assert not worked(store, tables, "q4", dt.date(2025, 12, 20), **BUILT).judged_before
     said_of(store, "q4", "合法")
     assert status() == "judged"
-    for number, kind in enumerate((built, cleared)):
+    for number, kind in enumerate((BUILT, CLEARED)):
         after = dt.date(2026, 3, 20 + number)
         assert worked(store, tables, f"again{number}", after, **kind).judged_before
     assert status() == "judged"
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "confirmed"),
+    [
+        (("伪变化", "合法"), "factory"),
+        (("合法", "伪变化"), "field without factory"),
+        (("违法", "合法"), "field"),
+        (("", "合法"), "factory"),
+        (("合法", "未定"), "field"),
+    ],
+)
+def test_a_verdict_on_a_factory_in_a_field_is_of_the_factory(
+    tables, tmp_path: Path, words: tuple[str, str], confirmed: str
+):
+    field = tables.patches.geometry.iloc[0]
+    west, south, east, north = field.bounds
+    factory = shapely.box(west, south, west + (east - west) / 4, south + (north - south) / 4)
+    small = tables.patches.copy()
+    small.loc[small.index[0], "geometry"] = factory
+    small.loc[small.index[0], "area_dm2"] = round(factory.area * 100)
+    store = Store.at(tmp_path / "all.sqlite")
+    worked(store, tables, "q1", dt.date(2025, 3, 20), **CLEARED)
+    if words[0]:
+        said_of(store, "q1", words[0])
+    told = worked(store, replace(tables, patches=small), "q2", dt.date(2025, 6, 20), **BUILT)
+    assert (told.object_id, told.judged_before) == (FIRST_PATCH, words[0] == "违法")
+    said_of(store, "q2", words[1])
+    with store.engine.connect() as connection:
+        found, _ = confirmed_ground(connection, {})
+    store.close()
+    ground = shapely.union_all([c.geometry for c in found if c.object_id == FIRST_PATCH])
+    wanted = {"field": field, "factory": factory, "field without factory": field - factory}
+    assert ground.symmetric_difference(wanted[confirmed]).area < 1e-6 * field.area
 
 
 def test_the_commands_list_show_and_issue(register: Store, tmp_path: Path):
