@@ -176,7 +176,8 @@ def insert_parcels(
 
     def finding(_: int, row: dict[str, Any]) -> dict[str, Any]:
         key = ids[keys[row["patch_id"]], row["line"], int(row["parcel_no"])]
-        return {"parcel_key": key, **same, **{n: row[n] for n in JUDGED}}
+        level = {"severity": int(row["severity"])} if "severity" in row else {}
+        return {"parcel_key": key, **same, **level, **{n: row[n] for n in JUDGED}}
 
     insert_many(connection, schema.findings, (finding(*r) for r in _records(plain)))
 

@@ -17,22 +17,46 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
+from clues.store.caseschema import (
+    attachment_links,
+    attachments,
+    case_parcels,
+    cases,
+    checkpoints,
+    checks,
+    comments,
+    events,
+    images,
+    layer_features,
+    sessions,
+    tokens,
+    users,
+    worklist,
+)
+from clues.store.tables import bounds_columns, key_column, metadata
+
 __all__ = [
     "answers",
+    "attachment_links",
     "attachments",
     "batches",
+    "case_parcels",
     "cases",
+    "checkpoints",
+    "checks",
     "clues",
+    "comments",
     "counters",
     "events",
     "findings",
+    "images",
+    "layer_features",
     "layer_versions",
     "layers",
     "leads",
@@ -41,32 +65,17 @@ __all__ = [
     "parcels",
     "patches",
     "runs",
+    "sessions",
+    "tokens",
     "users",
     "verdicts",
+    "worklist",
 ]
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _key() -> Column[int]:
-    return Column("id", Integer, primary_key=True, autoincrement=True)
-
-
-def _bounds() -> list[Column[float]]:
-    return [Column(name, Float, nullable=False) for name in ("west", "south", "east", "north")]
-
 
 runs = Table(
     "runs",
     metadata,
-    _key(),
+    key_column(),
     Column("run_key", String(64), nullable=False, unique=True),
     Column("name", String(200), nullable=False),
     Column("county_code", String(6), nullable=False),
@@ -82,7 +91,7 @@ runs = Table(
 patches = Table(
     "patches",
     metadata,
-    _key(),
+    key_column(),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("patch_id", String(20), nullable=False),
     Column("object_id", String(20), nullable=False),
@@ -105,17 +114,18 @@ patches = Table(
     Column("priority", Integer, nullable=False),
     Column("lon", Float),
     Column("lat", Float),
-    *_bounds(),
+    *bounds_columns(),
     Column("geometry", LargeBinary, nullable=False),
     UniqueConstraint("run_id", "patch_id"),
 )
 Index("ix_patches_bounds", patches.c.west, patches.c.east, patches.c.south, patches.c.north)
+Index("ix_patches_object", patches.c.object_id, patches.c.run_id)
 Index("ix_patches_order", patches.c.run_id, patches.c.county_code, patches.c.anchor_row)
 
 parcels = Table(
     "parcels",
     metadata,
-    _key(),
+    key_column(),
     Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
     Column("line", String(16), nullable=False),
     Column("parcel_no", Integer, nullable=False),
@@ -130,7 +140,7 @@ parcels = Table(
 findings = Table(
     "findings",
     metadata,
-    _key(),
+    key_column(),
     Column("parcel_key", ForeignKey("parcels.id"), nullable=False, index=True),
     Column("rule_set", String(80), nullable=False),
     Column("rule_set_version", String(40), nullable=False),
@@ -141,6 +151,7 @@ findings = Table(
     Column("reason_zh", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("trace", JSON, nullable=False),
+    Column("severity", Integer),
     Column("judged_at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("parcel_key", "rule_set", "rule_set_version"),
 )
@@ -148,7 +159,7 @@ findings = Table(
 batches = Table(
     "batches",
     metadata,
-    _key(),
+    key_column(),
     Column("year", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("issue_date", Date, nullable=False),
@@ -159,7 +170,7 @@ batches = Table(
 clues = Table(
     "clues",
     metadata,
-    _key(),
+    key_column(),
     Column("clue_no", String(20), nullable=False, unique=True),
     Column("object_id", String(20), nullable=False, unique=True),
     Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
@@ -171,7 +182,7 @@ clues = Table(
 lineage = Table(
     "lineage",
     metadata,
-    _key(),
+    key_column(),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("object_id", String(20), nullable=False, index=True),
     Column("patch_key", ForeignKey("patches.id")),
@@ -187,7 +198,7 @@ lineage = Table(
     Column("from_cover", String(40)),
     Column("to_cover", String(40)),
     Column("is_observed", Boolean, nullable=False),
-    *_bounds(),
+    *bounds_columns(),
     Column("geometry", LargeBinary, nullable=False),
     UniqueConstraint("run_id", "object_id"),
 )
@@ -202,7 +213,7 @@ counters = Table(
 layers = Table(
     "layers",
     metadata,
-    _key(),
+    key_column(),
     Column("role", String(32), nullable=False),
     Column("name", String(200), nullable=False),
     UniqueConstraint("role", "name"),
@@ -211,7 +222,7 @@ layers = Table(
 layer_versions = Table(
     "layer_versions",
     metadata,
-    _key(),
+    key_column(),
     Column("layer_id", ForeignKey("layers.id"), nullable=False, index=True),
     Column("version", String(64), nullable=False),
     Column("crs", Text, nullable=False),
@@ -228,21 +239,10 @@ layer_versions = Table(
     UniqueConstraint("layer_id", "version"),
 )
 
-users = Table(
-    "users",
-    metadata,
-    _key(),
-    Column("name", String(80), nullable=False, unique=True),
-    Column("role", String(20), nullable=False),
-    Column("division", String(12), nullable=False),
-    Column("password_hash", String(255)),
-    Column("active", Boolean, nullable=False),
-)
-
 verdicts = Table(
     "verdicts",
     metadata,
-    _key(),
+    key_column(),
     Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
     Column("parcel_no", Integer, nullable=False),
     Column("line", String(16), nullable=False),
@@ -256,7 +256,7 @@ verdicts = Table(
 answers = Table(
     "answers",
     metadata,
-    _key(),
+    key_column(),
     Column("patch_key", ForeignKey("patches.id"), nullable=False, index=True),
     Column("name", String(40), nullable=False),
     Column("value", Text, nullable=False),
@@ -268,7 +268,7 @@ answers = Table(
 leads = Table(
     "leads",
     metadata,
-    _key(),
+    key_column(),
     Column("lead_id", String(20), nullable=False, unique=True),
     Column("number", String(60)),
     Column("source", String(40), nullable=False),
@@ -277,43 +277,6 @@ leads = Table(
     Column("relation", String(12), nullable=False),
     Column("distance_m", Float),
     Column("clue_id", ForeignKey("clues.id"), index=True),
-    *_bounds(),
+    *bounds_columns(),
     Column("geometry", LargeBinary, nullable=False),
-)
-
-cases = Table(
-    "cases",
-    metadata,
-    _key(),
-    Column("case_no", String(40), nullable=False, unique=True),
-    Column("clue_id", ForeignKey("clues.id"), nullable=False, index=True),
-    Column("state", String(24), nullable=False),
-    Column("assigned_to", String(80)),
-    Column("due_date", Date),
-    Column("areas", JSON, nullable=False),
-)
-
-attachments = Table(
-    "attachments",
-    metadata,
-    _key(),
-    Column("sha256", String(64), nullable=False, unique=True),
-    Column("name", String(255), nullable=False),
-    Column("media_type", String(100), nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("case_id", ForeignKey("cases.id")),
-)
-
-events = Table(
-    "events",
-    metadata,
-    _key(),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("who", String(80), nullable=False),
-    Column("what", String(40), nullable=False),
-    Column("subject", String(80), nullable=False),
-    Column("before", JSON),
-    Column("after", JSON),
-    Column("previous_hash", String(64), nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
 )
