@@ -213,6 +213,7 @@ layer_features = Table(
     Column("version_id", ForeignKey("layer_versions.id"), nullable=False),
     Column("role", String(32), nullable=False),
     Column("feature_key", String(120), nullable=False),
+    Column("counties", Text, nullable=False),
     Column("attrs", JSON, nullable=False),
     *bounds_columns(),
     Column("geometry", LargeBinary, nullable=False),

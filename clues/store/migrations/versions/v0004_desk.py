@@ -213,6 +213,7 @@ def _create_layer_features() -> None:
         sa.Column("version_id", sa.Integer(), nullable=False),
         sa.Column("role", sa.String(length=32), nullable=False),
         sa.Column("feature_key", sa.String(length=120), nullable=False),
+        sa.Column("counties", sa.Text(), nullable=False),
         sa.Column("attrs", sa.JSON(), nullable=False),
         *_bounds(),
         sa.Column("geometry", sa.LargeBinary(), nullable=False),
