@@ -1,0 +1,1 @@
+"""Audit: events in a chain, hashes of rows, checkpoints, and the check of them all."""
