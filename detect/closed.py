@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.component_tables import Members, Statistics
-from detect.inner import Looks
 
 __all__ = ["Closed"]
 
 
 @dataclass(frozen=True)
 class Closed:
-    """Closed survivors, in any order; members are those of large ones only, looks of all."""
+    """Closed survivors, in any order; members are those of large ones only."""
 
     name: NDArray[np.int64]
     stats: Statistics
@@ -23,7 +22,6 @@ class Closed:
     high_score: NDArray[np.int64]
     values: NDArray[np.float64]
     members: Members
-    looks: Looks
 
     @staticmethod
     def concatenate(parts: list["Closed"]) -> "Closed":
@@ -32,16 +30,14 @@ class Closed:
         if not filled:
             none, votes = np.empty(0, np.int64), np.empty((0, 2, 0), np.int64)
             values, no = np.empty((0, 0)), Members.empty()
-            stats, empty = Statistics.empty(), Looks.of(no)
-            return Closed(none, stats, votes, none, none, values, no, empty)
+            return Closed(none, Statistics.empty(), votes, none, none, values, no)
         starts = np.cumsum([0, *(len(p.name) for p in filled)])
         at = list(zip(filled, starts[:-1], strict=True))
         members = [
-            dataclasses.replace(p.members, comp=p.members.comp + start)
+            dataclasses.replace(p.members, comp=p.members.comp + np.int32(start))
             for p, start in at
             if len(p.members)
         ]
-        looks = [dataclasses.replace(p.looks, comp=p.looks.comp + start) for p, start in at]
         return Closed(
             np.concatenate([p.name for p in filled]),
             Statistics.concatenate([p.stats for p in filled]),
@@ -50,5 +46,4 @@ class Closed:
             np.concatenate([p.high_score for p in filled]),
             np.concatenate([p.values for p in filled]),
             Members.concatenate(members) if members else Members.empty(),
-            Looks.concatenate(looks),
         )

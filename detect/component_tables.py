@@ -32,6 +32,9 @@ MEMBER_SEED = 64
 NO_VALUE = np.iinfo(np.int32).min
 """Stands where a member has no value."""
 
+PLACE = ("comp", "row", "col")
+"""Columns that say which pixel a member is."""
+
 FAR = np.iinfo(np.int64).max
 
 
@@ -153,9 +156,11 @@ class Members(Columns):
         rank = np.arange(len(comp)) - np.searchsorted(comp, comp)
         return self.take(order[rank < limit])
 
-    def without_votes(self) -> Self:
-        """Return the members without votes, which take the most memory."""
-        return dataclasses.replace(self, votes=self.votes[:, :, :0].copy())
+    def narrow(self) -> Self:
+        """Return the members without votes and hashes, in numbers as small as they may be."""
+        whole: dict[str, Any] = {n: getattr(self, n).astype(np.int32) for n in PLACE}
+        votes, hashes = self.votes[:, :, :0].copy(), np.empty((len(self), 0), np.uint64)
+        return dataclasses.replace(self, votes=votes, hash=hashes, **whole)
 
     def percentile(self, count: int, percent: int) -> NDArray[np.int64]:
         """Return the percentile (nearest rank) of the scores of components 0 … count − 1."""

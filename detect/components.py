@@ -20,7 +20,7 @@ from detect.closed import Closed
 from detect.component_tables import Members, Statistics
 from detect.cover_runs import CoverRuns
 from detect.holes import gaps_to_fill
-from detect.inner import Looks, even_inside
+from detect.inner import Looks, Runs, even_inside
 from detect.kernels.runs import link_runs, number_roots
 from detect.tile_runs import Connectivity, ScoreArrays, TileRuns, label_tile
 
@@ -218,7 +218,6 @@ class _Joiner:
         is_open = stats.row_max == last_row
         keep = self._judge(stats, is_open)
         name = self._names(label[:n_open], keep)
-        self._close(name, stats, members, keep & ~is_open)
         large = keep & (is_open | (stats.pixels >= self.large_px))
         told = [
             t.covers.renumbered(large[label[o:]], name[label[o:]])
@@ -231,6 +230,7 @@ class _Joiner:
         number = np.cumsum(is_open) - 1
         tail = runs[:, runs[0] == last_row]
         self.tail = np.array([*tail[:3], number[tail[3]]])
+        self._close(name, stats, members, keep & ~is_open)
         self.open_name, self.open_stats = name[is_open], stats.take(is_open)
         self.open_members = members.renumbered(is_open, number)
 
@@ -241,24 +241,22 @@ class _Joiner:
             keep = self._judge(self.open_stats, np.zeros(len(self.open_name), bool))
             self._close(self.open_name, self.open_stats, members, keep)
         done = Closed.concatenate(self.done)
+        self.done.clear()
         names = np.array(self.parent, np.int64)
         label = np.empty(len(names), np.int64)
         survivor = np.full(number_roots(names, label), -1)
         survivor[label[done.name]] = np.arange(len(done.name))
         row, first, last, name = np.concatenate([self.tail[:, :0], *self.runs], axis=1)
+        self.runs.clear()
         comp = survivor[label[name]]
         alive = comp >= 0
         row, first, last, comp = row[alive], first[alive], last[alive], comp[alive]
-        runs = row, first, last, comp
-        values, kept = even_inside(runs, done.looks, done.values, done.members)
         _, begin = np.unique(comp, return_index=True)
         order = np.argsort(begin)  # of survivors by their first run
         rank = np.argsort(order)
         place = survivor[label]
         large = (place >= 0) & np.append(done.stats.pixels >= self.large_px, False)[place]
-        covers = CoverRuns.concatenate(self.covers or [CoverRuns.empty()])
-        self.covers.clear()
-        covers = covers.renumbered(large, np.append(rank, -1)[place])
+        covers = CoverRuns.drained(self.covers, large, np.append(rank, -1)[place])
         return Components(
             self.connectivity,
             row,
@@ -272,10 +270,10 @@ class _Joiner:
             done.votes[order],
             done.n_members[order],
             done.high_score[order],
-            values[order],
+            done.values[order],
             self.noise_pixels,
             self.noise_components,
-            kept.renumbered(np.ones(len(order), bool), rank),
+            done.members.renumbered(np.ones(len(order), bool), rank),
             covers,
         )
 
@@ -344,9 +342,25 @@ class _Joiner:
         n_members = np.bincount(mine.comp, minlength=len(votes)).astype(np.int64)
         high, values = mine.percentile(len(votes), PERCENT), mine.means(len(votes))
         own = stats.take(closed)
-        kept = mine.take((own.pixels >= self.large_px)[mine.comp]).without_votes()
-        looks = Looks.of(mine)
-        self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept, looks))
+        kept = mine.take((own.pixels >= self.large_px)[mine.comp]).narrow()
+        if len(own):
+            runs = self._runs_of(name[closed], int(own.row_min.min()))
+            values, kept = even_inside(runs, Looks.of(mine), values, kept)
+        self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept))
+
+    def _runs_of(self, closed: NDArray[np.int64], row_min: int) -> Runs:
+        """Return the runs of closed components, numbered in their order."""
+        names = np.array(self.parent, np.int64)
+        label = np.empty(len(names), np.int64)
+        number = np.full(number_roots(names, label), -1)
+        number[label[closed]] = np.arange(len(closed))
+        begin = len(self.runs)
+        while begin and (not self.runs[begin - 1].size or self.runs[begin - 1][0, -1] >= row_min):
+            begin -= 1
+        row, first, last, name = np.concatenate([self.tail[:, :0], *self.runs[begin:]], axis=1)
+        comp = number[label[name]]
+        mine = comp >= 0
+        return row[mine], first[mine], last[mine], comp[mine]
 
 
 def _fuse(runs: NDArray[np.int64]) -> NDArray[np.int64]:

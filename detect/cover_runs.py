@@ -73,6 +73,31 @@ class CoverRuns(Columns):
         return {n: a for n, a in self.arrays().items() if n != "votes"}
 
     @classmethod
+    def drained(
+        cls, parts: "list[Self]", keep: NDArray[np.bool_], number: NDArray[np.int64]
+    ) -> Self:
+        """Return the runs of the components of a mask, numbered anew; the parts are used up.
+
+        An area has millions of runs: what is taken over is given back at once.
+        """
+        if not parts:
+            return cls.empty()
+        count = sum(int(keep[p.comp].sum()) for p in parts)
+        wide = max((p.votes.dtype for p in parts), key=lambda kind: kind.itemsize)
+        whole: dict[str, Any] = {
+            n: np.empty((count, *a.shape[1:]), wide if n == "votes" else np.int32)
+            for n, a in parts[0].arrays().items()
+        }
+        at = 0
+        parts.reverse()
+        while parts:
+            part = parts.pop().renumbered(keep, number)
+            for name, values in part.arrays().items():
+                whole[name][at : at + len(part)] = values
+            at += len(part)
+        return cls(**whole)
+
+    @classmethod
     def empty(cls) -> Self:
         """Return no runs."""
         none = np.empty(0, np.int64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detect.component_tables import NO_VALUE, VALUES, Columns, Members
 
-__all__ = ["Looks", "even_inside", "lie_inside"]
+__all__ = ["Looks", "Runs", "even_inside", "lie_inside"]
 
 REACH = 2
 """Pixels on all sides of a member that must belong to its component: its window and the blur."""

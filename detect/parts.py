@@ -8,8 +8,7 @@ whole numbers, so the tiling leaves no trace.
 """
 
 import dataclasses
-import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +19,9 @@ from detect.component_tables import Members, Statistics
 from detect.components import PERCENT, Components
 from detect.kernels.borders import border_lengths
 from detect.kernels.runs import link_runs, number_roots
+from detect.merging import Merger
 
-__all__ = ["Parts", "find_parts", "split"]
+__all__ = ["PartTable", "Parts", "find_parts", "split"]
 
 Numbers = NDArray[np.int64]
 
@@ -59,18 +59,6 @@ class Parts:
 
     def __len__(self) -> int:
         return int(self.part.max()) + 1 if len(self.part) else 0
-
-    @staticmethod
-    def concatenate(batches: Sequence["Parts"]) -> "Parts":
-        """Return the parts of all batches, numbered on."""
-        starts = np.cumsum([0, *(len(b) for b in batches)])
-        columns: dict[str, Any] = {
-            f.name: np.concatenate([getattr(b, f.name) for b in batches])
-            for f in dataclasses.fields(Parts)
-            if f.name not in ("part", "reach")
-        }
-        part = [b.part + start for b, start in zip(batches, starts[:-1], strict=True)]
-        return Parts(**columns, part=np.concatenate(part), reach=batches[0].reach)
 
     @property
     def owner(self) -> Numbers:
@@ -114,77 +102,68 @@ class Parts:
             one[:count].tolist(), other[:count].tolist(), length[:count].tolist(), strict=True
         )
         weak = np.zeros(len(self), np.bool_) if doubtful is None else doubtful
-        merger = _Merger(
+        merger = Merger(
             size.tolist(), edges.tolist(), np.asarray(kinds).tolist(), weak.tolist(), pairs
         )
         merged = merger.work(least_px)
         return dataclasses.replace(self, part=_in_order(merged[self.part]))
 
 
-class _Merger:
-    """Parts that grow together; the number of the one that absorbs stays."""
+@dataclass(frozen=True)
+class PartTable:
+    """What a join keeps of parts: far less than what they are found in.
 
-    def __init__(
-        self,
-        size: list[int],
-        edges: list[int],
-        kind: list[int],
-        weak: list[bool],
-        borders: Iterable[tuple[int, int, int]],
-    ) -> None:
-        self.size, self.edges, self.kind, self.weak = size, edges, kind, weak
-        self.into = list(range(len(size)))
-        self.near: list[dict[int, int]] = [{} for _ in size]
-        for one, other, length in borders:
-            self.near[one][other] = self.near[one].get(other, 0) + length
-            self.near[other][one] = self.near[other].get(one, 0) + length
+    Attributes
+    ----------
+    comp : ndarray of int64
+        Components that parts replace.
+    row, first, last, part : ndarray of int64, shape (runs,)
+        Runs sorted by (component, row, first), filled holes in them.
+    stats : Statistics
+    filled, votes, n_members, high_score, values : ndarray
+        One row per part, as in `detect.components.Components`.
+    """
 
-    def work(self, least_px: int) -> Numbers:
-        """Return the part that each part went into."""
-        for i in range(len(self.size)):
-            if self.into[i] == i:
-                self._take_alike(i)
-        heap = [
-            (s, i)
-            for i, s in enumerate(self.size)
-            if self.into[i] == i and self._is_slight(i, least_px)
-        ]
-        heapq.heapify(heap)
-        while heap:
-            size, i = heapq.heappop(heap)
-            stale = self.into[i] != i or size != self.size[i]
-            if stale or not self.near[i] or not self._is_slight(i, least_px):
-                continue
-            near = self.near[i]
-            j = max(near, key=lambda k: (near[k], self.size[k], -k))
-            self._absorb(j, i)
-            self._take_alike(j)
-            if self._is_slight(j, least_px):
-                heapq.heappush(heap, (self.size[j], j))
-        into = np.array(self.into, np.int64)
-        while (into[into] != into).any():
-            into = into[into]
-        return into
+    comp: Numbers
+    row: Numbers
+    first: Numbers
+    last: Numbers
+    part: Numbers
+    stats: Statistics
+    filled: Numbers
+    votes: Numbers
+    n_members: Numbers
+    high_score: Numbers
+    values: NDArray[np.float64]
 
-    def _is_slight(self, i: int, least_px: int) -> bool:
-        rim = least_px > 0 and self.size[i] < self.edges[i]
-        return self.weak[i] or self.size[i] < least_px or rim
+    def __len__(self) -> int:
+        return len(self.filled)
 
-    def _absorb(self, j: int, i: int) -> None:
-        self.edges[j] += self.edges[i] - 2 * self.near[i][j]
-        for k, length in self.near[i].items():
-            del self.near[k][i]
-            if k != j:
-                self.near[j][k] = self.near[j].get(k, 0) + length
-                self.near[k][j] = self.near[j][k]
-        self.size[j] += self.size[i]
-        self.near[i], self.into[i] = {}, j
+    @classmethod
+    def of(cls, components: Components, parts: Parts) -> "PartTable":
+        """Return what is kept of the parts that `find_parts` found in some components."""
+        row, first, last, part = _fused(
+            np.array([parts.row, parts.first, parts.last, parts.part], np.int64)
+        )
+        return cls(
+            np.unique(parts.comp),
+            *(row, first, last, part),
+            stats=_part_statistics(parts),
+            **_part_columns(components, parts),
+        )
 
-    def _take_alike(self, j: int) -> None:
-        while alike := [k for k in self.near[j] if self.kind[k] == self.kind[j]]:
-            for k in alike:
-                self.weak[j] = self.weak[j] and self.weak[k]
-                self._absorb(j, k)
+    @classmethod
+    def concatenate(cls, batches: Sequence["PartTable"]) -> "PartTable":
+        """Return the parts of all batches, numbered on."""
+        starts = np.cumsum([0, *(len(b) for b in batches)])
+        columns: dict[str, Any] = {
+            f.name: np.concatenate([getattr(b, f.name) for b in batches])
+            for f in dataclasses.fields(cls)
+            if f.name not in ("part", "stats")
+        }
+        part = [b.part + start for b, start in zip(batches, starts[:-1], strict=True)]
+        stats = Statistics.concatenate([b.stats for b in batches])
+        return cls(**columns, part=np.concatenate(part), stats=stats)
 
 
 def _in_order(part: Numbers) -> Numbers:
@@ -277,7 +256,7 @@ def _position(lines: Numbers, firsts: Numbers, line: Numbers, col: Numbers) -> N
     return np.asarray(np.searchsorted(keys, asked, side="right") - 1, np.int64)
 
 
-def split(components: Components, parts: Parts) -> Components:
+def split(components: Components, parts: PartTable) -> Components:
     """Return the components with the large ones replaced by their parts.
 
     A part is numbered and named by its own first pixel, so the part that holds the first pixel of
@@ -288,19 +267,20 @@ def split(components: Components, parts: Parts) -> Components:
     Parameters
     ----------
     components : Components
-    parts : Parts
-        From `find_parts`.
+    parts : PartTable
+        Of all components that have parts.
     """
     if not len(parts):
         return components
     whole = np.ones(len(components), np.bool_)
     whole[parts.comp] = False
-    rest, own = components.take(whole), _part_columns(components, parts)
+    none = components.covers.take(np.zeros(0, np.int64))
+    rest = dataclasses.replace(components, members=Members.empty(), covers=none).take(whole)
     number = len(rest) + parts.part
     runs = np.concatenate(
         [
             np.array([rest.row, rest.first, rest.last, rest.comp]),
-            _fused(np.array([parts.row, parts.first, parts.last, number])),
+            np.array([parts.row, parts.first, parts.last, number]),
         ],
         axis=1,
     )
@@ -309,11 +289,12 @@ def split(components: Components, parts: Parts) -> Components:
     order = np.argsort(begin)
     rank = np.argsort(order)
     columns: dict[str, Any] = {
-        name: np.concatenate([getattr(rest, name), values])[order] for name, values in own.items()
+        name: np.concatenate([getattr(rest, name), getattr(parts, name)])[order]
+        for name in ("filled", "votes", "n_members", "high_score", "values")
     }
-    stats = Statistics.concatenate([rest.stats, _part_statistics(parts)]).take(order)
+    stats = Statistics.concatenate([rest.stats, parts.stats]).take(order)
     return dataclasses.replace(
-        components,
+        rest,
         row=runs[0],
         first=runs[1],
         last=runs[2],
@@ -321,8 +302,6 @@ def split(components: Components, parts: Parts) -> Components:
         stats=stats,
         anchor_row=runs[0][begin[order]],
         anchor_col=runs[1][begin[order]],
-        members=Members.empty(),
-        covers=components.covers.take(np.zeros(0, np.int64)),
         **columns,
     )
 
@@ -334,7 +313,7 @@ def _fused(runs: Numbers) -> Numbers:
     begins[1:] = (row[1:] != row[:-1]) | (first[1:] != last[:-1] + 1) | (part[1:] != part[:-1])
     at = np.flatnonzero(begins)
     fused = runs[:, at].copy()
-    fused[2] = last[np.append(at[1:], len(row)) - 1]
+    fused[2] = last[np.append(at, len(row))[1:] - 1]
     return np.asarray(fused, np.int64)
 
 
@@ -351,14 +330,16 @@ def _part_statistics(parts: Parts) -> Statistics:
     return runs.merged(parts.part, len(parts))
 
 
-def _part_columns(components: Components, parts: Parts) -> dict[str, NDArray[np.generic]]:
+def _part_columns(components: Components, parts: Parts) -> dict[str, Any]:
     """Return filled pixels, votes, members, scores and values of the parts."""
     count, owner, votes = len(parts), parts.owner, parts.votes
     filled = np.zeros(count, np.int64)
     np.add.at(filled, parts.part, parts.filled)
     scored = np.zeros(count, np.int64)
     np.add.at(scored, parts.part, parts.last - parts.first + 1)
-    members = components.members
+    own = np.zeros(len(components), np.bool_)
+    own[parts.comp] = True
+    members = components.members.take(own[components.members.comp])
     base = np.zeros(len(components), np.int64)
     base[parts.comp] = parts.line - parts.row
     at = _position(parts.line, parts.first, members.row + base[members.comp], members.col)

@@ -8,7 +8,7 @@ import numpy as np
 
 from detect.components import Components, join
 from detect.cover_runs import cover_batches
-from detect.parts import Parts, find_parts, split
+from detect.parts import Parts, PartTable, find_parts, split
 from detect.patches import (
     PaintRuns,
     index_changes_of,
@@ -23,6 +23,7 @@ from detect.patches import (
 from detect.tile_runs import TileRuns
 from detect.valid_runs import Runs, load_valid_runs
 from flows.fitting import STATE_FOLDER
+from flows.opening import Opening
 from flows.tilejob import States, TileJob
 from flows.tiling import tile_job, worked_tiles
 from models.feedback import with_feedback
@@ -141,10 +142,10 @@ def in_parts(components: Components, state: LandcoverState, large: int) -> Compo
     """
     kinds, least = change_kinds(state.classes), max(1, large // 2)
     found = [
-        _settled(find_parts(components, kinds, least, chosen), state)
+        PartTable.of(components, _settled(find_parts(components, kinds, least, chosen), state))
         for chosen in cover_batches(components.covers)
     ]
-    return split(components, Parts.concatenate(found)) if found else components
+    return split(components, PartTable.concatenate(found)) if found else components
 
 
 def _settled(parts: Parts, state: LandcoverState) -> Parts:
@@ -171,6 +172,10 @@ def _patches(
         county_name=county[1],
         smooth=context.config.detection.smooth_outlines,
     )
+    if states.marks.is_there and (series := Opening.of(context.run.folder).series):
+        from flows.seriesmarks import dated
+
+        patches = dated(patches, components, Path(series), plan)
     if not states.landcover.is_known or not len(patches):
         return patches
     changes = np.abs(np.stack(list(index_changes_of(components).values())))

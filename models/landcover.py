@@ -24,6 +24,9 @@ __all__ = ["LandcoverState", "classify", "landcover_arrays", "landcover_of", "vo
 
 UNKNOWN, SAME_COVER = "unknown", "same_cover"
 
+AT_ONCE = 20_000
+"""Components decided at a time: every pair of covers of each has a weight (about 4 KB)."""
+
 
 @dataclass(frozen=True)
 class LandcoverState:
@@ -213,6 +216,14 @@ def classify(
             "classify(counts=..., classes=..., shapes=...)",
             "pass votes as (component, date, class) and one shape per component",
         )
+    if n > AT_ONCE:
+        cut = [slice(i, i + AT_ONCE) for i in range(0, n, AT_ONCE)]
+        told = [None if shapes is None else shapes.iloc[c] for c in cut]
+        found = [
+            classify(counts[c], classes, s, table=table, certainty=certainty)
+            for c, s in zip(cut, told, strict=True)
+        ]
+        return pd.concat(found, ignore_index=True)
     percent = np.full((k, k), 100, np.int64)
     np.fill_diagonal(percent, table.same_cover_percent)
     weight = counts[:, 0, :, None] * counts[:, 1, None, :] * percent

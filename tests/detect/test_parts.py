@@ -10,7 +10,7 @@ from scipy import ndimage
 from detect.components import Components, join, label_tile
 from detect.cover_runs import cover_batches, cover_runs, wanted_pixels
 from detect.outlines import outlines
-from detect.parts import Parts, find_parts, split
+from detect.parts import PartTable, find_parts, split
 from tiles.grid import AnalysisGrid, Extent, plan_tiles
 
 COVERS, LARGE = 3, 60
@@ -42,7 +42,7 @@ def votes(pair):
 
 
 def in_parts(components: Components, least=20) -> Components:
-    return split(components, find_parts(components, KINDS, least))
+    return split(components, PartTable.of(components, find_parts(components, KINDS, least)))
 
 
 def painted(components: Components, shape):
@@ -136,10 +136,10 @@ def test_a_doubtful_part_stays_with_the_neighbour_it_borders_on_most():
 def test_batches_of_components_leave_no_trace(scene, most):
     components = worked(*scene, 33)
     found = [
-        find_parts(components, KINDS, 20, chosen)
+        PartTable.of(components, find_parts(components, KINDS, 20, chosen))
         for chosen in cover_batches(components.covers, most)
     ]
     assert (len(found) > 1) == (most < len(components.covers))
-    one, other = split(components, Parts.concatenate(found)), in_parts(components)
+    one, other = split(components, PartTable.concatenate(found)), in_parts(components)
     for name in ("row", "first", "last", "comp", "filled", "anchor_row", "votes", "high_score"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
