@@ -18,6 +18,7 @@ from configs.told import Told
 __all__ = [
     "MAX_BYTES",
     "PHOTO_SUFFIXES",
+    "SCRIPTS",
     "FileRefused",
     "Photo",
     "is_photo_name",

@@ -60,7 +60,7 @@ class TokenRow:
 
     id: int
     name: str
-    created_at: dt.datetime
+    created_at: dt.datetime | None
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
 
@@ -169,10 +169,9 @@ def tokens_of(connection: Connection, user: int) -> list[TokenRow]:
     table = schema.tokens.c
     columns = [table[n] for n in TokenRow.__dataclass_fields__]
     rows = connection.execute(select(*columns).where(table.user_id == user).order_by(table.id))
-    moments = ("created_at", "expires_at", "revoked_at")
     return [
-        TokenRow(**{k: _aware(v) if k in moments else v for k, v in row._mapping.items()})
-        for row in rows
+        TokenRow(r.id, r.name, _aware(r.created_at), _aware(r.expires_at), _aware(r.revoked_at))
+        for r in rows
     ]
 
 
