@@ -130,6 +130,7 @@ class Store:
         leads: "gpd.GeoDataFrame | None" = None,
         before: "Callable[[Connection], None] | None" = None,
         beside: "Callable[[Connection, int, dict[str, int]], None] | None" = None,
+        after: "Callable[[Connection, int, dict[str, str]], None] | None" = None,
     ) -> dict[str, str]:
         """Store a judged run; return the clue number of every patch that is a clue.
 
@@ -146,6 +147,8 @@ class Store:
             Looks at the register before anything of a new run is entered, in the same transaction.
         beside : callable, optional
             Enters what else belongs to a new run, from its row and those of its patches.
+        after : callable, optional
+            Looks at a run, new or not, and the numbers of its clues, in the same transaction.
 
         Returns
         -------
@@ -170,7 +173,10 @@ class Store:
                 if beside is not None:
                     beside(connection, run_id, keys)
                 known = run_id
-            return numbers_of(connection, known)
+            numbers = numbers_of(connection, known)
+            if after is not None:
+                after(connection, known, numbers)
+            return numbers
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows of every table."""
