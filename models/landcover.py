@@ -216,14 +216,22 @@ def classify(
             "classify(counts=..., classes=..., shapes=...)",
             "pass votes as (component, date, class) and one shape per component",
         )
-    if n > AT_ONCE:
-        cut = [slice(i, i + AT_ONCE) for i in range(0, n, AT_ONCE)]
-        told = [None if shapes is None else shapes.iloc[c] for c in cut]
-        found = [
-            classify(counts[c], classes, s, table=table, certainty=certainty)
-            for c, s in zip(cut, told, strict=True)
-        ]
-        return pd.concat(found, ignore_index=True)
+    cut = [slice(i, i + AT_ONCE) for i in range(0, max(n, 1), AT_ONCE)]
+    told = (None if shapes is None else shapes.iloc[c] for c in cut)
+    found = [
+        _decided(counts[c], classes, s, table, certainty) for c, s in zip(cut, told, strict=True)
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def _decided(
+    counts: NDArray[np.int64],
+    classes: tuple[str, ...],
+    shapes: pd.DataFrame | None,
+    table: Transitions,
+    certainty: Certainty | None,
+) -> pd.DataFrame:
+    n, k = len(counts), len(classes)
     percent = np.full((k, k), 100, np.int64)
     np.fill_diagonal(percent, table.same_cover_percent)
     weight = counts[:, 0, :, None] * counts[:, 1, None, :] * percent
