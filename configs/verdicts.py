@@ -5,7 +5,7 @@ from typing import Literal
 
 from configs.loading import StrictModel, load_preset
 
-__all__ = ["VERDICTS", "Meaning", "verdict_meaning"]
+__all__ = ["VERDICTS", "Meaning", "verdict_code", "verdict_meaning", "verdict_word"]
 
 Meaning = Literal["real", "pseudo", "open"]
 VERDICTS: tuple[Meaning, ...] = ("real", "pseudo", "open")
@@ -20,6 +20,7 @@ class _Verdict(StrictModel):
 
 class _Verdicts(StrictModel):
     verdicts: dict[Meaning, _Verdict]
+    judged: dict[str, _Verdict]
 
 
 def _plain(word: str) -> str:
@@ -44,3 +45,39 @@ def verdict_meaning(word: str) -> Meaning | None:
     ('real', 'pseudo', None)
     """
     return _by_word().get(_plain(word))
+
+
+@cache
+def _codes() -> dict[str, str]:
+    judged = load_preset(_Verdicts, "vocabularies", "verdicts").judged
+    return {
+        _plain(word): code
+        for code, verdict in judged.items()
+        for word in (code, verdict.zh, verdict.en, *verdict.words)
+    }
+
+
+def verdict_code(word: str) -> str:
+    """Return what a word says of a case: legal, illegal, other, false_alarm; "" for none of them.
+
+    Examples
+    --------
+    >>> verdict_code("违法"), verdict_code("no change"), verdict_code("")
+    ('illegal', 'false_alarm', '')
+    """
+    code = _codes().get(_plain(word))
+    if code is None:
+        code = {"real": "other", "pseudo": "false_alarm"}.get(verdict_meaning(word) or "", "")
+    return code
+
+
+def verdict_word(code: str, language: Literal["zh", "en"]) -> str:
+    """Return the word of a verdict on a case, as ledgers let people choose it.
+
+    Examples
+    --------
+    >>> verdict_word("illegal", "zh"), verdict_word("illegal", "en")
+    ('违法', 'unlawful')
+    """
+    verdict = load_preset(_Verdicts, "vocabularies", "verdicts").judged[code]
+    return verdict.zh if language == "zh" else verdict.en

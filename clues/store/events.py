@@ -154,7 +154,7 @@ def events_of(
         (table.subject, subject),
     ):
         asked = asked if value is None else asked.where(column == value)
-    return [_event(row) for row in connection.execute(asked).mappings()]
+    return [_event(dict(row)) for row in connection.execute(asked).mappings()]
 
 
 def read_events(
@@ -163,7 +163,7 @@ def read_events(
     """Yield events after a number, in their order."""
     asked = _asked().where(schema.events.c.seq > after).order_by(schema.events.c.seq)
     for row in connection.execute(asked.limit(limit)).mappings():
-        yield _event(row)
+        yield _event(dict(row))
 
 
 def last_event(connection: Connection, case_id: int | None = None) -> Event | None:
@@ -172,4 +172,4 @@ def last_event(connection: Connection, case_id: int | None = None) -> Event | No
     if case_id is not None:
         asked = asked.where(schema.events.c.case_id == case_id)
     row = connection.execute(asked).mappings().first()
-    return None if row is None else _event(row)
+    return None if row is None else _event(dict(row))
