@@ -29,12 +29,18 @@ from clues.store.inserting import (
     numbers_of,
 )
 from clues.store.leads import keep_leads
+from clues.store.renewing import renew, things_of
+from clues.store.sealing import seal_present, seal_run
+from clues.store.worklistrows import refresh
 from configs.errors import StoreAway, StoreError
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 __all__ = ["Store"]
+
+PROGRAM = "tuban"
+"""Who did what nobody asked for by name."""
 
 LOCK = 20250306
 """Names the lock that writers of a server wait for."""
@@ -90,6 +96,9 @@ class Store:
             if not self._is_newest(connection):
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                if connection.scalar(select(func.count()).select_from(schema.events)) == 0:
+                    seal_present(connection, PROGRAM)
+                refresh(connection)
 
     def look(self) -> None:
         """Raise where the store cannot be worked with; nothing is written.
@@ -131,6 +140,7 @@ class Store:
         before: "Callable[[Connection], None] | None" = None,
         beside: "Callable[[Connection, int, dict[str, int]], None] | None" = None,
         after: "Callable[[Connection, int, dict[str, str]], None] | None" = None,
+        who: str = PROGRAM,
     ) -> dict[str, str]:
         """Store a judged run; return the clue number of every patch that is a clue.
 
@@ -149,6 +159,8 @@ class Store:
             Enters what else belongs to a new run, from its row and those of its patches.
         after : callable, optional
             Looks at a run, new or not, and the numbers of its clues, in the same transaction.
+        who : str
+            Who enters it.
 
         Returns
         -------
@@ -172,6 +184,8 @@ class Store:
                     keep_leads(connection, leads)
                 if beside is not None:
                     beside(connection, run_id, keys)
+                seal_run(connection, run_id, who)
+                renew(connection, things_of(connection, run_id))
                 known = run_id
             numbers = numbers_of(connection, known)
             if after is not None:
@@ -255,6 +269,6 @@ def _engine(url: str) -> Engine:
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
