@@ -17,7 +17,7 @@ from flows.registering import numbered, store_of
 if TYPE_CHECKING:
     from flows.stages import StageContext
 
-__all__ = ["finished_context", "finished_tables", "run_summary"]
+__all__ = ["finished_context", "finished_tables", "run_summary", "title_of"]
 
 
 def run_summary(folder: Path) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def finished_tables(folder: Path) -> ClueTables:
 
     folder = folder.resolve()
     summary = run_summary(folder)
-    tables = ClueTables.read(folder, _title(folder, summary))
+    tables = ClueTables.read(folder, title_of(folder, summary))
     store = store_of(folder)
     try:
         numbers, issued = clue_numbers(store), clue_batches(store)
@@ -87,7 +87,8 @@ def finished_tables(folder: Path) -> ClueTables:
     return replace(tables, patches=patches, title=title, filled=filled, mark=mark, gaps=gaps)
 
 
-def _title(folder: Path, summary: dict[str, Any]) -> RunTitle:
+def title_of(folder: Path, summary: dict[str, Any]) -> RunTitle:
+    """Return what titles, file names and footers say about a run, from its ``run.json``."""
     told, config = summary.get("title", {}), summary.get("config", {})
     area = config.get("area", {})
     kept = folder / RULES_NAME
