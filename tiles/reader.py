@@ -17,6 +17,7 @@ from tiles.registration import Registration
 from tiles.scene import Epoch
 from tiles.sharpened import SharpReader, scene_reader
 from tiles.sources import CellCache, SceneReader
+from tiles.widen import clear_invalid
 
 __all__ = [
     "AnyReader",
@@ -131,8 +132,8 @@ class PairReader:
         valid = before_valid & after_valid
         if self.clouds is not None:
             valid &= self.clouds.usable(extent)
-        before *= valid
-        after *= valid
+        clear_invalid(before, valid)
+        clear_invalid(after, valid)
         return Block(
             extent=extent,
             core=core,

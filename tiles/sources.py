@@ -8,7 +8,7 @@ tiles ask for it.
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from tiles.rasters import open_raster, read_failure
 from tiles.registration import Registration
 from tiles.scene import BandSource, MaskSource, Scene
 from tiles.warp import Layer, cell_transform, mask_layer, scene_layers, source_window, support, warp
+from tiles.widen import clear_invalid, widen
 
 __all__ = ["CellCache", "SceneReader"]
 
@@ -102,22 +103,27 @@ class SceneReader:
 
     def read(self, extent: Extent) -> Cell:
         """Return values (band, y, x) and valid (y, x) of an extent; values are 0 where invalid."""
-        values = np.zeros((self.count, *extent.shape), np.float32)
-        valid = np.ones(extent.shape, np.bool_)
-        for number, layer in enumerate(self.layers):
-            if layer.offset is not None:
-                part, ok = self._copied(layer, extent)
-            else:
-                part, ok = self._warped(number, layer, extent)
-            for i, position in enumerate(layer.positions):
-                values[position] = part[i]
-            valid &= ok
+        values, valid = self._layer(0, extent)
+        first = self.layers[0].positions
+        if first != tuple(range(self.count)):
+            part, values = values, np.zeros((self.count, *extent.shape), np.float32)
+            values[list(first)] = part
+        for number, layer in enumerate(self.layers[1:], start=1):
             if not valid.any():
                 break
+            part, ok = self._layer(number, extent)
+            values[list(layer.positions)] = part
+            valid &= ok
         if self.mask_layer is not None and valid.any():
             valid &= self._usable(self.mask_layer, extent)
-        values *= valid
+        clear_invalid(values, valid)
         return values, valid
+
+    def _layer(self, number: int, extent: Extent) -> Cell:
+        layer = self.layers[number]
+        if layer.offset is not None:
+            return self._copied(layer, extent)
+        return self._warped(number, layer, extent)
 
     def close(self) -> None:
         """Close the datasets of all threads."""
@@ -182,23 +188,21 @@ class SceneReader:
         if r0 >= r1 or c0 >= c1:
             return values, valid
         window = Window(c0, r0, c1 - c0, r1 - r0)
-        inner = (slice(r0 - rows[0], r1 - rows[0]), slice(c0 - cols[0], c1 - cols[0]))
+        row, col = r0 - rows[0], c0 - cols[0]
+        inner = (slice(row, row + r1 - r0), slice(col, col + c1 - c0))
         ok = np.ones((r1 - r0, c1 - c0), np.bool_)
         any_value = np.zeros_like(ok)
         for path, places in _by_file(layer.bands):
             indexes = tuple(layer.bands[p].index for p in places)
             with read_failure(path, indexes, window):
                 stored = self._dataset(path).read(list(indexes), window=window)
-            for p, raw in zip(places, stored, strict=True):
-                band = layer.bands[p]
-                any_value |= raw != 0
-                ok &= _usable_values(raw, band.nodata)
-                plane = raw * np.float32(band.scale) + np.float32(band.offset)
-                if band.calibration is not None:
-                    plane = calibrated(plane, band.calibration, r0, c0)
-                values[(p, *inner)] = plane
+            scaling = _scaling([layer.bands[p] for p in places], stored.dtype)
+            widen(stored, np.array(places), *scaling, row, col, values, ok, any_value)
+            for p in places:
+                if (calibration := layer.bands[p].calibration) is not None:
+                    values[(p, *inner)] = calibrated(values[(p, *inner)], calibration, r0, c0)
         valid[inner] = ok & any_value
-        np.copyto(values, np.float32(0), where=~valid)
+        clear_invalid(values, valid)
         return values, valid
 
     def _usable(self, layer: Layer, extent: Extent) -> NDArray[np.bool_]:
@@ -252,15 +256,29 @@ def _by_file(bands: tuple[BandSource, ...]) -> list[tuple[Path, list[int]]]:
     return list(files.items())
 
 
-def _usable_values(raw: NDArray[np.generic], nodata: float | None) -> NDArray[np.bool_]:
-    ok = np.isfinite(raw) if raw.dtype.kind == "f" else np.ones(raw.shape, np.bool_)
-    if nodata is not None and not math.isnan(nodata):
-        ok &= raw != np.asarray(nodata).astype(raw.dtype) if _fits(nodata, raw.dtype) else True
-    return np.asarray(ok, np.bool_)
+_Scaling = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.bool_], bool]
+
+
+def _scaling(bands: Sequence[BandSource], dtype: Any) -> _Scaling:
+    """Return scale, offset, value of no data and whether there is one of each band.
+
+    Also whether values may be infinite. Whole numbers of more than 16 bits are scaled in float64.
+    """
+    wide = np.float64 if dtype.itemsize > 2 and dtype != np.float32 else np.float32
+    nodata = [b.nodata for b in bands]
+    known = [n is not None and _fits(n, dtype) for n in nodata]
+    return (
+        np.array([np.float32(b.scale) for b in bands], wide),
+        np.array([np.float32(b.offset) for b in bands], wide),
+        np.array([n if k else 0 for n, k in zip(nodata, known, strict=True)]).astype(dtype),
+        np.array(known, np.bool_),
+        dtype.kind == "f",
+    )
 
 
 def _fits(value: float, dtype: Any) -> bool:
-    if dtype.kind == "f":
-        return True
+    """Tell whether a value of no data can be found among stored values; NaN is no such value."""
+    if math.isnan(value) or dtype.kind == "f":
+        return not math.isnan(value)
     info = np.iinfo(dtype)
     return value == int(value) and info.min <= value <= info.max
