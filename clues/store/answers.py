@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from clues.store import schema
 from clues.store.repository import Store
-from clues.store.verdicts import runs_named
+from clues.store.verdicts import note_rows, runs_named
 
 __all__ = [
     "VERDICT",
@@ -239,4 +239,6 @@ def add_answers(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> No
     """Enter answers: ``patch_key``, ``name``, ``value``, ``by``, ``at``, ``source`` each."""
     entered = [dict(row) for row in rows]
     if entered:
+        last = connection.scalar(select(func.max(schema.answers.c.id))) or 0
         connection.execute(insert(schema.answers), entered)
+        note_rows(connection, "answer", schema.answers, int(last))

@@ -13,7 +13,10 @@ from clues.baseline import Confirmed
 from clues.changekinds import confirmed_part
 from clues.objects import JudgedGround, KnownObject
 from clues.store import schema
+from clues.store.events import append
 from clues.store.lineage import Period, held_before
+from clues.store.sealing import row_hashes
+from clues.store.worklistrows import refresh
 from configs.errors import StoreError
 from configs.verdicts import verdict_meaning
 
@@ -68,6 +71,8 @@ class RegisteredClue:
         Name of the run that gave the number.
     is_over : bool
         Whether it is gone, or goes on under other numbers.
+    lon, lat : float or None
+        Of the patch that first was a clue.
     told_again : date or None
         Day on which a later period listed it although it was judged: it grew, or became another
         kind of change, and nobody has judged that yet.
@@ -87,6 +92,8 @@ class RegisteredClue:
     is_over: bool = False
     batch: Batch | None = None
     told_again: dt.date | None = None
+    lon: float | None = None
+    lat: float | None = None
 
     @property
     def status(self) -> str:
@@ -114,7 +121,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
     clue, patch, run = schema.clues.c, schema.patches.c, schema.runs.c
     asked = (
         select(clue.clue_no, clue.object_id, clue.batch_id, patch.county_code, patch.area_dm2)
-        .add_columns(patch.after_to, run.name)
+        .add_columns(patch.after_to, patch.lon, patch.lat, run.name)
         .join(schema.patches, patch.id == clue.patch_key)
         .join(schema.runs, run.id == patch.run_id)
         .order_by(clue.clue_no)
@@ -141,6 +148,8 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 is_over=state is not None and _is_over(state),
                 batch=batches.get(row.batch_id),
                 told_again=again.get(row.object_id) if row.object_id in verdicts else None,
+                lon=row.lon,
+                lat=row.lat,
             )
         )
     return found
@@ -233,7 +242,9 @@ def _told_again(connection: Connection) -> dict[str, dt.date]:
     return found
 
 
-def issue_batch(connection: Connection, batch: Batch, clues: Iterable[RegisteredClue]) -> int:
+def issue_batch(
+    connection: Connection, batch: Batch, clues: Iterable[RegisteredClue], who: str = "tuban"
+) -> int:
     """Give clues to a batch; return how many are new in it.
 
     A clue is issued once, and once more where it was told again after people judged it; what is
@@ -259,10 +270,17 @@ def issue_batch(connection: Connection, batch: Batch, clues: Iterable[Registered
         connection.execute(insert(table).values(**values))
         same = (table.c.year == batch.year) & (table.c.number == batch.number)
         key = connection.scalar(select(table.c.id).where(same))
-    fresh = [c.clue_no for c in clues if c.status == "open" and c.batch != batch]
+    issued = [c for c in clues if c.status == "open" and c.batch != batch]
+    fresh = [c.clue_no for c in issued]
     for start in range(0, len(fresh), AT_ONCE):
         some = schema.clues.c.clue_no.in_(fresh[start : start + AT_ONCE])
         connection.execute(update(schema.clues).where(some).values(batch_id=key))
+    if fresh:
+        told = {n: getattr(batch, n) for n in Batch.__dataclass_fields__} | {"clue_nos": fresh}
+        rows = tuple(row_hashes(connection, "issued", fresh))
+        subject = f"batch:{batch.name}"
+        append(connection, who=who, what="batch.issue", subject=subject, after=told, rows=rows)
+        refresh(connection, {c.object_id for c in issued})
     return len(fresh)
 
 

@@ -4,12 +4,30 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from clues.store import schema
+from clues.store.events import Entry, append_all
 from clues.store.repository import Store
+from clues.store.sealing import row_hashes
+from clues.store.worklistrows import refresh
+from configs.errors import StoreError
+from configs.verdicts import verdict_code
 
-__all__ = ["add_verdicts", "clue_batches", "clue_numbers", "runs_named", "stored_verdicts"]
+__all__ = [
+    "DESK",
+    "add_verdicts",
+    "case_verdicts",
+    "clue_batches",
+    "clue_numbers",
+    "note_rows",
+    "runs_named",
+    "stored_verdicts",
+]
+
+AT_ONCE = 500
+DESK = "desk"
+"""Source of the verdicts that cases gave."""
 
 
 def stored_verdicts(store: Store) -> list[dict[str, Any]]:
@@ -61,8 +79,87 @@ def runs_named(scope: str) -> Select[Any]:
     return select(schema.runs.c.id).where(schema.runs.c.name == scope)
 
 
+def case_verdicts(connection: Connection) -> dict[str, tuple[str, str]]:
+    """Return by thing the first case that gave a verdict, and that verdict."""
+    case, clue = schema.cases.c, schema.clues.c
+    asked = (
+        select(clue.object_id, case.case_no, case.verdict)
+        .join(schema.clues, clue.id == case.clue_id)
+        .where(case.verdict.is_not(None))
+        .order_by(case.id.desc())
+    )
+    return {str(o): (str(n), str(v)) for o, n, v in connection.execute(asked)}
+
+
 def add_verdicts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Enter verdicts: ``patch_key`` and the columns of the table each; none is ever altered."""
+    """Enter verdicts: ``patch_key`` and the columns of the table each; none is ever altered.
+
+    Raises
+    ------
+    StoreError
+        If a case on the same thing gave another verdict: that is changed at the desk.
+    """
     entered = [dict(row) for row in rows]
-    if entered:
-        connection.execute(insert(schema.verdicts), entered)
+    if not entered:
+        return
+    things = _things(connection, entered)
+    _require_no_contradiction(connection, entered, things)
+    last = connection.scalar(select(func.max(schema.verdicts.c.id))) or 0
+    connection.execute(insert(schema.verdicts), entered)
+    note_rows(connection, "verdict", schema.verdicts, int(last))
+    refresh(connection, {thing for thing, _ in things.values()})
+
+
+def _things(
+    connection: Connection, rows: Iterable[Mapping[str, Any]]
+) -> dict[int, tuple[str, str]]:
+    """Return object and county of patches by row number."""
+    patch, found = schema.patches.c, dict[int, tuple[str, str]]()
+    keys = sorted({int(row["patch_key"]) for row in rows})
+    for start in range(0, len(keys), AT_ONCE):
+        some = patch.id.in_(keys[start : start + AT_ONCE])
+        asked = select(patch.id, patch.object_id, patch.county_code).where(some)
+        found |= {k: (str(o), str(c)) for k, o, c in connection.execute(asked)}
+    return found
+
+
+def _require_no_contradiction(
+    connection: Connection, rows: Iterable[Mapping[str, Any]], things: Mapping[int, tuple[str, str]]
+) -> None:
+    judged = case_verdicts(connection)
+    for row in rows:
+        thing, _ = things.get(int(row["patch_key"]), ("", ""))
+        if row["source"] == DESK or thing not in judged:
+            continue
+        case_no, verdict = judged[thing]
+        if verdict_code(row["verdict"]) != verdict:
+            raise StoreError(
+                f"case {case_no} was judged {verdict}, the verdict says {row['verdict']}",
+                f"clue {case_no.rpartition('-')[0]}",
+                "send the case back at the desk and judge it there, or give the same verdict",
+            )
+
+
+def note_rows(connection: Connection, kind: str, table: Any, after: int) -> None:
+    """Append one event per thing for the rows that were entered after a row number."""
+    asked = select(table).where(table.c.id > after).order_by(table.c.id)
+    rows = [dict(row) for row in connection.execute(asked).mappings()]
+    things = _things(connection, rows)
+    digests = {key: d for _, key, d in row_hashes(connection, kind, [r["id"] for r in rows])}
+    told: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        told.setdefault((row["patch_key"], row["by"]), []).append(row)
+    names = ("parcel_no", "line", "verdict", "reason", "name", "value", "source", "at")
+    append_all(
+        connection,
+        (
+            Entry(
+                *(by, f"{kind}.enter", f"clue:{things[key][0]}"),
+                after=[{n: row[n] for n in names if n in row} for row in own],
+                division=things[key][1],
+                object_id=things[key][0],
+                rows=tuple((kind, str(row["id"]), digests[str(row["id"])]) for row in own),
+            )
+            for (key, by), own in told.items()
+        ),
+    )
