@@ -1,0 +1,23 @@
+/** The clue that is looked at: its outline and parcels on both maps. */
+
+const LAYERS = [
+  { id: "chosen-casing", type: "line", paint: { "line-color": "#fff", "line-width": 5, "line-opacity": 0.75 } },
+  { id: "chosen-line", type: "line", paint: { "line-color": "#e3170a", "line-width": 2.2 } },
+  {
+    id: "chosen-point",
+    type: "circle",
+    maxzoom: 14,
+    filter: ["==", ["geometry-type"], "Point"],
+    paint: { "circle-radius": 8, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": "#e3170a", "circle-stroke-width": 3 },
+  },
+];
+
+/** Draw a clue of the API as the chosen one; none where it is null. */
+export function drawChosen(maps, clue) {
+  const features = [];
+  if (clue?.geometry) features.push({ type: "Feature", properties: {}, geometry: clue.geometry });
+  if (clue && Number.isFinite(clue.lon)) {
+    features.push({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: [clue.lon, clue.lat] } });
+  }
+  maps.data("chosen", { type: "FeatureCollection", features }, LAYERS, { tolerance: 0.1 });
+}

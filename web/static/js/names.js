@@ -1,0 +1,25 @@
+/** Names of codes (states, outcomes, rules …) as the vocabulary of the API gives them. */
+
+import { told } from "./texts.js";
+
+let words = {};
+
+/** Keep the vocabulary of this session. */
+export function learn(vocabulary) {
+  words = vocabulary;
+}
+
+/** Return a part of the vocabulary. */
+export const part = (kind) => words[kind] ?? {};
+
+/** Return the name of a code, or the code itself where the vocabulary knows none. */
+export function nameOf(kind, code) {
+  if (code === null || code === undefined || code === "") return "";
+  return told(part(kind)[code]) || String(code);
+}
+
+/** Return codes with their names, in the order of the vocabulary. */
+export const choicesIn = (named) => Object.keys(named ?? {}).map((code) => [code, told(named[code]) || code]);
+
+/** Return the codes of a part with their names. */
+export const choices = (kind) => choicesIn(part(kind));

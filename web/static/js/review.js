@@ -1,0 +1,190 @@
+/** The place where clues are looked at and judged: list, two maps, one clue. */
+
+import { images } from "./api.js";
+import { alarm, announce, calm } from "./announce.js";
+import { drawChosen } from "./chosen.js";
+import { CluePanel } from "./clue.js";
+import { button, fill, h, icon, pausing } from "./dom.js";
+import { Filters } from "./filters.js";
+import { bind, unbind } from "./keyboard.js";
+import { Maps } from "./maps.js";
+import { mapTools } from "./maptools.js";
+import { Outlines } from "./outlines.js";
+import { Points } from "./points.js";
+import { clueOf, forget, forgetAll, lookAhead } from "./prefetch.js";
+import { note } from "./route.js";
+import { t } from "./texts.js";
+import { Worklist } from "./worklist.js";
+
+const PANES = [["list", "pane.list", "list"], ["map", "pane.map", "map"], ["clue", "pane.clue", "clue"]];
+const KEYS = ["j", "k", "/", "b", "a", "s", "f"];
+
+/** Show the review; return what to do when it is left. */
+export async function show(main, { user, query }) {
+  const review = new Review(main, user, query);
+  await review.start();
+  return () => review.leave();
+}
+
+class Review {
+  constructor(main, user, query) {
+    this.user = user;
+    this.wanted = query.clue ?? "";
+    this.left = h("section", { class: "pane pane-list", "aria-label": t("list.title") });
+    this.middle = h("section", { class: "pane pane-map", "aria-label": t("map.title") });
+    this.right = h("section", { class: "pane pane-clue", "aria-label": t("clue.title") });
+    this.tabs = h("nav", { class: "pane-tabs", "aria-label": t("pane.title") }, PANES.map(([name, words, mark]) =>
+      button({ data: { name }, on: { click: () => this.look(name) } }, icon(mark), t(words))));
+    this.box = h("div", { class: "review" }, this.left, this.middle, this.right, this.tabs);
+    fill(main, this.box);
+    this.filters = new Filters(this.left, query, () => this.refilter());
+    this.list = new Worklist(this.left, (no) => this.choose(no, "map"));
+    this.maps = new Maps(this.middle);
+    this.points = new Points(this.maps, (no) => this.choose(no));
+    this.outlines = new Outlines(this.maps);
+    this.panel = new CluePanel(this.right, {
+      user,
+      previous: () => this.step(-1),
+      next: () => this.step(1),
+      changed: (no) => this.changed(no),
+      judged: (no) => this.judged(no),
+      choose: (no) => this.choose(no),
+    });
+    mapTools(this.maps, this.outlines, { fit: () => this.fit() });
+    this.ahead = pausing(60, () => this.prefetch());
+    this.look("list");
+    this.keys();
+  }
+
+  keys() {
+    bind("j", "help.next", () => this.step(1));
+    bind("k", "help.previous", () => this.step(-1));
+    bind("/", "help.search", () => { this.look("list"); this.filters.search.focus(); this.filters.search.select(); });
+    bind("b", "help.before", () => this.swipeTo(100));
+    bind("a", "help.after", () => this.swipeTo(0));
+    bind("s", "help.swipe", () => { this.maps.share = 50; });
+    bind("f", "help.fit", () => this.fit());
+  }
+
+  /** See one image whole; the same key again brings the swipe back to the middle. */
+  swipeTo(share) {
+    this.maps.share = this.maps.share === share ? 50 : share;
+  }
+
+  async start() {
+    try {
+      const listed = this.list.load(this.filters.query);
+      await this.maps.ready;
+      drawChosen(this.maps, null);
+      this.outlines.filters = this.filters.query;
+      const [bounds] = await Promise.all([this.points.load(this.filters.query), listed, this.outlines.learn(), this.overview()]);
+      const first = this.wanted || this.list.items[0]?.clue_no;
+      if (bounds) this.maps.lookAt(bounds);
+      if (first) await this.choose(first);
+    } catch (problem) {
+      if (problem.name !== "AbortError") alarm(problem);
+    }
+  }
+
+  /** Images of the newest run, seen while no clue is chosen. */
+  async overview() {
+    const found = (await images()).items ?? [];
+    const run = found.at(-1)?.run;
+    const of = (role) => found.filter((image) => image.run === run && image.role === role);
+    if (!this.clue) this.maps.show({ before: of("before"), after: of("after") });
+  }
+
+  async refilter() {
+    const { query } = this.filters;
+    note("review", query);
+    calm();
+    forgetAll();
+    this.outlines.filters = query;
+    try {
+      const [bounds] = await Promise.all([this.points.load(query), this.list.load(query), this.outlines.refresh()]);
+      const [first] = this.list.items;
+      if (first) await this.choose(first.clue_no);
+      else if (bounds) this.maps.lookAt(bounds);
+      else this.panel.empty();
+    } catch (problem) {
+      if (problem.name !== "AbortError") alarm(problem);
+    }
+  }
+
+  /** Look at a clue: list, maps, panel; on a phone the pane that was asked for. */
+  async choose(no, pane = "") {
+    const start = performance.now();
+    this.chosen = no;
+    if (pane) this.look(pane);
+    this.list.choose(no);
+    note("review", { ...this.filters.query, clue: no });
+    let clue;
+    try {
+      clue = await clueOf(no);
+    } catch (problem) {
+      if (this.chosen === no) alarm(problem);
+      return;
+    }
+    if (this.chosen !== no) return;
+    this.clue = clue;
+    this.maps.show(clue.images);
+    drawChosen(this.maps, clue);
+    if (clue.bounds) this.maps.lookAt(clue.bounds);
+    this.middle.dataset.clue = no;
+    this.panel.show(clue);
+    await this.maps.painted();
+    if (this.chosen !== no) return;
+    this.middle.dataset.painted = no;
+    performance.measure("clue painted", { start, end: performance.now(), detail: no });
+    this.ahead();
+  }
+
+  /** Go so many clues on in the order of the list. */
+  async step(by) {
+    const item = await this.list.beside(by);
+    if (item) await this.choose(item.clue_no);
+    else announce(t(by > 0 ? "list.end" : "list.begin"));
+  }
+
+  async prefetch() {
+    for (const by of [1, 2]) {
+      const item = await this.list.beside(by);
+      if (item) await lookAhead(item.clue_no, this.maps);
+    }
+  }
+
+  /** Ask again for a clue that was changed, and tell the list. */
+  async changed(no) {
+    forget(no);
+    const clue = await clueOf(no);
+    this.list.update(clue);
+    if (this.chosen === no) {
+      this.clue = clue;
+      this.panel.show(clue);
+    }
+    return clue;
+  }
+
+  /** A verdict was given: go on with the next clue at once, ask for the changed one beside. */
+  async judged(no) {
+    const changed = this.changed(no).catch(alarm);
+    if (this.chosen === no) await this.step(1);
+    await changed;
+  }
+
+  fit() {
+    if (this.clue?.bounds) this.maps.lookAt(this.clue.bounds);
+  }
+
+  /** On a phone one pane is seen at a time. */
+  look(name) {
+    this.box.dataset.pane = name;
+    for (const tab of this.tabs.children) tab.setAttribute("aria-current", String(tab.dataset.name === name));
+  }
+
+  leave() {
+    unbind(...KEYS);
+    this.panel.leave();
+    this.maps.remove();
+  }
+}
