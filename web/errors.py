@@ -1,12 +1,13 @@
 """What the desk answers when it refuses: problem details (RFC 9457) in zh and en, with a fix."""
 
+import json
 import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from clues.photos import FileRefused
 from configs.errors import InputError, ResourceError, StoreAway, StoreError, TubanError
@@ -92,7 +93,7 @@ def problem_response(
     kind: str = "",
     more: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     """Return problem details as a response."""
     title = TITLES.get(status, TITLES[400 if status < 500 else 500])
     said = detail or title
@@ -109,7 +110,8 @@ def problem_response(
         "fix_zh": fixed.zh,
         "fix_en": fixed.en,
     } | (more or {})
-    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(body, status, headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -121,7 +123,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-async def _problem(_request: Request, error: Exception) -> JSONResponse:
+async def _problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     return problem_response(
@@ -129,7 +131,7 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _tuban(_request: Request, error: Exception) -> JSONResponse:
+async def _tuban(_request: Request, error: Exception) -> Response:
     assert isinstance(error, TubanError)
     status = getattr(error, "status", 0) or _status_of(error)
     if status >= 500:
@@ -137,7 +139,7 @@ async def _tuban(_request: Request, error: Exception) -> JSONResponse:
     if status == 500:
         return problem_response(500)
     told = getattr(error, "told", None) or Told(error.what, error.what)
-    fixed = getattr(error, "fix_told", None) or Told(error.fix, error.fix)
+    fixed = getattr(error, "told_fix", None) or Told(error.fix, error.fix)
     if status == 503:
         told, fixed = TITLES[503], FIXES[503]
     kind = getattr(error, "kind", "")
@@ -156,7 +158,7 @@ def _status_of(error: TubanError) -> int:
     return 503 if isinstance(error, ResourceError) else 500
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [
         {"where": ".".join(str(p) for p in e["loc"]), "what": str(e["msg"])[:200]}
@@ -169,12 +171,12 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     return problem_response(error.status_code, headers=headers or None)
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return problem_response(500)

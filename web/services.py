@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from configs.vocabulary import Language
+
 __all__ = ["Export", "NewPaper", "Outline", "Rejudgement", "Services"]
 
 
@@ -88,7 +90,7 @@ class Services(Protocol):
         """Return the formats in which clues can be exported."""
         ...
 
-    def export(self, format_name: str, clue_nos: Collection[str], language: str) -> Export:
+    def export(self, format_name: str, clue_nos: Collection[str], language: Language) -> Export:
         """Write the clues named, and nothing else, as a file."""
         ...
 

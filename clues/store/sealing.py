@@ -15,7 +15,7 @@ from clues.audit.hashing import row_hash
 from clues.store import schema
 from clues.store.events import RowHash, append
 
-__all__ = ["KINDS", "row_hashes", "seal_present", "seal_run"]
+__all__ = ["KINDS", "patch_hashes", "row_hashes", "seal_present", "seal_run"]
 
 PARCEL = ("line", "parcel_no", "parcel_id", "area_dm2", "areas", "documents", "geometry")
 FINDING = (
@@ -132,7 +132,16 @@ def _case_parcels(connection: Connection) -> Callable[[Any], list[Any]]:
     return parcels
 
 
-def _parcel_hashes(connection: Connection, runs: Sequence[int] | None) -> Iterator[RowHash]:
+def patch_hashes(connection: Connection, patch_key: int) -> tuple[RowHash, ...]:
+    """Return the hashes of one patch, and of its parcels with all their findings."""
+    asked = KINDS["patch"].asked.where(schema.patches.c.id == patch_key)
+    own = [("patch", str(key), row_hash(v)) for key, *v in connection.execute(asked)]
+    return (*own, *_parcel_hashes(connection, None, patch_key))
+
+
+def _parcel_hashes(
+    connection: Connection, runs: Sequence[int] | None, patch_key: int | None = None
+) -> Iterator[RowHash]:
     parcel, finding, patch = schema.parcels.c, schema.findings.c, schema.patches.c
     asked = (
         select(parcel.patch_key, *(parcel[n] for n in PARCEL), *(finding[n] for n in FINDING))
@@ -142,6 +151,8 @@ def _parcel_hashes(connection: Connection, runs: Sequence[int] | None) -> Iterat
     if runs is not None:
         asked = asked.join(schema.patches, patch.id == parcel.patch_key)
         asked = asked.where(patch.run_id.in_(runs))
+    if patch_key is not None:
+        asked = asked.where(parcel.patch_key == patch_key)
     present, rows = None, list[Any]()
     for key, *values in connection.execute(asked):
         if key != present and rows:
