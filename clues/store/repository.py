@@ -83,8 +83,8 @@ class Store:
         store.migrate()
         return store
 
-    def migrate(self) -> None:
-        """Bring the schema to the newest version.
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to the newest version, or an empty store to an older one.
 
         Raises
         ------
@@ -95,7 +95,9 @@ class Store:
         with self.transaction() as connection:
             if not self._is_newest(connection):
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
+                if revision != "head":
+                    return
                 if connection.scalar(select(func.count()).select_from(schema.events)) == 0:
                     seal_present(connection, PROGRAM)
                 refresh(connection)
