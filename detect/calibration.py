@@ -1,7 +1,7 @@
 """How the statistic of a fitted state is distributed over the sample, and where to cut it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ from detect.thresholds import (
 )
 
 __all__ = ["Calibration", "NoChange", "calibrate"]
+
+_Plane = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 FINEST = 4096
 """Quantised steps per unit of a statistic at first."""
@@ -173,37 +175,41 @@ def calibrate(
         Count only pixels in calm surroundings. The noise of a pixel does not depend on what is
         high some pixels away, change of the ground does: what is left tells of the noise.
     """
+    planes = list(_statistics(pixels, state))
     steps = FINEST
-    counts = _histogram(pixels, state, steps)
+    counts = _histogram(planes, steps)
     while steps > 1 and histogram_median(counts) > HIGHEST_MEDIAN:
         steps //= 4
-        counts = _histogram(pixels, state, steps)
+        counts = _histogram(planes, steps)
     if calm:
         below = np.cumsum(counts)
         level = int(np.searchsorted(below, CALM_LEVEL * below[-1]))
-        counts = _histogram(pixels, state, steps, (level, _calm_px(state)))
+        counts = _histogram(planes, steps, (level, _calm_px(state)))
     return Calibration(counts, steps)
 
 
-def _histogram(
-    pixels: Sequence[CellPixels],
-    state: ChangeState,
-    steps: int,
-    calm: tuple[int, int] | None = None,
-) -> NDArray[np.int64]:
-    """Count quantised scores; with a level and a distance, only of pixels in calm surroundings."""
-    counts = np.zeros(1 << 16, np.int64)
+def _statistics(pixels: Sequence[CellPixels], state: ChangeState) -> Iterator[_Plane]:
+    """Yield the statistic of the core of each cell, and which of its pixels are valid."""
     for cell in pixels:
         core = cell.block.core_slices
         statistic = change_statistic(cell.block, state)
         if statistic is not None:
-            valid = cell.block.valid[core]
-            score = np.empty(valid.shape, np.uint16)
-            quantise(statistic[core], valid, np.float32(steps), score)
-            if calm is not None:
-                level, distance = calm
-                valid = valid & _is_calm((score > level) & valid, distance)
-            add_histogram(score, valid, counts)
+            yield np.ascontiguousarray(statistic[core]), cell.block.valid[core]
+
+
+def _histogram(
+    planes: Sequence[_Plane], steps: int, calm: tuple[int, int] | None = None
+) -> NDArray[np.int64]:
+    """Count quantised scores; with a level and a distance, only of pixels in calm surroundings."""
+    counts = np.zeros(1 << 16, np.int64)
+    for statistic, valid in planes:
+        score = np.empty(valid.shape, np.uint16)
+        quantise(statistic, valid, np.float32(steps), score)
+        counted = valid
+        if calm is not None:
+            level, distance = calm
+            counted = valid & _is_calm((score > level) & valid, distance)
+        add_histogram(score, counted, counts)
     return counts
 
 
