@@ -4,7 +4,7 @@ The driver never opens a pixel: it hands one of these jobs to a worker and takes
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from models.changelearning import ChangeLearner, pair_halo
 from models.fullcover import COMPARED_HALO
 from models.landcover import LandcoverState
 from models.learnedchange import LearnedState, fit_learned
-from models.samples import SampleTable, cap_samples, draw_samples, join_dates
+from models.samples import SampleTable, cap_samples, draw_samples, join_dates, seen_on
 from models.training import fit_landcover
 from models.trials import TrialTable, draw_trials, join_trials
 from tiles.block import Block
@@ -29,7 +29,7 @@ from tiles.cloudmap import CloudMap, find_clouds
 from tiles.coregister import estimate_registration, register_pair
 from tiles.gate import GateCheck, gate_report
 from tiles.grid import Extent, sample_cells
-from tiles.labels import burn_labels
+from tiles.labels import LabelBurner
 from tiles.learnedclouds import with_learned
 from tiles.lineage import geometry_checks
 from tiles.pairgrid import overlap_percent, resolution_ratio
@@ -341,18 +341,20 @@ def draw_landcover(
     settings = job.landcover
     tables: tuple[list[SampleTable], list[SampleTable]] = ([], [])
     trials = []
+    labels_of = _labels(job)
     for block in blocks:
-        labels = _labels(job, block.extent)
+        labels = labels_of(block.extent)
         later = replace(block, before=apply_radiometry(block, radiometry).after)
-        for date, image in enumerate((block, later)):
-            tables[date].append(draw_samples(image, labels, erode_px=job.erode_px, seed=job.seed))
+        drawn = draw_samples(block, labels, erode_px=job.erode_px, seed=job.seed)
+        tables[0].append(drawn)
+        tables[1].append(seen_on(drawn, later))
         trials.append(draw_trials(block, later.before, labels, classes=len(COVERS)))
     samples = join_dates([cap_samples(t, settings.samples_per_class, job.seed) for t in tables])
     return samples, join_trials(trials)
 
 
-def _labels(job: FitJob, extent: Extent) -> NDArray[np.int16]:
-    """Burn the covers of the land-use map over an extent; 0 where it tells none."""
+def _labels(job: FitJob) -> Callable[[Extent], NDArray[np.int16]]:
+    """Return what burns the covers of the land-use map over an extent; 0 where it tells none."""
     if job.shapes is None:
-        return np.zeros(extent.shape, np.int16)
-    return burn_labels(job.shapes.geometries, job.shapes.labels, job.plan.grid, extent)
+        return lambda extent: np.zeros(extent.shape, np.int16)
+    return LabelBurner(job.shapes.geometries, job.shapes.labels, job.plan.grid).burn

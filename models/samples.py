@@ -13,7 +13,14 @@ from models.features import HALO, feature_names, features_at
 from tiles.block import Block
 from tiles.grid import CELL, splitmix64
 
-__all__ = ["SampleTable", "blocked_folds", "cap_samples", "draw_samples", "join_dates"]
+__all__ = [
+    "SampleTable",
+    "blocked_folds",
+    "cap_samples",
+    "draw_samples",
+    "join_dates",
+    "seen_on",
+]
 
 SMALLEST_BLOCK = 32
 """Side in pixels below which spatial blocks are not cut further."""
@@ -116,6 +123,25 @@ def draw_samples(
         features_at(block.before, block.valid, *local, block.bands, roles=roles),
         feature_names(block.bands, roles=roles),
     )
+
+
+def seen_on(
+    samples: SampleTable, block: Block, *, roles: Sequence[str] | None = None
+) -> SampleTable:
+    """Return samples drawn from a block with the features of another image of its pixels.
+
+    Parameters
+    ----------
+    samples : SampleTable
+        Of `draw_samples` on a block of the same extent and valid pixels.
+    block : Block
+        Its before image is looked at.
+    roles : sequence of str, optional
+        Role of each band.
+    """
+    at = samples.rows - block.extent.row0, samples.cols - block.extent.col0
+    x = features_at(block.before, block.valid, *at, block.bands, roles=roles)
+    return SampleTable(samples.rows, samples.cols, samples.labels, x, samples.names)
 
 
 def cap_samples(
