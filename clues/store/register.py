@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import shapely
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
 from clues.baseline import Confirmed
 from clues.changekinds import confirmed_part
 from clues.objects import JudgedGround, KnownObject
 from clues.store import schema
-from clues.store.events import append
+from clues.store.batches import Batch, put_in_batch, stored_batches
 from clues.store.lineage import Period, held_before
-from clues.store.sealing import row_hashes
 from clues.store.worklistrows import refresh
-from configs.errors import StoreError
 from configs.verdicts import verdict_meaning
 
 __all__ = [
@@ -32,25 +30,7 @@ __all__ = [
 
 STATUSES = ("open", "issued", "judged", "ended")
 
-AT_ONCE = 500
-"""Rows named in one statement."""
-
 EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch in which clues are issued."""
-
-    year: int
-    number: int
-    issue_date: dt.date
-    due_date: dt.date
-
-    @property
-    def name(self) -> str:
-        """Its name, such as ``2025-3``."""
-        return f"{self.year}-{self.number}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +106,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
         .join(schema.runs, run.id == patch.run_id)
         .order_by(clue.clue_no)
     )
-    batches = {b.id: Batch(*b[1:]) for b in connection.execute(_batches())}
+    batches = stored_batches(connection)
     (states, ends), verdicts = _last_states(connection), _last_verdicts(connection)
     again = _told_again(connection)
     found = []
@@ -153,11 +133,6 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
             )
         )
     return found
-
-
-def _batches() -> Any:
-    batch = schema.batches.c
-    return select(batch.id, batch.year, batch.number, batch.issue_date, batch.due_date)
 
 
 def _is_over(state: Any) -> bool:
@@ -253,35 +228,12 @@ def issue_batch(
     Raises
     ------
     StoreError
-        If the batch is there with other dates, or an earlier one has a greater number.
+        If the batch is there with other dates.
     """
-    table = schema.batches
-    known = {Batch(*b[1:]).name: (b.id, Batch(*b[1:])) for b in connection.execute(_batches())}
-    if batch.name in known:
-        key, kept = known[batch.name]
-        if kept != batch:
-            raise StoreError(
-                f"batch {batch.name} was issued on {kept.issue_date}, due {kept.due_date}",
-                f"--number {batch.number}",
-                "give the same dates, or the next number",
-            )
-    else:
-        values = {n: getattr(batch, n) for n in Batch.__dataclass_fields__}
-        connection.execute(insert(table).values(**values))
-        same = (table.c.year == batch.year) & (table.c.number == batch.number)
-        key = connection.scalar(select(table.c.id).where(same))
     issued = [c for c in clues if c.status == "open" and c.batch != batch]
-    fresh = [c.clue_no for c in issued]
-    for start in range(0, len(fresh), AT_ONCE):
-        some = schema.clues.c.clue_no.in_(fresh[start : start + AT_ONCE])
-        connection.execute(update(schema.clues).where(some).values(batch_id=key))
-    if fresh:
-        told = {n: getattr(batch, n) for n in Batch.__dataclass_fields__} | {"clue_nos": fresh}
-        rows = tuple(row_hashes(connection, "issued", fresh))
-        subject = f"batch:{batch.name}"
-        append(connection, who=who, what="batch.issue", subject=subject, after=told, rows=rows)
-        refresh(connection, {c.object_id for c in issued})
-    return len(fresh)
+    put_in_batch(connection, batch, [c.clue_no for c in issued], who)
+    refresh(connection, {c.object_id for c in issued})
+    return len(issued)
 
 
 def confirmed_ground(
