@@ -1,6 +1,6 @@
 /** The two maps under the swipe: before on the left, after on the right, moving as one. */
 
-import { tileAddress } from "./api.js";
+import { chipAddress } from "./chips.js";
 import { h } from "./dom.js";
 import { t } from "./texts.js";
 
@@ -149,7 +149,7 @@ export class Maps {
     const id = `image-${image.image_id}`;
     map.addSource(id, {
       type: "raster",
-      tiles: [tileAddress(image.image_id)],
+      tiles: [chipAddress(image.image_id)],
       tileSize: 256,
       bounds: image.bounds,
       minzoom: 0,
@@ -172,12 +172,10 @@ export class Maps {
     if (camera) this.after.jumpTo(camera);
   }
 
-  /** Wait until both maps have drawn all they are asked for. */
+  /** Wait until both maps have drawn their images and the chosen clue. */
   async painted() {
-    await Promise.all(this.all.map((map) => new Promise((done) => {
-      map.once("idle", done);
-      map.triggerRepaint();
-    })));
+    await Promise.all(SIDES.map((side) => drawn(this[side], ["chosen", ...(this.shown?.[side] ?? []).map((image) => `image-${image.image_id}`)])));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   }
 
   remove() {
@@ -185,4 +183,17 @@ export class Maps {
     this.swipe.remove();
     this.each((map) => map.remove());
   }
+}
+
+/** Wait for a frame of a map in which these sources are complete. */
+function drawn(map, sources) {
+  return new Promise((done) => {
+    const look = () => {
+      if (!sources.every((id) => !map.getSource(id) || map.isSourceLoaded(id))) return;
+      map.off("render", look);
+      done();
+    };
+    map.on("render", look);
+    map.triggerRepaint();
+  });
 }

@@ -23,3 +23,6 @@ export const choicesIn = (named) => Object.keys(named ?? {}).map((code) => [code
 
 /** Return the codes of a part with their names. */
 export const choices = (kind) => choicesIn(part(kind));
+
+/** Return why a verdict was given: a reason of the list by its name, else as it was written. */
+export const reasonOf = (verdict, reason) => told(part("reasons")[verdict]?.[reason]) || reason || "";

@@ -38,7 +38,7 @@ export class Outlines {
     this.offered = [];
     this.shown = new Set(JSON.parse(localStorage.getItem(KEPT) ?? "null") ?? SHOWN);
     this.filters = {};
-    maps.after.on("moveend", pausing(150, () => this.refresh()));
+    maps.after.on("moveend", pausing(200, () => maps.painted().then(() => this.refresh())));
   }
 
   /** Learn from the API which collections there are; control lines and documents come first. */

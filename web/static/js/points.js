@@ -17,6 +17,7 @@ const LAYERS = [
     id: "points",
     type: "circle",
     below: "under-chosen",
+    maxzoom: 15,
     paint: {
       "circle-radius": ["interpolate", ["linear"], ["zoom"], 6, 2, 11, 3.6, 15, 6],
       "circle-color": ["match", ["get", "outcome"], ...Object.entries(COLOURS).flat(), "#8493a1"],
@@ -74,9 +75,10 @@ export class Points {
 /** Return the points as GeoJSON, with the bounds of all. */
 function collection({ columns, outcomes, rows }) {
   const [no, lon, lat, outcome] = ["clue_no", "lon", "lat", "outcome"].map((name) => columns.indexOf(name));
-  const features = new Array(rows.length);
+  const placed = rows.filter((row) => row[lon] !== null);
+  const features = new Array(placed.length);
   let [west, south, east, north] = [180, 90, -180, -90];
-  rows.forEach((row, index) => {
+  placed.forEach((row, index) => {
     const [x, y] = [row[lon], row[lat]];
     if (x < west) west = x;
     if (x > east) east = x;
@@ -88,6 +90,6 @@ function collection({ columns, outcomes, rows }) {
       properties: { clue_no: row[no], outcome: outcomes[row[outcome]] },
     };
   });
-  const bounds = rows.length ? [west, south, east, north] : null;
+  const bounds = placed.length ? [west, south, east, north] : null;
   return { data: { type: "FeatureCollection", features }, bounds };
 }

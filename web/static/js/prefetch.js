@@ -1,11 +1,11 @@
 /** Clues that are likely looked at next: their data and the tiles of both images, asked ahead. */
 
-import { clue, tileAddress } from "./api.js";
+import { clue } from "./api.js";
+import { chip } from "./chips.js";
 
 const KEPT = 12;
 const TILE = 256;
 const known = new Map();
-const warmed = new Set();
 
 /** Return a clue, from what was asked ahead where it is there. */
 export function clueOf(no) {
@@ -36,20 +36,13 @@ export async function lookAhead(no, maps) {
     const camera = bounds && maps.camera(bounds);
     if (!camera) return;
     const size = [maps.frame.clientWidth, maps.frame.clientHeight];
-    await Promise.all(["before", "after"].flatMap((side) => images[side] ?? []).flatMap((image) => tiles(image, camera, size)).map(warm));
+    await Promise.all(["before", "after"].flatMap((side) => images[side] ?? []).flatMap((image) => tiles(image, camera, size)).map((tile) => chip(...tile, "low")));
   } catch {
     // what cannot be had ahead is asked for, and told of, when it is wanted
   }
 }
 
-async function warm(address) {
-  if (warmed.has(address)) return;
-  warmed.add(address);
-  if (warmed.size > 4000) warmed.clear();
-  await (await fetch(address, { priority: "low" })).arrayBuffer();
-}
-
-/** Return the addresses of the tiles of an image that a camera sees. */
+/** Return the tiles of an image that a camera sees. */
 function tiles(image, { center, zoom }, [width, height]) {
   const z = Math.max(0, Math.min(image.maxzoom ?? 18, Math.round(zoom + 1)));
   const count = 2 ** z;
@@ -63,7 +56,7 @@ function tiles(image, { center, zoom }, [width, height]) {
   const [y0, y1] = [Math.max(y - height / 2 / scale, top), Math.min(y + height / 2 / scale, bottom - 1e-9)];
   for (let i = Math.floor(x0); i <= Math.floor(x1); i++) {
     for (let j = Math.floor(y0); j <= Math.floor(y1); j++) {
-      found.push(tileAddress(image.image_id).replace("{z}", z).replace("{x}", i).replace("{y}", j));
+      found.push([image.image_id, z, i, j]);
     }
   }
   return found;

@@ -4,13 +4,16 @@ import { act, undo } from "./api.js";
 import { alarm, announce, calm } from "./announce.js";
 import { button, fill, h, icon } from "./dom.js";
 import { bind, dialog, unbind } from "./keyboard.js";
-import { choicesIn, nameOf, part } from "./names.js";
+import { choicesIn, nameOf, part, reasonOf } from "./names.js";
 import { steps } from "./steps.js";
 import { t } from "./texts.js";
 
 /** Verdicts in the order of their keys. */
 const VERDICTS = ["illegal", "legal", "other", "false_alarm"];
 const JUDGE = "judge";
+
+/** Unlawful needs somebody to have been there. */
+const seenFor = (verdict, { state }) => verdict !== "illegal" || ["field_checked", "judged"].includes(state);
 
 /** Buttons below the clue. */
 export class VerdictBar {
@@ -30,7 +33,7 @@ export class VerdictBar {
       return;
     }
     const open = this.case(JUDGE);
-    fill(this.node, open ? this.buttons() : this.waiting(), this.further());
+    fill(this.node, open ? this.buttons(open) : this.waiting(), this.further());
   }
 
   /** The first case of the clue in which this person may take a step. */
@@ -38,10 +41,11 @@ export class VerdictBar {
     return this.clue?.cases.find((one) => one.allowed.includes(action));
   }
 
-  buttons() {
+  buttons(open) {
     return h("div", { class: "verdict-row", role: "group", "aria-label": t("verdict.title") },
       VERDICTS.map((verdict, at) => button({
-        class: `verdict ${verdict}`, data: { verdict }, "aria-keyshortcuts": at + 1, on: { click: () => this.judge(verdict) },
+        class: `verdict ${verdict}`, data: { verdict }, "aria-keyshortcuts": at + 1, "aria-pressed": open.verdict ? String(open.verdict === verdict) : null,
+        disabled: !seenFor(verdict, open), title: seenFor(verdict, open) ? "" : t("verdict.unseen"), on: { click: () => this.judge(verdict) },
       }, h("kbd", {}, at + 1), nameOf("verdicts", verdict))));
   }
 
@@ -50,7 +54,8 @@ export class VerdictBar {
     const judged = this.clue.verdict;
     const words = judged ? t("verdict.given", { verdict: nameOf("verdicts", judged) })
       : t(cases.length ? "verdict.later" : "verdict.nocase", { state: nameOf("states", state) });
-    return h("p", { class: "verdict-note muted" }, judged && icon("check"), words);
+    const why = cases.find((one) => one.verdict)?.verdict_reason;
+    return h("p", { class: "verdict-note muted" }, judged && icon("check"), words, why && ` · ${reasonOf(judged, why)}`);
   }
 
   /** Other steps that are possible now, and undoing. */
@@ -69,6 +74,10 @@ export class VerdictBar {
     const found = this.case(JUDGE);
     if (!clue || !found || this.busy) {
       if (clue && !found) announce(t("verdict.cannot"));
+      return;
+    }
+    if (!seenFor(verdict, found)) {
+      announce(t("verdict.unseen"));
       return;
     }
     const reasons = choicesIn(part("reasons")[verdict]);
