@@ -23,6 +23,10 @@ __all__ = ["CELL", "AnalysisGrid", "Extent", "Tile", "plan_tiles", "sample_cells
 CELL = 256
 """Side in pixels of the fixed cells in which sources are warped and samples are drawn."""
 
+MOST_CELLS = 96
+"""Cells of the largest sample, 6 million pixels: fits draw a hundred thousand of them, and with
+their halo the cells of six bands take 450 MB. A tenth of a Sentinel-2 tile would be 185 cells."""
+
 SNAP = 1e-6
 """Part of a pixel below which a coordinate counts as lying on a pixel edge."""
 
@@ -229,12 +233,12 @@ def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def sample_cells(
-    extent: Extent, seed: int, *, share: float = 0.1, minimum: int = 64
+    extent: Extent, seed: int, *, share: float = 0.1, minimum: int = 64, maximum: int = MOST_CELLS
 ) -> list[Extent]:
     """Return the cells to read for a fit, cut to `extent`, in canonical (row, col) order.
 
-    The ``max(minimum, share × cells)`` cells with the smallest hash are taken: the choice depends
-    on the extent and the seed, not on the tiling.
+    The ``max(minimum, share × cells)`` cells with the smallest hash are taken, at most `maximum`:
+    the choice depends on the extent and the seed, not on the tiling.
 
     Parameters
     ----------
@@ -246,9 +250,11 @@ def sample_cells(
         Share of all cells, 0–1.
     minimum : int
         Fewest cells; all if there are fewer.
+    maximum : int
+        Most cells.
     """
     cells = list(extent.cells())
-    count = max(minimum, math.ceil(share * len(cells)))
+    count = min(max(minimum, math.ceil(share * len(cells))), maximum)
     ranks = splitmix64([c.row0 // CELL for c in cells], [c.col0 // CELL for c in cells], seed)
     chosen = sorted(np.argsort(ranks, kind="stable")[:count])
     return [cells[i].intersect(extent) for i in chosen]

@@ -67,6 +67,7 @@ def test_sample_follows_the_seed_alone() -> None:
     assert sample_cells(extent, 1) == sample_cells(extent, 1)
     assert sample_cells(extent, 1) != sample_cells(extent, 2)
     assert len(sample_cells(extent, 1)) == 64
+    assert len(sample_cells(Extent(0, 0, CELL * 43, CELL * 43), 1)) == 96
 
 
 @given(extents())
