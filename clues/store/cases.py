@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from clues.store import schema
+from clues.store.tables import in_utc
 from clues.store.worklist import Filters, Scope, begins, matching
 
 __all__ = [
@@ -178,7 +179,8 @@ def case_rows(
         asked = asked.where(or_(*(begins(case.division, d) for d in scope.divisions)))
     if scope.assignee:
         asked = asked.where(case.assigned_to == scope.assignee)
-    return [dict(r) for r in connection.execute(asked).mappings()]
+    rows = connection.execute(asked).mappings()
+    return [{name: in_utc(value) for name, value in r.items()} for r in rows]
 
 
 def insert_case(

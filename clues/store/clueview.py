@@ -9,6 +9,7 @@ import shapely
 from sqlalchemy import Connection, or_, select
 
 from clues.store import schema
+from clues.store.tables import in_utc
 from clues.store.worklist import ROW, Filters, Scope, begins, listed, visible
 from tiles.geodesy import transformer
 
@@ -129,7 +130,7 @@ def cases_of(connection: Connection, clue_id: int, scope: Scope) -> list[dict[st
     parcels = select(part.case_id, part.parcel_id, part.line).where(part.clue_id == clue_id)
     for key, parcel_id, line in connection.execute(parcels.order_by(part.line, part.parcel_id)):
         parts.setdefault(key, []).append({"parcel_id": parcel_id, "line": line})
-    rows = [dict(row) for row in connection.execute(asked).mappings()]
+    rows = [_aware(row) for row in connection.execute(asked).mappings()]
     checked = _checks(connection, [row["id"] for row in rows])
     return [
         row | {"parcels": parts.get(row["id"], []), "checks": checked.get(row["id"], [])}
@@ -142,8 +143,12 @@ def _checks(connection: Connection, cases: Sequence[int]) -> dict[int, list[dict
     asked = select(schema.checks).where(check.case_id.in_(cases)).order_by(check.id)
     found: dict[int, list[dict[str, Any]]] = {}
     for row in connection.execute(asked).mappings():
-        found.setdefault(row["case_id"], []).append(_without(dict(row), "case_id"))
+        found.setdefault(row["case_id"], []).append(_without(_aware(row), "case_id"))
     return found
+
+
+def _aware(row: Any) -> dict[str, Any]:
+    return {name: in_utc(value) for name, value in row.items()}
 
 
 def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -164,7 +169,7 @@ def comments_of(connection: Connection, object_id: str) -> list[dict[str, Any]]:
         .where(comment.object_id == object_id)
         .order_by(comment.id)
     )
-    return [dict(row) for row in connection.execute(asked).mappings()]
+    return [_aware(row) for row in connection.execute(asked).mappings()]
 
 
 def attachments_of(connection: Connection, object_id: str) -> list[dict[str, Any]]:
@@ -178,4 +183,4 @@ def attachments_of(connection: Connection, object_id: str) -> list[dict[str, Any
         .where(link.object_id == object_id)
         .order_by(link.id)
     )
-    return [dict(row) for row in connection.execute(asked).mappings()]
+    return [_aware(row) for row in connection.execute(asked).mappings()]

@@ -167,9 +167,9 @@ def read_events(
 
 
 def last_event(connection: Connection, case_id: int | None = None) -> Event | None:
-    """Return the last event of all or of a case."""
-    asked = _asked().order_by(schema.events.c.seq.desc()).limit(1)
+    """Return the last event of all, or the last step of a case."""
+    asked, event = _asked().order_by(schema.events.c.seq.desc()).limit(1), schema.events.c
     if case_id is not None:
-        asked = asked.where(schema.events.c.case_id == case_id)
+        asked = asked.where(event.case_id == case_id, event.what.like("case.%"))
     row = connection.execute(asked).mappings().first()
     return None if row is None else _event(dict(row))

@@ -1,8 +1,11 @@
 """What all tables of the clue store are made of: one catalogue of tables, keys, bounds."""
 
+import datetime as dt
+from typing import Any
+
 from sqlalchemy import Column, Float, Integer, MetaData
 
-__all__ = ["bounds_columns", "key_column", "metadata"]
+__all__ = ["bounds_columns", "in_utc", "key_column", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -22,3 +25,10 @@ def key_column() -> Column[int]:
 def bounds_columns() -> list[Column[float]]:
     """Return the four numbers of a row's bounds."""
     return [Column(name, Float, nullable=False) for name in ("west", "south", "east", "north")]
+
+
+def in_utc(value: Any) -> Any:
+    """Return a moment with its zone, which files do not keep; anything else as it is."""
+    if not isinstance(value, dt.datetime):
+        return value
+    return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)

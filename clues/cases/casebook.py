@@ -1,0 +1,292 @@
+"""The book of cases: every change is one transaction of the change and its event.
+
+A step names the version of the case that was looked at; where somebody was faster it is refused as
+a conflict and nothing is written.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clues.cases.actors import Actor
+from clues.cases.bookkeeping import (
+    case_from,
+    columns_of,
+    life_of,
+    require_role,
+    scope_of,
+    steps_for,
+)
+from clues.cases.deadlines import batch_due
+from clues.cases.life import Case, take
+from clues.cases.refusals import CaseRefused
+from clues.cases.sayings import Sayings
+from clues.store import cases as kept
+from clues.store.batches import Batch, put_in_batch
+from clues.store.cases import ClueRow
+from clues.store.events import RowHash, last_event
+from clues.store.sealing import row_hashes
+from clues.store.worklist import Scope
+from clues.store.worklistrows import refresh
+from configs.told import Told
+from configs.verdicts import verdict_code
+
+__all__ = ["Casebook", "Dispatched", "life_of", "scope_of", "steps_for"]
+
+CHECKS = {"desk_check": "desk", "field_check": "field"}
+NOT_UNDONE = ("undo", "split", "joined")
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """What a dispatch did: cases by clue, and why clues were left out."""
+
+    cases: dict[str, str]
+    left_out: dict[str, Told]
+
+
+def _unopened(case: Case) -> Case:
+    return Case(case.case_no, "suspected", case.division, case.area_dm2)
+
+
+def _by_ledger(case: Case, clue: ClueRow) -> Case:
+    """Return a dispatched case with the verdict that a ledger gave its clue, where one did."""
+    verdict = verdict_code(clue.word)
+    if not verdict:
+        return case
+    return replace(case, state="judged", verdict=verdict, verdict_reason=clue.word_reason)
+
+
+class Casebook(Sayings):
+    """The cases of a store.
+
+    Parameters
+    ----------
+    store : Store
+    zone : str
+        Time zone of civil days.
+    attachments : Path, optional
+        Folder of files kept under their hash.
+    language : str
+        Of the words of verdicts, as ledgers of the store have them.
+    """
+
+    def dispatch(
+        self,
+        actor: Actor,
+        clue_nos: Sequence[str],
+        batch: Batch | None = None,
+        *,
+        division: str = "",
+        assigned_to: str = "",
+        due_date: dt.date | None = None,
+        profile: str | None = None,
+    ) -> Dispatched:
+        """Open cases on clues and hand them out; all of them or, on an error, none.
+
+        A clue that people judged in a ledger opens as judged, with that verdict.
+
+        Parameters
+        ----------
+        actor : Actor
+        clue_nos : sequence of str
+        batch : Batch, optional
+            In which they are issued; their due date is that of the batch.
+        division : str
+            Township or county that gets them; their county by default.
+        assigned_to : str
+        due_date : date, optional
+            Instead of that of the batch or profile.
+        profile : str, optional
+            Of the run; tells the days where neither batch nor date is given.
+        """
+        require_role(actor, "dispatch")
+        due = due_date or (batch.due_date if batch else batch_due(self.today(), profile))
+
+        def work(connection: Any) -> Dispatched:
+            numbers = list(dict.fromkeys(clue_nos))
+            clues = kept.clue_rows(connection, numbers, scope_of(actor))
+            opened: dict[str, str] = {}
+            left = {n: Told("没有此线索", "no such clue") for n in numbers if n not in clues}
+            for number, clue in clues.items():
+                place = division or clue.county_code
+                if not place.startswith(clue.county_code):
+                    left[number] = Told(f"不在 {place}", f"it does not lie in {place}")
+                    continue
+                found = self._open(connection, actor, clue, place, assigned_to, due)
+                if found:
+                    opened[number] = found
+                else:
+                    left[number] = Told("已下发", "dispatched already")
+            if batch is not None and opened:
+                put_in_batch(connection, batch, list(opened), actor.name)
+            refresh(connection, [clues[n].object_id for n in opened])
+            return Dispatched(opened, left)
+
+        return self.write(work)
+
+    def _open(
+        self,
+        connection: Any,
+        actor: Actor,
+        clue: ClueRow,
+        division: str,
+        assigned_to: str,
+        due: dt.date,
+    ) -> str:
+        """Open a case on a clue, or dispatch the one whose dispatch was taken back."""
+        now = dt.datetime.now(dt.UTC)
+        if clue.has_cases:
+            waiting = [
+                row
+                for case_no in kept.parcels_of(connection, clue.clue_id) or ()
+                if (row := kept.case_row(connection, case_no)) is not None
+                and row.values["state"] == "suspected"
+            ]
+            if not waiting:
+                return ""
+            row = waiting[0]
+            case, _ = take(life_of(row), "dispatch", {"due_date": due}, actor, self.today())
+            case = replace(_by_ledger(case, clue), division=division, assigned_to=assigned_to)
+            self.save(connection, actor, row, "dispatch", columns_of(case), {})
+            return row.case_no
+        plain = Case("", "dispatched", division, clue.area_dm2, assigned_to=assigned_to)
+        values = columns_of(replace(_by_ledger(plain, clue), due_date=due))
+        case_no = kept.insert_case(connection, clue, values, clue.parcels, now)
+        opened = kept.case_row(connection, case_no)
+        assert opened is not None
+        self.note(connection, actor, opened, "dispatch", None, {})
+        return case_no
+
+    def act(
+        self, actor: Actor, case_no: str, action: str, version: int, form: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Take a step; return the case after it.
+
+        Raises
+        ------
+        Conflict
+            If the case is of another version by now.
+        NotAllowed, CaseRefused
+            If the role, state, guards or form do not let it.
+        """
+
+        def work(connection: Any) -> dict[str, Any]:
+            row = self.seen(connection, actor, case_no, version)
+            case, told = take(life_of(row), action, form, actor, self.today())
+            now = dt.datetime.now(dt.UTC)
+            rows: list[RowHash] = []
+            if action in CHECKS:
+                check = {"case_id": row.id, "kind": CHECKS[action], "form": told}
+                key = kept.add_check(connection, check | {"by": actor.name, "at": now})
+                rows += row_hashes(connection, "check", [key])
+            self.save(connection, actor, row, action, columns_of(case), dict(told), rows)
+            self.follow(connection, actor, row, case)
+            refresh(connection, [row.object_id])
+            return self.told(connection, actor, case_no)
+
+        return self.write(work)
+
+    def undo(self, actor: Actor, case_no: str, version: int) -> dict[str, Any]:
+        """Take back one's own last step, where nothing came after it; return the case.
+
+        The step stays in the chain; a further event gives back what was before it.
+        """
+
+        def work(connection: Any) -> dict[str, Any]:
+            row = self.seen(connection, actor, case_no, version)
+            event = last_event(connection, row.id)
+            name = event.what.removeprefix("case.") if event else ""
+            if event is None or event.who != actor.name or name in NOT_UNDONE:
+                raise CaseRefused(
+                    Told("没有可撤销的本人操作", "there is no last step of yours to take back"),
+                    case_no,
+                    Told("用打回或重新办理", "send it back, or reopen it"),
+                )
+            opened = event.before is None
+            case = _unopened(life_of(row)) if opened else case_from(row, event.before["case"])
+            told = {"undone": event.seq, "step": name}
+            self.save(connection, actor, row, "undo", columns_of(case), told)
+            if name != "dispatch":  # what a ledger said stands without the case
+                self.follow(connection, actor, row, case)
+            refresh(connection, [row.object_id])
+            return self.told(connection, actor, case_no)
+
+        return self.write(work)
+
+    def assign(
+        self, actor: Actor, case_no: str, version: int, assigned_to: str, division: str = ""
+    ) -> dict[str, Any]:
+        """Give a case to somebody, or to a township of its county; return the case."""
+        require_role(actor, "dispatch")
+
+        def work(connection: Any) -> dict[str, Any]:
+            row = self.seen(connection, actor, case_no, version)
+            place = division or row.values["division"]
+            if not place.isdecimal() or not place.startswith(row.county_code):
+                raise CaseRefused(
+                    Told(f"{place} 不在本县", f"{place} does not lie in the county"),
+                    case_no,
+                    Told("填写本县或其乡镇代码", "name the county or a township of it"),
+                )
+            values = columns_of(life_of(row)) | {"assigned_to": assigned_to or None}
+            self.save(connection, actor, row, "assign", values | {"division": place}, {})
+            refresh(connection, [row.object_id])
+            return self.told(connection, actor, case_no)
+
+        return self.write(work)
+
+    def split(
+        self, actor: Actor, case_no: str, version: int, parcels: Sequence[tuple[str, str]]
+    ) -> dict[str, Any]:
+        """Move parcels of a case into a new one of the same state; return both cases.
+
+        Parameters
+        ----------
+        actor : Actor
+        case_no : str
+        version : int
+        parcels : sequence of (str, str)
+            Line and parcel number; some of the case, not all.
+        """
+        require_role(actor, "dispatch")
+
+        def work(connection: Any) -> dict[str, Any]:
+            row = self.seen(connection, actor, case_no, version)
+            moved = list(dict.fromkeys(parcels))
+            if not moved or not set(moved) < set(row.parcels):
+                raise CaseRefused(
+                    Told("只能分出案件的部分地块", "name some parcels of the case, not all"),
+                    case_no,
+                    Told("核对地块编号", "check the parcels"),
+                )
+            if life_of(row).verdict or row.values["state"] == "closed":
+                raise CaseRefused(
+                    Told("已认定的案件不能拆分", "a judged case is not split"),
+                    case_no,
+                    Told("先打回", "send it back first"),
+                )
+            now = dt.datetime.now(dt.UTC)
+            clue = kept.clue_rows(connection, [row.clue_no], Scope())[row.clue_no]
+            other = kept.insert_case(connection, clue, columns_of(life_of(row)), (), now)
+            kept.move_parcels(connection, other, row.clue_id, moved)
+            told = {"parcels": [list(p) for p in moved], "into": other}
+            self.save(connection, actor, row, "split", columns_of(life_of(row)), told)
+            opened = kept.case_row(connection, other)
+            assert opened is not None
+            self.note(connection, actor, opened, "joined", None, {"from": case_no})
+            refresh(connection, [row.object_id])
+            return {
+                "cases": [
+                    self.told(connection, actor, case_no),
+                    self.told(connection, actor, other),
+                ]
+            }
+
+        return self.write(work)
+
+    def case(self, actor: Actor, case_no: str) -> dict[str, Any]:
+        """Return a case that somebody sees, with the steps they may take."""
+        with self.store.engine.connect() as connection:
+            return self.told(connection, actor, case_no)
