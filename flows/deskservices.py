@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from configs.vocabulary import Language
 from flows.deskexports import DESK_FORMATS, export
 from flows.deskrejudging import Rejudging
 from web.services import Export, NewPaper, Outline, Rejudgement
@@ -42,10 +43,16 @@ class DeskServices:
         """Return the formats in which clues can be exported."""
         return DESK_FORMATS
 
-    def export(self, format_name: str, clue_nos: Collection[str], language: Any) -> Export:
+    def export(
+        self,
+        format_name: str,
+        clue_nos: Collection[str],
+        language: Language,
+        day: dt.date | None = None,
+    ) -> Export:
         """Write the clues named, and nothing else, as a file."""
-        day = dt.datetime.now(ZoneInfo(self.zone)).date()
-        return export(self.place.files, self.store, format_name, clue_nos, language, day)
+        today = day or dt.datetime.now(ZoneInfo(self.zone)).date()
+        return export(self.place.files, self.store, format_name, clue_nos, language, today)
 
     def rejudge(self, clue_no: str, paper: NewPaper) -> Rejudgement:
         """Judge a clue again with a document that was attached to it."""

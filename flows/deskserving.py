@@ -92,6 +92,7 @@ def serve_desk(place: "DeskPlace", serving: Serving) -> None:
     import uvicorn
 
     from flows.deskservices import DeskServices
+    from tiles.webtiles import warm
     from web.app import create_app
 
     store = place.open()
@@ -104,6 +105,7 @@ def serve_desk(place: "DeskPlace", serving: Serving) -> None:
             services=services,
             secure=serving.https,
         )
+        warm()
         _log_lines()
         server = uvicorn.Server(
             uvicorn.Config(

@@ -25,6 +25,7 @@ __all__ = [
     "cut_tile",
     "display_facts",
     "to_mercator",
+    "warm",
 ]
 
 SIDE = 256
@@ -129,6 +130,13 @@ def cut_tile(path: Path, address: TileAddress, suffix: str, within: Any = None) 
     if not seen.any():
         return None
     return _encoded(np.asarray(image.data, np.uint8), seen, suffix)
+
+
+def warm() -> None:
+    """Load what cuts tiles, so that the first one is not slow."""
+    import rio_tiler.io  # noqa: F401
+
+    _mercator()
 
 
 def _read(dataset: Any, address: TileAddress) -> "ImageData":

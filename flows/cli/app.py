@@ -44,6 +44,7 @@ MODULES = (
     "flows.cli.deploy",
     "flows.cli.runs",
     "flows.cli.init",
+    "flows.cli.desk",
     "flows.cli.doctor",
     "flows.cli.later",
 )

@@ -171,8 +171,8 @@ def user_list(store: Place, files: Files = None) -> None:
     typer.echo("name\trole\tdivision\tstate\tdisplay")
     for user in accounts.users():
         state = "active" if user.active else "closed"
-        locked = f", locked until {user.locked_until:%Y-%m-%d %H:%M} UTC"
-        shown = state + (locked if user.locked_until else "")
+        until = user.locked_until
+        shown = f"{state}, locked until {until:%Y-%m-%d %H:%M} UTC" if until else state
         typer.echo(f"{user.name}\t{user.role}\t{user.division or '*'}\t{shown}\t{user.display}")
 
 
