@@ -166,8 +166,9 @@ def _pixel_features(
 ) -> None:
     n_band, height, width = image.shape
     n_plane = 2 if pairs.shape[0] else 1
-    window = np.empty((n_plane, 7, 7), np.float64)
-    seen = np.empty((7, 7), np.bool_)
+    # Brightness and first index of a pixel serve all windows it lies in: computed once, on demand.
+    known, planes = np.zeros((height, width), np.bool_), np.empty((2, height, width))
+    window, seen = np.zeros((2, 7, 7), np.float64), np.empty((7, 7), np.bool_)
     for p in range(rows.shape[0]):
         row, col = rows[p], cols[p]
         for b in range(n_band):
@@ -177,26 +178,46 @@ def _pixel_features(
             a, b = image[pairs[k, 0], row, col], image[pairs[k, 1], row, col]
             out[p, f] = normalised_difference(a, b)
             f += 1
+        count = 0
         for i in range(7):
             for j in range(7):
                 y, x = row + i - 3, col + j - 3
                 seen[i, j] = 0 <= y < height and 0 <= x < width and valid[y, x]
                 if seen[i, j]:
-                    total = 0.0
-                    for b in range(n_band):
-                        total += image[b, y, x]
-                    window[0, i, j] = total / n_band
-                    if n_plane == 2:
-                        window[1, i, j] = normalised_difference(
-                            image[pairs[0, 0], y, x], image[pairs[0, 1], y, x]
-                        )
-        for plane in range(n_plane):
-            for radius in (1, 3):
-                out[p, f], out[p, f + 1] = window_moments(window[plane], seen, radius)
-                f += 2
+                    count += 1
+                    if not known[y, x]:
+                        known[y, x] = True
+                        fill_planes(image, pairs, y, x, planes)
+                    window[0, i, j], window[1, i, j] = planes[0, y, x], planes[1, y, x]
+        if count == 49:
+            whole_moments(window, out[p, f:], n_plane)
+            f += 4 * n_plane
+        else:
+            for plane in range(n_plane):
+                for radius in (1, 3):
+                    out[p, f], out[p, f + 1] = window_moments(window[plane], seen, radius)
+                    f += 2
         down = window[0, 4, 3] - window[0, 2, 3] if seen[4, 3] and seen[2, 3] else 0.0
         right = window[0, 3, 4] - window[0, 3, 2] if seen[3, 4] and seen[3, 2] else 0.0
         out[p, f] = np.sqrt(down * down + right * right) / 2.0
+
+
+def _fill_planes(
+    image: NDArray[np.float32],  # (band, y, x)
+    pairs: NDArray[np.int64],  # (index, 2)
+    y: int,
+    x: int,
+    planes: NDArray[np.float64],  # (2, y, x), written at one pixel: brightness, first index
+) -> None:
+    total = 0.0
+    for b in range(image.shape[0]):
+        total += image[b, y, x]
+    planes[0, y, x] = total / image.shape[0]
+    planes[1, y, x] = (
+        normalised_difference(image[pairs[0, 0], y, x], image[pairs[0, 1], y, x])
+        if pairs.shape[0]
+        else 0.0
+    )
 
 
 def _normalised_difference(a: float, b: float) -> float:
@@ -224,8 +245,36 @@ def _window_moments(
     return mean, np.sqrt(spread / count)
 
 
+def _whole_moments(
+    window: NDArray[np.float64],  # (2, 7, 7), all seen
+    out: NDArray[np.float32],  # written: mean and deviation of 3×3 and 7×7 pixels, by plane
+    n_plane: int,
+) -> None:
+    """Write what `_window_moments` returns, adding up both planes side by side."""
+    first, second = window[0], window[1]
+    for place, radius in enumerate((1, 3)):
+        count = (2 * radius + 1) ** 2
+        a, b = 0.0, 0.0
+        for i in range(3 - radius, 4 + radius):
+            for j in range(3 - radius, 4 + radius):
+                a += first[i, j]
+                b += second[i, j]
+        mean_a, mean_b = a / count, b / count
+        a, b = 0.0, 0.0
+        for i in range(3 - radius, 4 + radius):
+            for j in range(3 - radius, 4 + radius):
+                da, db = first[i, j] - mean_a, second[i, j] - mean_b
+                a += da * da
+                b += db * db
+        out[2 * place], out[2 * place + 1] = mean_a, np.sqrt(a / count)
+        if n_plane == 2:
+            out[2 * place + 4], out[2 * place + 5] = mean_b, np.sqrt(b / count)
+
+
 normalised_difference = njit(nogil=True, cache=True)(_normalised_difference)
 window_moments = njit(nogil=True, cache=True)(_window_moments)
+whole_moments = njit(nogil=True, cache=True)(_whole_moments)
+fill_planes = njit(nogil=True, cache=True)(_fill_planes)
 fill_features = njit(nogil=True, cache=True)(_pixel_features)
 
 
