@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error),
 )
 """What reading a broken npz may raise."""
+
+ZIP_LEVEL = 1
+"""Of zlib: a tenth larger than at the usual level, in a third of the time."""
 
 HEADER = ("connectivity", "floor_px", "min_strong", "limit", "noise_pixels", "noise_components")
 
@@ -147,7 +150,7 @@ class TileRuns:
         stored |= {f"stats_{name}": a for name, a in self.stats.arrays().items()}
         stored |= {f"covers_{name}": a for name, a in self.covers.arrays().items()}
         with atomic_path(path) as part, part.open("wb") as handle:
-            np.savez_compressed(handle, **{n: _narrow(a) for n, a in stored.items()})  # type: ignore[arg-type]
+            _write_npz(handle, {name: _narrow(array) for name, array in stored.items()})
 
     @classmethod
     def load(cls, path: Path) -> "TileRuns":
@@ -189,6 +192,14 @@ class TileRuns:
             core, area, **header, **rest, seam=stored["seam"], members=members, covers=covers
         )
         return result.with_votes(votes)
+
+
+def _write_npz(handle: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays as `numpy.savez_compressed` does, but quickly."""
+    with zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, compresslevel=ZIP_LEVEL) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, array, allow_pickle=False)
 
 
 def _columns(
