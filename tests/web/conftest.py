@@ -1,0 +1,115 @@
+"""One desk for all tests of the web: two counties, every role, served in the process."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.applications import Starlette
+
+from clues.accounts import Accounts
+from clues.store.repository import Store
+from flows.deskadding import add_run
+from flows.deskplace import desk_place
+from flows.deskservices import DeskServices
+from tests.web.twocounties import COUNTIES, run_county
+from web.app import create_app
+
+PASSWORD = "sorghum under the levee"
+ZONE = "Asia/Shanghai"
+FIRST, SECOND = COUNTIES
+PEOPLE = {
+    "root": ("administrator", ""),
+    "province": ("province", "370000"),
+    "city": ("city", "370300"),
+    "county": ("county", FIRST),
+    "other": ("county", SECOND),
+    "inspector": ("inspector", FIRST),
+    "supervisor": ("supervisor", FIRST),
+    "citizen": ("public", ""),
+}
+"""Accounts by name, with role and division."""
+
+
+@dataclass(frozen=True)
+class DeskFiles:
+    """A desk on disk: a store with accounts, its files, the run folders it came from."""
+
+    folder: Path
+    runs: dict[str, Path]
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "register.sqlite"
+
+
+@dataclass
+class ServedDesk:
+    """A desk that is served in this process, with one client per person who signed in."""
+
+    files: DeskFiles
+    app: Starlette
+    store: Store
+    folder: Path
+    clients: dict[str, TestClient] = field(default_factory=dict)
+
+    def nobody(self) -> TestClient:
+        """Return a client that is not signed in."""
+        return TestClient(self.app, base_url="http://desk.test")
+
+    def as_(self, name: str) -> TestClient:
+        """Return the client of a person, signed in once; it sends the CSRF header by itself."""
+        if name not in self.clients:
+            client = self.nobody()
+            told = client.post("/api/session", json={"name": name, "password": PASSWORD})
+            assert told.status_code == 200, told.text
+            client.headers["X-CSRF-Token"] = told.json()["csrf"]
+            self.clients[name] = client
+        return self.clients[name]
+
+    def clue_nos(self, name: str = "root", **query: Any) -> list[str]:
+        """Return the clue numbers that a person sees."""
+        told = self.as_(name).get("/api/clues", params={"order": "number", **query})
+        assert told.status_code == 200, told.text
+        return [row["clue_no"] for row in told.json()["items"]]
+
+
+@pytest.fixture(scope="session")
+def desk_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
+    """Return a desk with two counties and the accounts of `PEOPLE`; not to be written to."""
+    folder = tmp_path_factory.mktemp("desk")
+    runs = {code: run_county(folder / code, code) for code in COUNTIES}
+    place = desk_place(str(folder / "register.sqlite"))
+    for run in runs.values():
+        add_run(run, place, by="root")
+    store = Store.at(folder / "register.sqlite")
+    accounts = Accounts(store)
+    for name, (role, division) in PEOPLE.items():
+        accounts.add(name, role, division, PASSWORD, by="setup", must_change=False)
+    store.close()
+    return DeskFiles(folder, runs)
+
+
+def served(files: DeskFiles, folder: Path) -> ServedDesk:
+    """Serve an own copy of a desk from a folder."""
+    shutil.copy(files.store, folder)
+    own = files.store.with_name("register-desk")
+    shutil.copytree(own, folder / own.name)
+    place = desk_place(str(folder / files.store.name))
+    store = place.open()
+    services = DeskServices(place, store, ZONE)
+    app = create_app(store, zone=ZONE, folder=place.files, services=services)
+    return ServedDesk(files, app, store, folder)
+
+
+@pytest.fixture(scope="module")
+def desk(desk_files: DeskFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDesk]:
+    """Serve a copy of the desk for one module of tests."""
+    found = served(desk_files, tmp_path_factory.mktemp("served"))
+    yield found
+    for client in found.clients.values():
+        client.close()
+    found.store.close()

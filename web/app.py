@@ -1,0 +1,154 @@
+"""The desk as one application: routes, guards, the page."""
+
+import json
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from clues.accounts import Accounts
+from clues.cases.casebook import Casebook
+from clues.store.repository import Store
+from web import (
+    account_api,
+    cases_api,
+    clues_api,
+    exports_api,
+    features_api,
+    public_api,
+    rejudging_api,
+    tiles_api,
+    uploads,
+    vocabulary_api,
+)
+from web.access import COOKIE, Caller, may
+from web.answers import answer
+from web.asking import refuse_foreign_signs
+from web.desk import Desk, desk_of
+from web.errors import install
+from web.guards import Guards
+from web.services import Services
+
+__all__ = ["create_app"]
+
+ROUTERS: tuple[APIRouter, ...] = (
+    account_api.router,
+    vocabulary_api.router,
+    clues_api.router,
+    cases_api.router,
+    uploads.router,
+    rejudging_api.router,
+    exports_api.router,
+    features_api.router,
+    tiles_api.router,
+    public_api.router,
+)
+UPLOADS = ("/attachments",)
+
+system = APIRouter(tags=["system"])
+
+
+@system.get("/health", summary="Whether the desk can work")
+def health(
+    request: Request,
+    desk: Annotated[Desk, Depends(desk_of)],
+    _caller: Annotated[Caller, Depends(may("open"))],
+) -> Response:
+    """Look at the store; 503 where it is away."""
+    desk.store.look()
+    return answer(request, {"status": "ok", "version": version("tuban")})
+
+
+def create_app(
+    store: Store, *, zone: str, folder: Path, services: Services, secure: bool = False
+) -> FastAPI:
+    """Return the application of a desk.
+
+    Parameters
+    ----------
+    store : Store
+    zone : str
+        Time zone of civil days.
+    folder : Path
+        Where attachments are kept and what can be made again.
+    services : Services
+        What run folders can do for it.
+    secure : bool
+        Whether browsers reach it by HTTPS only: cookies are then marked so.
+    """
+    app = FastAPI(
+        title="tuban desk",
+        version=version("tuban"),
+        description="Clues, cases, events, statistics, map tiles and features of a clue store.",
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        separate_input_output_schemas=False,
+        dependencies=[Depends(refuse_foreign_signs)],
+    )
+    desk = Desk(
+        store,
+        Casebook(store, zone, folder / "attachments"),
+        Accounts(store),
+        services,
+        zone,
+        folder,
+        secure,
+    )
+    for place in (desk.attachments, desk.cache):
+        place.mkdir(parents=True, exist_ok=True)
+    app.state.desk = desk
+    install(app)
+    for router in (system, *ROUTERS):
+        app.include_router(router)
+    _mount_page(app)
+    app.add_middleware(Guards, secure=secure, uploads=UPLOADS)
+    app.__dict__["openapi"] = lambda: _openapi(app)
+    return app
+
+
+class _Page(StaticFiles):
+    """Files of the page: what is vendored never changes, the rest is asked for each time."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        lasting = "/vendor/" in str(args[0]).replace("\\", "/")
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if lasting else "no-cache"
+        )
+        return response
+
+
+def _mount_page(app: FastAPI) -> None:
+    page = Path(str(resources.files("web") / "static"))
+    fonts = Path(str(resources.files("clues.outputs") / "fonts"))
+    app.mount("/static/fonts", _Page(directory=fonts), "fonts")
+    app.mount("/static", GZipMiddleware(_Page(directory=page), compresslevel=5), "static")
+
+    @app.get("/", include_in_schema=False)
+    def index(_caller: Annotated[Caller, Depends(may("open"))]) -> Response:
+        return FileResponse(page / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the description of the API, with how a caller tells who they are."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        found.setdefault("components", {})["securitySchemes"] = {
+            "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            "token": {"type": "http", "scheme": "bearer"},
+        }
+        found["security"] = [{"session": []}, {"token": []}]
+        app.openapi_schema = json.loads(json.dumps(found))
+    return app.openapi_schema
