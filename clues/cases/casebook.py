@@ -20,6 +20,7 @@ from clues.cases.bookkeeping import (
 )
 from clues.cases.deadlines import batch_due
 from clues.cases.life import Case, take
+from clues.cases.oversight import Oversight
 from clues.cases.refusals import CaseRefused
 from clues.cases.sayings import Sayings
 from clues.store import cases as kept
@@ -58,7 +59,7 @@ def _by_ledger(case: Case, clue: ClueRow) -> Case:
     return replace(case, state="judged", verdict=verdict, verdict_reason=clue.word_reason)
 
 
-class Casebook(Sayings):
+class Casebook(Sayings, Oversight):
     """The cases of a store.
 
     Parameters

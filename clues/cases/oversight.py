@@ -1,0 +1,73 @@
+"""What is seen of cases from above: timeline, exceptions, samples, figures."""
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from clues.cases.bookkeeping import Bookkeeping
+from clues.store.events import events_of
+from clues.store.exceptional import exceptions
+from clues.store.lineage import object_history
+from clues.store.overview import figures, legal_cropland, sampled
+from clues.store.runs import last_run
+from clues.store.worklist import Filters, Scope
+
+__all__ = ["Oversight"]
+
+
+class Oversight(Bookkeeping):
+    """The views of supervisors; see `clues.cases.casebook.Casebook`."""
+
+    _legal: tuple[int, Scope, dict[str, int]] | None = None
+
+    def timeline(self, object_id: str, scope: Scope) -> list[dict[str, Any]]:
+        """Return what happened to a thing in time: its periods, and the events of its cases.
+
+        Events of cases outside the divisions of a scope are left out.
+        """
+        with self.store.engine.connect() as connection:
+            periods = object_history(connection, object_id)
+            events = events_of(connection, object_id=object_id)
+        told: list[dict[str, Any]] = [
+            {"kind": "period", "at": str(p["period_after"])} | p for p in periods
+        ]
+        for event in events:
+            near = any(
+                event.division.startswith(d) or d.startswith(event.division)
+                for d in scope.divisions
+            )
+            if near or not scope.divisions or not event.division:
+                told.append({"kind": "event"} | vars(event))
+        return sorted(told, key=lambda t: str(t["at"]))
+
+    def exceptions(self, scope: Scope, day: dt.date | None = None) -> dict[str, Any]:
+        """Return by kind what is to be looked at first, on a day or today."""
+        with self.store.engine.connect() as connection:
+            return exceptions(connection, scope, day or self.today())
+
+    def sample(
+        self, scope: Scope, seed: str, n: int, filters: Filters | None = None
+    ) -> dict[str, Any]:
+        """Return a sample of the clues that somebody sees: the same seed draws the same."""
+        asked = replace(filters or Filters(), day=self.today())
+        with self.store.engine.connect() as connection:
+            return sampled(connection, asked, scope, seed, n)
+
+    def statistics(self, scope: Scope, filters: Filters | None = None) -> dict[str, Any]:
+        """Return the figures of the clues that somebody sees and asks for.
+
+        Where anything but the division is asked for, the ratio is of the clues alone
+        (``is_partial``): dismissed patches, which are part of all new construction, have no state.
+        """
+        asked = replace(filters or Filters(), day=self.today())
+        with self.store.engine.connect() as connection:
+            newest = last_run(connection)
+            if self._legal is None or self._legal[:2] != (newest, scope):
+                self._legal = newest, scope, legal_cropland(connection, scope)
+            legal = self._legal[2]
+            if asked.division:
+                legal = {c: area for c, area in legal.items() if c.startswith(asked.division)}
+            whole = asked == Filters(division=asked.division, day=asked.day)
+            found = figures(connection, asked, scope, legal if whole else {})
+            found["ratio"]["is_partial"] = not whole
+            return found
