@@ -33,7 +33,7 @@ __all__ = [
 COLUMNS = (
     *("clue_no", "object_id", "county_code", "status", "fate", "verdict", "area_m2"),
     *("first_seen", "last_period", "observed", "limitation_until"),
-    *("batch", "issue_date", "due_date"),
+    *("batch", "issue_date", "due_date", "earlier_batches"),
 )
 """What a list of the register tells of a clue."""
 
@@ -52,6 +52,7 @@ ZH = {
     "batch": "批次",
     "issue_date": "下发日期",
     "due_date": "办理期限",
+    "earlier_batches": "以前各批次",
     "former_id": "变更前图斑标识码",
     "former_code": "变更前地类编码",
     "id": "变更后图斑标识码",
@@ -158,7 +159,9 @@ def clue_rows(clues: "Iterable[RegisteredClue]") -> list[tuple[Any, ...]]:
         batch = (c.batch.name, c.batch.issue_date, c.batch.due_date) if c.batch else ("", "", "")
         told = (c.clue_no, c.object_id, c.county_code, c.status, c.fate, c.verdict)
         days = (c.first_seen or "", c.seen or "", "yes" if c.is_observed else "no")
-        rows.append((*told, metres2(c.area_dm2), *days, c.limitation_until or "", *batch))
+        former = [f"{b.name} ({b.issue_date}, {b.due_date})" for b in c.batches if b != c.batch]
+        last = (c.limitation_until or "", *batch, "; ".join(former))
+        rows.append((*told, metres2(c.area_dm2), *days, *last))
     return rows
 
 

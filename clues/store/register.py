@@ -13,7 +13,7 @@ from clues.baseline import Confirmed
 from clues.changekinds import confirmed_part
 from clues.objects import JudgedGround, KnownObject
 from clues.store import schema
-from clues.store.batches import Batch, put_in_batch, stored_batches
+from clues.store.batches import Batch, issued_batches, put_in_batch, stored_batches
 from clues.store.lineage import Period, held_before
 from clues.store.worklistrows import refresh
 from configs.verdicts import verdict_meaning
@@ -51,6 +51,8 @@ class RegisteredClue:
         Name of the run that gave the number.
     is_over : bool
         Whether it is gone, or goes on under other numbers.
+    batches : tuple of Batch
+        All batches in which it was issued, in order; `batch` is the last.
     lon, lat : float or None
         Of the patch that first was a clue.
     told_again : date or None
@@ -74,6 +76,7 @@ class RegisteredClue:
     told_again: dt.date | None = None
     lon: float | None = None
     lat: float | None = None
+    batches: tuple[Batch, ...] = ()
 
     @property
     def status(self) -> str:
@@ -106,7 +109,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
         .join(schema.runs, run.id == patch.run_id)
         .order_by(clue.clue_no)
     )
-    batches = stored_batches(connection)
+    batches, issued = stored_batches(connection), issued_batches(connection)
     (states, ends), verdicts = _last_states(connection), _last_verdicts(connection)
     again = _told_again(connection)
     found = []
@@ -130,6 +133,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 told_again=again.get(row.object_id) if row.object_id in verdicts else None,
                 lon=row.lon,
                 lat=row.lat,
+                batches=issued.get(row.clue_no, ()),
             )
         )
     return found
@@ -223,7 +227,8 @@ def issue_batch(
     """Give clues to a batch; return how many are new in it.
 
     A clue is issued once, and once more where it was told again after people judged it; what is
-    judged is not issued. Issuing the same batch again adds the clues that came since.
+    judged is not issued. Issuing the same batch again adds the clues that came since. Earlier
+    batches of a clue are kept.
 
     Raises
     ------

@@ -56,6 +56,7 @@ __all__ = [
     "events",
     "findings",
     "images",
+    "issues",
     "layer_features",
     "layer_versions",
     "layers",
@@ -178,6 +179,17 @@ clues = Table(
     Column("status", String(20), nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
 )
+
+issues = Table(
+    "issues",
+    metadata,
+    key_column(),
+    Column("clue_id", ForeignKey("clues.id"), nullable=False),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("at", DateTime(timezone=True)),
+    UniqueConstraint("clue_id", "batch_id"),
+)
+"""Every batch of a clue, in order; ``clues.batch_id`` is the last."""
 
 lineage = Table(
     "lineage",

@@ -104,7 +104,7 @@ def issue(
 ) -> None:
     """Issue the open clues as a batch with a day by which they are due; none that is judged.
 
-    Issuing a batch again adds what came since; a clue is in one batch only.
+    Issuing a batch again adds what came since; earlier batches of a clue are kept.
     """
     from flows.civilday import home_day
     from flows.registerbook import issue as issue_clues

@@ -22,6 +22,7 @@ from clues.store.verdicts import add_verdicts
 from clues.toldclasses import read_told_classes
 from configs.errors import InputError, StoreError
 from flows.cli.app import build_app
+from flows.registerbook import clue_rows
 from flows.registering import Registration
 from flows.tracing import current_patches
 
@@ -132,6 +133,9 @@ def test_a_judged_field_that_is_built_on_is_issued_again(tables, tmp_path: Path)
     assert status() == "open"
     assert issued(store, second) == 1
     assert (issued(store, third), status()) == (0, "issued")
+    (again,) = (c for c in clues_of(store) if c.object_id == FIRST_PATCH)
+    assert (again.batch, again.batches) == (second, (FIRST, second))
+    assert clue_rows([again])[0][-1] == "2026-1 (2026-04-01, 2026-05-01)"
     assert not worked(store, tables, "q4", dt.date(2025, 12, 20), **BUILT).judged_before
     said_of(store, "q4", "合法")
     assert status() == "judged"
