@@ -19,6 +19,7 @@ __all__ = [
     "append_all",
     "events_of",
     "last_event",
+    "raw_events",
     "read_events",
 ]
 
@@ -164,6 +165,14 @@ def read_events(
     asked = _asked().where(schema.events.c.seq > after).order_by(schema.events.c.seq)
     for row in connection.execute(asked.limit(limit)).mappings():
         yield _event(dict(row))
+
+
+def raw_events(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield all events as they lie there, with the hashes of their rows, in their order."""
+    names = (*FIELDS, "rows")
+    asked = select(*(schema.events.c[n] for n in names)).order_by(schema.events.c.seq)
+    for row in connection.execution_options(yield_per=AT_ONCE).execute(asked).mappings():
+        yield dict(row)
 
 
 def last_event(connection: Connection, case_id: int | None = None) -> Event | None:

@@ -111,9 +111,7 @@ def _ratio(groups: Iterable[dict[str, Any]], legal: int) -> dict[str, Any]:
         "open_cropland_dm2": opened,
         "new_construction_cropland_dm2": whole,
         "percent": round(100 * illegal / whole, 2) if whole else None,
-        "percent_if_open_are_illegal": round(100 * (illegal + opened) / whole, 2)
-        if whole
-        else None,
+        "percent_if_open_are_illegal": round(100 * most / whole, 2) if whole else None,
         "limit_percent": LIMIT_PERCENT,
         "is_alert": bool(whole) and 100 * illegal >= LIMIT_PERCENT * whole,
     }

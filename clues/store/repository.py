@@ -216,6 +216,22 @@ class Store:
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
                 yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection whose reads all see the store of one moment."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as plain:
+                connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+        else:
+            level = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            with level.connect() as connection:
+                yield connection
+
     def _told(self, context: Any) -> StoreError | None:
         """Return what an operator can do about a store that is away, locked or full."""
         error = context.sqlalchemy_exception

@@ -15,7 +15,7 @@ from clues.audit.hashing import row_hash
 from clues.store import schema
 from clues.store.events import RowHash, append
 
-__all__ = ["KINDS", "patch_hashes", "row_hashes", "seal_present", "seal_run"]
+__all__ = ["KINDS", "name_of", "patch_hashes", "row_hashes", "seal_present", "seal_run"]
 
 PARCEL = ("line", "parcel_no", "parcel_id", "area_dm2", "areas", "documents", "geometry")
 FINDING = (
@@ -111,6 +111,23 @@ def row_hashes(
         more = _case_parcels(connection) if kind == "case" else _nothing
         for key, *values in connection.execute(asked):
             yield kind, str(key), row_hash([*values, *more(key)])
+
+
+def name_of(connection: Connection, kind: str, key: str) -> str:
+    """Return what a row under audit is called: by the numbers people know."""
+    if kind == "patch" or kind == "parcels":
+        patch, clue = schema.patches.c, schema.clues.c
+        asked = (
+            select(patch.patch_id, clue.clue_no)
+            .outerjoin(schema.clues, clue.object_id == patch.object_id)
+            .where(patch.id == int(key))
+        )
+        row = connection.execute(asked).first()
+        if row is not None:
+            what = "patch" if kind == "patch" else "the parcels and findings of patch"
+            return f"{what} {row.patch_id}" + (f" (clue {row.clue_no})" if row.clue_no else "")
+    words = {"issued": "the batch of clue", "link": "the link of a file, number"}
+    return f"{words.get(kind, kind)} {key}"
 
 
 def _nothing(_key: Any) -> list[Any]:
