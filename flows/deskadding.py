@@ -78,6 +78,7 @@ def add_run(run: Path, place: DeskPlace, *, by: str, pictures: bool = True) -> A
         If the store has other clues under the numbers of the run.
     """
     run = run.resolve()
+    place.open(new=True).close()  # refused before anything is written, not after the images
     summary, tables = run_summary(run), finished_tables(run)
     record = _record(run, summary, tables, place)
     layers, notes = layers_around(summary, tables)

@@ -1,10 +1,12 @@
 """Map tiles of both dates and of the change, by the name of an image in the catalogue."""
 
+import logging
 import threading
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from configs.errors import RasterError
 from configs.told import Told
 from tiles.tilecache import TileCache
 from tiles.webtiles import FORMATS, MOST_ZOOM, TileAddress
@@ -15,6 +17,8 @@ from web.errors import Problem
 from web.tileserver import TileServer
 
 __all__ = ["router"]
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["tiles"])
 
@@ -97,7 +101,12 @@ def tile(
     if max(x, y) >= 1 << z:
         raise Problem(404, Told(f"没有瓦片 {z}/{x}/{y}", f"there is no tile {z}/{x}/{y}"))
     held = request.headers.get("if-none-match", "")
-    found = server.tile(image_id, TileAddress(z, x, y), suffix, caller.scope.divisions, held)
+    try:
+        found = server.tile(image_id, TileAddress(z, x, y), suffix, caller.scope.divisions, held)
+    except RasterError as error:  # where it lies is not the caller's business
+        log.error("%s (%s)", error.what, error.where)
+        told = Told("影像文件暂不可用", "the file of the image cannot be read")
+        raise Problem(404, told, kind="image") from error
     if found is None:
         raise Problem(404, Told(f"没有影像 {image_id}", f"there is no image {image_id}"))
     tag = {"ETag": f'"{found.key}"'} if found.key else {}
