@@ -18,13 +18,16 @@ from models.changescores import (
     score_patches,
     score_pixels,
 )
-from tiles.changemap import ChangeMap, burn_truth, read_change_map, write_picture
+from tiles.changemap import ChangeMap, MapStrips, burn_truth, read_change_map, write_picture
 from tiles.files import atomic_path
 from tiles.geodesy import transformer
 
 __all__ = ["against_sample", "against_truth", "design_sample"]
 
 NOT_OBSERVED, NO_CHANGE = 0, 1
+Units = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Rows, columns and strata of pixels."""
+
 STRATA = ("no change", "change")
 VECTORS = (".gpkg", ".geojson", ".json", ".shp", ".parquet", ".gml", ".kml")
 BOUNDARY_PX = 2
@@ -148,14 +151,12 @@ def design_sample(map_path: Path, units: int, out: Path) -> dict[str, Any]:
     out : Path
         Folder.
     """
-    found = read_change_map(map_path)
+    found = MapStrips(map_path)
     if found.facts.crs is None:
         raise InputError(
             "the map has no CRS: nobody could find its pixels", str(map_path), "georeference it"
         )
-    rows, cols = np.nonzero(found.classes != NOT_OBSERVED)
-    strata = (found.classes[rows, cols] > NO_CHANGE).astype(np.int64)
-    pixels = [int((strata == s).sum()) for s in range(len(STRATA))]
+    pixels, (rows, cols, strata) = _candidates(found, units)
     take = allocate(pixels, units)
     drawn = draw_stratified(rows, cols, strata, take)
     lon, lat = _places(found, rows[drawn], cols[drawn])
@@ -180,11 +181,32 @@ def design_sample(map_path: Path, units: int, out: Path) -> dict[str, Any]:
     return {"strata": dict(zip(STRATA, take, strict=True)), "units": len(drawn)}
 
 
+def _candidates(found: MapStrips, units: int) -> tuple[list[int], Units]:
+    """Return the pixels of each stratum, and row, column and stratum of the first ones to draw."""
+    pixels, kept = [0] * len(STRATA), (np.zeros(0, np.int64),) * 3
+    for first, classes in found:
+        rows, cols = np.nonzero(classes != NOT_OBSERVED)
+        strata = (classes[rows, cols] > NO_CHANGE).astype(np.int64)
+        for s in range(len(STRATA)):
+            pixels[s] += int((strata == s).sum())
+        kept = _first_units(_first_units((rows + first, cols, strata), units), units, kept)
+    return pixels, kept
+
+
+def _first_units(found: Units, units: int, kept: Units | None = None) -> Units:
+    """Return the first units of each stratum to draw, of some and of others kept before."""
+    if kept is not None:
+        rows, cols, strata = (np.concatenate(p) for p in zip(kept, found, strict=True))
+        found = rows, cols, strata
+    drawn = draw_stratified(*found, [units] * len(STRATA))
+    return found[0][drawn], found[1][drawn], found[2][drawn]
+
+
 def _places(
-    found: ChangeMap, rows: NDArray[np.int64], cols: NDArray[np.int64]
+    found: MapStrips, rows: NDArray[np.int64], cols: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return longitude and latitude (WGS 84) of the centres of pixels."""
-    t = found.transform
+    t = found.facts.transform
     right, down = cols + 0.5, rows + 0.5
     x, y = t.a * right + t.b * down + t.c, t.d * right + t.e * down + t.f
     lon, lat = transformer(str(found.facts.crs), "EPSG:4326").transform(x, y)
@@ -204,7 +226,7 @@ def against_sample(map_path: Path, sample_path: Path, out: Path) -> AreaEstimate
     """
     from clues.sources import open_source
 
-    found = read_change_map(map_path)
+    found = MapStrips(map_path)
     pixel_m2 = found.pixel_m2 or 0.0
     table = open_source(sample_path)
     missing = [name for name in ("unit", "row", "col", "reference") if name not in table]
@@ -215,12 +237,11 @@ def against_sample(map_path: Path, sample_path: Path, out: Path) -> AreaEstimate
             "fill in the file that `tuban assess MAP --design N` writes",
         )
     rows, cols = table["row"].to_numpy(np.int64), table["col"].to_numpy(np.int64)
-    mapped = (found.classes[rows, cols] > NO_CHANGE).astype(np.int64)
+    mapped, seen = _mapped(found, rows, cols)
     reference = _reference(list(table["reference"]), list(table["unit"]), sample_path)
     counts = np.zeros((len(STRATA), len(STRATA)), np.int64)
     np.add.at(counts, (mapped, reference), 1)
-    seen = found.classes[found.classes != NOT_OBSERVED] > NO_CHANGE
-    hectares = [float(n) * pixel_m2 / 10_000 for n in ((~seen).sum(), seen.sum())]
+    hectares = [float(n) * pixel_m2 / 10_000 for n in seen]
     estimate = estimate_areas(counts, hectares, STRATA)
     values = asdict(estimate) | {
         "proportions": estimate.proportions.tolist(),
@@ -231,6 +252,20 @@ def against_sample(map_path: Path, sample_path: Path, out: Path) -> AreaEstimate
     }
     _write(out / "assessment.json", values)
     return estimate
+
+
+def _mapped(
+    found: MapStrips, rows: NDArray[np.int64], cols: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Return the stratum of some pixels, and how many pixels each stratum has in all."""
+    mapped, seen = np.zeros(len(rows), np.int64), [0] * len(STRATA)
+    for first, classes in found:
+        own = (rows >= first) & (rows < first + classes.shape[0])
+        mapped[own] = classes[rows[own] - first, cols[own]] > NO_CHANGE
+        changed = classes[classes != NOT_OBSERVED] > NO_CHANGE
+        seen[0] += int((~changed).sum())
+        seen[1] += int(changed.sum())
+    return mapped, seen
 
 
 def _reference(told: Sequence[object], units: Sequence[object], path: Path) -> NDArray[np.int64]:

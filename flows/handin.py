@@ -10,9 +10,6 @@ __all__ = ["hand_in"]
 
 log = logging.getLogger(__name__)
 
-MOST_SAMPLED = 25_000_000
-"""Pixels of a map from which a sample is drawn at once: it is held in memory whole."""
-
 
 def hand_in(context: "StageContext") -> None:
     """Draw the accuracy sample and build the package of a finished run, if its config asks.
@@ -41,9 +38,6 @@ def _sample(context: "StageContext", units: int) -> None:
 
     folder = context.run.path(f"sample-{context.join_key.digest[:8]}")
     if (folder / "sample.geojson").is_file():
-        return
-    if context.plan.pixels > MOST_SAMPLED:
-        log.warning("no sample is drawn of so large a map: use `tuban assess --design` by county")
         return
     design_sample(context.run.path("change.tif"), units, folder)
     log.info("fill in `reference` in %s, then `tuban assess --sample`", folder / "sample.geojson")

@@ -1,7 +1,9 @@
 """A change map or a truth as one plane of class numbers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -14,7 +16,11 @@ from tiles.files import atomic_path
 from tiles.geodesy import metres_per_unit
 from tiles.rasters import RasterFacts, gdal_env, inspect_raster, open_raster, read_failure
 
-__all__ = ["ChangeMap", "burn_truth", "read_change_map", "write_picture"]
+__all__ = ["ChangeMap", "MapStrips", "burn_truth", "read_change_map", "write_picture"]
+
+BLOCK = 256
+STRIP_PX = 8_000_000
+"""Pixels of a map that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,7 @@ class ChangeMap:
     @property
     def pixel_m2(self) -> float | None:
         """Ground area of a pixel in the middle of the map; None without a CRS."""
-        if self.facts.crs is None:
-            return None
-        height, width = self.classes.shape
-        x, y = self.facts.transform @ (width / 2, height / 2)
-        mx, my = metres_per_unit(self.facts.crs, x, y)
-        return float(self.facts.pixel_area * mx * my)
+        return _pixel_m2(self.facts)
 
     @property
     def transform(self) -> Affine:
@@ -66,9 +67,44 @@ def read_change_map(path: Path, like: ChangeMap | None = None) -> ChangeMap:
     """
     facts = inspect_raster(path)
     with gdal_env(), open_raster(path) as ds:
-        window = Window(0, 0, ds.width, ds.height)
-        with read_failure(path, (1,), window):
-            values = ds.read(1)
+        values = _class_numbers(path, ds, Window(0, 0, ds.width, ds.height))
+    if like is not None:
+        _require_same(facts, like)
+    return ChangeMap(path, values, facts)
+
+
+class MapStrips:
+    """Class numbers of a raster of any size, read strip by strip.
+
+    Parameters
+    ----------
+    path : Path
+        See `read_change_map`.
+    pixels : int
+        Of a strip at most, but one block of rows at least.
+    """
+
+    def __init__(self, path: Path, pixels: int = STRIP_PX) -> None:
+        self.path, self.facts = path, inspect_raster(path)
+        self.rows = max(pixels // self.facts.width // BLOCK * BLOCK, BLOCK)
+
+    @property
+    def pixel_m2(self) -> float | None:
+        """Ground area of a pixel in the middle of the map; None without a CRS."""
+        return _pixel_m2(self.facts)
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield the first row and the class numbers of every strip."""
+        height, width = self.facts.height, self.facts.width
+        with gdal_env(), open_raster(self.path) as ds:
+            for row in range(0, height, self.rows):
+                window = Window(0, row, width, min(self.rows, height - row))
+                yield row, _class_numbers(self.path, ds, window)
+
+
+def _class_numbers(path: Path, ds: Any, window: Window) -> NDArray[np.uint8]:
+    with read_failure(path, (1,), window):
+        values = ds.read(1, window=window)
     whole = np.isfinite(values).all() and (values == np.floor(values)).all()
     if not whole or values.min() < 0 or values.max() > 255:
         raise RasterError(
@@ -76,9 +112,15 @@ def read_change_map(path: Path, like: ChangeMap | None = None) -> ChangeMap:
             str(path),
             "give whole numbers from 0 to 255, for example change.tif of a run",
         )
-    if like is not None:
-        _require_same(facts, like)
-    return ChangeMap(path, values.astype(np.uint8), facts)
+    return np.asarray(values.astype(np.uint8))
+
+
+def _pixel_m2(facts: RasterFacts) -> float | None:
+    if facts.crs is None:
+        return None
+    x, y = facts.transform @ (facts.width / 2, facts.height / 2)
+    mx, my = metres_per_unit(facts.crs, x, y)
+    return float(facts.pixel_area * mx * my)
 
 
 def _require_same(facts: RasterFacts, like: ChangeMap) -> None:

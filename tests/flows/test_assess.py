@@ -10,7 +10,9 @@ import shapely
 from affine import Affine
 from typer.testing import CliRunner
 
+from flows.assessing import _candidates, _mapped
 from flows.cli.app import build_app
+from tiles.changemap import MapStrips
 
 WEST, NORTH, PIXEL = 500_000.0, 4_000_000.0, 10.0
 
@@ -138,3 +140,19 @@ def test_real_labels(data_dir, tmp_path):
     done = assess(folder / "change.bmp", folder / "change.bmp", "--pixel-m", 30, "-o", tmp_path)
     assert done.exit_code == 0, done.output
     assert "precision 1.000" in done.output
+
+
+def test_a_sample_is_the_same_however_the_map_is_read(tmp_path):
+    values = np.random.default_rng(9).choice([0, 1, 3], (700, 300), p=[0.1, 0.88, 0.02])
+    whole = MapStrips(write(tmp_path / "map.tif", values))
+    strips = MapStrips(whole.path, pixels=1)
+    assert (len(list(whole)), len(list(strips))) == (1, 3)
+    (pixels, units), (own, drawn) = _candidates(whole, 60), _candidates(strips, 60)
+    assert pixels == own == [int((values == 1).sum()), int((values == 3).sum())]
+    assert np.array_equal(np.stack(units), np.stack(drawn))
+    assert units[0].size == 120
+    found = _mapped(whole, units[0], units[1])
+    other = _mapped(strips, units[0], units[1])
+    assert found[1] == other[1] == pixels
+    assert np.array_equal(found[0], other[0])
+    assert np.array_equal(found[0], units[2])
