@@ -76,7 +76,6 @@ export const batches = () => call("GET", "/api/batches");
 export const images = (query = {}) => call("GET", "/api/images", { query });
 
 export const clues = (query, signal) => call("GET", "/api/clues", { query, signal });
-export const points = (query, signal) => call("GET", "/api/clues/points", { query, signal });
 export const clue = (no, priority) => call("GET", `/api/clues/${at(no)}`, { priority });
 export const explanation = (no, lang) => call("GET", `/api/clues/${at(no)}/explanation`, { query: { lang } });
 export const events = (no) => call("GET", `/api/clues/${at(no)}/events`);

@@ -8,7 +8,7 @@ import { COLOURS } from "./points.js";
 import { t } from "./texts.js";
 
 /** Put the tools on the maps. */
-export function mapTools(maps, outlines, { fit }) {
+export function mapTools(maps, outlines, { fit, whole }) {
   const seen = views(maps);
   const layers = layerMenu(maps, outlines);
   const near = h("p", { class: "map-hint", hidden: true }, t("map.closer", { zoom: CLOSE }));
@@ -19,6 +19,7 @@ export function mapTools(maps, outlines, { fit }) {
       button({ label: t("map.in"), on: { click: () => maps.after.zoomIn({ duration: 0 }) } }, icon("plus")),
       button({ label: t("map.out"), on: { click: () => maps.after.zoomOut({ duration: 0 }) } }, icon("minus")),
       button({ label: t("map.fit"), on: { click: fit } }, icon("fit")),
+      button({ label: t("map.whole"), on: { click: whole } }, icon("whole")),
       layers),
     seen);
   const tell = () => {

@@ -38,6 +38,7 @@ export class Outlines {
     this.offered = [];
     this.shown = new Set(JSON.parse(localStorage.getItem(KEPT) ?? "null") ?? SHOWN);
     this.filters = {};
+    this.drawn = "";
     maps.after.on("moveend", pausing(200, () => maps.painted().then(() => this.refresh())));
   }
 
@@ -66,27 +67,36 @@ export class Outlines {
     const { signal } = this.asked;
     const close = this.maps.after.getZoom() >= CLOSE;
     const bbox = this.maps.after.getBounds().toArray().flat().map((v) => v.toFixed(6)).join(",");
-    await Promise.all(this.offered.map(async ({ id }) => {
-      if (!close || !this.shown.has(id)) return this.draw(id, []);
-      const query = { bbox, limit: LIMIT, ...(id === "clues" ? this.filters : {}) };
-      try {
-        return this.draw(id, (await features(id, query, signal)).features);
-      } catch (problem) {
-        if (problem.name !== "AbortError") alarm(problem);
-        return null;
-      }
-    }));
-    this.onrefresh?.();
+    const wanted = close ? this.offered.filter(({ id }) => this.shown.has(id)) : [];
+    let found;
+    try {
+      found = await Promise.all(wanted.map(({ id }) => features(id, { bbox, limit: LIMIT, ...(id === "clues" ? this.filters : {}) }, signal)));
+    } catch (problem) {
+      if (problem.name !== "AbortError") alarm(problem);
+      return;
+    }
+    this.draw(wanted.flatMap(({ id }, at) => found[at].features.map((feature) => ({
+      type: "Feature", geometry: feature.geometry, properties: { kind: id, clue_no: feature.properties.clue_no ?? "", key: `${id} ${feature.id}` },
+    }))));
   }
 
-  draw(id, found) {
-    if (!found.length && !this.maps.after.getSource(`outlines-${id}`)) return;
-    const { colour, width = 1.6, dashes, fill = 0 } = lookOf(id);
-    const below = id === "clues" ? "under-points" : "under-outlines";
-    this.maps.data(`outlines-${id}`, { type: "FeatureCollection", features: found }, [
-      ...(fill ? [{ id: `fill-${id}`, type: "fill", below, paint: { "fill-color": colour, "fill-opacity": fill } }] : []),
-      { id: `casing-${id}`, type: "line", below, paint: { "line-color": "#1a2530", "line-width": width + 1.2, "line-opacity": 0.35 } },
-      { id: `line-${id}`, type: "line", below, paint: { "line-color": colour, "line-width": width, ...(dashes ? { "line-dasharray": dashes } : {}) } },
-    ], { tolerance: 0.2, attribution: "" });
+  /** Give both maps the outlines, where they have others; one source, as each costs a pass over the whole map. */
+  draw(found) {
+    const key = found.map((feature) => feature.properties.key).join();
+    if (this.drawn === key) return;
+    this.drawn = key;
+    this.maps.data("outlines", { type: "FeatureCollection", features: found }, this.offered.toReversed().flatMap(({ id }) => looks(id)), { tolerance: 0.2 });
   }
+}
+
+/** Return the layers that draw a collection. */
+function looks(id) {
+  const { colour, width = 1.6, dashes, fill = 0 } = lookOf(id);
+  const filter = ["==", ["get", "kind"], id];
+  const below = "under-points";
+  return [
+    ...(fill ? [{ id: `fill-${id}`, type: "fill", below, filter, paint: { "fill-color": colour, "fill-opacity": fill } }] : []),
+    { id: `casing-${id}`, type: "line", below, filter, paint: { "line-color": "#1a2530", "line-width": width + 1.2, "line-opacity": 0.35 } },
+    { id: `line-${id}`, type: "line", below, filter, paint: { "line-color": colour, "line-width": width, ...(dashes ? { "line-dasharray": dashes } : {}) } },
+  ];
 }

@@ -1,6 +1,8 @@
 /** All clues of the list as points: one compact answer of the API, one source, no clusters. */
 
-import { points } from "./api.js";
+import { asQuery } from "./api.js";
+
+window.maplibregl.importScriptInWorkers("/static/js/pointsworker.js");
 
 /** Colours of what the machine says and of what people decided; also those of the legend. */
 export const COLOURS = {
@@ -61,35 +63,15 @@ export class Points {
     });
   }
 
-  /** Show the points of a filter; return their bounds, or null where there are none. */
-  async load(filters) {
-    this.asked?.abort();
-    this.asked = new AbortController();
-    const answer = await points(filters, this.asked.signal);
-    const { data, bounds } = collection(answer);
-    this.maps.data("points", data, LAYERS, { maxzoom: 12, buffer: 8, tolerance: 0 });
-    return bounds;
+  /** Show the points of a filter. */
+  load(filters) {
+    const address = `points://clues${asQuery(filters)}`;
+    this.maps.data("points", address, LAYERS, { maxzoom: 12, buffer: 8, tolerance: 0 });
   }
-}
 
-/** Return the points as GeoJSON, with the bounds of all. */
-function collection({ columns, outcomes, rows }) {
-  const [no, lon, lat, outcome] = ["clue_no", "lon", "lat", "outcome"].map((name) => columns.indexOf(name));
-  const placed = rows.filter((row) => row[lon] !== null);
-  const features = new Array(placed.length);
-  let [west, south, east, north] = [180, 90, -180, -90];
-  placed.forEach((row, index) => {
-    const [x, y] = [row[lon], row[lat]];
-    if (x < west) west = x;
-    if (x > east) east = x;
-    if (y < south) south = y;
-    if (y > north) north = y;
-    features[index] = {
-      type: "Feature",
-      geometry: { type: "Point", coordinates: [x, y] },
-      properties: { clue_no: row[no], outcome: outcomes[row[outcome]] },
-    };
-  });
-  const bounds = placed.length ? [west, south, east, north] : null;
-  return { data: { type: "FeatureCollection", features }, bounds };
+  /** Return the bounds of all points, or null where there are none. */
+  async bounds() {
+    const found = await this.maps.after.getSource("points").getBounds();
+    return found.isEmpty() ? null : found.toArray().flat();
+  }
 }

@@ -17,7 +17,7 @@ import { t } from "./texts.js";
 import { Worklist } from "./worklist.js";
 
 const PANES = [["list", "pane.list", "list"], ["map", "pane.map", "map"], ["clue", "pane.clue", "clue"]];
-const KEYS = ["j", "k", "/", "b", "a", "s", "f"];
+const KEYS = ["j", "k", "/", "b", "a", "s", "f", "o"];
 
 /** Show the review; return what to do when it is left. */
 export async function show(main, { user, query }) {
@@ -50,7 +50,7 @@ class Review {
       judged: (no) => this.judged(no),
       choose: (no) => this.choose(no),
     });
-    mapTools(this.maps, this.outlines, { fit: () => this.fit() });
+    mapTools(this.maps, this.outlines, { fit: () => this.fit(), whole: () => this.whole() });
     this.ahead = pausing(60, () => this.prefetch());
     this.look("list");
     this.keys();
@@ -64,6 +64,7 @@ class Review {
     bind("a", "help.after", () => this.swipeTo(0));
     bind("s", "help.swipe", () => { this.maps.share = 50; });
     bind("f", "help.fit", () => this.fit());
+    bind("o", "help.whole", () => this.whole());
   }
 
   /** See one image whole; the same key again brings the swipe back to the middle. */
@@ -77,9 +78,9 @@ class Review {
       await this.maps.ready;
       drawChosen(this.maps, null);
       this.outlines.filters = this.filters.query;
-      const [bounds] = await Promise.all([this.points.load(this.filters.query), listed, this.outlines.learn(), this.overview()]);
+      this.points.load(this.filters.query);
+      await Promise.all([listed, this.outlines.learn(), this.overview()]);
       const first = this.wanted || this.list.items[0]?.clue_no;
-      if (bounds) this.maps.lookAt(bounds);
       if (first) await this.choose(first);
     } catch (problem) {
       if (problem.name !== "AbortError") alarm(problem);
@@ -101,11 +102,11 @@ class Review {
     forgetAll();
     this.outlines.filters = query;
     try {
-      const [bounds] = await Promise.all([this.points.load(query), this.list.load(query), this.outlines.refresh()]);
+      this.points.load(query);
+      await Promise.all([this.list.load(query), this.outlines.refresh()]);
       const [first] = this.list.items;
       if (first) await this.choose(first.clue_no);
-      else if (bounds) this.maps.lookAt(bounds);
-      else this.panel.empty();
+      else this.nothing();
     } catch (problem) {
       if (problem.name !== "AbortError") alarm(problem);
     }
@@ -170,6 +171,19 @@ class Review {
     const changed = this.changed(no).catch(alarm);
     if (this.chosen === no) await this.step(1);
     await changed;
+  }
+
+  nothing() {
+    this.chosen = "";
+    this.clue = null;
+    drawChosen(this.maps, null);
+    this.panel.empty();
+  }
+
+  /** See all clues of the list at once. */
+  async whole() {
+    const bounds = await this.points.bounds();
+    if (bounds) this.maps.lookAt(bounds);
   }
 
   fit() {

@@ -17,11 +17,12 @@ export class Worklist {
     this.items = [];
     this.places = new Map();
     this.chosen = "";
+    this.nodes = new Map();
     this.summary = h("p", { class: "list-summary", role: "status" });
     this.rows = h("div", { class: "list-rows" });
     this.box = h("div", {
       class: "list-box", id: "clue-list", role: "listbox", tabindex: 0, "aria-label": t("list.title"),
-      on: { scroll: () => this.draw(), keydown: (event) => this.key(event), click: (event) => this.click(event) },
+      on: { scroll: () => this.scrolled(), keydown: (event) => this.key(event), click: (event) => this.click(event) },
     }, this.rows);
     place.append(this.summary, this.box);
     this.resizing = new ResizeObserver(() => this.draw());
@@ -98,18 +99,33 @@ export class Worklist {
     return this.rowHeight;
   }
 
+  /** Draw once a frame at most. */
+  scrolled() {
+    this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); });
+  }
+
   draw() {
     const { scrollTop, clientHeight } = this.box;
     const first = Math.max(0, Math.floor(scrollTop / this.height) - AHEAD);
     const last = Math.min(this.items.length, Math.ceil((scrollTop + clientHeight) / this.height) + AHEAD);
     this.rows.style.height = `${this.items.length * this.height}px`;
     if (!this.items.length) return fill(this.rows, this.total === 0 && h("p", { class: "list-none" }, t("list.none")));
-    fill(this.rows, this.items.slice(first, last).map((item, index) => this.row(item, first + index)));
+    const drawn = this.items.slice(first, last).map((item, index) => this.drawn(item, first + index));
+    this.nodes = new Map(drawn.map((one) => [one.item.clue_no, one]));
+    this.rows.replaceChildren(...drawn.map(({ node }) => node));
     const at = this.places.get(this.chosen);
     if (at >= first && at < last) this.box.setAttribute("aria-activedescendant", `clue-${this.chosen}`);
     else this.box.removeAttribute("aria-activedescendant");
     if (last > this.items.length - 40) this.more();
     return null;
+  }
+
+  /** Return the row of an item, the one that stands already where nothing changed. */
+  drawn(item, at) {
+    const chosen = item.clue_no === this.chosen;
+    const old = this.nodes.get(item.clue_no);
+    if (old && old.item === item && old.at === at && old.chosen === chosen && old.total === this.total) return old;
+    return { item, at, chosen, total: this.total, node: this.row(item, at) };
   }
 
   row(item, at) {
