@@ -1,8 +1,11 @@
 /** The clue that is looked at: its outline and parcels on both maps. */
 
+const WHOLE = ["!", ["has", "part"]];
+
 const LAYERS = [
-  { id: "chosen-casing", type: "line", paint: { "line-color": "#fff", "line-width": 5, "line-opacity": 0.75 } },
-  { id: "chosen-line", type: "line", paint: { "line-color": "#e3170a", "line-width": 2.2 } },
+  { id: "parcels-line", type: "line", filter: ["has", "part"], paint: { "line-color": "#fff", "line-width": 1.6, "line-dasharray": [2, 1.5] } },
+  { id: "chosen-casing", type: "line", filter: WHOLE, paint: { "line-color": "#fff", "line-width": 5, "line-opacity": 0.75 } },
+  { id: "chosen-line", type: "line", filter: WHOLE, paint: { "line-color": "#e3170a", "line-width": 2.2 } },
   {
     id: "chosen-point",
     type: "circle",
@@ -16,6 +19,9 @@ const LAYERS = [
 export function drawChosen(maps, clue) {
   const features = [];
   if (clue?.geometry) features.push({ type: "Feature", properties: {}, geometry: clue.geometry });
+  if (clue?.parcels.length > 1) {
+    for (const { geometry } of clue.parcels) if (geometry) features.push({ type: "Feature", properties: { part: true }, geometry });
+  }
   if (clue && Number.isFinite(clue.lon)) {
     features.push({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: [clue.lon, clue.lat] } });
   }

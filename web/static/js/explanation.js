@@ -15,14 +15,12 @@ export async function showExplanation(clue) {
     if (kept.size > 30) kept.clear();
     kept.set(key, explanation(clue.clue_no, language).catch((problem) => { kept.delete(key); throw problem; }));
   }
-  const { text } = await kept.get(key);
-  const told = text.split("\n\n").map(findingOf);
-  return h("div", {}, told.map(finding));
+  const { parcels } = await kept.get(key);
+  return h("div", {}, parcels.map((parcel) => finding(findingOf(parcel.lines))));
 }
 
-/** Return the parts of the text of one finding: head, reason, steps, what else is told under headings. */
-function findingOf(text) {
-  const [head, reason = "", ...lines] = text.split("\n");
+/** Return the parts of one finding: head, reason, steps, what else is told under headings. */
+function findingOf([head, reason = "", ...lines]) {
   const found = { head, reason, steps: [], parts: [], notes: [] };
   for (const line of lines) {
     const step = line.match(STEP);
@@ -37,7 +35,7 @@ function findingOf(text) {
 }
 
 function finding({ head, reason, steps, parts, notes, tried }) {
-  const telling = steps.filter((step) => RESULTS[step.result] !== "falls");
+  const telling = ["holds", "open"].flatMap((kind) => steps.filter((step) => RESULTS[step.result] === kind));
   const [asked] = parts.slice(-1);
   const fallback = parts.filter((part) => part !== asked || part.title === tried);
   return h("article", { class: "why" },

@@ -8,7 +8,7 @@ import { told } from "./texts.js";
 
 /** Below this zoom there are points only. */
 export const CLOSE = 14;
-const LIMIT = 1000;
+const LIMIT = 500;
 const KEPT = "tuban.layers";
 
 /** Control lines first, then documents, then ground: colour, and dashes where it is a limit. */

@@ -1,7 +1,7 @@
 /** The parcels of a clue, line by line: what the machine says of each, and the documents on it. */
 
 import { h } from "./dom.js";
-import { day, inMu, share } from "./format.js";
+import { day, inMu } from "./format.js";
 import { nameOf } from "./names.js";
 import { t, told } from "./texts.js";
 
@@ -30,5 +30,5 @@ function documents(parcel) {
     h("tbody", {}, found.map((paper) => h("tr", {},
       h("td", {}, nameOf("layer_roles", paper.role)), h("td", {}, paper.number || paper.key),
       h("td", {}, day(paper.date)),
-      h("td", { class: "number" }, paper.area_dm2 ? [inMu(paper.area_dm2), h("small", {}, share(paper.area_dm2, parcel.area_dm2))] : "")))));
+      h("td", { class: "number" }, paper.area_m2 ? inMu(Math.round(100 * paper.area_m2)) : "")))));
 }
