@@ -15,6 +15,7 @@ from clues.readbackcells import Refused, cell_text, read_cell
 from clues.readbackrows import row_faults
 from clues.readbacktexts import CODES
 from clues.store.answers import VERDICT, WITHDRAWN, Cell, Filled
+from configs.verdicts import verdict_code
 
 __all__ = ["Change", "ImportPlan", "Problem", "Reading", "plan_import"]
 
@@ -247,6 +248,10 @@ class _Row:
 
     def _verdict(self, value: str, now: Cell, by: str) -> list[Change]:
         """Return the change of a verdict; none where it is refused or in conflict."""
+        case = self.known.case
+        if case is not None and not case.takes(verdict_code(value)):
+            self._say("at_the_desk", VERDICT, case=case.case_no, value=value)
+            return []
         if not by:
             self._say("nobody", VERDICT)
             return []

@@ -63,6 +63,11 @@ CODES: dict[str, Message] = {
         Said("图斑在台账导出后已被裁切、合并或删除，此行没有新填内容", "重新导出台账"),
         Said("the patch is gone since; the row holds nothing new", "export the ledger again"),
     ),
+    "at_the_desk": Message(
+        "refused",
+        Said("案件 {case} 的认定与“{value}”不一致，或尚有多个案件未认定", "在执法工作台办理该案件"),
+        Said("case {case} stands against {value!r}", "judge the case at the desk"),
+    ),
     "no_clue": Message(
         "refused",
         Said("此行填有内容，但没有线索编号", "补上线索编号和图斑编号，或删去此行"),

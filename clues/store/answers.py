@@ -15,8 +15,10 @@ import shapely
 from sqlalchemy import Connection, func, insert, select
 
 from clues.store import schema
+from clues.store.heldcases import HeldCase, held_cases
 from clues.store.repository import Store
-from clues.store.verdicts import note_rows, runs_named
+from clues.store.runs import runs_named
+from clues.store.verdicts import note_rows
 
 __all__ = [
     "VERDICT",
@@ -93,6 +95,8 @@ class Filled:
         Whether it is no longer among the patches of its run: cut, merged or deleted.
     parts : tuple of str
         Clue numbers, or patch numbers where they are no clues, of what stands on its ground then.
+    case : HeldCase or None
+        What its cases at the desk hold it to.
     """
 
     patch_key: int
@@ -103,6 +107,7 @@ class Filled:
     history: dict[str, list[tuple[int, Cell]]] = field(default_factory=dict)
     gone: bool = False
     parts: tuple[str, ...] = ()
+    case: HeldCase | None = None
 
     def cell(self, name: str, mark: Mark | None = None) -> Cell:
         """Return what a cell holds now, or held at a mark."""
@@ -137,13 +142,16 @@ def filled_in(connection: Connection, scope: str | None = None) -> list[Filled]:
     numbers = {str(o): str(n) for o, n in connection.execute(select(clue.object_id, clue.clue_no))}
     found: dict[str, Filled] = {}
     object_of: dict[int, str] = {}
+    held = held_cases(connection)
     newest = _newest_runs(connection)
     names = (patch.id, patch.object_id, patch.patch_id, patch.after_to, patch.area_dm2)
     asked = select(*names, patch.run_id).order_by(patch.id)
     own = asked if scope is None else asked.where(patch.run_id.in_(runs_named(scope)))
     for key, thing, patch_id, after, area, run in connection.execute(own):
         now, clue_no = newest[run], numbers.get(thing, "")
-        found[thing] = Filled(key, patch_id, clue_no, after, area, gone=now != run)
+        found[thing] = Filled(
+            key, patch_id, clue_no, after, area, gone=now != run, case=held.get(thing)
+        )
         object_of[key] = thing
     if scope is not None:
         object_of |= _elsewhere(connection, scope, newest)

@@ -4,11 +4,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from clues.store import schema
 from clues.store.events import Entry, append_all
+from clues.store.heldcases import HeldCase, held_cases, judge_by_ledger
 from clues.store.repository import Store
+from clues.store.runs import runs_named
 from clues.store.sealing import row_hashes
 from clues.store.worklistrows import refresh
 from configs.errors import StoreError
@@ -17,11 +19,9 @@ from configs.verdicts import verdict_code
 __all__ = [
     "DESK",
     "add_verdicts",
-    "case_verdicts",
     "clue_batches",
     "clue_numbers",
     "note_rows",
-    "runs_named",
     "stored_verdicts",
 ]
 
@@ -74,39 +74,30 @@ def clue_batches(store: Store) -> dict[str, tuple[str, dt.date, dt.date]]:
         return {str(n): (f"{y}-{k}", issued, due) for n, y, k, issued, due in found}
 
 
-def runs_named(scope: str) -> Select[Any]:
-    """Return the query for the rows of the runs of a name: all judgements of one period."""
-    return select(schema.runs.c.id).where(schema.runs.c.name == scope)
-
-
-def case_verdicts(connection: Connection) -> dict[str, tuple[str, str]]:
-    """Return by thing the first case that gave a verdict, and that verdict."""
-    case, clue = schema.cases.c, schema.clues.c
-    asked = (
-        select(clue.object_id, case.case_no, case.verdict)
-        .join(schema.clues, clue.id == case.clue_id)
-        .where(case.verdict.is_not(None))
-        .order_by(case.id.desc())
-    )
-    return {str(o): (str(n), str(v)) for o, n, v in connection.execute(asked)}
-
-
 def add_verdicts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Enter verdicts: ``patch_key`` and the columns of the table each; none is ever altered.
+
+    A verdict on a whole patch that did not come from the desk takes the open case of its clue to
+    ``judged``: a ledger is another way to fill in the same step.
 
     Raises
     ------
     StoreError
-        If a case on the same thing gave another verdict: that is changed at the desk.
+        If cases on the same thing say otherwise, or several are still to be judged.
     """
     entered = [dict(row) for row in rows]
     if not entered:
         return
     things = _things(connection, entered)
-    _require_no_contradiction(connection, entered, things)
+    held = held_cases(connection)
+    _require_no_contradiction(held, entered, things)
     last = connection.scalar(select(func.max(schema.verdicts.c.id))) or 0
     connection.execute(insert(schema.verdicts), entered)
     note_rows(connection, "verdict", schema.verdicts, int(last))
+    for row in entered:
+        case = held.get(things[int(row["patch_key"])][0])
+        if case is not None and row["source"] != DESK and row["parcel_no"] == 0:
+            judge_by_ledger(connection, case, row)
     refresh(connection, {thing for thing, _ in things.values()})
 
 
@@ -124,20 +115,20 @@ def _things(
 
 
 def _require_no_contradiction(
-    connection: Connection, rows: Iterable[Mapping[str, Any]], things: Mapping[int, tuple[str, str]]
+    held: Mapping[str, HeldCase],
+    rows: Iterable[Mapping[str, Any]],
+    things: Mapping[int, tuple[str, str]],
 ) -> None:
-    judged = case_verdicts(connection)
     for row in rows:
         thing, _ = things.get(int(row["patch_key"]), ("", ""))
-        if row["source"] == DESK or thing not in judged:
+        case = held.get(thing)
+        if row["source"] == DESK or case is None or case.takes(verdict_code(row["verdict"])):
             continue
-        case_no, verdict = judged[thing]
-        if verdict_code(row["verdict"]) != verdict:
-            raise StoreError(
-                f"case {case_no} was judged {verdict}, the verdict says {row['verdict']}",
-                f"clue {case_no.rpartition('-')[0]}",
-                "send the case back at the desk and judge it there, or give the same verdict",
-            )
+        raise StoreError(
+            f"case {case.case_no} stands against the verdict {row['verdict']}",
+            f"clue {case.case_no.rpartition('-')[0]}",
+            "judge at the desk, where the case is; or give the verdict of the case",
+        )
 
 
 def note_rows(connection: Connection, kind: str, table: Any, after: int) -> None:

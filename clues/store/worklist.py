@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from clues.store import schema
-from clues.store.verdicts import runs_named
+from clues.store.runs import runs_named
 from configs.cases import state_order
 from configs.errors import InputError
 
@@ -150,6 +150,14 @@ def _like(column: Any, text: str) -> ColumnElement[bool]:
     return condition
 
 
+def _case_of(row: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a clue has a case of some kind, in whatever query it stands."""
+    case = schema.cases.c
+    own = select(case.id).where(case.clue_id == row.clue_id, condition)
+    found: ColumnElement[bool] = exists(own.correlate(schema.worklist))
+    return found
+
+
 def visible(scope: Scope) -> ColumnElement[bool]:
     """Return the condition on rows of the worklist that somebody sees."""
     row, case = schema.worklist.c, schema.cases.c
@@ -159,10 +167,10 @@ def visible(scope: Scope) -> ColumnElement[bool]:
         towns = [d for d in scope.divisions if len(d) > 6]
         if towns:  # the cases of one clue may lie with several townships
             held = or_(*(begins(case.division, d) for d in towns))
-            own = or_(own, exists().where(case.clue_id == row.clue_id, held))
+            own = or_(own, _case_of(row, held))
         conditions.append(own)
     if scope.assignee:
-        given = exists().where(case.clue_id == row.clue_id, case.assigned_to == scope.assignee)
+        given = _case_of(row, case.assigned_to == scope.assignee)
         conditions.append(given)
     return and_(true(), *conditions)
 
