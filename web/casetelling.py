@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clues.cases.actors import Actor
-from clues.cases.balance import Areas
-from clues.cases.life import Case, allowed
-from clues.cases.reviews import FIRST
+from clues.cases.bookkeeping import steps_for
 
 __all__ = ["told_case"]
 
@@ -23,19 +21,5 @@ def told_case(row: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
     actor : Actor
         Who asks: ``allowed`` names the steps of this person.
     """
-    case = Case(
-        row["case_no"],
-        row["state"],
-        row["division"],
-        int(row.get("area_dm2") or 0),
-        verdict=row["verdict"] or "",
-        verdict_reason=row["verdict_reason"] or "",
-        review_level=row["review_level"] or FIRST,
-        returned=row["returned"] or "",
-        assigned_to=row["assigned_to"] or "",
-        due_date=row["due_date"],
-        areas=Areas.of(row["areas"]),
-        facts=dict(row["facts"]),
-    )
-    steps = () if actor.role == "supervisor" else allowed(case, actor)
-    return {k: v for k, v in row.items() if k not in HIDDEN} | {"allowed": list(steps)}
+    told = {k: v for k, v in row.items() if k not in HIDDEN}
+    return told | {"allowed": steps_for(row, actor)}

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from clues.layers import DOCUMENT_ROLES
 from clues.objects import FATE_NAMES
+from clues.ways import UNDECIDED
 from configs.cases import case_book
 from configs.loading import available
 from configs.rules import RuleSet, load_rules
@@ -54,7 +55,8 @@ def _named(zh: str, en: str) -> dict[str, str]:
 
 def _rules() -> dict[str, Any]:
     """Return the names of rules and flags; of several rule sets the first names a code."""
-    found: dict[str, dict[str, Any]] = {"rules": {}, "flags": {}}
+    open_name = _named(Outcome.UNRESOLVED.name_zh, Outcome.UNRESOLVED.name_en)
+    found: dict[str, dict[str, Any]] = {"rules": {UNDECIDED: open_name}, "flags": {}}
     for name in sorted(available("rules")):
         rules: RuleSet = load_rules(name)
         for kind in found:

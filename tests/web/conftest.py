@@ -1,5 +1,6 @@
 """One desk for all tests of the web: two counties, every role, served in the process."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -79,8 +80,15 @@ class ServedDesk:
 
 @pytest.fixture(scope="session")
 def desk_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
-    """Return a desk with two counties and the accounts of `PEOPLE`; not to be written to."""
-    folder = tmp_path_factory.mktemp("desk")
+    """Return a desk with two counties and the accounts of `PEOPLE`; not to be written to.
+
+    TUBAN_TEST_DESK names a folder to keep it in between sessions, for those who write tests.
+    """
+    kept = os.environ.get("TUBAN_TEST_DESK")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("desk")
+    if (folder / "ready").is_file():
+        runs = {code: next((folder / code / "runs").glob("run-*")) for code in COUNTIES}
+        return DeskFiles(folder, runs)
     runs = {code: run_county(folder / code, code) for code in COUNTIES}
     place = desk_place(str(folder / "register.sqlite"))
     for run in runs.values():
@@ -90,6 +98,7 @@ def desk_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
     for name, (role, division) in PEOPLE.items():
         accounts.add(name, role, division, PASSWORD, by="setup", must_change=False)
     store.close()
+    (folder / "ready").touch()
     return DeskFiles(folder, runs)
 
 

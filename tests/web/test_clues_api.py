@@ -1,4 +1,4 @@
-"""Clues over HTTP: list, points, one clue, explanation, events, comments, exports, judging again."""
+"""Clues over HTTP: list, points, one clue, explanation, comments, exports, judging again."""
 
 import io
 import json
@@ -8,6 +8,8 @@ import pytest
 
 from tests.flows.minicounty import APPROVAL_NUMBER
 from tests.web.conftest import FIRST, SECOND, ServedDesk
+
+pytestmark = pytest.mark.slow
 
 EN = {"lang": "en"}
 
@@ -25,11 +27,8 @@ def test_the_list_tells_what_the_points_and_the_single_clues_tell(desk: ServedDe
         assert one["geometry"]["type"] in ("Polygon", "MultiPolygon")
         assert sum(p["area_dm2"] for p in one["parcels"] if p["line"] == "land") == row["area_dm2"]
         assert {i["role"] for i in one["images"]["before"]} == {"before"}
-        assert (
-            one["images"]["change"]["bounds"][0]
-            <= row["lon"]
-            <= one["images"]["change"]["bounds"][2]
-        )
+        west, _, east, _ = one["images"]["change"]["bounds"]
+        assert west <= row["lon"] <= east
 
 
 def test_pages_follow_each_other_without_gap_or_double(desk: ServedDesk):

@@ -18,7 +18,6 @@ EAST = 20_000.0
 COUNTIES = {"370305": ("临淄区", 0.0), "370306": ("周村区", EAST)}
 QUICK = {
     "outputs": {"evidence": "none", "formats": ["geojson"], "pictures": 0},
-    "landcover": {"enabled": False},
 }
 
 
@@ -27,7 +26,7 @@ def move(folder: Path, metres: float) -> None:
     for path in sorted(folder.glob("*.tif")):
         with rasterio.open(path, "r+") as raster:
             raster.transform = Affine.translation(metres, 0) * raster.transform
-    for name in ("landuse.gpkg", "approval.shp"):
+    for name in ("landuse.gpkg", "temporary.gpkg", "approval.shp"):
         path = folder / name
         table = gpd.read_file(path, encoding="GBK" if name.endswith("shp") else None)
         table = table.set_geometry(table.translate(metres, 0))
@@ -38,10 +37,22 @@ def move(folder: Path, metres: float) -> None:
             table.to_file(path, index=False)
 
 
+def add_temporary(folder: Path) -> None:
+    """Add a layer of temporary land use, of which there is some where nothing changed."""
+    values = {"XKWH": ["临2024-1"], "QSRQ": ["2024-06-01"], "DQRQ": ["2026-06-01"]}
+    outline = [mini.box(180, 4, 6, 6)]
+    table = gpd.GeoDataFrame(values, geometry=outline, crs=mini.CRS)
+    table.to_file(folder / "temporary.gpkg", index=False)
+    told = yaml.safe_load((folder / "LAYERS.yaml").read_text(encoding="utf-8"))
+    told["layers"].append({"role": "temporary", "source": "temporary.gpkg", "complete": True})
+    (folder / "LAYERS.yaml").write_text(yaml.safe_dump(told, allow_unicode=True))
+
+
 def run_county(folder: Path, code: str) -> Path:
     """Write a county, work its run and return the run folder."""
     name, metres = COUNTIES[code]
     config = mini.build_mini(folder)
+    add_temporary(folder)
     if metres:
         move(folder, metres)
     told: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
