@@ -45,14 +45,13 @@ MODULES = (
     "flows.cli.runs",
     "flows.cli.init",
     "flows.cli.desk",
+    "flows.cli.audit",
     "flows.cli.doctor",
-    "flows.cli.later",
 )
 """Modules with a ``register(app)``, in the order of ``--help``.
 
 A module is imported for every command, also for ``--help``: it may load typer and `configs`, and
-what a command needs beyond that is imported inside the command. ``later`` stays the last: it
-reserves the names that nobody has taken.
+what a command needs beyond that is imported inside the command.
 """
 
 _GLOBAL_FLAGS = ("--debug", "--quiet")

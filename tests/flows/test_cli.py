@@ -14,15 +14,12 @@ from configs.layers import LayersFile
 from configs.loading import load_model
 from configs.run import RunConfig
 from flows.cli import app as cli
-from flows.cli.later import RESERVED
 from flows.cli.options import parse_size, report
 
 HEAVY = """
 dask distributed geopandas numba numpy osgeo pandas prefect pyogrio pyproj rasterio scipy shapely
 sklearn skimage sqlalchemy xarray
 """
-
-GROUPS = sorted((name, sub) for name, group in RESERVED.items() for sub in group.commands or [""])
 
 
 def invoke(*args: str, app: typer.Typer | None = None):
@@ -47,33 +44,9 @@ def test_help_of_every_command(path):
 
 def test_every_name_is_taken():
     names = {" ".join(path) for path in all_commands()}
-    wanted = {f"{name} {sub}".strip() for name, sub in GROUPS}
-    assert wanted <= names
-    assert {"doctor", "init"} <= names
-
-
-@pytest.mark.parametrize(("group", "sub"), [("audit", "verify"), ("desk", "serve")])
-def test_reserved_command_says_its_version(group, sub):
-    result = invoke(*filter(None, [group, sub, "some.tif", "--option", "3"]))
-    assert result.exit_code == ExitCode.MISUSE
-    assert f"comes with version {RESERVED[group].version}" in result.stderr
-
-
-def test_built_command_keeps_its_name(monkeypatch):
-    app = typer.Typer()
-    built = typer.Typer()
-
-    @built.command("list")
-    def listing() -> None:
-        typer.echo("three runs")
-
-    app.add_typer(built, name="runs")
-    from flows.cli import later
-
-    later.register(app)
-    assert invoke("runs", "list", app=app).output == "three runs\n"
-    assert invoke("runs", "prune", app=app).exit_code == ExitCode.MISUSE
-    assert len([g for g in app.registered_groups if g.name == "runs"]) == 1
+    assert {"audit verify", "audit checkpoint", "desk serve", "doctor", "init"} <= names
+    groups = [g.name for g in cli.build_app().registered_groups]
+    assert len(groups) == len(set(groups))
 
 
 def test_version():
