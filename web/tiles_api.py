@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from configs.errors import RasterError
 from configs.told import Told
 from tiles.tilecache import TileCache
-from tiles.webtiles import FORMATS, MOST_ZOOM, TileAddress
+from tiles.webtiles import FORMATS, MOST_ZOOM, TileAddress, warm
 from web.access import Caller, may
 from web.answers import answer
 from web.desk import Desk, desk_of
@@ -41,6 +41,7 @@ def tile_server(request: Request) -> TileServer:
         found = getattr(state, "tiles", None)
         if found is None:
             desk = desk_of(request)
+            warm()  # two threads that load its parts at once would see half of them
             found = TileServer(desk.store, desk.folder, TileCache(desk.cache / "tiles"))
             state.tiles = found
     assert isinstance(found, TileServer)

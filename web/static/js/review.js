@@ -49,6 +49,7 @@ class Review {
       changed: (no) => this.changed(no),
       judged: (no) => this.judged(no),
       choose: (no) => this.choose(no),
+      maps: this.maps,
     });
     mapTools(this.maps, this.outlines, { fit: () => this.fit(), whole: () => this.whole() });
     this.ahead = pausing(60, () => this.prefetch());
