@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from clues.indicators import indicators
 from clues.judgement import Judgement, judge_patches
 from clues.layers import OneMap
 from clues.rejudge import Rejudged, differences, rejudge
+from clues.rowgroups import joined
 from configs.layers import County
 from configs.rules import RuleSet
 
@@ -24,6 +26,7 @@ def judge_counties(
     rules: RuleSet,
     counties: Sequence[tuple[str, str]],
     lead_homes: NDArray[np.object_],
+    into: Path | None = None,
 ) -> Judgement:
     """Judge the patches of each county as if there were no other.
 
@@ -37,6 +40,8 @@ def judge_counties(
         Those that are judged, by code; what lies in another is left out.
     lead_homes : ndarray of str, shape (leads,)
         Code of the county of each lead of the One-Map.
+    into : Path, optional
+        File for the findings, see `clues.judgement.judge_patches`.
 
     Returns
     -------
@@ -49,10 +54,16 @@ def judge_counties(
             patches[codes == code].reset_index(drop=True),
             _of_county(onemap, code, name, lead_homes == code),
             rules,
+            into=None if into is None else into.with_name(f"{into.name}-{code}"),
         )
         for code, name in counties
     ]
-    return _together(found, rules)
+    if into is not None:
+        parts = [j.kept for j in found if j.kept is not None]
+        joined(parts, into)
+        for part in parts:
+            part.unlink()
+    return replace(_together(found, rules), kept=into)
 
 
 def rejudge_counties(

@@ -8,9 +8,10 @@ import shapely
 from clues.overlay import apportion
 from tiles.geodesy import ellipsoidal_area
 
-__all__ = ["CLASS_COLUMNS", "former_classes"]
+__all__ = ["CLASS_COLUMNS", "CLASS_TEXTS", "former_classes"]
 
-CLASS_COLUMNS = ("patch_id", "parcel", "scheme", "code", "town", "area_dm2")
+CLASS_TEXTS = ("patch_id", "parcel", "scheme", "code", "town")
+CLASS_COLUMNS = (*CLASS_TEXTS, "area_dm2")
 
 GEOMETRY_COLLECTION = 7
 LEAST_M2 = 0.01

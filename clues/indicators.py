@@ -1,10 +1,10 @@
 """Indicators of a judged run: totals by outcome and the ratio of suspected cropland."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from configs.rules import RuleSet
 from configs.units import metres2, mu, percent
@@ -51,18 +51,16 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
     columns |= {name: pd.Categorical(values) for name, values in texts.items()}
     findings = pd.DataFrame(columns)
     land = findings[(findings["line"] == spec.line).to_numpy()]
-    built = _built(patches)
-    base = land[
-        land["outcome"].isin(spec.base_outcomes).to_numpy()
-        & np.array([built[p] for p in land["patch_id"].to_numpy(dtype=object)], dtype=bool)
-    ]
+    own = pd.Index(patches["patch_id"]).get_indexer(land["patch_id"])
+    chosen = land["outcome"].isin(spec.base_outcomes).to_numpy() & _built(patches)[own]
+    base = land[chosen]
     suspected = base[(base["outcome"] == Outcome.SUSPECTED).to_numpy()]
     column = "cropland_net_dm2" if spec.cropland == "net" else "cropland_dm2"
     part, whole = _total(suspected, column), _total(base, column)
     open_part = part + _total(base[(base["outcome"] == Outcome.UNRESOLVED).to_numpy()], column)
     return {
         **_ratio(part, whole, open_part, rules),
-        "counties": _by_county(patches, base, column, rules),
+        "counties": _by_county(patches.iloc[own[chosen]], base, column, rules),
         "line": spec.line,
         "rule_set": rules.name,
         "rule_set_digest": rules.digest,
@@ -75,14 +73,16 @@ def indicators(patches: Any, findings: Any, rules: RuleSet) -> dict[str, Any]:
 
 
 def _by_county(patches: Any, base: Any, column: str, rules: RuleSet) -> list[dict[str, Any]]:
-    """Return the ratio and its alert for each county and year of the later image."""
-    years = [getattr(d, "year", None) for d in patches["after_to"]]
-    place = dict(
-        zip(patches["patch_id"], zip(patches["county_code"], years, strict=True), strict=True)
-    )
+    """Return the ratio and its alert for each county and year of the later image.
+
+    `patches` has the patch of each row of `base`.
+    """
+    years = (getattr(d, "year", None) for d in patches["after_to"])
     found = []
-    ids = base["patch_id"].to_numpy(dtype=object)
-    groups = np.array([f"{place[p][0]}|{place[p][1] or ''}" for p in ids], dtype=str)
+    groups = np.array(
+        [f"{c}|{year or ''}" for c, year in zip(patches["county_code"], years, strict=True)],
+        dtype=str,
+    )
     for name in sorted(set(groups.tolist())):
         own = base[groups == name]
         code, _, year = name.partition("|")
@@ -93,12 +93,9 @@ def _by_county(patches: Any, base: Any, column: str, rules: RuleSet) -> list[dic
     return found
 
 
-def _built(patches: Any) -> Mapping[str, bool]:
+def _built(patches: Any) -> NDArray[np.bool_]:
     known = uses()
-    return {
-        str(p): use in known and known[use].built
-        for p, use in zip(patches["patch_id"], patches["use"], strict=True)
-    }
+    return np.array([use in known and known[use].built for use in patches["use"]], dtype=bool)
 
 
 def _total(table: Any, column: str) -> int:

@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from clues.coverage import Documents, Epochs, Links
 from clues.doubt import with_doubts
 from clues.explain import reasons_and_questions
 from clues.facts import FactTable
+from clues.findings import AREA_COLUMNS, Findings
 from clues.gather import Setting, gather
 from clues.ground import Cut
+from clues.headlines import headlines
 from clues.indicators import indicators
 from clues.judge import Decisions, applicable, judge_line
 from clues.layers import DOCUMENT_ROLES, OneMap
@@ -25,51 +28,14 @@ from clues.overlay import Pieces, pieces
 from clues.papers import document_date
 from clues.parcels import DM2_PER_MU, Parcels, partition
 from clues.priority import priorities
-from clues.ways import PURSUED, UNDECIDED
+from clues.rowgroups import BATCH
 from configs.rules import RuleSet
-from configs.vocabulary import Outcome
 
-__all__ = ["COVERAGE_ROLES", "Judgement", "headlines", "judge_patches"]
+__all__ = ["COVERAGE_ROLES", "Judgement", "judge_patches"]
 
 COVERAGE_ROLES = (*DOCUMENT_ROLES, "basic_farmland", "redline", "growth_boundary", "plan")
 """Roles listed in the coverage table."""
 
-HEADLINE = (
-    Outcome.SUSPECTED,
-    Outcome.UNRESOLVED,
-    Outcome.OTHER,
-    Outcome.LEGAL,
-    Outcome.NON_NEW,
-    Outcome.BELOW_THRESHOLD,
-)
-"""Outcomes of a patch's findings: the first that occurs is the patch's."""
-
-AREA_COLUMNS = {
-    "cropland_dm2": "cropland_area",
-    "cropland_net_dm2": "cropland_net_area",
-    "pbf_dm2": "pbf_area",
-    "redline_dm2": "redline_area",
-    "outside_boundary_dm2": "outside_boundary_area",
-    "farmland_dm2": "farmland_area",
-    "unused_dm2": "unused_area",
-    "construction_dm2": "construction_area",
-}
-FINDING_TEXTS = (
-    "patch_id",
-    "line",
-    "parcel_id",
-    "outcome",
-    "rule",
-    "rules",
-    "also_possible",
-    "flags",
-    "questions_zh",
-    "questions_en",
-    "reason_zh",
-    "reason_en",
-    "documents",
-    "trace",
-)
 COVERAGE_COLUMNS = (
     *("patch_id", "line", "parcel_id", "role", "key"),
     *("number", "date", "valid_to", "area_dm2", "share"),
@@ -92,6 +58,8 @@ class Judgement:
         See `clues.indicators.indicators`.
     leads : GeoDataFrame
         One row per lead, see `clues.leads.LEAD_COLUMNS`.
+    kept : Path or None
+        File that holds all of the findings; the table has their short columns then.
     """
 
     patches: Any
@@ -99,6 +67,7 @@ class Judgement:
     coverage: pd.DataFrame
     indicators: dict[str, Any]
     leads: Any
+    kept: Path | None = None
 
 
 def judge_patches(
@@ -107,8 +76,9 @@ def judge_patches(
     rules: RuleSet,
     *,
     among: Any = None,
-    batch: int = 5000,
+    batch: int = BATCH,
     workers: int = 1,
+    into: Path | None = None,
 ) -> Judgement:
     """Judge all patches on all lines of a rule set.
 
@@ -125,6 +95,8 @@ def judge_patches(
     workers : int
         Batches worked on at the same time, in forked processes; in a process that runs other
         threads, or cannot fork, one after the other.
+    into : Path, optional
+        File for the findings, written batch by batch: an area has more than memory.
 
     Returns
     -------
@@ -139,36 +111,24 @@ def judge_patches(
     InputError
         If patches and layers are not in one CRS.
     """
-    import geopandas as gpd
-
     rules.check(catalogue())
-    findings: list[pd.DataFrame] = []
-    coverage: list[pd.DataFrame] = []
+    findings, coverage = Findings(patches.crs, into), list[pd.DataFrame]()
     documents, seen = Documents.of(onemap), with_doubts(patches, rules)
     everyone = seen if among is None else with_doubts(among, rules)
     work = _Work(seen, onemap, rules, documents, filed_use(everyone, onemap, documents))
-    starts = range(0, len(patches), batch)
-    for found in _batches(work, [slice(i, i + batch) for i in starts], workers):
-        findings += found["findings"]
-        coverage += found["coverage"]
-    order = {p: i for i, p in enumerate(patches["patch_id"])}
-    stacked = _sorted(_stacked(findings or [_no_findings()]), order, rules)
-    table = gpd.GeoDataFrame(stacked, geometry="geometry", crs=patches.crs)
-    covered = _stacked(coverage).reindex(columns=list(COVERAGE_COLUMNS))
-    covered = _sorted(covered, order, rules)
+    parts = [slice(i, i + batch) for i in range(0, len(patches), batch)]
+    for part, found in zip(parts, _batches(work, parts, workers), strict=True):
+        order = {p: i for i, p in enumerate(patches["patch_id"].iloc[part])}
+        findings.add([_sorted(_stacked(found["findings"]), order, rules)])
+        coverage.append(_sorted(_stacked(found["coverage"]), order, rules))
+    table = findings.table()
     led = join_leads(headlines(patches, table), table, onemap, rules)
+    findings.take_in(led)
     judged = headlines(led.patches, led.findings) if len(led.leads) else led.patches
     numbers = indicators(judged, led.findings, rules)
+    covered = _stacked(coverage).reindex(columns=list(COVERAGE_COLUMNS))
     covered = _stacked([covered, led.coverage])
-    return Judgement(judged, led.findings, covered, numbers, led.leads)
-
-
-def _no_findings() -> pd.DataFrame:
-    """Return the findings of no patch: the columns of `_Batch.judge` without rows."""
-    numbers = ("parcel_no", "area_dm2", *AREA_COLUMNS, "severity", "priority")
-    kinds = dict.fromkeys(FINDING_TEXTS, object) | dict.fromkeys(numbers, np.int64)
-    columns = {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
-    return pd.DataFrame(columns | {"geometry": pd.Series(dtype=object)})
+    return Judgement(judged, led.findings, covered, numbers, led.leads, into)
 
 
 @dataclass(frozen=True)
@@ -224,6 +184,8 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _sorted(table: Any, order: dict[Any, int], rules: RuleSet) -> Any:
     """Order by patch, line, then as made (parcel number, key)."""
+    if not len(table):
+        return table
     lines, made = list(rules.lines), np.arange(len(table))
     patch = np.array([order[p] for p in table["patch_id"].to_numpy(dtype=object)], dtype=np.int64)
     line = np.array([lines.index(n) for n in table["line"].to_numpy(dtype=object)], dtype=np.int64)
@@ -377,24 +339,3 @@ def _least_fit(patches: Any, rules: RuleSet) -> Any:
         small = patches["area_dm2"].to_numpy() <= rules.number("small_patch")
         tau[small] = np.minimum(tau[small], rules.number("tau_small"))
     return tau
-
-
-def headlines(patches: Any, findings: Any) -> Any:
-    """Return the patches with disposition, outcome, rule and priority of their worst finding."""
-    rank = {o.value: i for i, o in enumerate(HEADLINE)}
-    ranks = [rank[o] for o in findings["outcome"].to_numpy(dtype=object)]
-    used = ["patch_id", "outcome", "rule", "severity", "priority", "area_dm2"]
-    told = pd.DataFrame(findings[used])
-    worst = told.assign(_rank=ranks, _made=np.arange(len(findings))).sort_values(
-        ["_rank", "severity", "priority", "area_dm2", "_made"],
-        ascending=[True, False, False, False, True],
-    )
-    first = worst.drop_duplicates("patch_id").set_index("patch_id")
-    priority = told.groupby("patch_id")["priority"].max()
-    ids = patches["patch_id"]
-    judged = patches.copy()
-    judged["outcome"] = ids.map(first["outcome"]).fillna(Outcome.UNRESOLVED.value).to_numpy()
-    judged["rule"] = ids.map(first["rule"]).fillna(UNDECIDED).to_numpy()
-    judged["priority"] = ids.map(priority).fillna(0).astype(np.int64).to_numpy()
-    judged["disposition"] = np.where(judged["outcome"].isin(PURSUED), "clue", "dismissed")
-    return judged

@@ -6,8 +6,8 @@ beside it support that clue. Distances are metres on the ground, rounded to 1 mm
 earlier row counts, so that the answer does not depend on the order of leads.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -26,7 +26,7 @@ from configs.errors import ConfigError
 from configs.rules import RuleSet
 from tiles.geodesy import metres_per_unit, to_cgcs2000
 
-__all__ = ["LEAD_COLUMNS", "Led", "join_leads", "no_leads", "without_leads"]
+__all__ = ["LEAD_COLUMNS", "Led", "extended", "join_leads", "no_leads", "without_leads"]
 
 LEAD_COLUMNS = (
     "lead_id",
@@ -68,12 +68,18 @@ class Led:
         Documents and control lines on the places of opened clues, on the line "lead".
     leads : GeoDataFrame
         One row per lead, see `LEAD_COLUMNS`.
+    rows : sequence of dict
+        The findings that leads made, whole.
+    order : ndarray of int
+        Place of each of `findings` among those without leads and then `rows`.
     """
 
     patches: Any
     findings: Any
     coverage: pd.DataFrame
     leads: Any
+    rows: Sequence[dict[str, Any]] = ()
+    order: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -145,16 +151,16 @@ def join_leads(patches: Any, findings: Any, onemap: OneMap, rules: RuleSet) -> L
     places = reported[(found["relation"] == "opened").to_numpy()].copy()
     radius = places["radius"].fillna(limits.radius).to_numpy()
     places["place"] = place_outlines(places.geometry.to_numpy(), radius, onemap.crs)
-    wider = _extended(patches, list(place_rows(places, patches, onemap)))
+    wider = extended(patches, list(place_rows(places, patches, onemap)))
     coverage = documents_at(places, onemap)
     rows = [lead_finding(g, wider, findings, words) for g in _groups(found)]
     for row in rows:
         own = coverage[(coverage["patch_id"] == row["patch_id"]).to_numpy()]
         row["documents"] = ",".join(own["key"][own["role"].isin(DOCUMENT_ROLES).to_numpy()])
-    more = _extended(findings, rows)
+    more = extended(findings, rows)
     order = {p: i for i, p in enumerate(wider["patch_id"])}
     rank = np.argsort([order[p] for p in more["patch_id"]], kind="stable")
-    return Led(wider, more.iloc[rank].reset_index(drop=True), coverage, leads)
+    return Led(wider, more.iloc[rank].reset_index(drop=True), coverage, leads, rows, rank)
 
 
 def _reported(table: Any, crs: str) -> Any:
@@ -267,7 +273,7 @@ def _groups(found: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield group
 
 
-def _extended(table: Any, rows: list[dict[str, Any]]) -> Any:
+def extended(table: Any, rows: list[dict[str, Any]]) -> Any:
     """Return a table with more rows; a column they do not tell gets 0, NaN or None by its kind."""
     if not rows:
         return table
@@ -279,4 +285,6 @@ def _extended(table: Any, rows: list[dict[str, Any]]) -> Any:
         own = np.empty(len(rows), dtype=kind if number else object)
         own[:] = [row.get(name, nothing) for row in rows]
         columns[name] = np.concatenate([table[name].to_numpy(), own])
+    if "geometry" not in columns:
+        return pd.DataFrame(columns)
     return gpd.GeoDataFrame(columns, geometry="geometry", crs=table.crs)

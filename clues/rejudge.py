@@ -9,8 +9,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from clues.headlines import headlines
 from clues.indicators import indicators
-from clues.judgement import Judgement, headlines, judge_patches
+from clues.judgement import Judgement, judge_patches
 from clues.layers import LayerTable, OneMap
 from clues.leads import join_leads, without_leads
 from clues.nearby import metres_of_unit, reach_of

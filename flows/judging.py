@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clues.rowgroups import BATCH, RowGroups
 from configs.errors import ConfigError, InputError
-from tiles.files import atomic_path
+from tiles.files import PART_MARK, atomic_path
 
 if TYPE_CHECKING:
     from clues.judgement import Judgement
@@ -94,13 +95,15 @@ def judge_run(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     onemap = read_onemap(layers, crs=context.plan.grid.crs)
     rules = rules_of(config.rules)
     patches, fates = trace_run(context, present_patches(context.run), rules)
+    into = context.run.path(f"{PART_MARK}{TABLES[1]}")
     if counties is None:
-        judgement = judge_patches(patches, onemap, rules)
+        judgement = judge_patches(patches, onemap, rules, into=into)
     else:
         leads = onemap.layers.get("lead")
         places = leads.table.geometry.to_numpy() if leads else np.empty(0, dtype=object)
         named = [(c.code, c.name) for c in counties.own]
-        judgement = judge_counties(patches, onemap, rules, named, counties.homes(places))
+        homes = counties.homes(places)
+        judgement = judge_counties(patches, onemap, rules, named, homes, into)
     return keep_run_judgement(context, judgement, onemap, rules, fates)
 
 
@@ -137,7 +140,10 @@ def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list
     for name, table in zip(TABLES, tables, strict=True):
         files.append(folder / name)
         with atomic_path(files[-1]) as part:
-            table.to_parquet(part, index=False)
+            if name == TABLES[1] and judgement.kept is not None:
+                judgement.kept.replace(part)
+            else:
+                table.to_parquet(part, index=False, row_group_size=BATCH)
     values = {INDICATORS_NAME: judgement.indicators, RULES_NAME: rules.as_file()}
     for name, value in values.items():
         files.append(folder / name)
@@ -149,14 +155,15 @@ def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list
 
 def write_classes(judgement: "Judgement", onemap: Any, folder: Path) -> Path:
     """Write which land-use parcels lie under the patches of a judgement; return the file."""
-    from clues.formerclasses import former_classes
+    from clues.formerclasses import CLASS_TEXTS, former_classes
     from clues.outputs.tables import CLASSES_NAME
 
-    landuse = onemap.layers.get("landuse")
-    table = former_classes(judgement.patches, None if landuse is None else landuse.table)
+    landuse, patches = onemap.layers.get("landuse"), judgement.patches
     path = folder / CLASSES_NAME
-    with atomic_path(path) as part:
-        table.to_parquet(part, index=False)
+    with atomic_path(path) as part, RowGroups(part, CLASS_TEXTS) as file:
+        for start in range(0, max(len(patches), 1), BATCH):
+            some = patches.iloc[start : start + BATCH]
+            file.add(former_classes(some, None if landuse is None else landuse.table))
     return path
 
 

@@ -173,7 +173,7 @@ def _of(tables: "ClueTables", run: Path) -> PackageTables:
         told = verdict_table(store, numbers)
     finally:
         store.close()
-    return PackageTables(patches, tables.findings, tables.coverage, tables.leads, told)
+    return PackageTables(patches, tables.whole().findings, tables.coverage, tables.leads, told)
 
 
 def _table_files(tables: PackageTables, scratch: Path) -> Files:

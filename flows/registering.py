@@ -150,7 +150,7 @@ def register_run(
         numbers = store.register(
             record,
             tables.patches,
-            tables.findings,
+            tables.finding_batches(),
             tables.leads,
             before=register.require_same if register else None,
             beside=register.enter(tables) if register else None,

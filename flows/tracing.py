@@ -55,6 +55,9 @@ showed it first; ``unjudged_dm2``: ground that no verdict of earlier periods is 
 """
 
 
+TOLD = tuple(name for name in TRACED if name not in ("first_seen", "limitation_until"))
+
+
 def period_of(run: str, plan: "RunPlan") -> Period:
     """Return the period of a run: its dates and its ground."""
     before, after = plan.before.civil_to, plan.after.civil_from
@@ -121,30 +124,26 @@ def current_patches(patches: Any, period: Period) -> list[CurrentPatch]:
 def traced(patches: Any, fates: Fates | None, rules: "RuleSet") -> Any:
     """Return patches with the columns of their fate; each is new where none is given."""
     found = fates.by_patch if fates is not None else {}
-    rows = []
-    for record in patches.drop(columns="geometry").to_dict("records"):
-        own = _text(record.get("object_id")) or str(record["patch_id"])
-        after = record.get("after_from")
-        first = after if hasattr(after, "year") and after == after else None
-        fate = found.get(str(record["patch_id"]))
+    own = patches["object_id"] if "object_id" in patches else [""] * len(patches)
+    first = patches["after_from"] if "after_from" in patches else [None] * len(patches)
+    rows = zip(patches["patch_id"], own, first, patches["area_dm2"].tolist(), strict=True)
+    values: dict[str, Any] = {name: np.empty(len(patches), kind) for name, kind in TRACED.items()}
+    ends: dict[dt.date | None, dt.date | None] = {}
+    for i, (patch, thing, after, area) in enumerate(rows):
+        seen = after if hasattr(after, "year") and after == after else None
+        fate = found.get(str(patch))
+        told: tuple[Any, ...] = (_text(thing) or str(patch), "new", "", area, False, "", area)
         if fate is not None:
-            own, first = fate.object_id, fate.first_seen
-        rows.append(
-            {
-                "object_id": own,
-                "fate": fate.fate if fate else "new",
-                "object_parents": ",".join(fate.parents) if fate else "",
-                "added_dm2": fate.added_dm2 if fate else int(record["area_dm2"]),
-                "first_seen": first,
-                "limitation_until": limitation_until(first, rules),
-                "judged_before": np.bool_(fate and fate.judged_before),
-                "former_verdict": (fate.verdict or "") if fate else "",
-                "unjudged_dm2": fate.since_verdict_dm2 if fate else int(record["area_dm2"]),
-            }
-        )
-    values: dict[str, Any] = {
-        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in TRACED.items()
-    }
+            seen = fate.first_seen
+            told = (
+                *(fate.object_id, fate.fate, ",".join(fate.parents), fate.added_dm2),
+                *(fate.judged_before, fate.verdict or "", fate.since_verdict_dm2),
+            )
+        if seen not in ends:
+            ends[seen] = limitation_until(seen, rules)
+        values["first_seen"][i], values["limitation_until"][i] = seen, ends[seen]
+        for name, value in zip(TOLD, told, strict=True):
+            values[name][i] = value
     return patches.assign(**values)
 
 

@@ -225,7 +225,7 @@ def classify(
 
 
 def _decided(
-    counts: NDArray[np.int64],
+    counts: NDArray[np.integer],
     classes: tuple[str, ...],
     shapes: pd.DataFrame | None,
     table: Transitions,

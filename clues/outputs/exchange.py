@@ -1,7 +1,7 @@
 """Clues for other programs as GeoJSON (RFC 7946)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,26 +79,33 @@ def write_geojson(tables: ClueTables, path: Path) -> None:
         Written atomically.
     """
     clues, unit = tables.clues, tables.title.speech.area_unit
-    findings, leads = tables.findings_by_patch(), tables.leads_by_patch()
-    outlines, areas = lonlat_outlines(clues), rows_in(clues["area_dm2"].tolist(), unit)
+    leads, areas = tables.leads_by_patch(), rows_in(clues["area_dm2"].tolist(), unit)
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write('{"type": "FeatureCollection", ')
         for name, value in _members(tables).items():
             handle.write(f'"{name}": {json.dumps(value, ensure_ascii=False)}, ')
         handle.write('"features": [')
-        for i, record in enumerate(clues.drop(columns="geometry").to_dict("records")):
+        for i, (record, findings, outline) in enumerate(_clues(tables)):
             feature = {
                 "type": "Feature",
                 "id": record["clue_no"] or record["patch_id"],
-                "properties": _properties(
-                    record, findings.get(record["patch_id"], []), (unit, areas[i]), tables.levels
-                )
+                "properties": _properties(record, findings, (unit, areas[i]), tables.levels)
                 | _leads(record, leads),
-                "geometry": shapely.geometry.mapping(outlines[i]),
+                "geometry": shapely.geometry.mapping(outline),
             }
             handle.write(",\n" if i else "\n")
             handle.write(json.dumps(feature, ensure_ascii=False, default=_json_value))
         handle.write("\n]}\n")
+
+
+def _clues(tables: ClueTables) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], Any]]:
+    """Yield the clues with their findings and outlines, some thousands in memory."""
+    for part in tables.parts(tables.clues["patch_id"], ("trace", "geometry")):
+        findings, clues = part.findings_by_patch(), part.clues
+        records = clues.drop(columns="geometry").to_dict("records")
+        for record, outline in zip(records, lonlat_outlines(clues), strict=True):
+            named = {str(name): value for name, value in record.items()}
+            yield named, findings.get(str(record["patch_id"]), []), outline
 
 
 def _members(tables: ClueTables) -> dict[str, Any]:

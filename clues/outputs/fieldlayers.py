@@ -64,6 +64,7 @@ def card_rows(
     language : {"zh", "en"}
     """
     numbers = set(wanted)
+    tables = tables.only(set(tables.clues["patch_id"][tables.clues["clue_no"].isin(numbers)]))
     findings, coverage = tables.findings_by_patch(), tables.coverage_by_patch()
     speech = tables.title.speech.model_copy(update={"language": language})
     rows = []

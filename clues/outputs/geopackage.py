@@ -6,7 +6,8 @@ layers of the county are kept in, not the grid of the images. Outside the countr
 grid's system.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ import numpy as np
 
 from clues.outputs.flat import FlatField, flat_fields, flat_rows
 from clues.outputs.geopackagestyles import add_styles, style_by_answer
+from clues.outputs.layerstream import write_layer
 from clues.outputs.national import in_national_crs, national_zone
 from clues.outputs.palette import OUTCOME_COLOURS
 from clues.outputs.tables import ClueTables
+from clues.rowgroups import BATCH
 from configs.speech import Speech
 from configs.units import area_in, metres2
 from configs.vocabulary import change_type
@@ -24,6 +27,7 @@ from tiles.files import atomic_path
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 __all__ = ["write_geopackage"]
 
@@ -93,26 +97,49 @@ def write_geopackage(tables: ClueTables, path: Path) -> None:
     """
     speech = tables.title.speech
     names = LAYER_NAMES[speech.language]
-    numbers = dict(zip(tables.patches["patch_id"], tables.patches["clue_no"], strict=True))
-    findings = tables.findings.sort_values(["patch_id", "line", "parcel_no"])
-    order = {p: i for i, p in enumerate(tables.patches["patch_id"])}
-    findings = findings.iloc[np.argsort(findings["patch_id"].map(order), kind="stable")]
-    findings = findings.assign(clue_no=findings["patch_id"].map(numbers))
-    dismissed = tables.patches[tables.patches["disposition"] != "clue"]
-    layers = {
-        names[0]: _clue_layer(tables),
-        names[1]: _plain_layer(findings, speech),
-        names[2]: _plain_layer(dismissed, speech),
-    }
-    if tables.leads is not None and len(tables.leads):
-        days = [None if v is None or v != v else v.isoformat() for v in tables.leads["received"]]
-        texts = tables.leads.assign(received=days)
-        layers["其他来源线索"] = texts[[*LEAD_NAMES_ZH, "geometry"]].rename(columns=LEAD_NAMES_ZH)
+    dismissed = tables.patches["disposition"] != "clue"
+    kinds = [tables.clues.geom_type.unique(), _parcel_kinds(tables)]
+    kinds.append(tables.patches.geometry[dismissed.to_numpy()].geom_type.unique())
+    layers = [_clue_parts(tables), _parcel_parts(tables), _dismissed_parts(tables, dismissed)]
     with atomic_path(path) as part:
-        for name, table in layers.items():
-            placed = _placed(table, tables)
-            placed.to_file(part, layer=name, driver="GPKG", engine="pyogrio")
+        for name, kind, frames in zip(names, kinds, layers, strict=True):
+            write_layer(part, name, (_placed(f, tables) for f in frames), kind)
+        if tables.leads is not None and len(tables.leads):
+            days = [
+                None if v is None or v != v else v.isoformat() for v in tables.leads["received"]
+            ]
+            texts = tables.leads.assign(received=days)
+            leads = texts[[*LEAD_NAMES_ZH, "geometry"]].rename(columns=LEAD_NAMES_ZH)
+            placed = _placed(leads, tables)
+            placed.to_file(part, layer="其他来源线索", driver="GPKG", engine="pyogrio")
         add_styles(part, dict.fromkeys(names[:2], _style(speech)))
+
+
+def _parcel_kinds(tables: ClueTables) -> set[str]:
+    """Return the kinds of the outlines of parcels."""
+    kinds: set[str] = set()
+    for table in tables.finding_batches(("geometry",)):
+        kinds |= set(table.geom_type)
+    return kinds
+
+
+def _parcel_parts(tables: ClueTables) -> "Iterator[gpd.GeoDataFrame]":
+    """Yield the layer of parcels in the order of patches, lines and parcels."""
+    for part in tables.parts(tables.patches["patch_id"], ("trace",)):
+        numbers = dict(zip(part.patches["patch_id"], part.patches["clue_no"], strict=True))
+        findings = part.findings.sort_values(["patch_id", "line", "parcel_no"])
+        order = {p: i for i, p in enumerate(part.patches["patch_id"])}
+        findings = findings.iloc[np.argsort(findings["patch_id"].map(order), kind="stable")]
+        findings = findings.assign(clue_no=findings["patch_id"].map(numbers))
+        yield _plain_layer(findings, tables.title.speech)
+
+
+def _dismissed_parts(
+    tables: ClueTables, dismissed: "pd.Series[bool]"
+) -> "Iterator[gpd.GeoDataFrame]":
+    rows = tables.patches[dismissed.to_numpy()]
+    for start in range(0, max(len(rows), 1), BATCH):
+        yield _plain_layer(rows.iloc[start : start + BATCH], tables.title.speech)
 
 
 def _placed(table: "gpd.GeoDataFrame", tables: ClueTables) -> "gpd.GeoDataFrame":
@@ -126,20 +153,24 @@ def _style(speech: Speech) -> str:
     return style_by_answer(ANSWER[speech.language], answers)
 
 
-def _clue_layer(tables: ClueTables) -> "gpd.GeoDataFrame":
+def _clue_parts(tables: ClueTables) -> "Iterator[gpd.GeoDataFrame]":
+    """Yield the layer of clues in the order of the ledger."""
     import geopandas as gpd
     import pandas as pd
 
-    speech = tables.title.speech
-    fields, rows = flat_fields(speech), list(flat_rows(tables, speech))
-    columns = {
-        (f.zh if speech.language == "zh" else f.key): pd.Series(
-            [values[f.key] for _, values in rows], dtype=_kind(f)
-        )
-        for f in fields
-    }
-    shapes = tables.clues.set_index("patch_id").geometry.loc[[patch for patch, _ in rows]]
-    return gpd.GeoDataFrame(columns, geometry=shapes.to_numpy(), crs=tables.patches.crs)
+    speech, clues = tables.title.speech, tables.clues
+    fields, places = flat_fields(speech), pd.Index(clues["patch_id"])
+    told = flat_rows(tables, speech)
+    for _ in range(0, max(len(clues), 1), BATCH):
+        rows = list(islice(told, BATCH))
+        columns = {
+            (f.zh if speech.language == "zh" else f.key): pd.Series(
+                [values[f.key] for _, values in rows], dtype=_kind(f)
+            )
+            for f in fields
+        }
+        shapes = clues.geometry.iloc[places.get_indexer([patch for patch, _ in rows])]
+        yield gpd.GeoDataFrame(columns, geometry=shapes.to_numpy(), crs=tables.patches.crs)
 
 
 def _kind(field: FlatField) -> Any:

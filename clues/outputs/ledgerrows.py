@@ -17,7 +17,11 @@ from clues.outputs.tables import ClueTables
 
 __all__ = ["LedgerRows"]
 
-BATCH = 1000
+BATCH, WINDOW = 1000, 20_000
+"""Clues that are rows at a time, and clues whose tables are in memory."""
+
+UNTOLD = ("trace", "geometry")
+"""Columns of findings that no row tells."""
 
 
 class LedgerRows(Sequence[Row]):
@@ -46,6 +50,7 @@ class LedgerRows(Sequence[Row]):
         self._ids = clues["patch_id"].to_numpy(dtype=object)[order]
         self._spread: dict[tuple[str, str], dict[str, Decimal]] = {}
         self._made: tuple[int, list[Row]] = (-1, [])
+        self._window: tuple[int, ClueTables] = (-1, tables)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -87,8 +92,18 @@ class LedgerRows(Sequence[Row]):
             self._made = number, self._rows(self._ids[start : start + BATCH], start)
         return self._made[1]
 
+    def _around(self, start: int) -> ClueTables:
+        """Return the tables of the clues around one, read from files once for all of them."""
+        number = start // WINDOW
+        if self._tables.folder is None:
+            return self._tables
+        if self._window[0] != number:
+            ids = self._ids[number * WINDOW : (number + 1) * WINDOW]
+            self._window = number, self._tables.only(set(ids), UNTOLD)
+        return self._window[1]
+
     def _rows(self, ids: NDArray[np.object_], start: int) -> list[Row]:
-        tables = self._tables.only(set(ids))
+        tables = self._around(start).only(set(ids))
         parts = (
             tables.findings_by_patch(),
             tables.coverage_by_patch(),

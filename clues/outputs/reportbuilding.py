@@ -10,6 +10,7 @@ import shapely
 
 from clues.objects import FATE_NAMES
 from clues.outputs.evidence import Pictures
+from clues.outputs.reportcrowd import crowded, rings_in
 from clues.outputs.reportfigures import (
     Tally,
     county_stages,
@@ -28,7 +29,6 @@ from clues.outputs.reportmodel import (
     PeriodFigures,
     QualityFacts,
     ReportModel,
-    Ring,
 )
 from clues.outputs.sheet import Picture, frame_of
 from clues.outputs.tables import ClueTables
@@ -38,6 +38,8 @@ from configs.vocabulary import COVERS, Outcome
 __all__ = ["build_report", "period_figures"]
 
 TOP_CLUES = 12
+MOST_OUTLINES = 20_000
+"""Patches that a map shows one by one."""
 
 
 def build_report(
@@ -180,7 +182,7 @@ def _leading(
     tables: ClueTables, wanted: Sequence[str], pictures: Pictures | None
 ) -> tuple[LeadingClue, ...]:
     rows, leads = tables.patches.set_index("patch_id"), tables.leads_by_patch()
-    findings = tables.findings[tables.findings["patch_id"].isin(wanted)]
+    findings: Any = tables.only(set(wanted)).findings
     found = []
     for number, patch in enumerate(wanted, start=1):
         row, parts = rows.loc[patch], findings[(findings["patch_id"] == patch).to_numpy()]
@@ -209,7 +211,7 @@ def _leading(
                 ),
                 before=panes[0],
                 after=panes[1],
-                rings=_rings(row["geometry"], frame),
+                rings=rings_in(row["geometry"], frame),
             )
         )
     return tuple(found)
@@ -233,22 +235,13 @@ def _frame(patches: Any) -> tuple[float, float, float, float]:
 def _map_patches(
     tables: ClueTables, bounds: tuple[float, float, float, float], ranks: Mapping[str, int]
 ) -> tuple[MapPatch, ...]:
+    if len(tables.patches) > MOST_OUTLINES:
+        return crowded(tables, bounds, ranks)
     columns = (tables.patches[n] for n in ("clue_no", "patch_id", "outcome"))
     return tuple(
-        MapPatch(clue or patch, outcome, _rings(shape, bounds), ranks.get(patch, 0))
+        MapPatch(clue or patch, outcome, rings_in(shape, bounds), ranks.get(patch, 0))
         for clue, patch, outcome, shape in zip(*columns, tables.patches.geometry, strict=True)
     )
-
-
-def _rings(shape: Any, bounds: tuple[float, float, float, float]) -> tuple[Ring, ...]:
-    west, south, east, north = bounds
-    found = []
-    for ring in shapely.get_rings(shapely.get_parts(shape)):
-        points = shapely.get_coordinates(ring)
-        xs = (points[:, 0] - west) / (east - west)
-        ys = (north - points[:, 1]) / (north - south)
-        found.append(tuple((float(x), float(y)) for x, y in zip(xs, ys, strict=True)))
-    return tuple(found)
 
 
 def _pane(picture: Picture) -> Pane:

@@ -54,6 +54,8 @@ def _once(table: Any, tables: ClueTables) -> Tally:
     alone = table[lines == 1]
     found = [tally_by(alone, [])[0][1]]
     several = table[lines > 1]
+    if tables.folder is not None:  # their outlines are in the file
+        several = tables.only(set(several["patch_id"])).findings.loc[several.index]
     several = several.assign(_later=several["line"] != tables.leading_line)
     order = ["patch_id", "area_dm2", "_later", "line", "parcel_id"]
     several = several.sort_values(order, ascending=[True, False, True, True, True])

@@ -130,6 +130,7 @@ def frame_of(outline: Any, margin: float = 0.6) -> tuple[float, float, float, fl
 
 def evidence_sheets(tables: ClueTables) -> list[EvidenceSheet]:
     """Return the sheets of all clues in ledger order."""
+    tables = tables.whole()
     findings, coverage = tables.findings_by_patch(), tables.coverage_by_patch()
     leads = tables.leads_by_patch()
     parcels: dict[str, list[tuple[str, str, Any]]] = {}

@@ -138,11 +138,12 @@ def write_survey_patches(tables: ClueTables, path: Path) -> None:
     if "origin" in patches:
         wanted &= (patches["origin"] == "image").to_numpy()
     chosen = patches[wanted]
-    findings, classes = tables.findings_by_patch(), tables.classes_by_patch()
     rows = []
-    for record in chosen.drop(columns="geometry").to_dict("records"):
-        own = (findings.get(record["patch_id"], []), classes.get(record["patch_id"], []))
-        rows.append(_survey_row(Row(0, record, own[0], [], [], tables.leading_line, own[1])))
+    for part in tables.parts(chosen["patch_id"], ("trace", "geometry")):
+        findings, classes = part.findings_by_patch(), part.classes_by_patch()
+        for record in part.patches.drop(columns="geometry").to_dict("records"):
+            own = (findings.get(record["patch_id"], []), classes.get(record["patch_id"], []))
+            rows.append(_survey_row(Row(0, record, own[0], [], [], tables.leading_line, own[1])))
     shapes = in_national_crs(chosen.geometry, tables)
     layer = ShapeLayer("BHTB", BHTB_FIELDS, rows, shapes, BHTB_MEANINGS)
     write_shape_layers([layer], path, day=last_day(tables))
@@ -231,7 +232,7 @@ def _pieces(tables: ClueTables, chosen: Any) -> Any:
     """Return the pieces of patches by land-use parcel; the whole patch where none are known."""
     import pandas as pd
 
-    found = tables.classes
+    found = tables.only(set(chosen["patch_id"])).classes
     known = set() if found is None else set(found["patch_id"])
     whole = chosen[~chosen["patch_id"].isin(known).to_numpy()]
     whole = whole[["patch_id", "area_dm2", "geometry"]].assign(parcel="", scheme="", code="")

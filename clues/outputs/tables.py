@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clues.findings import LONG
 from clues.outputs.severity import SeverityLevel, read_levels
+from clues.rowgroups import BATCH, columns_of, read_rows, row_batches
 from configs.speech import PLAIN, Speech
 from configs.told import Told
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import geopandas as gpd
     import pandas as pd
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLASSES_NAME", "ClueTables", "RunTitle"]
 
-CLASSES_NAME = "landclasses.parquet"
+FINDINGS_NAME, CLASSES_NAME = "findings.parquet", "landclasses.parquet"
 
 
 @dataclass(frozen=True)
@@ -94,38 +96,43 @@ class ClueTables:
         What the list lacks because parts of the run could not be worked.
     levels : tuple of SeverityLevel
         Of the rule set.
+    folder : Path or None
+        Where the long columns of findings and the outlines of classes are, which `only`, `parts`
+        and `whole` read; None where the tables hold them.
     """
 
     patches: "gpd.GeoDataFrame"
-    findings: "gpd.GeoDataFrame"
+    findings: "pd.DataFrame"
     coverage: "pd.DataFrame"
     indicators: dict[str, Any]
     title: RunTitle
     leads: "gpd.GeoDataFrame | None" = None
     filled: dict[str, dict[str, str]] = field(default_factory=dict)
     mark: str = "0.0"
-    classes: "gpd.GeoDataFrame | None" = None
+    classes: "pd.DataFrame | None" = None
     rule_names: dict[str, dict[str, str]] = field(default_factory=dict)
     gaps: tuple[Told, ...] = ()
     levels: tuple[SeverityLevel, ...] = ()
+    folder: Path | None = None
 
     @classmethod
     def read(cls, folder: Path, title: RunTitle) -> "ClueTables":
-        """Read the tables that a judged run left in `folder`."""
+        """Read the tables that a judged run left in `folder`, but what is asked for by patch."""
         import geopandas as gpd
         import pandas as pd
 
         classes = folder / CLASSES_NAME
         return cls(
             gpd.read_parquet(folder / "patches.parquet"),
-            gpd.read_parquet(folder / "findings.parquet"),
+            _short(folder / FINDINGS_NAME),
             pd.read_parquet(folder / "coverage.parquet"),
             json.loads((folder / "indicators.json").read_text(encoding="utf-8")),
             title,
             gpd.read_parquet(folder / "leads.parquet"),
-            classes=gpd.read_parquet(classes) if classes.is_file() else None,
+            classes=_short(classes) if classes.is_file() else None,
             rule_names=_rule_names(folder / "rules.json"),
             levels=read_levels(folder / "rules.json"),
+            folder=folder,
         )
 
     def with_blanks(self) -> "ClueTables":
@@ -133,13 +140,48 @@ class ClueTables:
         names = ("patches", "findings", "coverage", "leads")
         return replace(self, **{name: _blank(getattr(self, name)) for name in names})
 
-    def only(self, patch_ids: "Collection[str]") -> "ClueTables":
-        """Return the tables of some patches, everything else left out."""
+    def only(self, patch_ids: "Collection[str]", without: "Collection[str]" = ()) -> "ClueTables":
+        """Return the tables of some patches, everything else left out, columns `without` too."""
         tables: dict[str, Any] = {}
         for name in ("patches", "findings", "coverage", "leads", "classes"):
             table = getattr(self, name)
             if table is not None and "patch_id" in table:
                 tables[name] = table[table["patch_id"].isin(patch_ids).to_numpy()]
+        return replace(self, **tables)._read_up(without)
+
+    def whole(self) -> "ClueTables":
+        """Return the tables with all columns of all patches in memory."""
+        return self._read_up()
+
+    def parts(
+        self, patches: "Iterable[str]", without: "Collection[str]" = (), size: int = BATCH
+    ) -> "Iterator[ClueTables]":
+        """Yield the tables of some patches, as many at a time as memory holds, in their order."""
+        ids = list(patches)
+        for start in range(0, len(ids) or 1, size):
+            yield self.only(set(ids[start : start + size]), without)
+
+    def finding_batches(self, columns: "Sequence[str] | None" = None) -> "Iterator[Any]":
+        """Yield the findings with all columns, or some of them, some thousands at a time."""
+        if self.folder is None:
+            starts = range(0, len(self.findings), BATCH)
+            wanted = self.findings if columns is None else self.findings[list(columns)]
+            yield from (wanted.iloc[i : i + BATCH] for i in starts)
+        else:
+            yield from row_batches(self.folder / FINDINGS_NAME, self.patches.crs, columns)
+
+    def _read_up(self, without: "Collection[str]" = ()) -> "ClueTables":
+        """Return the tables with the columns that are kept in files."""
+        if self.folder is None:
+            return self
+        tables: dict[str, Any] = {"folder": None}
+        for name, file in (("findings", FINDINGS_NAME), ("classes", CLASSES_NAME)):
+            table = getattr(self, name)
+            if table is not None:
+                path = self.folder / file
+                names = [n for n in columns_of(path) if n not in without]
+                found = read_rows(path, table.index.to_numpy(), self.patches.crs, names)
+                tables[name] = _blank(found)
         return replace(self, **tables)
 
     @property
@@ -154,8 +196,8 @@ class ClueTables:
 
     def findings_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the findings as plain records, by patch, ordered by line and parcel."""
-        plain = self.findings.drop(columns="geometry").sort_values(["line", "parcel_no"])
-        return _grouped(plain)
+        plain = self.whole().findings.drop(columns="geometry", errors="ignore")
+        return _grouped(plain.sort_values(["line", "parcel_no"]))
 
     def leads_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the leads as plain records, by patch, the nearest first."""
@@ -174,6 +216,13 @@ class ClueTables:
     def coverage_by_patch(self) -> dict[str, list[dict[str, Any]]]:
         """Return the document coverage as plain records, by patch."""
         return _grouped(self.coverage.sort_values(["line", "parcel_id", "role", "key"]))
+
+
+def _short(path: Path) -> Any:
+    """Return a table without the columns that are read by patch; the index tells its rows."""
+    import pandas as pd
+
+    return pd.read_parquet(path, columns=[n for n in columns_of(path) if n not in LONG])
 
 
 def _blank(table: Any) -> Any:

@@ -123,7 +123,9 @@ class Filled:
         return {name: value for name, value in told.items() if value}
 
 
-def filled_in(connection: Connection, scope: str | None = None) -> list[Filled]:
+def filled_in(
+    connection: Connection, scope: str | None = None, *, told_only: bool = False
+) -> list[Filled]:
     """Return everything on the ground with what people filled in, by object.
 
     Parameters
@@ -132,6 +134,8 @@ def filled_in(connection: Connection, scope: str | None = None) -> list[Filled]:
     scope : str, optional
         Name of a run: of a register, only what it shows. What other periods were told of a thing
         counts where it did not change in this one.
+    told_only : bool
+        Leave out what nobody filled in anything for.
 
     Returns
     -------
@@ -147,6 +151,11 @@ def filled_in(connection: Connection, scope: str | None = None) -> list[Filled]:
     names = (patch.id, patch.object_id, patch.patch_id, patch.after_to, patch.area_dm2)
     asked = select(*names, patch.run_id).order_by(patch.id)
     own = asked if scope is None else asked.where(patch.run_id.in_(runs_named(scope)))
+    if told_only:
+        rows_told = select(schema.verdicts.c.patch_key).union(select(schema.answers.c.patch_key))
+        known = schema.patches.alias()
+        things = select(known.c.object_id).where(known.c.id.in_(rows_told))
+        own = own.where(patch.object_id.in_(things))
     for key, thing, patch_id, after, area, run in connection.execute(own):
         now, clue_no = newest[run], numbers.get(thing, "")
         found[thing] = Filled(
@@ -225,7 +234,7 @@ def _parts(
 def present_state(store: Store) -> tuple[dict[str, dict[str, str]], str]:
     """Return what people filled in so far, by patch and cell, and the mark of this moment."""
     with store.engine.connect() as connection:
-        told = filled_in(connection, store.scope)
+        told = filled_in(connection, store.scope, told_only=True)
         if store.scope is None:
             tables = (schema.verdicts, schema.answers)
             mark = Mark(*(connection.scalar(select(func.max(t.c.id))) or 0 for t in tables))

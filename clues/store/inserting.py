@@ -1,14 +1,14 @@
 """Entering the parts of a judged run into the clue store, each in the transaction of the caller."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from clues.store import schema
 
@@ -108,24 +108,27 @@ def insert_patches(
     connection: Connection, run_id: int, patches: "gpd.GeoDataFrame"
 ) -> dict[str, int]:
     """Enter patches; return their row numbers by patch number."""
-    bounds = patches.geometry.bounds.to_numpy()
-    wkb = shapely.to_wkb(patches.geometry.to_numpy())
     columns = [
         c.name
         for c in schema.patches.columns
         if c.name in patches.columns and c.name not in ("geometry", "id")
     ]
-    objects = _objects(patches)
-
-    def row(i: int, values: dict[str, Any]) -> dict[str, Any]:
-        west, south, east, north = (float(v) for v in bounds[i])
-        return (
-            {k: _plain(v) for k, v in values.items()}
-            | {"run_id": run_id, "object_id": objects[i], "geometry": wkb[i]}
-            | {"west": west, "south": south, "east": east, "north": north}
+    for start in range(0, len(patches), BATCH):
+        some = patches.iloc[start : start + BATCH]
+        rows = _rows_of(some[columns])
+        shapes = zip(
+            _objects(some),
+            shapely.to_wkb(some.geometry.to_numpy()),
+            some.geometry.bounds.to_numpy().tolist(),
+            strict=True,
         )
-
-    insert_many(connection, schema.patches, (row(*r) for r in _records(patches[columns])))
+        own = (
+            {"run_id": run_id, "object_id": thing, "geometry": wkb}
+            | dict(zip(("west", "south", "east", "north"), bounds, strict=True))
+            for thing, wkb, bounds in shapes
+        )
+        told = ({k: _plain(v) for k, v in row.items()} for row in rows)
+        insert_many(connection, schema.patches, (a | b for a, b in zip(told, own, strict=True)))
     table = schema.patches.c
     found = connection.execute(select(table.patch_id, table.id).where(table.run_id == run_id))
     return {str(patch_id): int(key) for patch_id, key in found}
@@ -145,15 +148,28 @@ def insert_parcels(
     run_id: int,
     keys: dict[str, int],
     run: RunRecord,
-    findings: "gpd.GeoDataFrame",
+    findings: "gpd.GeoDataFrame | Iterable[gpd.GeoDataFrame]",
     now: dt.datetime,
 ) -> None:
-    """Enter the parcels of patches, and what was found of each."""
-    wkb = shapely.to_wkb(findings.geometry.to_numpy())
-    plain = findings.drop(columns="geometry")
+    """Enter the parcels of patches, and what was found of each, batch by batch."""
+    last = connection.scalar(select(func.max(schema.parcels.c.id))) or 0
+    for table in [findings] if hasattr(findings, "columns") else findings:
+        last = _insert_parcels(connection, keys, run, table, now, last)
 
-    def parcel(i: int, row: dict[str, Any]) -> dict[str, Any]:
-        return {
+
+def _insert_parcels(
+    connection: Connection,
+    keys: dict[str, int],
+    run: RunRecord,
+    findings: "gpd.GeoDataFrame",
+    now: dt.datetime,
+    last: int,
+) -> int:
+    """Enter the parcels and findings of some patches behind the row `last`; return the last row."""
+    outlines = shapely.to_wkb(findings.geometry.to_numpy())
+    rows = _rows_of(findings.drop(columns="geometry"))
+    parcels = [
+        {
             "patch_key": keys[row["patch_id"]],
             "line": row["line"],
             "parcel_no": int(row["parcel_no"]),
@@ -161,32 +177,28 @@ def insert_parcels(
             "area_dm2": int(row["area_dm2"]),
             "areas": {name: int(row[name]) for name in AREA_COLUMNS},
             "documents": [d for d in str(row["documents"]).split(",") if d],
-            "geometry": wkb[i],
+            "geometry": wkb,
         }
-
-    insert_many(connection, schema.parcels, (parcel(*r) for r in _records(plain)))
+        for row, wkb in zip(rows, outlines, strict=True)
+    ]
+    insert_many(connection, schema.parcels, parcels)
     table = schema.parcels.c
-    found = connection.execute(
-        select(table.patch_key, table.line, table.parcel_no, table.id)
-        .join(schema.patches, schema.patches.c.id == table.patch_key)
-        .where(schema.patches.c.run_id == run_id)
-    )
-    ids = {(patch, line, no): key for patch, line, no, key in found}
+    names = (table.patch_key, table.line, table.parcel_no, table.id)
+    fresh = connection.execute(select(*names).where(table.id > last))
+    ids = {(patch, line, no): int(key) for patch, line, no, key in fresh}
     same = {"rule_set": run.rule_set, "rule_set_version": run.rule_set_version, "judged_at": now}
+    places = ((keys[row["patch_id"]], row["line"], int(row["parcel_no"])) for row in rows)
+    told = (
+        {"parcel_key": ids[place], **same, **{n: row[n] for n in JUDGED}}
+        for place, row in zip(places, rows, strict=True)
+    )
+    insert_many(connection, schema.findings, told)
+    return max(ids.values(), default=last)
 
-    def finding(_: int, row: dict[str, Any]) -> dict[str, Any]:
-        key = ids[keys[row["patch_id"]], row["line"], int(row["parcel_no"])]
-        level = {"severity": int(row["severity"])} if "severity" in row else {}
-        return {"parcel_key": key, **same, **level, **{n: row[n] for n in JUDGED}}
 
-    insert_many(connection, schema.findings, (finding(*r) for r in _records(plain)))
-
-
-def _records(table: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the rows of a table with their place, made in batches: all at once take gigabytes."""
-    for start in range(0, len(table), BATCH):
-        rows = table.iloc[start : start + BATCH].astype(object).to_dict("records")
-        yield from enumerate(rows, start)
+def _rows_of(table: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.astype(object).to_dict("records")
+    return rows
 
 
 def insert_clues(

@@ -5,7 +5,7 @@ A run is registered in one transaction and only once; clue numbers are handed ou
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -137,7 +137,7 @@ class Store:
         self,
         run: RunRecord,
         patches: "gpd.GeoDataFrame",
-        findings: "gpd.GeoDataFrame",
+        findings: "gpd.GeoDataFrame | Iterable[gpd.GeoDataFrame]",
         leads: "gpd.GeoDataFrame | None" = None,
         before: "Callable[[Connection], None] | None" = None,
         beside: "Callable[[Connection, int, dict[str, int]], None] | None" = None,
@@ -151,8 +151,8 @@ class Store:
         run : RunRecord
         patches : GeoDataFrame
             All patches in the order (county, anchor), with ``disposition``.
-        findings : GeoDataFrame
-            One row per parcel and line.
+        findings : GeoDataFrame or iterable of them
+            One row per parcel and line, whole or batch by batch.
         leads : GeoDataFrame, optional
             See `clues.leads.LEAD_COLUMNS`.
         before : callable, optional
