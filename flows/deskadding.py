@@ -90,7 +90,9 @@ def add_run(run: Path, place: DeskPlace, *, by: str, pictures: bool = True) -> A
         known = _is_known(store, run.name, mark)
         if not known:
             entry = _Entry(run.name, tables, shown, layers, mark, by)
-            store.register(record, tables.patches, tables.findings, tables.leads, after=entry)
+            store.register(
+                record, tables.patches, tables.finding_batches(), tables.leads, after=entry
+            )
         with store.engine.connect() as connection:
             kept = {row.path for row in images(connection)}
     finally:
