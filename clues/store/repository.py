@@ -5,6 +5,7 @@ A run is registered in one transaction and only once; clue numbers are handed ou
 """
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -28,6 +29,7 @@ from clues.store.inserting import (
     insert_run,
     numbers_of,
 )
+from clues.store.keeping import keep_copy
 from clues.store.leads import keep_leads
 from clues.store.renewing import renew, things_of
 from clues.store.sealing import seal_present, seal_run
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 __all__ = ["Store"]
+
+log = logging.getLogger(__name__)
 
 PROGRAM = "tuban"
 """Who did what nobody asked for by name."""
@@ -86,6 +90,8 @@ class Store:
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to the newest version, or an empty store to an older one.
 
+        A file as it was stays beside it, as ``<name>.before-<version>.sqlite``.
+
         Raises
         ------
         StoreError
@@ -95,12 +101,25 @@ class Store:
         with self.transaction() as connection:
             if not self._is_newest(connection):
                 config.attributes["connection"] = connection
+                self._keep_old(connection)
                 command.upgrade(config, revision)
                 if revision != "head":
                     return
                 if connection.scalar(select(func.count()).select_from(schema.events)) == 0:
                     seal_present(connection, PROGRAM)
                 refresh(connection)
+
+    def _keep_old(self, connection: Connection) -> None:
+        """Keep a store as it was; of a server only tell what is altered, it has its own backups."""
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is None:
+            return
+        if self.engine.dialect.name == "sqlite" and self.engine.url.database:
+            keep_copy(Path(self.engine.url.database), present)
+        else:
+            log.warning(
+                "the tables of %s are of version %s: brought up to date", self.place, present
+            )
 
     def look(self) -> None:
         """Raise where the store cannot be worked with; nothing is written.

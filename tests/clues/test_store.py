@@ -2,6 +2,7 @@
 
 import datetime as dt
 import multiprocessing
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,32 @@ def test_migrations_reach_the_schema_and_go_back(tmp_path: Path):
         }
     store.migrate()
     store.close()
+
+
+def test_an_older_store_is_brought_up_to_date_and_kept_as_it_was(tmp_path: Path):
+    path = tmp_path / "old.sqlite"
+    old = Store(f"sqlite:///{path}")
+    old.migrate("0004")
+    old.register(record(), *judged(5))
+    day = dt.date(2026, 4, 1)
+    batch = {"year": 2026, "number": 1, "issue_date": day, "due_date": day}
+    with old.transaction() as connection:
+        connection.execute(schema.batches.insert().values(**batch))
+        connection.execute(schema.clues.update().values(batch_id=1))
+    old.close()
+    assert not list(tmp_path.glob("*before*"))
+    new = Store.at(path)
+    issue = schema.issues.c
+    with new.engine.connect() as connection:
+        told = connection.execute(select(issue.clue_id, issue.batch_id).order_by(issue.id)).all()
+    assert [tuple(t) for t in told] == [(1, 1), (2, 1), (3, 1)]
+    new.close()
+    Store.at(path).close()
+    (copy,) = tmp_path.glob("*before*")
+    assert copy.name == "old.before-0004.sqlite"
+    with sqlite3.connect(copy) as kept:
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0004",)
+        assert kept.execute("SELECT count(*) FROM clues").fetchone() == (3,)
 
 
 def test_clue_numbers_follow_the_order_and_only_clues_get_one(store: Store):
