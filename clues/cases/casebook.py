@@ -26,7 +26,7 @@ from clues.cases.sayings import Sayings
 from clues.store import cases as kept
 from clues.store.batches import Batch, put_in_batch
 from clues.store.cases import ClueRow
-from clues.store.events import RowHash, last_event
+from clues.store.events import Entry, RowHash, append_all, last_event
 from clues.store.sealing import row_hashes
 from clues.store.worklist import Scope
 from clues.store.worklistrows import refresh
@@ -108,22 +108,26 @@ class Casebook(Sayings, Oversight):
         def work(connection: Any) -> Dispatched:
             numbers = list(dict.fromkeys(clue_nos))
             clues = kept.clue_rows(connection, numbers, scope_of(actor))
-            opened: dict[str, str] = {}
             left = {n: Told("没有此线索", "no such clue") for n in numbers if n not in clues}
+            done: dict[str, str] = {}
+            fresh: list[tuple[ClueRow, dict[str, Any], Sequence[tuple[str, str]]]] = []
             for number, clue in clues.items():
-                place = division or clue.county_code
-                if not place.startswith(clue.county_code):
-                    left[number] = Told(f"不在 {place}", f"it does not lie in {place}")
-                    continue
-                found = self._open(connection, actor, clue, place, assigned_to, due)
-                if found:
-                    opened[number] = found
+                where = division or clue.county_code
+                plain = Case("", "dispatched", where, clue.area_dm2, assigned_to=assigned_to)
+                if not where.startswith(clue.county_code):
+                    left[number] = Told(f"不在 {where}", f"it does not lie in {where}")
+                elif not clue.has_cases:
+                    case = replace(_by_ledger(plain, clue), due_date=due)
+                    fresh.append((clue, columns_of(case), clue.parcels))
+                elif found := self._again(connection, actor, clue, replace(plain, due_date=due)):
+                    done[number] = found
                 else:
                     left[number] = Told("已下发", "dispatched already")
-            if batch is not None and opened:
-                put_in_batch(connection, batch, list(opened), actor.name)
-            refresh(connection, [clues[n].object_id for n in opened])
-            return Dispatched(opened, left)
+            done |= self._open(connection, actor, fresh)
+            if batch is not None and done:
+                put_in_batch(connection, batch, list(done), actor.name)
+            refresh(connection, [clues[n].object_id for n in done])
+            return Dispatched(done, left)
 
         return self.write(work)
 
@@ -131,34 +135,37 @@ class Casebook(Sayings, Oversight):
         self,
         connection: Any,
         actor: Actor,
-        clue: ClueRow,
-        division: str,
-        assigned_to: str,
-        due: dt.date,
-    ) -> str:
-        """Open a case on a clue, or dispatch the one whose dispatch was taken back."""
-        now = dt.datetime.now(dt.UTC)
-        if clue.has_cases:
-            waiting = [
-                row
-                for case_no in kept.parcels_of(connection, clue.clue_id) or ()
-                if (row := kept.case_row(connection, case_no)) is not None
-                and row.values["state"] == "suspected"
-            ]
-            if not waiting:
-                return ""
-            row = waiting[0]
-            case, _ = take(life_of(row), "dispatch", {"due_date": due}, actor, self.today())
-            case = replace(_by_ledger(case, clue), division=division, assigned_to=assigned_to)
-            self.save(connection, actor, row, "dispatch", columns_of(case), {})
-            return row.case_no
-        plain = Case("", "dispatched", division, clue.area_dm2, assigned_to=assigned_to)
-        values = columns_of(replace(_by_ledger(plain, clue), due_date=due))
-        case_no = kept.insert_case(connection, clue, values, clue.parcels, now)
-        opened = kept.case_row(connection, case_no)
-        assert opened is not None
-        self.note(connection, actor, opened, "dispatch", None, {})
-        return case_no
+        fresh: Sequence[tuple[ClueRow, dict[str, Any], Sequence[tuple[str, str]]]],
+    ) -> dict[str, str]:
+        """Open the first cases of clues, with an event each; return case by clue."""
+        keys = kept.insert_cases(connection, fresh, dt.datetime.now(dt.UTC))
+        rows = {r[1]: r for r in row_hashes(connection, "case", list(keys))}
+        append_all(
+            connection,
+            (
+                Entry(
+                    *(actor.name, "case.dispatch", f"case:{case_no}"),
+                    after={"case": values, "version": 1, "form": {}},
+                    role=actor.role,
+                    division=values["division"],
+                    object_id=clue.object_id,
+                    case_id=key,
+                    rows=(rows[case_no],),
+                )
+                for (case_no, key), (clue, values, _) in zip(keys.items(), fresh, strict=True)
+            ),
+        )
+        return {c.clue_no: case_no for case_no, (c, _, _) in zip(keys, fresh, strict=True)}
+
+    def _again(self, connection: Any, actor: Actor, clue: ClueRow, as_is: Case) -> str:
+        """Dispatch the case whose dispatch was taken back; "" where there is none."""
+        for case_no in kept.parcels_of(connection, clue.clue_id):
+            row = kept.case_row(connection, case_no)
+            if row is not None and row.values["state"] == "suspected":
+                case = replace(_by_ledger(as_is, clue), case_no=case_no)
+                self.save(connection, actor, row, "dispatch", columns_of(case), {})
+                return case_no
+        return ""
 
     def act(
         self, actor: Actor, case_no: str, action: str, version: int, form: Mapping[str, Any]
@@ -270,7 +277,8 @@ class Casebook(Sayings, Oversight):
                 )
             now = dt.datetime.now(dt.UTC)
             clue = kept.clue_rows(connection, [row.clue_no], Scope())[row.clue_no]
-            other = kept.insert_case(connection, clue, columns_of(life_of(row)), (), now)
+            part = (clue, columns_of(life_of(row)), ())
+            other = next(iter(kept.insert_cases(connection, [part], now)))
             kept.move_parcels(connection, other, row.clue_id, moved)
             told = {"parcels": [list(p) for p in moved], "into": other}
             self.save(connection, actor, row, "split", columns_of(life_of(row)), told)

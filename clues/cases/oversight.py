@@ -1,24 +1,34 @@
 """What is seen of cases from above: timeline, exceptions, samples, figures."""
 
 import datetime as dt
+import threading
+from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from clues.cases.bookkeeping import Bookkeeping
 from clues.store.events import events_of
 from clues.store.exceptional import exceptions
 from clues.store.lineage import object_history
 from clues.store.overview import figures, legal_cropland, sampled
-from clues.store.runs import last_run
+from clues.store.runs import state_of
 from clues.store.worklist import Filters, Scope
 
 __all__ = ["Oversight"]
+
+T = TypeVar("T")
+MOST_KEPT = 200
+"""Answers kept until the store changes."""
 
 
 class Oversight(Bookkeeping):
     """The views of supervisors; see `clues.cases.casebook.Casebook`."""
 
-    _legal: tuple[int, Scope, dict[str, int]] | None = None
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._lock = threading.Lock()
+        self._state: tuple[int, int] = (-1, -1)
+        self._made: dict[Hashable, Any] = {}
 
     def timeline(self, object_id: str, scope: Scope) -> list[dict[str, Any]]:
         """Return what happened to a thing in time: its periods, and the events of its cases.
@@ -42,8 +52,11 @@ class Oversight(Bookkeeping):
 
     def exceptions(self, scope: Scope, day: dt.date | None = None) -> dict[str, Any]:
         """Return by kind what is to be looked at first, on a day or today."""
+        on = day or self.today()
         with self.store.engine.connect() as connection:
-            return exceptions(connection, scope, day or self.today())
+            return self._kept(
+                connection, ("exceptions", scope, on), lambda: exceptions(connection, scope, on)
+            )
 
     def sample(
         self, scope: Scope, seed: str, n: int, filters: Filters | None = None
@@ -61,13 +74,32 @@ class Oversight(Bookkeeping):
         """
         asked = replace(filters or Filters(), day=self.today())
         with self.store.engine.connect() as connection:
-            newest = last_run(connection)
-            if self._legal is None or self._legal[:2] != (newest, scope):
-                self._legal = newest, scope, legal_cropland(connection, scope)
-            legal = self._legal[2]
-            if asked.division:
-                legal = {c: area for c, area in legal.items() if c.startswith(asked.division)}
-            whole = asked == Filters(division=asked.division, day=asked.day)
-            found = figures(connection, asked, scope, legal if whole else {})
-            found["ratio"]["is_partial"] = not whole
-            return found
+            return self._kept(
+                connection,
+                ("statistics", scope, asked),
+                lambda: self._figures(connection, scope, asked),
+            )
+
+    def _figures(self, connection: Any, scope: Scope, asked: Filters) -> dict[str, Any]:
+        legal = self._kept(connection, ("legal", scope), lambda: legal_cropland(connection, scope))
+        if asked.division:
+            legal = {c: area for c, area in legal.items() if c.startswith(asked.division)}
+        whole = asked == Filters(division=asked.division, day=asked.day)
+        found = figures(connection, asked, scope, legal if whole else {})
+        found["ratio"]["is_partial"] = not whole
+        return found
+
+    def _kept(self, connection: Any, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made before, where the store is as it was then."""
+        state = state_of(connection)
+        with self._lock:
+            if self._state != state:
+                self._state, self._made = state, {}
+            if key in self._made:
+                found: T = self._made[key]
+                return found
+        made = make()
+        with self._lock:
+            if self._state == state and len(self._made) < MOST_KEPT:
+                self._made[key] = made
+        return made

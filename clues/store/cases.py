@@ -20,7 +20,7 @@ __all__ = [
     "case_rows",
     "change_case",
     "clue_rows",
-    "insert_case",
+    "insert_cases",
     "link_attachment",
     "move_parcels",
     "parcels_of",
@@ -183,29 +183,43 @@ def case_rows(
     return [{name: in_utc(value) for name, value in r.items()} for r in rows]
 
 
-def insert_case(
+def insert_cases(
     connection: Connection,
-    clue: ClueRow,
-    values: Mapping[str, Any],
-    parcels: Iterable[tuple[str, str]],
+    opened: Sequence[tuple[ClueRow, Mapping[str, Any], Sequence[tuple[str, str]]]],
     now: dt.datetime,
-) -> str:
-    """Open a case on a clue; return its number: that of the clue and a serial number."""
-    case = schema.cases
-    serial = connection.scalar(
-        select(func.count()).select_from(case).where(case.c.clue_id == clue.clue_id)
-    )
-    case_no = f"{clue.clue_no}-{(serial or 0) + 1:02d}"
-    kept = dict(values) | {"version": 1, "opened_at": now, "updated_at": now}
-    connection.execute(insert(case).values(case_no=case_no, clue_id=clue.clue_id, **kept))
-    key = connection.scalar(select(case.c.id).where(case.c.case_no == case_no))
-    rows = [
-        {"case_id": key, "clue_id": clue.clue_id, "line": line, "parcel_id": parcel_id}
-        for line, parcel_id in parcels
-    ]
-    if rows:
-        connection.execute(insert(schema.case_parcels), rows)
-    return case_no
+) -> dict[str, int]:
+    """Open cases on clues; return their numbers and row numbers, in the order given.
+
+    A case has the number of its clue and a serial number. Each comes with its clue, the columns of
+    the case and its parcels; no clue comes twice.
+    """
+    case, rows, parts = schema.cases, [], []
+    for start in range(0, len(opened), AT_ONCE):
+        some = [clue.clue_id for clue, _, _ in opened[start : start + AT_ONCE]]
+        counts = (
+            select(case.c.clue_id, func.count())
+            .where(case.c.clue_id.in_(some))
+            .group_by(case.c.clue_id)
+        )
+        serial = {int(key): int(n) for key, n in connection.execute(counts)}
+        for clue, values, _ in opened[start : start + AT_ONCE]:
+            case_no = f"{clue.clue_no}-{serial.get(clue.clue_id, 0) + 1:02d}"
+            kept = dict(values) | {"version": 1, "opened_at": now, "updated_at": now}
+            rows.append(kept | {"case_no": case_no, "clue_id": clue.clue_id})
+    keys: dict[str, int] = {}
+    for start in range(0, len(rows), AT_ONCE):
+        connection.execute(insert(case), rows[start : start + AT_ONCE])
+        names = [row["case_no"] for row in rows[start : start + AT_ONCE]]
+        found = connection.execute(
+            select(case.c.case_no, case.c.id).where(case.c.case_no.in_(names))
+        )
+        keys |= {str(name): int(key) for name, key in found}
+    for (clue, _, parcels), row in zip(opened, rows, strict=True):
+        same = {"case_id": keys[row["case_no"]], "clue_id": clue.clue_id}
+        parts += [same | {"line": line, "parcel_id": name} for line, name in parcels]
+    for start in range(0, len(parts), AT_ONCE):
+        connection.execute(insert(schema.case_parcels), parts[start : start + AT_ONCE])
+    return {row["case_no"]: keys[row["case_no"]] for row in rows}
 
 
 def change_case(

@@ -6,12 +6,15 @@ from sqlalchemy import Connection, Select, func, select
 
 from clues.store import schema
 
-__all__ = ["last_run", "runs_named"]
+__all__ = ["runs_named", "state_of"]
 
 
-def last_run(connection: Connection) -> int:
-    """Return the row number of the run that was registered last; 0 in an empty store."""
-    return int(connection.scalar(select(func.max(schema.runs.c.id))) or 0)
+def state_of(connection: Connection) -> tuple[int, int]:
+    """Return the last run and the last event: as long as both stay, so do all figures."""
+    run, event = schema.runs.c.id, schema.events.c.seq
+    found = connection.execute(select(func.max(run), select(func.max(event)).scalar_subquery()))
+    last, seq = found.one()
+    return int(last or 0), int(seq or 0)
 
 
 def runs_named(scope: str) -> Select[Any]:

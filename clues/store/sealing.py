@@ -108,7 +108,7 @@ def row_hashes(
         asked = KINDS[kind].asked
         if part is not None:
             asked = asked.where(KINDS[kind].narrow.in_(part))
-        more = _case_parcels(connection) if kind == "case" else _nothing
+        more = _case_parcels(connection, part) if kind == "case" else _nothing
         for key, *values in connection.execute(asked):
             yield kind, str(key), row_hash([*values, *more(key)])
 
@@ -134,19 +134,21 @@ def _nothing(_key: Any) -> list[Any]:
     return []
 
 
-def _case_parcels(connection: Connection) -> Callable[[Any], list[Any]]:
+def _case_parcels(
+    connection: Connection, wanted: Sequence[Any] | None
+) -> Callable[[Any], list[Any]]:
     part, case = schema.case_parcels.c, schema.cases.c
-
-    def parcels(case_no: Any) -> list[Any]:
-        asked = (
-            select(part.line, part.parcel_id)
-            .join(schema.cases, case.id == part.case_id)
-            .where(case.case_no == case_no)
-            .order_by(part.line, part.parcel_id)
-        )
-        return [list(row) for row in connection.execute(asked)]
-
-    return parcels
+    asked = (
+        select(case.case_no, part.line, part.parcel_id)
+        .join(schema.cases, case.id == part.case_id)
+        .order_by(part.line, part.parcel_id)
+    )
+    if wanted is not None:
+        asked = asked.where(case.case_no.in_(wanted))
+    found: dict[str, list[Any]] = {}
+    for case_no, line, parcel_id in connection.execute(asked):
+        found.setdefault(case_no, []).append([line, parcel_id])
+    return lambda case_no: found.get(case_no, [])
 
 
 def patch_hashes(connection: Connection, patch_key: int) -> tuple[RowHash, ...]:

@@ -308,6 +308,8 @@ def _create_worklist() -> None:
     op.create_index("ix_worklist_bounds", "worklist", ["west", "south"])
     op.create_index("ix_worklist_division", "worklist", ["division", "clue_no"])
     op.create_index("ix_worklist_due", "worklist", ["due_date", "clue_no"])
+    points = ["clue_no", "lon", "lat", "state", "outcome", "priority"]
+    op.create_index("ix_worklist_points", "worklist", points)
     op.create_index("ix_worklist_priority", "worklist", ["priority", "clue_no"])
 
 
