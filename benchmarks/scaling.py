@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,30 @@ def stages_of(found: dict[int, dict[str, Any]]) -> str:
     return table(rows, head)
 
 
+def margins_of(found: dict[int, dict[str, Any]]) -> str:
+    """Return of each stage the CPU seconds that do not grow, and those of each further Mpx.
+
+    What is fixed is what the line through the two smallest sizes says of no pixels at all. A cost
+    per pixel that only falls because fixed work is spread says nothing; what a further Mpx costs
+    must stay the same.
+    """
+    sizes = sorted(found)
+    pairs = list(pairwise(sizes))
+    mpx = {s: found[s]["pixels"] / 1e6 for s in sizes}
+    stages = [*found[sizes[0]]["stages"], "whole run"]
+    rows = []
+    for stage in stages:
+        cpu = {
+            s: one["cpu"] if stage == "whole run" else one["stages"][stage]["cpu_seconds"]
+            for s, one in found.items()
+        }
+        more = [(cpu[b] - cpu[a]) / (mpx[b] - mpx[a]) for a, b in pairs]
+        fixed = cpu[sizes[0]] - more[0] * mpx[sizes[0]]
+        rows.append([stage, f"{fixed:.1f}", *(f"{m:.3f}" for m in more)])
+    steps = [f"{a:,} to {b:,}: CPU s per further Mpx" for a, b in pairs]
+    return table(rows, ["stage", "fixed CPU s", *steps])
+
+
 def plot(found: dict[int, dict[str, Any]], path: Path) -> None:
     """Draw peak memory and cost per pixel over the area."""
     picture = Image.new("RGB", (1000, 420), "white")
@@ -179,6 +204,8 @@ def write(found: dict[int, dict[str, Any]], told: str) -> None:
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
     body = f"{told}\n\n{table(rows_of(found), HEAD)}\n\n{stages_of(found)}"
+    if len(found) > 1:
+        body += f"\n\n{margins_of(found)}"
     RESULTS.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}", encoding="utf-8")
     plot(found, PLOT)
 
@@ -210,6 +237,8 @@ def main() -> None:
     lines = [json.loads(x) for x in record.read_text(encoding="utf-8").splitlines()]
     latest = {one["size"]: one for one in lines}
     print(table(rows_of(latest), HEAD))
+    if len(latest) > 1:
+        print(margins_of(latest))
     if told.write:
         sizes = " ".join(str(s) for s in sorted(latest))
         write(latest, f"`python benchmarks/scaling.py {sizes} --write`. {lines[-1]['machine']}")
