@@ -3,6 +3,10 @@
 import gzip
 import hashlib
 import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
@@ -10,8 +14,9 @@ from fastapi import Header, Request, Response
 from configs.told import Told
 from web.errors import Problem
 
-__all__ = ["IfMatch", "answer", "sent", "version_of"]
+__all__ = ["IfMatch", "Kept", "Packed", "answer", "packed", "sent", "version_of"]
 
+VARY = "Accept-Encoding, Cookie, Authorization"
 SMALL = 1400
 """Bytes that fit into one packet are not worth packing."""
 
@@ -21,26 +26,83 @@ IfMatch = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A body that is ready to be sent: plain, packed, and its entity tag."""
+
+    plain: bytes
+    gzipped: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, content: Any) -> "Packed":
+        """Write content as JSON and pack it."""
+        plain = _json(content)
+        return cls(plain, gzip.compress(plain, 3, mtime=0), _tag(plain))
+
+
+class Kept:
+    """Bodies that many callers ask for, made once; the last few are kept."""
+
+    def __init__(self, most: int = 16) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._bodies: OrderedDict[Hashable, Packed] = OrderedDict()
+
+    def made(self, key: Hashable, make: Callable[[], Packed]) -> Packed:
+        """Return the body of a key, made where it is not there; others wait for it meanwhile."""
+        with self._lock:
+            if key not in self._bodies:
+                self._bodies[key] = make()
+            self._bodies.move_to_end(key)
+            while len(self._bodies) > self._most:
+                self._bodies.popitem(last=False)
+            return self._bodies[key]
+
+
 def answer(request: Request, content: Any, status: int = 200) -> Response:
     """Return content as JSON, or 304 where the caller holds the same."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode()
-    return sent(request, body, status=status)
+    return sent(request, _json(content), status=status)
 
 
 def sent(
     request: Request, body: bytes, media_type: str = "application/json", status: int = 200
 ) -> Response:
     """Return bytes with their entity tag, packed where the caller takes that."""
-    tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Vary": "Accept-Encoding, Cookie, Authorization"}
-    if status == 200 and request.method in ("GET", "HEAD"):
-        known = {t.strip() for t in request.headers.get("if-none-match", "").split(",")}
-        if tag in known:
-            return Response(status_code=304, headers=headers)
-    if len(body) > SMALL and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 3, mtime=0)
+    headers = {"ETag": _tag(body), "Vary": VARY}
+    if status == 200 and _is_held(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    if len(body) > SMALL and _takes_gzip(request):
+        body = gzip.compress(body, 1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers, media_type)
+
+
+def packed(request: Request, body: Packed) -> Response:
+    """Return a body that is kept ready, or 304 where the caller holds the same."""
+    headers = {"ETag": body.tag, "Vary": VARY}
+    if _is_held(request, body.tag):
+        return Response(status_code=304, headers=headers)
+    if _takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        return Response(body.gzipped, 200, headers, "application/json")
+    return Response(body.plain, 200, headers, "application/json")
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+
+
+def _tag(body: bytes) -> str:
+    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def _is_held(request: Request, tag: str) -> bool:
+    known = {t.strip() for t in request.headers.get("if-none-match", "").split(",")}
+    return request.method in ("GET", "HEAD") and tag in known
+
+
+def _takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def version_of(if_match: str | None) -> int:

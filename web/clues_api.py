@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from clues.store.clueview import clue as clue_view
 from clues.store.events import events_of
 from clues.store.images import images
+from clues.store.publicview import last_change
 from clues.store.traces import traces_of
-from clues.store.worklist import Order, Scope, count, neighbours, points, worklist
+from clues.store.worklist import Filters, Order, Scope, count, neighbours, points, worklist
 from configs.told import Told
 from web.access import Caller, may
-from web.answers import answer
+from web.answers import Kept, Packed, answer, packed
 from web.asking import AskedFilters, Body, ClueNo, Reader, TheDesk
 from web.casetelling import told_case
 from web.errors import Problem
@@ -67,14 +68,21 @@ def read_clues(
 @router.get("/clues/points", summary="All clues as points")
 def read_points(request: Request, desk: TheDesk, caller: Reader, filters: AskedFilters) -> Response:
     """Return every clue that the caller sees and asks for as a short row; made for maps."""
+    kept: Kept = request.app.state.__dict__.setdefault("_points", Kept())
     with desk.store.engine.connect() as connection:
-        found = points(connection, filters, caller.scope)
+        key = (last_change(connection), caller.scope, filters)
+        body = kept.made(key, lambda: _points_body(connection, filters, caller.scope))
+    return packed(request, body)
+
+
+def _points_body(connection: Any, filters: Filters, scope: Scope) -> Packed:
+    found = points(connection, filters, scope)
     rows = [
         (n, None if x is None else round(x, 6), None if y is None else round(y, 6), *rest)
         for n, x, y, *rest in found.rows
     ]
     names = {"columns": found.columns, "states": found.states, "outcomes": found.outcomes}
-    return answer(request, {**names, "rows": rows})
+    return Packed.of(names | {"rows": rows})
 
 
 @router.get("/clues/{clue_no}", summary="One clue")
