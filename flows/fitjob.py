@@ -109,17 +109,25 @@ def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
     cells = sample_cells(plan.extent, job.seed, share=0.0, minimum=GATE_CELLS)
     found = left = None
     applied = Registration(0.0, 0.0, 0, 0, 0.0)
+    untouched: list[Block] = []
+
+    def laid(move: Registration | None) -> list[Block]:
+        """Read the cells with a correction, and keep those read without one."""
+        if move is not None:
+            return _read(plan, cells, Alignment(move))
+        untouched[:] = _read(plan, cells, Alignment(None))
+        return untouched
+
     if job.given is not None:
         moves = (None, job.given.registration) if gate.register_pair else ()
-        reads = (_read(plan, cells, Alignment(move)) for move in moves)
+        reads = (laid(move) for move in moves)
         told = [estimate_registration(r, max_shift_px=gate.max_shift_px) for r in reads]
         found, left = told or (None, None)
     elif gate.register_pair:
-        found, applied, left = register_pair(
-            lambda move: _read(plan, cells, Alignment(move)), max_shift_px=gate.max_shift_px
-        )
+        found, applied, left = register_pair(laid, max_shift_px=gate.max_shift_px)
     aligned = job.given or Alignment(applied, _clouds(job, applied))
-    blocks = _read(plan, cells, aligned)
+    as_read = aligned.clouds is None and _is_none(aligned.registration)
+    blocks = untouched if as_read and untouched else _read(plan, cells, aligned)
     checks = gate_report(
         plan.before,
         plan.after,
@@ -138,6 +146,11 @@ def gate_pair(job: GateJob) -> tuple[Alignment, tuple[GateCheck, ...]]:
         *checks,
         *geometry_checks(plan.before, plan.after, plan.bands, plan.grid),
     )
+
+
+def _is_none(move: Registration | None) -> bool:
+    """Tell whether a correction leaves every pixel where it is."""
+    return move is None or (move.is_shift and move.dy == 0 == move.dx)
 
 
 def _clouds(job: GateJob, applied: Registration) -> CloudMap | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tiles.block import Block
+from tiles.gradients import gradient_magnitude
 from tiles.grid import CELL
 from tiles.registration import TERMS, Model, Registration, design
 
@@ -334,7 +335,7 @@ def _edges(image: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.f
         if not high > low:
             continue
         clipped = np.where(valid, np.clip(band, low, high), (low + high) / 2)
-        magnitude = ndimage.gaussian_gradient_magnitude(clipped.astype(np.float64), 1.0)
+        magnitude = gradient_magnitude(clipped)
         mean = float(magnitude[inner].mean())
         if mean > 0:
             total += np.minimum(magnitude / mean, 6.0)

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from tiles.block import Block
 from tiles.coregister import estimate_registration, register_pair
+from tiles.gradients import gradient_magnitude
 from tiles.grid import Extent
 from tiles.registration import Registration
 
@@ -184,3 +185,9 @@ def test_a_correction_that_makes_it_worse_is_not_kept(texture: Texture) -> None:
     assert result.found.length_px == pytest.approx(np.hypot(1.0, 0.5), abs=0.05)
     assert result.applied.length_px == 0.0
     assert result.left == result.found
+
+
+def test_gradient_magnitude_is_that_of_scipy():
+    image = np.random.default_rng(0).uniform(0, 4000, (40, 53)).astype(np.float32)
+    expected = ndimage.gaussian_gradient_magnitude(image.astype(np.float64), 1.0)
+    np.testing.assert_allclose(gradient_magnitude(image), expected, rtol=1e-10)
