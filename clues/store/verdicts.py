@@ -154,3 +154,4 @@ def note_rows(connection: Connection, kind: str, table: Any, after: int) -> None
             for (key, by), own in told.items()
         ),
     )
+    refresh(connection, {thing for thing, _ in things.values()})

@@ -9,10 +9,13 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import floor
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select, true
+from sqlalchemy import Connection, Integer, Select, and_, exists, func, literal, or_, select, true
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 from clues.store import schema
 from clues.store.runs import runs_named
@@ -53,6 +56,9 @@ HIDDEN = ("assigned_to", "object_id", "patch_id", "version", "due_date")
 
 CELL = 0.05
 """Degrees to which the public is told a place."""
+
+HAIR = 1e-6
+"""Keeps what lies on the edge of a cell in it."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +150,27 @@ def begins(column: Any, digits: str) -> ColumnElement[bool]:
     return and_(column >= digits, column < digits + ":")  # ":" comes after "9"
 
 
-def _like(column: Any, text: str) -> ColumnElement[bool]:
-    plain = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    condition: ColumnElement[bool] = column.like(f"%{plain}%", escape="\\")
-    return condition
+def _holds(column: Any, text: str) -> ColumnElement[bool]:
+    """Return the condition that a column holds a text, by the plain search of each database."""
+    return _Place(column, literal(text)) > 0
+
+
+class _Place(FunctionElement[int]):
+    """Place of a text in another, from 1; 0 where it is not there."""
+
+    name = "place"
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_Place)
+def _place_in_files(element: Any, compiler: Any, **more: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **more)})"
+
+
+@compiles(_Place, "postgresql")
+def _place_on_servers(element: Any, compiler: Any, **more: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **more)})"
 
 
 def _case_of(row: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -158,12 +181,21 @@ def _case_of(row: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return found
 
 
-def visible(scope: Scope) -> ColumnElement[bool]:
-    """Return the condition on rows of the worklist that somebody sees."""
+def visible(scope: Scope, *, walked: bool = False) -> ColumnElement[bool]:
+    """Return the condition on rows of the worklist that somebody sees.
+
+    Parameters
+    ----------
+    scope : Scope
+    walked : bool
+        The rows are walked in another order until one fits: the index of divisions, from which all
+        would have to be sorted, is kept out.
+    """
     row, case = schema.worklist.c, schema.cases.c
+    place = func.coalesce(row.division, "") if walked else row.division
     conditions: list[ColumnElement[bool]] = []
     if scope.divisions:
-        own = or_(*(begins(row.division, d) for d in scope.divisions))
+        own = or_(*(begins(place, d) for d in scope.divisions))
         towns = [d for d in scope.divisions if len(d) > 6]
         if towns:  # the cases of one clue may lie with several townships
             held = or_(*(begins(case.division, d) for d in towns))
@@ -175,10 +207,10 @@ def visible(scope: Scope) -> ColumnElement[bool]:
     return and_(true(), *conditions)
 
 
-def matching(filters: Filters, scope: Scope) -> ColumnElement[bool]:
+def matching(filters: Filters, scope: Scope, *, walked: bool = False) -> ColumnElement[bool]:
     """Return the condition on rows of the worklist that somebody sees and asks for."""
     row = schema.worklist.c
-    conditions = [visible(scope)]
+    conditions = [visible(scope, walked=walked)]
     for name in ("outcome", "rule", "change_type", "fate", "state"):
         if wanted := getattr(filters, name):
             conditions.append(row[name].in_(wanted))
@@ -201,7 +233,7 @@ def matching(filters: Filters, scope: Scope) -> ColumnElement[bool]:
     if filters.q:
         wanted = filters.q.strip()[:LONGEST].upper()  # numbers have no small letters
         names = ("case_nos",) if "-" in wanted else ("clue_no", "patch_id", "object_id")
-        conditions.append(or_(*(_like(row[n], wanted) for n in names)))
+        conditions.append(or_(*(_holds(row[n], wanted) for n in names)))
     if filters.bbox is not None:
         west, south, east, north = filters.bbox
         conditions += [row.east >= west, row.west <= east, row.north >= south, row.south <= north]
@@ -257,6 +289,8 @@ def worklist(
         "limitation": func.coalesce(row.limitation_until, NEVER),
     }[order]
     falls = order in ("priority", "area")
+    if falls and (scope.divisions or scope.assignee or filters != Filters(day=filters.day)):
+        key = key + 0  # an index of the order would be walked row by row to find the few asked for
     asked = select(*(row[n] for n in ROW), key.label("_key")).where(matching(filters, scope))
     if after:
         value, number = _told(after, order)
@@ -286,7 +320,7 @@ def listed(row: dict[str, Any], scope: Scope, day: dt.date | None) -> dict[str, 
 
 
 def _coarse(degrees: float | None) -> float | None:
-    return None if degrees is None else round((degrees // CELL + 0.5) * CELL, 4)
+    return None if degrees is None else round((floor(degrees / CELL + HAIR) + 0.5) * CELL, 4)
 
 
 def _cursor(order: str, value: Any, number: str) -> str:
@@ -347,7 +381,8 @@ def neighbours(
 ) -> dict[str, str | None]:
     """Return the clue numbers before and after one, of those somebody sees and asks for."""
     row = schema.worklist.c
-    own: Select[Any] = select(row.clue_no).where(matching(replace(filters, q=""), scope))
+    asked = matching(replace(filters, q=""), scope, walked=True)
+    own: Select[Any] = select(row.clue_no).where(asked)
     before = own.where(row.clue_no < clue_no).order_by(row.clue_no.desc()).limit(1)
     after = own.where(row.clue_no > clue_no).order_by(row.clue_no).limit(1)
     return {"previous": connection.scalar(before), "next": connection.scalar(after)}
