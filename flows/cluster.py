@@ -15,7 +15,7 @@ from configs.errors import InputError, ResourceError, RunError, TubanError
 from flows.environment import worker_environment
 from flows.keys import code_fingerprint
 
-__all__ = ["dashboard_link", "default_workers", "memory_limit", "open_client", "worker_memory"]
+__all__ = ["dashboard_line", "default_workers", "memory_limit", "open_client", "worker_memory"]
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +75,18 @@ def worker_memory(memory: int | None, workers: int) -> int:
     return each
 
 
-def dashboard_link(client: Any) -> str | None:
-    """Return where a person can watch the workers; None without bokeh, which draws the pages."""
-    link = client.dashboard_link if find_spec("bokeh") else None
+def dashboard_line(client: Any, scheduler: str) -> str | None:
+    """Return where a person can watch the workers, or what is missing for that.
+
+    None for threads without bokeh, which draws the pages.
+    """
+    if find_spec("bokeh") is None:
+        why = "dashboard: none, its pages are drawn by bokeh: pip install tuban[dashboard]"
+        return None if scheduler == "threads" else why
+    link = client.dashboard_link
     if link and client.cluster is not None:  # Dask names the host, but it listens on loopback only
         link = f"http://{LOCAL_ONLY.partition(':')[0]}:{urlsplit(link).port}/status"
-    return link or None
+    return f"dashboard: {link or 'the scheduler serves none (bokeh is missing there)'}"
 
 
 def _require_room(memory: int | None) -> None:

@@ -42,7 +42,7 @@ class Journal:
         self.path = path
         self.lines: list[dict[str, Any]] = []
         self.damaged: list[int] = []
-        self._whole = 0
+        self._whole, self._torn = 0, False
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -58,7 +58,8 @@ class Journal:
             self.lines.append(line)
             self.damaged += bad
             self._whole, bad = offset, []
-        if self._whole < len(data):
+        self._torn = self._whole < len(data)
+        if self._torn:
             log.info("%s: the torn end (%d bytes) is dropped", path, len(data) - self._whole)
         if self.damaged:
             log.warning("%s: lines %s are damaged and ignored", path, self.damaged)
@@ -77,15 +78,16 @@ class Journal:
         handle = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
         try:
             with told_full(self.path):
-                if os.fstat(handle).st_size > self._whole:
+                if self._torn:  # by whoever died here before; not what somebody else adds now
                     os.ftruncate(handle, self._whole)
-                done = 0
+                self._torn, done = True, 0
                 while done < len(data):
                     done += os.write(handle, data[done:])
                 os.fsync(handle)
         finally:
             os.close(handle)
         self._whole += len(data)
+        self._torn = False
 
 
 def _seal(line: dict[str, Any]) -> bytes:

@@ -1,4 +1,8 @@
-"""The lock of a run folder: one operator at a time, a dead one's lock is taken over."""
+"""The lock of a run folder: one operator at a time, a dead one's lock is taken over.
+
+A holder that only slept wakes up to a lock that is no more its own: whatever it or its workers
+then want to put in place is refused (`tiles.files.fenced`).
+"""
 
 import atexit
 import getpass
@@ -12,23 +16,25 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NoReturn
 
 import psutil
 
-from configs.errors import RunError, RunLocked
-from tiles.files import told_full
+from configs.errors import ConfigError, RunError, RunLocked
+from tiles.files import Fences, told_full
 
-__all__ = ["Holder", "RunLock", "holder_state", "read_holder"]
+__all__ = ["Holder", "RunLock", "holder_state", "read_holder", "stale_after"]
 
 log = logging.getLogger(__name__)
 
 LOCK_NAME = "run.lock"
-HEARTBEAT_S = 5.0
 STALE_S = 60.0
-"""Age of the heartbeat after which a holder on another machine counts as dead."""
+STALE_VARIABLE = "TUBAN_LOCK_STALE_S"
+"""Environment variable for another number."""
+BEATS = 12
+"""Signs of life within that time."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Holder:
         Start of the process, Unix seconds: a process id may be given again.
     since : str
         When the lock was taken, ISO 8601 UTC.
+    stale_s : float
+        On other machines it counts as dead when it has shown no sign of life for so long.
     """
 
     token: str
@@ -57,9 +65,10 @@ class Holder:
     pid: int
     started: float
     since: str
+    stale_s: float = STALE_S
 
     @classmethod
-    def me(cls) -> "Holder":
+    def me(cls, stale_s: float = STALE_S) -> "Holder":
         """Describe this process."""
         return cls(
             token=uuid.uuid4().hex,
@@ -69,6 +78,7 @@ class Holder:
             pid=os.getpid(),
             started=psutil.Process().create_time(),
             since=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            stale_s=stale_s,
         )
 
     def __str__(self) -> str:
@@ -89,6 +99,28 @@ def _machine() -> str:
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     return "|".join(parts)
+
+
+def stale_after() -> float:
+    """Return the seconds of silence after which other machines may take a lock of this one over.
+
+    Raises
+    ------
+    ConfigError
+        If the environment variable holds no number of at least one.
+    """
+    text = os.environ.get(STALE_VARIABLE, "")
+    try:
+        seconds = float(text) if text else STALE_S
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds < float("inf"):
+        raise ConfigError(
+            f"{text!r} is no number of seconds",
+            STALE_VARIABLE,
+            f"write a number from 1, or unset it: {STALE_S:g} seconds",
+        )
+    return seconds
 
 
 def read_holder(folder: Path) -> Holder | None:
@@ -112,7 +144,7 @@ def holder_state(folder: Path) -> tuple[Holder | None, str]:
         age = time.time() - (folder / LOCK_NAME).stat().st_mtime
     except FileNotFoundError:
         return None, ""
-    return holder, "" if holder is None else _death(holder, age, STALE_S) or ""
+    return holder, "" if holder is None else _death(holder, age) or ""
 
 
 @dataclass(eq=False)
@@ -123,15 +155,13 @@ class RunLock:
     ----------
     folder : Path
         Run folder; must exist.
-    heartbeat_s : float
-        Seconds between two signs of life (the lock file's modification time).
     stale_s : float
-        A holder on another machine whose last sign is older counts as dead.
+        So long after its last sign of life (the lock file's modification time) this holder counts
+        as dead on other machines; told in the lock, so that all judge by the same number.
     """
 
     folder: Path
-    heartbeat_s: float = HEARTBEAT_S
-    stale_s: float = STALE_S
+    stale_s: float = field(default_factory=stale_after)
     holder: Holder | None = None
     took_over: str | None = field(default=None, init=False)
     """What was taken over and why, for the operator; None in the ordinary case."""
@@ -150,7 +180,7 @@ class RunLock:
         RunLocked
             If a living process holds it.
         """
-        mine = Holder.me()
+        mine = Holder.me(self.stale_s)
         part = self.folder / f"{LOCK_NAME}.{mine.token}"
         with _guard(self.folder):
             try:
@@ -183,17 +213,17 @@ class RunLock:
         held, self.holder = self.holder, None
         current = read_holder(self.folder)
         if current is not None and current.token == held.token:
-            self.path.unlink(missing_ok=True)
+            self._put_aside(held)
 
     def require_held(self) -> None:
         """Raise `RunError` if the lock was lost, e.g. while this machine slept."""
-        current = read_holder(self.folder)
-        if self.holder is None or current is None or current.token != self.holder.token:
-            raise RunError(
-                f"the lock of the run was lost; it is now held by {current or 'nobody'}",
-                str(self.path),
-                "let the other operator finish, then run the same command again",
-            )
+        _require_token(self.folder, self.holder.token if self.holder is not None else "")
+
+    @property
+    def fences(self) -> Fences:
+        """What keeps this process and its workers from writing once the lock was lost."""
+        token = self.holder.token if self.holder is not None else ""
+        return {self.folder: partial(_require_token, self.folder, token)}
 
     def __enter__(self) -> "RunLock":
         return self.acquire()
@@ -202,7 +232,7 @@ class RunLock:
         self.release()
 
     def _beat(self) -> None:
-        while not self._stop.wait(self.heartbeat_s):
+        while not self._stop.wait(self.stale_s / BEATS):
             current = read_holder(self.folder)
             if self.holder is None or current is None or current.token != self.holder.token:
                 return  # lost: the next write says so
@@ -218,25 +248,36 @@ class RunLock:
             age = now - self.path.stat().st_mtime
         except FileNotFoundError:
             return
-        reason = _death(holder, age, self.stale_s)
+        reason = _death(holder, age)
         if reason is None:
             self._refuse(holder)
+        moved = self._put_aside(holder)
+        if moved is None:
+            return
+        if not moved:
+            self._refuse(read_holder(self.folder))
+        self.took_over = f"took over the lock of {holder}: {reason}"
+        log.warning("%s", self.took_over)
+
+    def _put_aside(self, holder: Holder) -> bool | None:
+        """Remove the lock of a holder; False where it was another's, None where there was none.
+
+        The lock is moved before it is looked at: between a look and a removal somebody else may
+        have taken it.
+        """
         aside = self.path.with_name(f"{LOCK_NAME}.{uuid.uuid4().hex}")
         try:
             self.path.rename(aside)
         except FileNotFoundError:
-            return
+            return None
         try:
             taken = json.loads(aside.read_text(encoding="utf-8")).get("token")
         except (ValueError, AttributeError):
             taken = ""
         if taken != holder.token:  # somebody was quicker and we moved a living lock: put it back
             _create(aside, self.path)
-            aside.unlink(missing_ok=True)
-            self._refuse(read_holder(self.folder))
         aside.unlink(missing_ok=True)
-        self.took_over = f"took over the lock of {holder}: {reason}"
-        log.warning("%s", self.took_over)
+        return bool(taken == holder.token)
 
     def _refuse(self, holder: Holder | None) -> NoReturn:
         raise RunLocked(
@@ -246,7 +287,18 @@ class RunLock:
         )
 
 
-def _death(holder: Holder, age: float, stale_s: float) -> str | None:
+def _require_token(folder: Path, token: str) -> None:
+    """Raise `RunError` unless the lock of a folder is the one that a token names."""
+    current = read_holder(folder)
+    if not token or current is None or current.token != token:
+        raise RunError(
+            f"the lock of the run was lost; it is now held by {current or 'nobody'}",
+            str(folder / LOCK_NAME),
+            "let the other operator finish, then run the same command again",
+        )
+
+
+def _death(holder: Holder, age: float) -> str | None:
     """Return why a holder counts as dead; None if it lives as far as can be told."""
     if holder.machine == _machine():
         try:
@@ -256,7 +308,7 @@ def _death(holder: Holder, age: float, stale_s: float) -> str | None:
         except psutil.AccessDenied:
             return None
         return "the process has ended" if abs(started - holder.started) > 1.0 else None
-    return f"no sign of life for {age:.0f} s" if age > stale_s else None
+    return f"no sign of life for {age:.0f} s" if age > holder.stale_s else None
 
 
 def _create(source: Path, target: Path) -> bool:

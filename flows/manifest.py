@@ -7,6 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from configs.errors import RunError
 from flows.journal import Journal
 from flows.keys import StageKey, reuse_text
 from flows.lock import RunLock
-from tiles.files import PART_MARK, atomic_path, sha256
+from tiles.files import PART_MARK, atomic_path, fenced, sha256
 
 __all__ = ["FileRecord", "Product", "Run"]
 
@@ -96,6 +97,7 @@ class Run:
         self._dropped: set[tuple[str, str]] = set()
         self._tally: dict[str, dict[str, int]] = {}
         self._writing = threading.Lock()
+        self._fence = ExitStack()
         self._journal = Journal(folder / MANIFEST_NAME)
         for line in self._journal.lines:
             self._take(line)
@@ -179,11 +181,13 @@ class Run:
             lock.release()
             raise
         _ACTIVE[folder] = run
+        run._fence.enter_context(fenced(lock.fences))
         return run
 
     def close(self) -> None:
         """Give the lock back; the run can still be read."""
         _ACTIVE.pop(self.folder, None)
+        self._fence.close()
         if self.lock is not None:
             self.lock.release()
             self.lock = None
@@ -193,6 +197,14 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def require_held(self) -> None:
+        """Raise `RunError` where this process may no longer write."""
+        if self.lock is None:
+            raise RunError(
+                "the run is open for reading only", str(self.folder), "open it with write=True"
+            )
+        self.lock.require_held()
 
     def path(self, *parts: str) -> Path:
         """Return a path in the run folder; write there through `tiles.files.atomic_path`."""
@@ -243,11 +255,10 @@ class Run:
 
     def write_summary(self, summary: Mapping[str, Any]) -> Path:
         """Write ``run.json``, whole; return its path."""
-        path = self.path(SUMMARY_NAME)
         text = json.dumps(summary, indent=1, ensure_ascii=False, default=str)
-        with atomic_path(path) as part:
+        with atomic_path(self.path(SUMMARY_NAME)) as part:
             part.write_text(text + "\n", encoding="utf-8")
-        return path
+        return self.path(SUMMARY_NAME)
 
     def reuse(
         self, stage: str, name: str, key: StageKey, *, pruned: bool = False
@@ -347,11 +358,7 @@ class Run:
         return None if same else f"file {record.path} was altered"
 
     def _append(self, line: dict[str, Any]) -> None:
-        if self.lock is None:
-            raise RunError(
-                "the run is open for reading only", str(self.folder), "open it with write=True"
-            )
-        self.lock.require_held()
+        self.require_held()
         self._journal.append(line)
 
     def _take(self, line: dict[str, Any]) -> None:

@@ -106,6 +106,7 @@ class Publication:
             layers=self.judged["layers"],
             config=self.context.config.model_dump(mode="json"),
             register=registration_of(self.context, self.judged.get("register", "")),
+            held=self.context.run.require_held,
         )
 
     @cached_property

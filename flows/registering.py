@@ -95,6 +95,7 @@ def register_run(
     layers: "Sequence[Mapping[str, Any]]",
     config: "Mapping[str, Any]",
     register: Registration | None = None,
+    held: "Callable[[], None] | None" = None,
 ) -> ClueTables:
     """Enter a judged run into its store; registering it again changes nothing.
 
@@ -115,6 +116,8 @@ def register_run(
         Frozen config as JSON values.
     register : Registration, optional
         Where the run goes instead of a store of its own.
+    held : callable, optional
+        Raises where the run folder belongs to another operator by now: then nothing is entered.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def register_run(
             tables.finding_batches(),
             tables.leads,
             before=register.require_same if register else None,
-            beside=register.enter(tables) if register else None,
+            beside=_entered(register.enter(tables) if register else None, held),
         )
         filled, mark = present_state(store)
         issued = clue_batches(store)
@@ -161,6 +164,20 @@ def register_run(
         store.close()
     told = [numbers.get(p, "") for p in tables.patches["patch_id"]]
     return replace(tables, patches=numbered(tables.patches, told, issued), filled=filled, mark=mark)
+
+
+def _entered(
+    enter: "Callable[[Any, int, dict[str, int]], None] | None", held: "Callable[[], None] | None"
+) -> "Callable[[Any, int, dict[str, int]], None]":
+    """Return what ends the transaction of a run: its fates, and a look whether it may still."""
+
+    def entered(connection: Any, run_id: int, keys: dict[str, int]) -> None:
+        if enter is not None:
+            enter(connection, run_id, keys)
+        if held is not None:
+            held()
+
+    return entered
 
 
 def numbered(

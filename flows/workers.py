@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from configs.errors import InputError, RasterError, RunError, TubanError
-from flows.cluster import dashboard_link, open_client
+from flows.cluster import dashboard_line, open_client
 from flows.progress import Progress
 from flows.room import Room
+from tiles.files import Fences, fenced, fences
 
 __all__ = ["TileResult", "map_tiles", "require_all_worked", "work_once"]
 
@@ -110,8 +111,8 @@ def map_tiles(
         return
     with ExitStack() as stack:
         client, width = stack.enter_context(open_client(scheduler, workers, memory))
-        if link := dashboard_link(client):
-            Progress.current().say(f"dashboard: {link}")
+        if told := dashboard_line(client, scheduler):
+            Progress.current().say(told)
         dispatch = _Dispatch(client, function, deque(tiles), 2 * width, retries)
         if scheduler == "threads" and memory is not None:
             dispatch.room = stack.enter_context(Room(memory, width))
@@ -141,7 +142,7 @@ def work_once(
     _require_importable(function)
     with open_client(scheduler, None if "://" in scheduler else 1, memory) as (client, _):
         for attempt in range(1, RETRIES + 2):
-            future = client.submit(_do, function, job, pure=False)
+            future = client.submit(_do, function, job, fences(), pure=False)
             if (found := _result_of(future, client)) is not None:
                 value: R = found[0]
                 return value
@@ -243,7 +244,7 @@ class _Dispatch(Generic[T, R]):
         return self.bound if room is None or room.width == room.most else room.width
 
     def _submit(self, attempt: _Try[T], landed: Any) -> None:
-        future = self.client.submit(_work, self.function, attempt.tile, pure=False)
+        future = self.client.submit(_work, self.function, attempt.tile, fences(), pure=False)
         self.flying[future] = attempt
         landed.add(future)
 
@@ -304,22 +305,23 @@ class _Dispatch(Generic[T, R]):
         return None
 
 
-def _do(function: Callable[[T], R], job: T) -> R:
-    """Call a function; raise an error of ours without its causes.
+def _do(function: Callable[[T], R], job: T, around: Fences) -> R:
+    """Call a function within the fences of the driver; raise an error of ours without its causes.
 
     Those of GDAL do not survive the way back from a worker, and would take it with them.
     """
     try:
-        return function(job)
+        with fenced(around, thread=True):
+            return function(job)
     except TubanError as error:
         failure = type(error)(error.what, error.where, error.fix)
         failure = failure.with_traceback(error.__traceback__)
     raise failure
 
 
-def _work(function: Callable[[T], R], tile: T) -> tuple[R, int, str, float]:
+def _work(function: Callable[[T], R], tile: T, around: Fences) -> tuple[R, int, str, float]:
     start = time.perf_counter()
-    value = _do(function, tile)
+    value = _do(function, tile, around)
     return value, os.getpid(), socket.gethostname(), time.perf_counter() - start
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["postgis_server"]
+__all__ = ["DatabaseServer", "database_server", "postgis_server"]
 
 BINARIES = Path("/usr/lib/postgresql")
 EXTENSIONS = Path("/usr/share/postgresql")
@@ -32,32 +32,75 @@ def _postgis() -> Path:
     pytest.skip("PostGIS is not installed: make ci-deps")
 
 
+class DatabaseServer:
+    """A server that can be stopped and started.
+
+    Parameters
+    ----------
+    folder : Path
+        For its data.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._programs, self._port, self._folder = _postgis(), _free_port(), folder
+        self._data = folder / "data"
+        self._runs = False
+        options = ("-U", "tester", "--auth=trust", "-E", "UTF8", "--locale=C")
+        self._call("initdb", "-D", self._data, *options)
+
+    @property
+    def url(self) -> str:
+        """Where its database is."""
+        return f"postgresql://tester@127.0.0.1:{self._port}/county"
+
+    def start(self) -> None:
+        """Start it."""
+        options = f"-c listen_addresses=127.0.0.1 -p {self._port} "
+        options += f"-c unix_socket_directories={self._folder}"
+        log = self._folder / "log"
+        self._call("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+        self._runs = True
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it where it runs; ``immediate`` is as if the machine had failed."""
+        if self._runs:
+            self._call("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+        self._runs = False
+
+    def empty(self) -> None:
+        """Make the database anew, with PostGIS and nothing else in it."""
+        where = ("-h", "127.0.0.1", "-p", self._port, "-U", "tester")
+        self._call("dropdb", *where, "--if-exists", "county")
+        self._call("createdb", *where, "county")
+        self._call("psql", *where, "-d", "county", "-qc", "CREATE EXTENSION postgis")
+
+    def _call(self, program: str, *arguments: object) -> None:
+        words = [str(self._programs / program), *map(str, arguments)]
+        if os.geteuid() == 0:  # the server refuses to run as root
+            shutil.chown(self._folder, "postgres")
+            words = ["runuser", "-u", "postgres", "--", *words]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=self._folder, check=False)
+        assert done.returncode == 0, f"{program}: {done.stderr}{done.stdout}"
+
+
+@contextmanager
+def database_server() -> Iterator[DatabaseServer]:
+    """Start a server with an empty database, and remove it all again."""
+    folder = Path(tempfile.mkdtemp(prefix="tuban-postgis-"))
+    try:
+        server = DatabaseServer(folder)
+        server.start()
+        try:
+            server.empty()
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
 @contextmanager
 def postgis_server() -> Iterator[str]:
     """Start a server, give the URL of a database with PostGIS in it, and remove it all again."""
-    programs, port = _postgis(), _free_port()
-    folder = Path(tempfile.mkdtemp(prefix="tuban-postgis-"))
-    root = os.geteuid() == 0
-    if root:  # the server refuses to run as root
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
-
-    def call(program: str, *arguments: object) -> None:
-        words = [str(programs / program), *map(str, arguments)]
-        words = ["runuser", "-u", "postgres", "--", *words] if root else words
-        done = subprocess.run(words, capture_output=True, text=True, cwd=folder, check=False)
-        assert done.returncode == 0, f"{program}: {done.stderr}{done.stdout}"
-
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories={folder}"
-    try:
-        call("initdb", "-D", data, "-U", "tester", "--auth=trust", "-E", "UTF8", "--locale=C")
-        call("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
-        try:
-            where = ("-h", "127.0.0.1", "-p", port, "-U", "tester")
-            call("createdb", *where, "county")
-            call("psql", *where, "-d", "county", "-qc", "CREATE EXTENSION postgis")
-            yield f"postgresql://tester@127.0.0.1:{port}/county"
-        finally:
-            call("pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
-    finally:
-        shutil.rmtree(folder)
+    with database_server() as server:
+        yield server.url

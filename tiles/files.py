@@ -6,16 +6,20 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from configs.errors import ResourceError, TubanError
 
 __all__ = [
+    "Fences",
     "atomic_path",
     "companions",
+    "fenced",
+    "fences",
     "fingerprint",
     "free_bytes",
     "fsync_folder",
@@ -29,6 +33,12 @@ PART_MARK = ".part-"
 LEAST_FREE = 64 << 10
 """A disk with fewer free bytes is full: what fails to be written there failed for that."""
 
+Fences = Mapping[Path, Callable[[], None]]
+"""What raises, by folder, where this process may no longer write below it; can be pickled."""
+
+_process_fences: dict[Path, Callable[[], None]] = {}
+_thread = threading.local()
+
 TELLING = (".rpb", ".rpc", ".txt", ".xml", ".hdr", ".tfw", ".wld", ".j2w", ".prj")
 """Suffixes of files that say how an image is to be read."""
 
@@ -38,7 +48,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; rename it to `target` when the block succeeds.
 
     The file is flushed to disk before the rename, so that a reader sees the old file or the
-    whole new one. On error the temporary file is removed and `target` stays as it was.
+    whole new one. On error the temporary file is removed and `target` stays as it was. Where a
+    fence stands around the folder, it is asked before the rename.
 
     Parameters
     ----------
@@ -57,11 +68,52 @@ def atomic_path(target: Path) -> Iterator[Path]:
             yield part
             with part.open("rb+") as handle:
                 os.fsync(handle.fileno())
+            _require_inside(target)
             part.replace(target)
             fsync_folder(target.parent)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, FileNotFoundError):
+            _require_inside(target)  # whoever took the folder over removed what was unfinished
         raise
+
+
+@contextmanager
+def fenced(around: Fences, *, thread: bool = False) -> Iterator[None]:
+    """Let `atomic_path` ask, before it puts a file in place, whether it still may.
+
+    Parameters
+    ----------
+    around : mapping of Path to callable
+        What raises where a folder belongs to somebody else by now.
+    thread : bool
+        For this thread alone, as on a worker that serves several runs.
+    """
+    if thread:
+        before = getattr(_thread, "fences", {})
+        _thread.fences = {**before, **around}
+    else:
+        _process_fences.update(around)
+    try:
+        yield
+    finally:
+        if thread:
+            _thread.fences = before
+        else:
+            for folder in around:
+                _process_fences.pop(folder, None)
+
+
+def fences() -> Fences:
+    """Return the fences that stand in this process, to be set up again on its workers."""
+    return dict(_process_fences)
+
+
+def _require_inside(target: Path) -> None:
+    around = {**_process_fences, **getattr(_thread, "fences", {})}
+    for folder in target.parent.resolve().joinpath("_").parents if around else ():
+        if folder in around:
+            around[folder]()
 
 
 @contextmanager

@@ -23,11 +23,15 @@ class Cluster:
     ----------
     folder : Path
         Where the folders of the workers go.
+    worker_ttl : str
+        So long the scheduler waits for a worker that says nothing
+        (DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL).
     pids : list of int
         Of all workers there were.
     """
 
     folder: Path
+    worker_ttl: str = "5 minutes"
     port: int = 0
     scheduler: BaseProcess | None = None
     workers: list[BaseProcess] = field(default_factory=list)
@@ -42,7 +46,7 @@ class Cluster:
         """Start a scheduler, on the same port as before, and workers."""
         self.stop()
         self.port = self.port or free_port()
-        self.scheduler = forked(serve_scheduler, self.port)
+        self.scheduler = forked(serve_scheduler, self.port, self.worker_ttl)
         for _ in range(workers):
             self.add_worker()
         return self
@@ -68,8 +72,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve_scheduler(port: int) -> None:
+def serve_scheduler(port: int, worker_ttl: str) -> None:
     from distributed import Scheduler
+
+    dask.config.set({"distributed.scheduler.worker-ttl": worker_ttl})
 
     async def serve() -> None:
         async with Scheduler(host="127.0.0.1", port=port, dashboard=False) as scheduler:

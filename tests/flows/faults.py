@@ -5,17 +5,20 @@ position of a fault is a number of writes: every opening for writing, renaming a
 store below the folder of runs counts, whatever the stage.
 """
 
+import contextlib
 import ctypes
 import errno
 import multiprocessing
 import os
+import re
 import shutil
 import signal
+import socket
 import sqlite3
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -33,6 +36,8 @@ __all__ = [
     "fill_in_turn",
     "forked",
     "killed",
+    "on_another_host",
+    "start_command",
     "start_run",
     "tile_makings",
     "told",
@@ -61,11 +66,12 @@ class Fault:
     ----------
     kind : str
         ``kill``, ``stop`` (whoever started it sends SIGCONT), ``full`` (the disk is full from
-        here on; needs `new_disk`), ``bad`` (every write there fails: a bad place of the disk),
+        here on; needs `new_disk`), ``bad`` (every write there fails: bad places of the disk),
         ``locked`` (somebody else writes into the store that is opened there), or ``none``: only the
         writes are noted.
     at : int or str
-        Number of the write, from 1; or a part of the path of a file: the first write to it.
+        Number of the write, from 1; or an expression for a part of the path of a file: the first
+        write to it.
     delay : float
         Seconds between that write and a kill or stop, or for which the store is locked.
     """
@@ -83,10 +89,38 @@ def forked(work: Callable[..., None], *args: Any) -> BaseProcess:
 
 
 def start_run(
-    config: Path, out: Path, options: RunOptions, fault: Fault | None = None
+    config: Path,
+    out: Path,
+    options: RunOptions,
+    fault: Fault | None = None,
+    *,
+    host: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> BaseProcess:
-    """Start a run below `out`; what it said at the end stands in `told`, its writes in `writes`."""
-    return forked(_drive, config, out, options, fault or Fault())
+    """Start a run below `out`; what it said at the end stands in `told`, its writes in `writes`.
+
+    With a host it runs on a machine of that name, as far as a run can tell.
+    """
+    surroundings = (host, dict(environment or {}))
+    return forked(_drive, config, out, options, fault or Fault(), *surroundings)
+
+
+def start_command(out: Path, fault: Fault, *words: object) -> BaseProcess:
+    """Start ``tuban WORDS`` with a fault below `out`; all it said stands in `told`."""
+    return forked(_command, out, fault, list(map(str, words)))
+
+
+def _command(out: Path, fault: Fault, words: list[str]) -> None:
+    from flows.cli.app import main
+
+    Writes(out).expect(fault)
+    sys.argv = ["tuban", *words]
+    with (
+        told_path(out).open("w", encoding="utf-8") as said,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        main()
 
 
 def told_path(out: Path) -> Path:
@@ -117,7 +151,17 @@ def tile_makings(out: Path) -> list[str]:
     return [p["name"] for p in products(run_folder(out)) if p["stage"] == "tiles"]
 
 
-def _drive(config: Path, out: Path, options: RunOptions, fault: Fault) -> None:
+def _drive(
+    config: Path,
+    out: Path,
+    options: RunOptions,
+    fault: Fault,
+    host: str,
+    environment: dict[str, str],
+) -> None:
+    os.environ.update(environment)
+    if host:
+        on_another_host(host)
     Writes(out).expect(fault)
     if message := _work(config, out, options):
         told_path(out).write_text(message, encoding="utf-8")
@@ -211,7 +255,7 @@ class Writes:
     def _is_due(self) -> bool:
         at = self._fault.at
         if isinstance(at, str):
-            return at in self.seen[-1]
+            return re.search(at, self.seen[-1]) is not None
         return at > 0 and len(self.seen) - self._past == at
 
     def _happen(self, fault: Fault) -> None:
@@ -237,7 +281,7 @@ def lock_store(path: Path, seconds: float) -> None:
     timer.start()
 
 
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER = 0x00020000, 0x04000000, 0x10000000
 MS_REMOUNT, MS_REC, MS_PRIVATE = 0x20, 0x4000, 0x40000
 
 
@@ -266,6 +310,20 @@ def new_disk(folder: Path, size: int) -> str | None:
     return None
 
 
+def on_another_host(name: str) -> None:
+    """Give this process alone a host name, which is how runs tell machines apart.
+
+    Raises
+    ------
+    OSError
+        If the machine does not allow it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWUTS if os.getuid() == 0 else CLONE_NEWUTS | CLONE_NEWUSER):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    socket.sethostname(name)
+
+
 def resize_disk(folder: Path, size: int) -> None:
     """Give a disk of `new_disk` another size."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -276,5 +334,10 @@ def resize_disk(folder: Path, size: int) -> None:
 
 def fill_up(folder: Path) -> None:
     """Let a disk of `new_disk` have no room beyond what is on it."""
-    info = os.statvfs(folder)
-    resize_disk(folder, (info.f_blocks - info.f_bfree) * info.f_frsize)
+    while True:
+        info = os.statvfs(folder)
+        try:
+            resize_disk(folder, (info.f_blocks - info.f_bfree) * info.f_frsize)
+        except OSError:  # another thread has written in the meantime
+            continue
+        return

@@ -118,7 +118,7 @@ def test_unreadable_lock_is_judged_by_age(tmp_path):
 
 
 def test_heartbeat_moves_and_a_lost_lock_is_noticed(tmp_path):
-    with RunLock(tmp_path, heartbeat_s=0.02) as lock:
+    with RunLock(tmp_path, stale_s=0.24) as lock:
         os.utime(lock.path, (1.0, 1.0))
         end = time.monotonic() + 10
         while lock.path.stat().st_mtime < 2.0:
