@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Rejudging"]
 
+OTHER_PARCELS = (
+    "地块划分因此改变，请用现有图层重新判定该批次并导入后生效。",
+    " It cuts the clue into other parcels: judge the run again by these layers and bring it in.",
+)
 RUNS = "runs"
 KEPT = 2
 """One-Maps held ready: reading that of a county takes seconds."""
@@ -74,13 +78,15 @@ class Rejudging:
             paper.by,
         )
         with self.store.transaction() as connection:
-            keep_rejudged(connection, kept, now)
+            stands = keep_rejudged(connection, kept, now) > 0
+        more = ("", "") if stands else OTHER_PARCELS
         return Rejudgement(
             [_short(row) for row in kept.findings],
             changes,
             answer.known,
-            answer.told.zh,
-            answer.told.en,
+            answer.told.zh + more[0],
+            answer.told.en + more[1],
+            stands,
         )
 
     def _judged(self, run: str, patch_id: str, paper: "Paper") -> "tuple[Attached, str]":

@@ -73,7 +73,9 @@ class Rejudgement:
     differences : list of dict
         parcel_id, line, before, after, reason_zh, reason_en.
     found : str
-        ``covers`` | ``elsewhere`` | ``unknown``: what the layers know of the document.
+        ``covers`` | ``elsewhere`` | ``unlocated`` | ``unknown``: what the layers know of it.
+    is_kept : bool
+        Whether the findings stand now; not where the document cuts the clue into other parcels.
     """
 
     findings: list[dict[str, Any]] = field(default_factory=list)
@@ -81,6 +83,7 @@ class Rejudgement:
     found: str = "unknown"
     told_zh: str = ""
     told_en: str = ""
+    is_kept: bool = True
 
 
 class Services(Protocol):

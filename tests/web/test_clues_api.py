@@ -92,7 +92,7 @@ def test_a_document_no_layer_holds_makes_a_clue_doubtful_at_once(desk: ServedDes
     form = {"number": "鲁政土字〔2023〕99号", "date": "2023-05-01"}
     told = client.post(f"/api/clues/{number}/rejudge", json=form)
     assert told.status_code == 200, told.text
-    assert told.json()["found"] == "unknown"
+    assert (told.json()["found"], told.json()["is_kept"]) == ("unknown", True)
     assert {f["outcome"] for f in told.json()["findings"]} == {"unresolved"}
     one = client.get(f"/api/clues/{number}").json()
     assert one["outcome"] == "unresolved"
