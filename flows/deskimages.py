@@ -7,9 +7,11 @@ from clues.store.images import ImageRow
 from configs.errors import TubanError
 from configs.told import Told
 from tiles.files import sha256
+from tiles.geodesy import transformer
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
+    from tiles.grid import AnalysisGrid, Extent
 
 __all__ = ["IMAGES", "display_images", "drop_old_images"]
 
@@ -20,6 +22,7 @@ SPARE_PX = 128
 """Ground around the analysed extent that is shown, where the images have it."""
 
 MARK_DIGITS = 12
+WGS84 = "EPSG:4326"
 
 
 def display_images(
@@ -84,20 +87,31 @@ def _written(context: "StageContext", run: Path, files: Path) -> list[ImageRow]:
         )
         write_change_image(parts["change"], context.run.path("change.tif"))
         days = {"before": plan.before, "after": plan.after, "change": plan.after}
-        return [_row(run.name, role, part, days[role]) for role, part in parts.items()]
+        shown = {"before": extent, "after": extent, "change": plan.extent}
+        return [
+            _row(run.name, role, part, days[role], _degrees(plan.grid, shown[role]))
+            for role, part in parts.items()
+        ]
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
 
 
-def _row(run: str, role: str, part: Path, epoch: Any) -> ImageRow:
+def _degrees(grid: "AnalysisGrid", extent: "Extent") -> tuple[float, float, float, float]:
+    move = transformer(grid.crs, WGS84)
+    west, south, east, north = move.transform_bounds(*grid.bounds(extent), densify_pts=21)
+    return west, south, east, north
+
+
+def _row(
+    run: str, role: str, part: Path, epoch: Any, bounds: tuple[float, float, float, float]
+) -> ImageRow:
     """Give a written file its lasting name, after its content; return what the store keeps."""
-    from tiles.webtiles import display_facts
+    from tiles.webtiles import native_zoom
 
     digest = sha256(part)
     path = part.with_name(f"{run}-{role}-{digest[:MARK_DIGITS]}.tif")
     part.replace(path)
-    bounds, zoom = display_facts(path)
     credit = sorted({s.attribution for s in epoch.scenes if s.attribution})
     return ImageRow(
         image_id=f"{run}-{role}",
@@ -109,7 +123,7 @@ def _row(run: str, role: str, part: Path, epoch: Any) -> ImageRow:
         taken_from=epoch.civil_from,
         taken_to=epoch.civil_to,
         attribution="; ".join(credit),
-        maxzoom=zoom,
+        maxzoom=native_zoom(path),
         **dict(zip(("west", "south", "east", "north"), bounds, strict=True)),
     )
 

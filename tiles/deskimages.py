@@ -4,6 +4,7 @@ They show the pair as the run saw it: its mosaic, its registration, one tone cur
 Nothing without image is stored: it is transparent.
 """
 
+import math
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,7 +29,10 @@ from tiles.stretch import colour_bands, stretch_of
 __all__ = ["CHANGE_COLOUR", "write_change_image", "write_date_images"]
 
 BLOCK = 512
-"""Side of a block of the written files, and rows of a strip."""
+"""Rows of a strip."""
+
+TILE = 256
+"""Side of a map tile, and of a block of the written files."""
 
 WIDE = 4096
 """Columns that are read at once: what one keeps in memory."""
@@ -52,9 +56,27 @@ PLAIN_PROFILE = {
     "sparse_ok": True,
     "bigtiff": "if_safer",
 }
-COG_OPTIONS = {"BLOCKSIZE": str(BLOCK), "OVERVIEWS": "AUTO", "BIGTIFF": "IF_SAFER"}
-PHOTO_OPTIONS = {"COMPRESS": "JPEG", "QUALITY": "88", "OVERVIEW_RESAMPLING": "AVERAGE"}
-DRAWN_OPTIONS = {"COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": "NEAREST"}
+COG_OPTIONS = {
+    "TILING_SCHEME": "GoogleMapsCompatible",
+    "ZOOM_LEVEL_STRATEGY": "UPPER",
+    "BLOCKSIZE": str(TILE),
+    "SPARSE_OK": "YES",
+    "BIGTIFF": "IF_SAFER",
+}
+"""A block of the file is a tile of the map, at all zooms that people look at: it is read, not
+warped, when they look."""
+
+PHOTO_OPTIONS = {
+    "COMPRESS": "JPEG",
+    "QUALITY": "88",
+    "WARP_RESAMPLING": "CUBIC",
+    "OVERVIEW_RESAMPLING": "AVERAGE",
+}
+DRAWN_OPTIONS = {
+    "COMPRESS": "DEFLATE",
+    "WARP_RESAMPLING": "NEAREST",
+    "OVERVIEW_RESAMPLING": "NEAREST",
+}
 
 Strip = tuple[Window, NDArray[np.uint8], NDArray[np.bool_]]
 """Where in the file, red-green-blue of shape (y, x, 3), and where there is image."""
@@ -70,6 +92,8 @@ def write_date_images(
     step: Callable[[], None] | None = None,
 ) -> None:
     """Write both dates of a pair as cloud-optimised GeoTIFFs of three bands and a mask.
+
+    They lie on the tiles of web maps; both on the same.
 
     Parameters
     ----------
@@ -144,6 +168,11 @@ def _parts(extent: Extent) -> Iterator[tuple[Window, Extent]]:
             yield Window(col - extent.col0, row - extent.row0, part.width, part.height), part
 
 
+def _levels(side: int) -> int:
+    """Return at how many zooms blocks are tiles: until one tile holds an image of that side."""
+    return max(1, math.ceil(math.log2(max(side, TILE) / TILE)))
+
+
 def _write(
     path: Path, profile: Mapping[str, Any], strips: Iterator[Strip], options: Mapping[str, str]
 ) -> None:
@@ -158,7 +187,9 @@ def _write(
                         out.write(picture.transpose(2, 0, 1), window=window)
                     out.write_mask(valid, window=window)
             with atomic_path(path) as part:
-                copy_raster(plain, part, driver="COG", **COG_OPTIONS, **options)
+                levels = _levels(max(profile["height"], profile["width"]))
+                cog = {**COG_OPTIONS, **options, "ALIGNED_LEVELS": str(levels)}
+                copy_raster(plain, part, driver="COG", **cog)
     except RasterioError as error:
         raise ResourceError(
             f"the image cannot be written ({error})", str(path), "check space and rights"

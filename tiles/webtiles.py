@@ -23,7 +23,7 @@ __all__ = [
     "SIDE",
     "TileAddress",
     "cut_tile",
-    "display_facts",
+    "native_zoom",
     "to_mercator",
     "warm",
 ]
@@ -156,19 +156,16 @@ def _read(dataset: Any, address: TileAddress) -> "ImageData":
     )
 
 
-def display_facts(path: Path) -> tuple[tuple[float, float, float, float], int]:
-    """Return west, south, east, north of a display image in degrees, and its native zoom.
+def native_zoom(path: Path) -> int:
+    """Return the zoom at which the pixels of a display image are shown as they are.
 
     Raises
     ------
     RasterError
         If it cannot be read.
     """
-    from rasterio.warp import transform_bounds
-
     with gdal_env(), open_raster(path) as dataset:
-        bounds = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
-        return bounds, _native_zoom(dataset)
+        return _native_zoom(dataset)
 
 
 def _native_zoom(dataset: Any) -> int:

@@ -71,8 +71,8 @@ def offset(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[int, int]:
     """Return how far `other` must be moved to lie on `one`, tile pixels."""
     best = (-2.0, (0, 0))
     a = one[40:-40, 40:-40, 0].astype(float).ravel()
-    for dy in range(-6, 7):
-        for dx in range(-6, 7):
+    for dy in range(-5, 6):
+        for dx in range(-5, 6):
             b = other[40 - dy : SIDE - 40 - dy, 40 - dx : SIDE - 40 - dx, 0].astype(float).ravel()
             best = max(best, (float(np.corrcoef(a, b)[0, 1]), (dy, dx)))
     return best[1]
