@@ -189,11 +189,15 @@ def _insert_parcels(
     same = {"rule_set": run.rule_set, "rule_set_version": run.rule_set_version, "judged_at": now}
     places = ((keys[row["patch_id"]], row["line"], int(row["parcel_no"])) for row in rows)
     told = (
-        {"parcel_key": ids[place], **same, **{n: row[n] for n in JUDGED}}
+        {"parcel_key": ids[place], **same, **_level(row), **{n: row[n] for n in JUDGED}}
         for place, row in zip(places, rows, strict=True)
     )
     insert_many(connection, schema.findings, told)
     return max(ids.values(), default=last)
+
+
+def _level(row: dict[str, Any]) -> dict[str, int]:
+    return {"severity": int(row["severity"])} if "severity" in row else {}
 
 
 def _rows_of(table: Any) -> list[dict[str, Any]]:
