@@ -163,6 +163,10 @@ CLUSTER_FAULTS = (
 )
 
 
+AWAY = ("the scheduler went away", "no Dask scheduler answers")
+"""What a run says that had its scheduler, and one that was about to connect."""
+
+
 def test_killed_and_stopped_workers_and_schedulers(scene: Scene, tmp_path: Path):
     """Ten faults of a cluster by address in drawn order, each at a drawn share of the tiles."""
     draw, out = np.random.default_rng(4), tmp_path / "runs"
@@ -192,7 +196,7 @@ def test_killed_and_stopped_workers_and_schedulers(scene: Scene, tmp_path: Path)
             ended = not killed(process)
             assert ended is (whom == "scheduler") or has_ended(out), told(out)
             if whom == "scheduler":
-                away = told(out).startswith("the scheduler went away")
+                away = told(out).startswith(AWAY)
                 assert away or has_ended(out), told(out)
                 cluster.start()
             process = start_run(scene.config, out, options)
