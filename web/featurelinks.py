@@ -7,6 +7,7 @@ from fastapi import Request
 
 __all__ = [
     "CONFORMANCE",
+    "CRS84",
     "GEOJSON",
     "OPENAPI",
     "Collection",

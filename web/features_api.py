@@ -21,6 +21,7 @@ from web.asking import AskedFilters, TheDesk, refuse_foreign_signs
 from web.errors import Problem
 from web.featurelinks import (
     CONFORMANCE,
+    CRS84,
     DEFAULT_LIMIT,
     GEOJSON,
     MOST,
@@ -48,7 +49,8 @@ FILTERS = {
 }
 """Filters of `clues.store.worklist` that a query may carry."""
 
-OWN = {"limit", "bbox", "datetime", "after", "f"}
+SYSTEMS = {"crs", "bbox-crs"}
+OWN = {"limit", "bbox", "datetime", "after", "f", *SYSTEMS}
 
 TITLES = {
     "clues": ("线索 clues", "图斑线索，办理状态 Clues with the state of their cases."),
@@ -60,6 +62,7 @@ TITLES = {
 AROUND = "图斑周边 1 千米内的要素 Features within 1 km of a patch."
 
 
+@router.get("", include_in_schema=False)
 @router.get("/", summary="Landing page")
 def landing(request: Request, caller: Viewer) -> Response:
     """Return where everything is."""
@@ -126,6 +129,7 @@ def items(
 ) -> Response:
     """Return a page of features that meet the box and the filters, with a link to the next."""
     _require_known(request)
+    _require_degrees(request)
     page = _page(
         desk, caller.scope, collection, filters, _period(datetime), after, min(limit, MOST)
     )
@@ -283,6 +287,15 @@ def _require_known(request: Request) -> None:
     if unknown:
         name = sorted(unknown)[0][:40]
         raise Problem(400, Told(f"没有参数 {name}", f"there is no parameter {name}"))
+
+
+def _require_degrees(request: Request) -> None:
+    """Refuse another reference system than the one that is told: programs name it all the same."""
+    for name in SYSTEMS:
+        asked = request.query_params.get(name, CRS84)
+        if asked != CRS84:
+            told = Told(f"{name} 仅支持 CRS84", f"{name} can only be {CRS84}")
+            raise Problem(400, told, kind="values")
 
 
 def _period(text: str) -> Period:

@@ -112,6 +112,7 @@ def test_a_box_and_a_time_choose(desk: ServedDesk):
         ("clues/items?unheard=1", 400),
         ("clues/items?datetime=yesterday", 400),
         ("clues/items?limit=0", 422),
+        ("clues/items?crs=http://www.opengis.net/def/crs/EPSG/0/3857", 400),
         ("clues/items?bbox=1,2", 422),
         ("nothing/items", 404),
         ("nothing", 404),
@@ -124,6 +125,15 @@ def test_what_cannot_be_answered_is_told(desk: ServedDesk, path: str, code: int)
     told = desk.as_("root").get(f"/ogc/collections/{path}")
     assert told.status_code == code
     assert told.headers["content-type"] == "application/problem+json"
+
+
+def test_programs_name_the_reference_system_that_they_were_told(desk: ServedDesk):
+    client = desk.as_("county")
+    (told, *_) = client.get("/ogc/collections").json()["collections"]
+    for name in ("crs", "bbox-crs"):
+        asked = {name: told["storageCrs"], "bbox": "110,30,120,40"}
+        page = client.get("/ogc/collections/clues/items", params=asked).json()
+        assert page["numberMatched"] == len(desk.clue_nos("county")) > 0
 
 
 def test_who_may_not_read_sees_no_feature(desk: ServedDesk):
