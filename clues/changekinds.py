@@ -9,7 +9,14 @@ from clues.objects import CurrentPatch, JudgedGround, KnownObject
 from configs.verdicts import verdict_meaning
 from configs.vocabulary import change_type
 
-__all__ = ["confirmed_part", "is_back", "is_one_kind", "is_pseudo", "judged_grounds"]
+__all__ = [
+    "confirmed_part",
+    "is_back",
+    "is_one_kind",
+    "is_pseudo",
+    "judged_grounds",
+    "listed_grounds",
+]
 
 BACK = ("demolition", "regreening")
 """Change types that undo what was built."""
@@ -46,6 +53,15 @@ def judged_grounds(known: KnownObject, patch: CurrentPatch) -> list[JudgedGround
         for j in known.judged_kinds or (own,)
         if (j.verdict or known.verdict) in PURSUED or (not is_after and is_one_kind(j, patch))
     ]
+
+
+def listed_grounds(known: KnownObject, patch: CurrentPatch) -> list[JudgedGround]:
+    """Return the ground of an object that was listed as the kind of change that a patch shows.
+
+    What a pair shows on an object that its before image holds already is another change.
+    """
+    is_after = patch.before >= known.after
+    return [j for j in known.listed if not is_after and is_one_kind(j, patch)]
 
 
 def is_one_kind(one: JudgedGround | CurrentPatch, other: JudgedGround | CurrentPatch) -> bool:

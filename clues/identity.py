@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from clues.changekinds import is_back, is_pseudo, judged_grounds
+from clues.adoption import adopted
+from clues.changekinds import is_back, is_pseudo, judged_grounds, listed_grounds
 from clues.objects import CurrentPatch, FateName, Fates, KnownObject, ObjectFate, Tolerance
 from tiles.geodesy import ellipsoidal_area, metres_per_unit
 
@@ -65,7 +66,8 @@ def trace_fates(
     day = before or min((c.before for c in patches), default=None)
     work = _Trace(objects, patches, seen, crs, tolerance, day)
     rows = [*work.patch_rows(), *work.silent_rows()]
-    rows = _adopted(rows, patches, sorted(later, key=lambda k: k.object_id), work)
+    names = {k.object_id for k in objects}
+    rows = adopted(rows, patches, sorted(later, key=lambda k: k.object_id), names, work)
     return Fates(tuple(sorted(rows, key=lambda f: f.object_id)))
 
 
@@ -200,20 +202,18 @@ class _Trace:
         added = patch.area_dm2 - shared
         held = sum(self.known[k].area_dm2 for k in whole)
         dates = [(self.known[k].before, self.known[k].after) for k in parents]
-        return self._judged(
-            ObjectFate(
-                thing,
-                name,
-                patch.patch_id,
-                tuple(sorted({self.known[k].object_id for k in parents} - {thing})),
-                added,
-                max(held + added - area, 0) if whole else 0,
-                _areal(shapely.union(patch.geometry, rest)),
-                area,
-                *min(dates, key=lambda d: (d[1], d[0])),
-            ),
-            c,
+        row = ObjectFate(
+            thing,
+            name,
+            patch.patch_id,
+            tuple(sorted({self.known[k].object_id for k in parents} - {thing})),
+            added,
+            max(held + added - area, 0) if whole else 0,
+            _areal(shapely.union(patch.geometry, rest)),
+            area,
+            *min(dates, key=lambda d: (d[1], d[0])),
         )
+        return self._listed(self._judged(row, c), c)
 
     def _sizes(self, k: int, c: int) -> FateName:
         known, patch = self.known[k], self.patches[c]
@@ -295,8 +295,22 @@ class _Trace:
             return replace(row, since_verdict_dm2=patch.area_dm2)
         ground = shapely.union_all([g.ground for g in grounds])
         shared = min(self.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
-        grew = self.is_much(self.beyond(patch.geometry, ground), self.area(ground))
-        return replace(row, since_verdict_dm2=patch.area_dm2 - shared, judged_before=not grew)
+        shown = not self.has_grown(patch, ground)
+        return replace(row, since_verdict_dm2=patch.area_dm2 - shared, judged_before=shown)
+
+    def _listed(self, row: ObjectFate, c: int) -> ObjectFate:
+        """Tell whether another period listed under this number what a patch shows."""
+        patch, parents = self.patches[c], [self.known[k] for k in self.parents[c]]
+        own = next((k for k in parents if k.object_id == row.object_id), None)
+        grounds = [g.ground for k in parents for g in listed_grounds(k, patch)]
+        if own is None or not own.listed or not grounds:
+            return row
+        grew = self.has_grown(patch, shapely.union_all(grounds))
+        return replace(row, listed_before=not grew)
+
+    def has_grown(self, patch: CurrentPatch, ground: Any) -> bool:
+        """Tell whether a patch shows more than tolerance beyond ground that was told."""
+        return self.is_much(self.beyond(patch.geometry, ground), self.area(ground))
 
     def _word(self, told: Sequence[int], patch: CurrentPatch) -> str:
         """Return the word of people on most of a patch; of equals the last one."""
@@ -334,40 +348,6 @@ class _Trace:
         if is_observed and self.before is not None and self.before <= known.before:
             return self._silent(k, "ended", removed_dm2=known.area_dm2)
         return self._silent(k, "persisting", is_observed=is_observed)
-
-
-def _adopted(
-    rows: list[ObjectFate],
-    patches: Sequence[CurrentPatch],
-    later: Sequence[KnownObject],
-    work: _Trace,
-) -> list[ObjectFate]:
-    """Let patches without a known object take the number of what later periods know there."""
-    taken = {row.object_id for row in rows}
-    free = [k for k in later if k.object_id not in taken]
-    known = {k.object_id for k in work.known}
-    fresh = [i for i, row in enumerate(rows) if row.patch_id and row.object_id not in known]
-    if not free or not fresh:
-        return rows
-    by_id = {p.patch_id: p for p in patches}
-    tree = shapely.STRtree([k.geometry for k in free])
-    found = []
-    for i in fresh:
-        patch = by_id[rows[i].patch_id]
-        for k in sorted(tree.query(patch.geometry, predicate="intersects").tolist()):
-            other = free[k]
-            shared = work.area(shapely.intersection(other.geometry, patch.geometry))
-            least = work.tolerance.match * min(other.area_dm2, patch.area_dm2)
-            if shared >= least and is_pseudo(other) == is_pseudo(patch):
-                found.append((-shared, other.object_id, patch.patch_id, i))
-    made, used = list(rows), set()
-    for _, name, _, i in sorted(found):
-        if i in used or name in taken:
-            continue
-        used.add(i)
-        taken.add(name)
-        made[i] = replace(rows[i], object_id=name)
-    return made
 
 
 def _areal(shape: Any) -> Any:

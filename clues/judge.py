@@ -181,7 +181,8 @@ def _settle(truths: Truth, evaluation: Evaluation, rules: RuleSet, line: str) ->
     for level in levels_of_line(rules, line):
         true = evaluation.truth(level.when) == TRUE
         at = _carry(truths, at, level.when, evaluation, true & ~higher, _falses(n))
-        higher |= true
+        if level.outcomes is None:
+            higher |= true
     note = rules.lines[line].note
     if note is not None:
         told = np.where(evaluation.truth(note.when) == TRUE, TRUE, FALSE).astype(np.uint8)

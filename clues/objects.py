@@ -103,6 +103,8 @@ class KnownObject:
     judged_kinds : tuple of JudgedGround
         The same in order of their words, each of one kind of change; empty: all of the kind that
         the object is of.
+    listed : tuple of JudgedGround
+        Ground that other periods listed as a clue, with the kind of change it was.
     """
 
     object_id: str
@@ -118,6 +120,7 @@ class KnownObject:
     verdict: str | None = None
     judged: Any = None
     judged_kinds: tuple[JudgedGround, ...] = ()
+    listed: tuple[JudgedGround, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ class ObjectFate:
         Ground of the patch that no verdict was given on.
     judged_before : bool
         Whether people decided on this already, and it did not grow since.
+    listed_before : bool
+        Whether another period listed it as a clue, and it did not grow since.
     """
 
     object_id: str
@@ -181,6 +186,7 @@ class ObjectFate:
     verdict: str | None = None
     since_verdict_dm2: int = 0
     judged_before: bool = False
+    listed_before: bool = False
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,10 @@ def levels_of_line(rules: RuleSet, line: str) -> list[Severity]:
     return [s for s in rules.severity if s.lines is None or line in s.lines]
 
 
+def _is_for(level: Severity, outcome: str) -> bool:
+    return level.outcomes is None or outcome in level.outcomes
+
+
 def ways_of(
     rules: RuleSet, line: str, leaves: Sequence[Condition], truths: Truth
 ) -> tuple[Way, ...]:
@@ -167,7 +171,8 @@ def ways_of(
         raised = tuple(f for f, truth in flags if truth[column] == TRUE)
         unseen = tuple(f for f, truth in flags if truth[column] == UNKNOWN)
         pursued = answer.outcome in PURSUED
-        level = next((s for s, true in levels if true[column] and pursued), None)
+        own = (s for s, true in levels if true[column] and _is_for(s, answer.outcome))
+        level = next(own, None) if pursued else None
         why = _leaves_of(recalled, level.when, column) if level else ()
         leaves_shown = [x for step in steps for x in step.leaves] + list(why)
         added = note if pursued and noted[column] else None

@@ -108,6 +108,9 @@ class Severity(StrictModel):
 
     level: int = Field(ge=0, le=9)
     lines: tuple[str, ...] | None = Field(None, description="all lines if absent")
+    outcomes: tuple[Outcome, ...] | None = Field(
+        None, description="answers that it is for; suspected and unresolved if absent"
+    )
     name: Text
     when: Condition
 

@@ -96,6 +96,11 @@ class RunConfig(StrictModel):
         description="clues of all periods in one place: a SQLite file or the URL of a database; "
         "by default each run has a store of its own",
     )
+    clue_list: Literal["open", "new"] = Field(
+        "open",
+        description="with a register: list all that is open, or only what no other period listed; "
+        "the rest stands in a sheet of its own",
+    )
     rules: str = Field("cn-land", description="rule set: a shipped name or a YAML path")
     outputs: OutputSettings = OutputSettings()
     report: ReportSettings = ReportSettings()

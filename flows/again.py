@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import InputError
 from flows.delivered import keep_judgement
-from flows.judging import TABLES, reject_rows, rules_of
-from flows.registering import STORE_NAME, keeps_register
+from flows.judging import TABLES, reject_rows
+from flows.registering import STORE_NAME, register_of
 from flows.rejudging import judged_run
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clues.layers import OneMap
     from clues.rejudge import Rejudged
     from configs.rules import RuleSet
+    from flows.tracedjudging import Kept
 
 __all__ = ["Again", "judge_again", "kept_judgement"]
 
@@ -57,8 +58,9 @@ def judge_again(
 
     By the rules of the run only the patches are judged that a change of the layers touches; by
     other rules all are. A run that kept to county borders is judged county by county. Clues keep
-    their numbers; the store of the new folder holds both
-    judgements, and the folder of the run is not altered.
+    their numbers; the store of the new folder holds both judgements, and the folder of the run is
+    not altered. Of a run that keeps a register all patches are judged, with what the register
+    holds of earlier periods now, and the register takes this judgement of the period for the last.
 
     Parameters
     ----------
@@ -90,43 +92,62 @@ def judge_again(
     onemap = build_onemap(file, crs=crs)
     before, summary = kept_judgement(run), _summary(run)
     judging = _Judging(onemap, *_counties(summary, layers, onemap, run))
-    if rules is None:
+    table, kept = _in_register(run, table, rule_set)
+    if rules is None and kept is None:
         old = build_onemap(LayersFile.load(was or Path(_layers_named(run, summary))), crs=crs)
         _require_same(old, summary, run)
         found = judging.again(before, old, rule_set)
         judgement, changes, touched = found.judgement, found.changes, int(found.touched.sum())
     else:
-        rule_set = rules_of(rules)
         judgement = judging.anew(table, rule_set)
         changes, touched = differences(before.findings, judgement.findings), len(table)
-    folder.mkdir(parents=True, exist_ok=True)
-    if (run / STORE_NAME).is_file() and not (folder / STORE_NAME).exists():
-        shutil.copyfile(run / STORE_NAME, folder / STORE_NAME)
+    _take_store(run, folder)
     versions = sorted(f"{role}@{layer.version}" for role, layer in onemap.layers.items())
-    told = {
-        "command": "judge again",
-        "inputs": {"run": str(run), "layers": str(layers)},
-        "parent": summary.get("key") or summary.get("name"),
-        "judged_again": touched,
-        "changes": changes[["line", "parcel_id", "before", "after"]].to_dict("records"),
+    inputs = {"run": str(run), "layers": str(layers)}
+    told = _told(summary, inputs, touched, changes) | {
         "rejects": reject_rows(onemap),
         "counties": dict(judging.counties),
     }
     parts = (str(told["parent"]), *versions, rule_set.digest)
     keep_judgement(
-        folder, judgement, rule_set, file, onemap, parts=parts, quarter=quarter, told=told
+        *(folder, judgement, rule_set, file, onemap),
+        parts=parts,
+        quarter=quarter,
+        told=told,
+        kept=kept,
     )
     return Again(len(table), touched, changes)
 
 
+def _in_register(run: Path, table: Any, rules: "RuleSet") -> "tuple[Any, Kept | None]":
+    """Return the patches with what they are in time; as they are where no register is kept."""
+    from flows.tracedjudging import traced_again
+
+    place = register_of(run)
+    return (table, None) if place is None else traced_again(place, run.resolve(), table, rules)
+
+
+def _take_store(run: Path, folder: Path) -> None:
+    """Begin the store of the new folder with what that of the run holds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (run / STORE_NAME).is_file() and not (folder / STORE_NAME).exists():
+        shutil.copyfile(run / STORE_NAME, folder / STORE_NAME)
+
+
+def _told(
+    summary: dict[str, Any], inputs: dict[str, str], touched: int, changes: "pd.DataFrame"
+) -> dict[str, Any]:
+    """Return what ``run.json`` says of a judgement besides its results."""
+    return {
+        "command": "judge again",
+        "inputs": inputs,
+        "parent": summary.get("key") or summary.get("name"),
+        "judged_again": touched,
+        "changes": changes[["line", "parcel_id", "before", "after"]].to_dict("records"),
+    }
+
+
 def _require_place(run: Path, folder: Path) -> None:
-    if keeps_register(run):
-        raise InputError(
-            "the run keeps a register, in which one judgement of a period stands",
-            str(run),
-            "name the other rules or layers in its config and run it again: only what depends on "
-            "them is made anew",
-        )
     if folder == run.resolve():
         raise InputError(
             "a judgement is never written over", str(folder), "name another folder with --out"

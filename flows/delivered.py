@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from clues.layers import OneMap
     from configs.layers import LayersFile
     from configs.rules import RuleSet
+    from flows.tracedjudging import Kept
 
 __all__ = [
     "DeliveredRun",
@@ -48,7 +49,14 @@ class DeliveredRun:
 
 
 def judge_delivered(
-    patches: Path, layers: Path, out: Path, *, rules: str = "cn-land", quarter: int | None = None
+    patches: Path,
+    layers: Path,
+    out: Path,
+    *,
+    rules: str = "cn-land",
+    quarter: int | None = None,
+    register: str | None = None,
+    is_new_only: bool = False,
 ) -> DeliveredRun:
     """Judge delivered patches against the One-Map and write everything into a folder.
 
@@ -64,6 +72,11 @@ def judge_delivered(
         Shipped name or YAML path.
     quarter : int, optional
         Printed in clue numbers; that of the latest image if not given.
+    register : str, optional
+        File or URL of the register that they go into, by default a store of the folder. The name
+        of the folder names the period.
+    is_new_only : bool
+        With a register: leave out of the list what another period listed.
 
     Raises
     ------
@@ -78,6 +91,13 @@ def judge_delivered(
     onemap = build_onemap(file, crs=crs)
     if file.county is not None and file.county.name:
         table["county_name"] = file.county.name
+    kept = None
+    if register is not None:
+        from flows.tracedjudging import period_of_patches, traced_in
+
+        place = register if "://" in register else str(Path(register).resolve())
+        period = period_of_patches(table, folder.name)
+        table, kept = traced_in(place, period, table, rule_set, is_new_only=is_new_only)
     judgement = judge_patches(table, onemap, rule_set, workers=os.cpu_count() or 1)
     rejects = problem_rows(report, "patches") + reject_rows(onemap)
     parts = (fingerprint(patches), layers_fingerprint(layers), rule_set.digest)
@@ -87,7 +107,11 @@ def judge_delivered(
         "rejects": rejects,
     }
     summary = keep_judgement(
-        folder, judgement, rule_set, file, onemap, parts=parts, quarter=quarter, told=told
+        *(folder, judgement, rule_set, file, onemap),
+        parts=parts,
+        quarter=quarter,
+        told=told,
+        kept=kept,
     )
     return DeliveredRun(summary, rejects)
 
@@ -102,6 +126,7 @@ def keep_judgement(
     parts: tuple[str, ...],
     quarter: int | None,
     told: dict[str, Any],
+    kept: "Kept | None" = None,
 ) -> dict[str, Any]:
     """Write a judgement of delivered patches for people and programs; return ``run.json``.
 
@@ -113,11 +138,20 @@ def keep_judgement(
         Hashes of the inputs; together they name the judgement.
     told : dict
         What ``run.json`` says besides.
+    kept : Kept, optional
+        The register that it goes into instead of a store of the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_tables(judgement, rules, folder)
     write_classes(judgement, onemap, folder)
-    title = _title(judgement, file, onemap, rules, folder.name, quarter)
+    name = kept.registration.period.run if kept else folder.name
+    title = _title(judgement, file, onemap, rules, name, quarter)
+    if kept is not None:
+        from flows.tracing import write_fates
+
+        write_fates(kept.fates, kept.crs, folder)
+        told = told | kept.record
+        parts = (*parts, kept.registration.digest, name)
     key = hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
     crs = judgement.patches.crs.to_string()
     tables = register_run(
@@ -129,6 +163,7 @@ def keep_judgement(
         rule_set_version=rules.digest,
         layers=layer_records(onemap),
         config={},
+        register=kept.registration if kept else None,
     )
     _publish(folder, tables)
     summary = {

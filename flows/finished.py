@@ -12,7 +12,8 @@ from configs.speech import PLAIN
 from flows.givenup import told_given_up
 from flows.judging import RULES_NAME, rules_of
 from flows.opening import Opening
-from flows.registering import numbered, store_of
+from flows.registering import earlier_clues, numbered, store_of
+from flows.tracing import read_fates
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -72,6 +73,8 @@ def finished_tables(folder: Path) -> ClueTables:
     try:
         numbers, issued = clue_numbers(store), clue_batches(store)
         filled, mark = present_state(store)
+        fates = read_fates(folder)
+        earlier = earlier_clues(store, tables, fates) if fates is not None else ()
     finally:
         store.close()
     clues = (tables.patches["disposition"] == "clue").to_numpy()
@@ -84,7 +87,8 @@ def finished_tables(folder: Path) -> ClueTables:
     patches = numbered(tables.patches, told, issued)
     missing = summary.get("stages", {}).get("tiles", {}).get("given_up", {})
     gaps = (*told_given_up(missing), *Opening.of(folder).gaps)
-    return replace(tables, patches=patches, title=title, filled=filled, mark=mark, gaps=gaps)
+    kept = replace(tables, filled=filled, mark=mark, gaps=gaps, earlier=earlier)
+    return replace(kept, patches=patches, title=title)
 
 
 def title_of(folder: Path, summary: dict[str, Any]) -> RunTitle:

@@ -13,7 +13,7 @@ from tiles.files import atomic_path
 from tiles.grid import Extent
 from tiles.layerwriter import RasterLayer, write_layers
 
-__all__ = ["finish_version"]
+__all__ = ["finish_version", "painted"]
 
 DAY_TAGS = {
     "UNIT": "days since 1970-01-01",
@@ -99,7 +99,7 @@ def _members(job: MonitorJob, components: Components) -> Iterator[tuple[NDArray[
     owners: list[NDArray[np.int64]] = []
     values: dict[str, list[NDArray[Any]]] = {n: [] for n in FOUND}
     for tile in job.plan.tiles():
-        label = _painted(components, tile.extent)
+        label = painted(components, tile.extent)
         here = label >= 0
         if not here.any():
             continue
@@ -120,7 +120,7 @@ def _members(job: MonitorJob, components: Components) -> Iterator[tuple[NDArray[
 FOUND = ("first_seen", "confirmed", "magnitude", "confidence")
 
 
-def _painted(components: Components, extent: Extent) -> NDArray[np.int64]:
+def painted(components: Components, extent: Extent) -> NDArray[np.int64]:
     """Return the component of each pixel of an extent, -1 for none."""
     out = np.full(extent.shape, -1, np.int64)
     begin, end = np.searchsorted(components.row, (extent.row0, extent.row1))

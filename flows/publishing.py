@@ -196,6 +196,7 @@ def publish(context: "StageContext") -> dict[str, Any]:
     return {
         "clues": len(tables.clues),
         "dismissed": len(tables.patches) - len(tables.clues),
+        **({"earlier": len(tables.earlier)} if tables.earlier else {}),
         "sheets": sheets,
         "exceptions": [e.both for e in work.exceptions],
         "files": [*writers, OBSERVED_NAME, "evidence/", "change.tif", STORE_NAME],

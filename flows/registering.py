@@ -1,5 +1,6 @@
 """Entering a judged run into its clue store: the step that gives clues their numbers."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clues.outputs.earlier import EarlierClue
 from clues.outputs.tables import ClueTables
 from clues.store.answers import present_state
 from clues.store.inserting import LayerRecord, RunRecord
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "STORE_NAME",
     "Registration",
+    "earlier_clues",
     "has_store",
     "keeps_register",
     "numbered",
     "open_register",
+    "register_of",
     "register_run",
     "require_register",
     "run_verdicts",
@@ -160,10 +164,62 @@ def register_run(
         )
         filled, mark = present_state(store)
         issued = clue_batches(store)
+        earlier = earlier_clues(store, tables, register.fates) if register else ()
     finally:
         store.close()
     told = [numbers.get(p, "") for p in tables.patches["patch_id"]]
-    return replace(tables, patches=numbered(tables.patches, told, issued), filled=filled, mark=mark)
+    patches = numbered(tables.patches, told, issued)
+    return replace(tables, patches=patches, filled=filled, mark=mark, earlier=earlier)
+
+
+SHOWN = (
+    *("clue_no", "status", "fate", "is_observed", "area_dm2", "lon", "lat"),
+    *("first_seen", "limitation_until", "run", "object_id"),
+)
+"""What the sheet of earlier clues shows as the register tells it."""
+
+
+def earlier_clues(store: Store, tables: ClueTables, fates: "Fates") -> tuple[EarlierClue, ...]:
+    """Return the clues of a register that wait for an answer and that a run does not list.
+
+    Parameters
+    ----------
+    store : Store
+    tables : ClueTables
+        Of the run.
+    fates : Fates
+        Of its period: what lies on its ground.
+    """
+    from clues.store.register import registered_clues
+
+    own = set(tables.clues["object_id"])
+    with store.engine.connect() as connection:
+        clues = registered_clues(connection)
+    return tuple(
+        EarlierClue(
+            batch=c.batch.name if c.batch else "",
+            issue_date=c.batch.issue_date if c.batch else None,
+            due_date=c.batch.due_date if c.batch else None,
+            **{name: getattr(c, name) for name in SHOWN},
+        )
+        for c in clues
+        if c.status in ("open", "issued") and c.object_id in fates.by_object
+        if c.object_id not in own
+    )
+
+
+def _entered(
+    enter: "Callable[[Any, int, dict[str, int]], None] | None", held: "Callable[[], None] | None"
+) -> "Callable[[Any, int, dict[str, int]], None]":
+    """Return what ends the transaction of a run: its fates, and a look whether it may still."""
+
+    def entered(connection: Any, run_id: int, keys: dict[str, int]) -> None:
+        if enter is not None:
+            enter(connection, run_id, keys)
+        if held is not None:
+            held()
+
+    return entered
 
 
 def _entered(
@@ -248,25 +304,31 @@ def _require_folder(file: Path) -> None:
         )
 
 
-def _register_of(folder: Path) -> str | None:
-    """Return the register that the last start of a run names."""
+def register_of(folder: Path) -> str | None:
+    """Return the register that the last start of a run, or a judgement without images, names."""
     from flows.manifest import MANIFEST_NAME, Run
 
     if not (folder / MANIFEST_NAME).is_file():
-        return None
+        told = _summary(folder).get("register")
+        return str(told) if told else None
     starts = [n for n in Run.open(folder).notes if n["kind"] == "start"]
     found = starts[-1]["config"].get("register") if starts else None
     return str(found) if found else None
 
 
+def _summary(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
 def keeps_register(folder: Path) -> bool:
     """Tell whether the clues of a run are in a register."""
-    return _register_of(folder) is not None
+    return register_of(folder) is not None
 
 
 def store_name(folder: Path) -> str:
     """Return the name of the store of a run, for people."""
-    place = _register_of(folder)
+    place = register_of(folder)
     return STORE_NAME if place is None else place.rpartition("/")[2]
 
 
@@ -283,7 +345,7 @@ def run_verdicts(folder: Path) -> "pd.DataFrame":
 
 def has_store(folder: Path) -> bool:
     """Tell whether the clues of a run folder are in a store, its own or a register."""
-    place = _register_of(folder)
+    place = register_of(folder)
     if place is None:
         return (folder / STORE_NAME).is_file()
     return "://" in place or Path(place).is_file()
@@ -302,7 +364,9 @@ def store_of(folder: Path) -> Store:
     folder = folder.resolve()
     if not has_store(folder):
         raise InputError(
-            "the run has no clue store", _register_of(folder) or str(folder), "run it again first"
+            "the run has no clue store", register_of(folder) or str(folder), "run it again first"
         )
-    place = _register_of(folder)
-    return Store.at(folder / STORE_NAME) if place is None else open_register(place, folder.name)
+    place = register_of(folder)
+    if place is None:
+        return Store.at(folder / STORE_NAME)
+    return open_register(place, str(_summary(folder).get("register_run") or folder.name))

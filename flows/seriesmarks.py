@@ -6,7 +6,9 @@ out like those of a pair: judged, in the ledger, with evidence sheets.
 
 import datetime as dt
 import logging
+from bisect import bisect_left
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +16,20 @@ from numpy.typing import NDArray
 from configs.errors import ConfigError
 from configs.monitoring import MonitorConfig
 from configs.told import Told
+from detect.components import Components
 from detect.marks import MarkState
 from detect.valid_runs import mask_runs
+from flows.monitorfound import painted
 from flows.monitoring import fit_monitor, update_monitor
-from flows.monitorjob import MonitorPlan, is_drawn, load_found
+from flows.monitorjob import MonitorPlan, date_of, is_drawn, load_found
 from flows.plan import RunPlan
 from flows.stagekeys import RunOptions
 from flows.versions import Version, Versions
 
-__all__ = ["marks_of", "series_version"]
+__all__ = ["dated", "marks_of", "series_version"]
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +92,50 @@ def marks_of(version: Path, plan: RunPlan) -> MarkState:
         sures.append(_means(found["confidence"], places))
     runs = (np.concatenate(rows), np.concatenate(firsts), np.concatenate(lasts))
     return MarkState.of(runs, np.concatenate(sures), f"{version.parent.parent.name} {version.name}")
+
+
+def dated(
+    patches: "gpd.GeoDataFrame", components: Components, version: Path, plan: RunPlan
+) -> "gpd.GeoDataFrame":
+    """Return patches of a series with the dates between which they changed.
+
+    The after dates are the first and the last day on which the series saw change in a patch. The
+    ground was as before on the before date of the run for certain, and until the last image before
+    the change at most: clouds may have hidden its beginning, so that a paper of the days between
+    cannot be told to be older or younger than the change.
+
+    Parameters
+    ----------
+    patches : GeoDataFrame
+        One per component, in their order.
+    components : Components
+    version : Path
+        Of the monitor.
+    plan : RunPlan
+    """
+    facts = Version(version, int(version.name[1:])).facts
+    after, until = _day(plan.before.civil_to), _day(plan.after.civil_to)
+    least = np.full(len(patches), until + 1, np.int64)
+    most = np.zeros(len(patches), np.int64)
+    for tile in MonitorPlan.of_record(facts["plan"]).tiles():
+        label = painted(components, tile.extent)
+        if (label < 0).all():
+            continue
+        seen = load_found(version / "found" / f"{tile.name}.npz")["first_seen"]
+        here = (label >= 0) & (seen > after) & (seen <= until)
+        np.minimum.at(least, label[here], seen[here])
+        np.maximum.at(most, label[here], seen[here])
+    images = sorted({dt.date.fromisoformat(s["date"]) for s in facts["scenes"]})
+    columns = ("before_from", "before_to", "after_from", "after_to")
+    rows = [[patches[name].iloc[i] for name in columns] for i in range(len(patches))]
+    for row, first, last in zip(rows, least.tolist(), most.tolist(), strict=True):
+        if last:
+            day = date_of(first)
+            place = bisect_left(images, day)
+            row[1] = max(row[1], images[place - 1]) if place else row[1]
+            row[2], row[3] = day, date_of(last)
+    values = np.array(rows, dtype=object).reshape(-1, len(columns))
+    return patches.assign(**{name: values[:, i] for i, name in enumerate(columns)})
 
 
 def _require_same_grid(monitor: MonitorPlan, plan: RunPlan) -> None:

@@ -241,14 +241,15 @@ class KeyedRun:
         }
         if edits := edits_hash(self.run):
             inputs["edits of patches"] = edits
-        rooms = list(keyrooms.JUDGE)
+        rooms, wanted = list(keyrooms.JUDGE), {"rules": rules} | self._config("quarter")
         if self.held is not None:
+            wanted |= self._config("clue_list")
             inputs["register"] = self.held.digest
             rooms += keyrooms.REGISTER
         return stage_key(
             "judge",
             rooms=rooms,
-            config={"rules": rules} | self._config("quarter"),
+            config=wanted,
             inputs=inputs,
             files=files,
         )

@@ -1,6 +1,7 @@
 """Objects over time: what the register held before the period of a run, and what becomes of it."""
 
 import datetime as dt
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,13 @@ __all__ = [
     "period_of",
     "read_fates",
     "registration_of",
+    "tolerance_of",
     "trace_run",
     "traced",
     "write_fates",
 ]
+
+log = logging.getLogger(__name__)
 
 LINEAGE_NAME = "lineage.parquet"
 LIMITATION = "limitation_years"
@@ -46,12 +50,15 @@ TRACED = {
     "judged_before": np.bool_,
     "former_verdict": object,
     "unjudged_dm2": np.int64,
+    "listed_before": np.bool_,
 }
 """Columns of a patch table that say what a patch is in time, and their kinds.
 
 ``object_id``: the thing on the ground; ``object_parents``: things that it came from, joined by
 commas; ``added_dm2``: ground that the period added; ``first_seen``: after date of the pair that
-showed it first; ``unjudged_dm2``: ground that no verdict of earlier periods is of.
+showed it first; ``unjudged_dm2``: ground that no verdict of earlier periods is of;
+``listed_before``: a clue that another period listed, which did not grow, and that this list leaves
+to the register.
 """
 
 
@@ -95,34 +102,51 @@ def trace_run(context: "StageContext", patches: Any, rules: "RuleSet") -> tuple[
     if held is None:
         return traced(patches, None, rules), None
     period = period_of(context.run.folder.name, context.plan)
+    if held.later_runs:
+        log.warning(
+            "the register holds later periods of this ground: numbers are theirs, and what they "
+            "listed is not new; start them again, so that they tell their fates by this one: %s",
+            ", ".join(held.later_runs),
+        )
     fates = trace_fates(
         held.known,
         current_patches(patches, period),
         Unseen(context).seen,
         crs=period.crs,
-        tolerance=_tolerance(rules, context.plan.pixel_m),
+        tolerance=tolerance_of(rules, context.plan.pixel_m),
         later=held.later,
         before=period.before,
     )
-    return traced(patches, fates, rules), fates
+    is_new_only = context.config.clue_list == "new"
+    return traced(patches, fates, rules, is_new_only=is_new_only), fates
 
 
 def current_patches(patches: Any, period: Period) -> list[CurrentPatch]:
-    """Return the patches of a period as they are traced."""
+    """Return the patches of a period as they are traced.
+
+    Those of a series have dates of their own: when each changed.
+    """
     names = ("patch_id", "area_dm2", "change_type", "from_cover", "to_cover", "object_id")
-    columns = {n: patches[n] if n in patches else [""] * len(patches) for n in names}
-    rows = zip(*(columns[n] for n in names), patches.geometry, strict=True)
+    days = ("before_to", "after_from")
+    columns = {n: patches[n] if n in patches else [""] * len(patches) for n in (*names, *days)}
+    rows = zip(*columns.values(), patches.geometry, strict=True)
     return [
         CurrentPatch(
-            *(str(name), shape, int(area), period.before, period.after),
+            *(str(name), shape, int(area)),
+            *(_date(before) or period.before, _date(after) or period.after),
             *(_text(v) for v in (kind, former, now, thing)),
         )
-        for name, area, kind, former, now, thing, shape in rows
+        for name, area, kind, former, now, thing, before, after, shape in rows
     ]
 
 
-def traced(patches: Any, fates: Fates | None, rules: "RuleSet") -> Any:
-    """Return patches with the columns of their fate; each is new where none is given."""
+def traced(
+    patches: Any, fates: Fates | None, rules: "RuleSet", *, is_new_only: bool = False
+) -> Any:
+    """Return patches with the columns of their fate; each is new where none is given.
+
+    `is_new_only` leaves out of the list what another period listed.
+    """
     found = fates.by_patch if fates is not None else {}
     own = patches["object_id"] if "object_id" in patches else [""] * len(patches)
     first = patches["after_from"] if "after_from" in patches else [None] * len(patches)
@@ -132,12 +156,21 @@ def traced(patches: Any, fates: Fates | None, rules: "RuleSet") -> Any:
     for i, (patch, thing, after, area) in enumerate(rows):
         seen = after if hasattr(after, "year") and after == after else None
         fate = found.get(str(patch))
-        told: tuple[Any, ...] = (_text(thing) or str(patch), "new", "", area, False, "", area)
+        told: tuple[Any, ...] = (
+            _text(thing) or str(patch),
+            "new",
+            "",
+            area,
+            False,
+            "",
+            area,
+            False,
+        )
         if fate is not None:
-            seen = fate.first_seen
+            seen, is_listed = fate.first_seen, is_new_only and fate.listed_before
             told = (
                 *(fate.object_id, fate.fate, ",".join(fate.parents), fate.added_dm2),
-                *(fate.judged_before, fate.verdict or "", fate.since_verdict_dm2),
+                *(fate.judged_before, fate.verdict or "", fate.since_verdict_dm2, is_listed),
             )
         if seen not in ends:
             ends[seen] = limitation_until(seen, rules)
@@ -162,7 +195,8 @@ def limitation_until(first: dt.date | None, rules: "RuleSet") -> dt.date | None:
         return dt.date(year, 3, 1)
 
 
-def _tolerance(rules: "RuleSet", pixel_m: float) -> Tolerance:
+def tolerance_of(rules: "RuleSet", pixel_m: float) -> Tolerance:
+    """Return how far outlines of one thing may differ, by the parameters of a rule set."""
     given: dict[str, Any] = {"reach_m": pixel_m}
     for name, field in (("growth_area", "growth_dm2"), ("growth_sure", "growth_sure_dm2")):
         if name in rules.parameters:
@@ -218,3 +252,7 @@ def read_fates(folder: Path) -> Fates | None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _date(value: Any) -> dt.date | None:
+    return value if isinstance(value, dt.date) and value == value else None

@@ -16,6 +16,7 @@ from typing import Any
 
 from clues.outputs.chineseledger import CHINESE_FORM, LEDGER_COLUMNS, MACHINE_COLUMNS
 from clues.outputs.columns import Column, Form, Row
+from clues.outputs.earlier import earlier_words, write_earlier
 from clues.outputs.englishledger import english_form
 from clues.outputs.ledgerkeys import KEY_SHEET, key_rows, row_check
 from clues.outputs.ledgerlook import (
@@ -85,6 +86,8 @@ def write_ledger(tables: ClueTables, path: Path, thumbnails: Thumbnails | None =
         _write_machine(book, formats, form, rows)
         if form.leads and tables.leads is not None and len(tables.leads):
             _write_leads(book, formats, form, rows)
+        if tables.earlier:
+            write_earlier(book, formats, tables.title.speech, tables.earlier)
         _write_dictionary(book, formats, form, tables, columns)
         _write_keys(book, form, tables, columns, (rows, checks))
 
@@ -265,9 +268,11 @@ def _write_dictionary(
     told = [*columns, *form.machine]
     if form.leads and tables.leads is not None and len(tables.leads):
         told += form.leads
+    earlier = earlier_words(tables.title.speech) if tables.earlier else []
     lines: list[Sequence[str]] = [form.head]
     lines += [(form.gap[1], gap.zh if form.language == "zh" else gap.en) for gap in tables.gaps]
     lines += [(c.title, c.meaning) for c in told if c.meaning != form.repeated]
+    lines += [line for line in earlier if line not in lines]
     lines += [(t.code, form.kind(t)) for t in change_types()]
     names = tables.rule_names.items()
     lines += [(code, name[form.language]) for code, name in names if name.get(form.language)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from clues.outputs.earlier import EarlierClue
     from clues.outputs.imagesources import ImageSource
 
 __all__ = ["CLASSES_NAME", "ClueTables", "RunTitle"]
@@ -96,6 +97,8 @@ class ClueTables:
         What the list lacks because parts of the run could not be worked.
     levels : tuple of SeverityLevel
         Of the rule set.
+    earlier : tuple of EarlierClue
+        Clues of other periods that wait for an answer and are none of this one.
     folder : Path or None
         Where the long columns of findings and the outlines of classes are, which `only`, `parts`
         and `whole` read; None where the tables hold them.
@@ -113,6 +116,7 @@ class ClueTables:
     rule_names: dict[str, dict[str, str]] = field(default_factory=dict)
     gaps: tuple[Told, ...] = ()
     levels: tuple[SeverityLevel, ...] = ()
+    earlier: "tuple[EarlierClue, ...]" = ()
     folder: Path | None = None
 
     @classmethod

@@ -52,11 +52,14 @@ class Held:
         Known only from this period or later ones.
     digest : str
         Over all that may change what the run tells.
+    later_runs : tuple of str
+        Names of the runs of later periods that know things on this ground.
     """
 
     known: tuple[KnownObject, ...]
     later: tuple[KnownObject, ...]
     digest: str
+    later_runs: tuple[str, ...] = ()
 
 
 def held_before(connection: Connection, period: Period) -> Held:
@@ -90,7 +93,11 @@ def held_before(connection: Connection, period: Period) -> Held:
                 first_own is None or born < first_own
             ):
                 foreign.append(later[-1])
-    return Held(tuple(known), tuple(later), _digest([*known, *foreign]))
+    after = {runs[s.run].name for rows in states.values() for s in rows}
+    after -= {*earlier.values(), period.run}
+    return Held(
+        *(tuple(known), tuple(later), _digest([*known, *foreign])), later_runs=tuple(sorted(after))
+    )
 
 
 def _is_earlier(run: Any, period: Period) -> bool:
@@ -137,6 +144,7 @@ def _states(
 
 def _known(name: str, rows: list[State], runs: Mapping[int, Any]) -> KnownObject:
     last = rows[-1]
+    listed = [s.ground(s.shown, "", name) for s in rows if s.is_listed]
     before, after = min((s.first for s in rows), key=lambda d: (d[1], d[0]))
     kind = next((s.kind for s in reversed(rows) if s.kind), ("", "", ""))
     # split and merged things went on under numbers of their parts, unless a patch shows them
@@ -146,6 +154,7 @@ def _known(name: str, rows: list[State], runs: Mapping[int, Any]) -> KnownObject
         runs[last.run].period_after,
         *kind,
         status="ended" if over else "open",
+        listed=tuple(listed),
     )
 
 
@@ -154,11 +163,11 @@ def _digest(objects: Iterable[KnownObject]) -> str:
     wkb = partial(shapely.to_wkb, hex=True)
     for known in objects:
         judged = "" if known.judged is None else wkb(known.judged)
-        shapes = ("geometry", "judged", "judged_kinds")
+        shapes = ("geometry", "judged", "judged_kinds", "listed")
         values = [v for n, v in vars(known).items() if n not in shapes]
         kinds = [
             (k.change_type, k.to_cover, k.verdict, k.object_id, wkb(k.ground))
-            for k in known.judged_kinds
+            for k in (*known.judged_kinds, *known.listed)
         ]
         total.update(repr((values, kinds, wkb(known.geometry), judged)).encode())
     return total.hexdigest()

@@ -110,7 +110,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
         .order_by(clue.clue_no)
     )
     batches, issued = stored_batches(connection), issued_batches(connection)
-    (states, ends), verdicts = _last_states(connection), _last_verdicts(connection)
+    (states, firsts), verdicts = _last_states(connection), _last_verdicts(connection)
     again = _told_again(connection)
     found = []
     for row in connection.execute(asked):
@@ -121,12 +121,12 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 clue_no=row.clue_no,
                 county_code=row.county_code,
                 fate=state.fate if state else "new",
-                first_seen=state.first_seen if state else row.after_to,
+                first_seen=firsts[row.object_id][0] if state else row.after_to,
                 seen=state.period_after if state else row.after_to,
                 is_observed=state.is_observed if state else True,
                 area_dm2=state.area_dm2 if state else row.area_dm2,
                 verdict=verdicts.get(row.object_id, ""),
-                limitation_until=ends.get(row.object_id),
+                limitation_until=firsts.get(row.object_id, (None, None))[1],
                 run=row.name,
                 is_over=state is not None and _is_over(state),
                 batch=batches.get(row.batch_id),
@@ -144,10 +144,13 @@ def _is_over(state: Any) -> bool:
     return bool(state.fate == "ended" or gone_on)
 
 
-def _last_states(connection: Connection) -> tuple[dict[str, Any], dict[str, dt.date]]:
-    """Return the last row of the history of every object, and until when it can be punished.
+def _last_states(
+    connection: Connection,
+) -> tuple[dict[str, Any], dict[str, tuple[dt.date, dt.date | None]]]:
+    """Return the last row of the history of every object, and the earliest of its first sights.
 
-    Of runs of one name the last counts.
+    Of runs of one name the last counts. A period that came late saw things earlier than the runs
+    after it tell; with the first sight comes the day until which the act can be punished.
     """
     row, run = schema.lineage.c, schema.runs.c
     newest = select(func.max(run.id)).group_by(run.name)
@@ -159,12 +162,13 @@ def _last_states(connection: Connection) -> tuple[dict[str, Any], dict[str, dt.d
         .order_by(run.period_after, row.id)
     )
     states: dict[str, Any] = {}
-    ends: dict[str, dt.date] = {}
+    firsts: dict[str, tuple[dt.date, dt.date | None]] = {}
     for state in connection.execute(asked):
         states[state.object_id] = state
-        if state.limitation_until is not None:
-            ends[state.object_id] = state.limitation_until
-    return states, ends
+        known = firsts.get(state.object_id)
+        if known is None or state.first_seen <= known[0]:
+            firsts[state.object_id] = (state.first_seen, state.limitation_until)
+    return states, firsts
 
 
 def _last_verdicts(connection: Connection) -> dict[str, str]:

@@ -73,6 +73,7 @@ def _told(profile: Profile) -> dict[str, str]:
         "package": str(outputs["package"]).lower(),
         "missing": preset.get("missing_layers", "refuse"),
         "register": preset.get("register", "register.sqlite"),
+        "clue_list": preset.get("clue_list", "open"),
         "freshness": _inline(preset["freshness"]),
         "residual": str(gate["max_residual_px"]),
         "overlap": str(gate["min_overlap_percent"]),

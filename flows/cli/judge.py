@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["judge", "register"]
 
 
+Register = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        help="Of delivered patches: keep their clues in a register (file or URL); the name of "
+        "--out names the period.",
+    ),
+]
+OnlyNew = Annotated[bool, typer.Option("--only-new", help="Leave out what another period listed.")]
+
+
 def judge(
     patches: Annotated[
         Path, typer.Argument(metavar="PATCHES", help="Layer of change patches, or a judged run.")
@@ -39,11 +50,14 @@ def judge(
     quarter: Annotated[
         int | None, typer.Option(min=1, max=4, help="Quarter printed in clue numbers.")
     ] = None,
+    register: Register = None,
+    only_new: OnlyNew = False,
 ) -> None:
     """Judge existing patches: which are clues, which are dismissed, and why.
 
     A judged run is judged again where the layers have changed since, or all of it by other
-    --rules; clue numbers stay, both judgements are kept.
+    --rules; clue numbers stay, both judgements are kept. If it keeps a register, that takes the
+    new judgement of the period.
     """
     if diff is not None:
         _tell_difference(patches, layers, rules, diff)
@@ -51,11 +65,31 @@ def judge(
     if out is None:
         raise typer.BadParameter("name a folder for what is written", param_hint="--out")
     if patches.is_dir() and (patches / "findings.parquet").is_file():
+        if register is not None:
+            raise typer.BadParameter("a judged run goes into its own register: leave it out")
         _tell_again(patches, layers, out, rules, was, quarter)
         return
+    _tell_delivered(patches, layers, out, rules, quarter, register, only_new)
+
+
+def _tell_delivered(
+    patches: Path,
+    layers: Path,
+    out: Path,
+    rules: str | None,
+    quarter: int | None,
+    register: str | None,
+    only_new: bool,
+) -> None:
     from flows.delivered import judge_delivered
 
-    run = judge_delivered(patches, layers, out, rules=rules or "cn-land", quarter=quarter)
+    run = judge_delivered(
+        *(patches, layers, out),
+        rules=rules or "cn-land",
+        quarter=quarter,
+        register=register,
+        is_new_only=only_new,
+    )
     indicators = run.summary["indicators"]
     for name, count in run.summary["tallies"].items():
         typer.echo(f"{name}\t{count}")

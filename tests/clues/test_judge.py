@@ -41,7 +41,7 @@ def test_every_rule_has_its_three_cases():
         for rule in rules.rules:
             for line in rule.lines:
                 assert (line, rule.code, "decides") in kinds
-                if rule.code in ("F1", "N2", "N6") and line != "land":
+                if rule.code in ("F1", "N2", "N6", "N7") and line != "land":
                     continue
                 assert {(line, rule.code, k) for k in ("misses", "unknown")} <= kinds
     assert len(ALL) >= 110
@@ -160,7 +160,10 @@ def test_only_mining_is_on_the_mining_line():
 
 def test_severity_and_level_only_for_what_is_pursued():
     base = cases("land")[0]["facts"] | {"patch_area": "9000 m2"}
+    much = {"pbf_area": "3334 m2", "cropland_area": "6667 m2"}
     rows = [
+        base | much | {"use": "unknown", "built": "unknown"},
+        base | much | {"construction_share": [0, 1], "agricultural_share": [0, 1]},
         base | {"pbf_area": "3334 m2"},
         base | {"pbf_area": "3333 m2"},
         base | {"cropland_area": "6667 m2"},
@@ -169,4 +172,5 @@ def test_severity_and_level_only_for_what_is_pursued():
         base | {"use": "unchanged"},
     ]
     decisions = judge_line(table(*rows), shipped("cn-land"), "land")
-    assert [d.level for d in decisions] == [4, 3, 4, 2, 1, 0]
+    assert [d.level for d in decisions] == [3, 3, 4, 3, 4, 2, 1, 0]
+    assert decisions[1].outcome == "unresolved"

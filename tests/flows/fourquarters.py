@@ -1,4 +1,6 @@
-"""Five dates of one small area and the year of a hundred objects on it, written from a plan.
+"""Six dates of one small area and the year of a hundred objects on it, written from a plan.
+
+Four quarters make the year; the last date belongs to the next one, which is judged by its baseline.
 
 The table of fates is the plan itself: nothing of it is read back from a run.
 """
@@ -31,13 +33,16 @@ from tests.flows.minicounty import (
 HIGH, WIDE = 24, 30
 """Ground of one object in pixels."""
 
-ROWS, COLS, CROP_COLS = 12, 10, 8
+ROWS, COLS, CROP_COLS = 13, 10, 8
 """Objects stand on the columns of cropland; beyond lie wood and hamlets, which stay as they are."""
 
 PARCEL_ROWS, PARCEL_COLS = 24, 40
 """Parcels are laid so that their borders run through objects."""
 
-DAYS = ("2024-12-20", "2025-03-20", "2025-06-20", "2025-09-20", "2025-12-20")
+DAYS = ("2024-12-20", "2025-03-20", "2025-06-20", "2025-09-20", "2025-12-20", "2026-03-20")
+NEXT_YEAR = 5
+"""The date of the next year."""
+
 HIDDEN_DAY, NARROW_QUARTER = 2, 3
 """The day with a cloud, and the quarter whose area leaves out the western strip."""
 
@@ -66,9 +71,9 @@ class Life:
     Attributes
     ----------
     states : tuple of tuple of Box
-        By date, five of them.
+        By date.
     fates : tuple of str
-        Of the four quarters; "" where there is nothing.
+        Of the quarters; "" where there is nothing.
     verdict : tuple of (int, str) or None
         Quarter after which people judge it, and their word.
     """
@@ -98,7 +103,7 @@ class Life:
     def is_new_to_people(self, quarter: int, pairs: Pairs) -> bool | None:
         """Tell whether it must stand in the list of clues of a quarter; None: not said.
 
-        It must where it shows something that nobody judged yet; what changes back between
+        It must where it shows something that no list told yet; what changes back between
         consecutive dates is another question.
         """
         fate = self.fate(quarter, pairs)
@@ -110,11 +115,11 @@ class Life:
             return False if pairs == "cumulative" or fate in ("", "persisting") else None
         if fate in ("new", "grown", "merged"):
             return True
-        if pairs == "consecutive":
-            return False if fate == "persisting" else None
-        judged = self.verdict is not None and self.verdict[0] < quarter
-        grew = [q for q, f in enumerate(self.fates, 1) if f in ("grown", "merged") and q < quarter]
-        return not judged or any(q > self.verdict[0] for q in grew if self.verdict)
+        if fate in ("persisting", "shrunk") and pairs == "cumulative":
+            return False
+        if fate == "split":
+            return self.verdict is None or self.verdict[0] >= quarter
+        return False if fate == "persisting" else None
 
     def outline(self, day: int) -> shapely.Geometry:
         """Return what stands at a date, in the CRS of the images."""
@@ -171,6 +176,10 @@ def _lives() -> Iterator[tuple[str, tuple[tuple[Box, ...], ...], tuple[str, ...]
         yield "merging", _story((first, HALVES), (second, (WHOLE,))), told
     for _ in range(10):
         yield "rotation", _story(), _fates()
+    for _ in range(4):
+        yield "rotated, then built", _story((3, (SMALL,))), _fates((3, "new"))
+    for _ in range(3):
+        yield "next year", _story((NEXT_YEAR, (SMALL,))), _fates((NEXT_YEAR, "new"))
 
 
 def lives() -> list[Life]:
@@ -255,7 +264,8 @@ def build_quarters(folder: Path) -> list[Life]:
 def _rotate(bands: NDArray[np.float32], plan: list[Life], day: int) -> None:
     """Make the fields of rotation look another way at every second date: a denser crop."""
     for life in plan:
-        if life.kind == "rotation" and day % 2:
+        is_denser = day == 1 if life.kind == "rotated, then built" else day % 2
+        if life.kind.startswith("rotat") and is_denser:
             row, col = life.row * HIGH, life.col * WIDE
             field = bands[:, row + 3 : row + 21, col + 3 : col + 27]
             field *= np.array([0.4, 0.7, 0.35, 1.6], np.float32)[:, None, None]
@@ -306,13 +316,14 @@ def write_quarter(folder: Path, quarter: int, pairs: Pairs, **changes: object) -
     area = {"county_code": "370305", "county_name": "小县"}
     config = {
         "name": f"{pairs}-q{quarter}",
-        "quarter": quarter,
+        "quarter": (quarter - 1) % 4 + 1,
         "area": area | {"aoi": f"{'narrow' if quarter == NARROW_QUARTER else 'whole'}.gpkg"},
         "before": epoch(before),
         "after": epoch(quarter),
         "layers": "LAYERS.yaml",
         "detection": {"method": "cva"},
         "clouds": {"search": "never"},
+        "clue_list": "new",
         "landcover": {"trees": 9, "max_depth": 6, "samples_per_class": 400},
         "outputs": {"evidence": 0, "formats": ["xlsx"], "pictures": 0},
         **changes,

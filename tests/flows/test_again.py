@@ -7,6 +7,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from configs.errors import InputError
@@ -118,3 +119,44 @@ def test_facilities_use_up_a_filing_together(oracle_dir, tmp_path):
     assert again.touched == 1
     found = [pd.read_parquet(tmp_path / n / "findings.parquet") for n in ("second", "fresh")]
     assert found[0]["reason_zh"].tolist() == found[1]["reason_zh"].tolist()
+
+
+def test_delivered_patches_go_into_a_register(oracle_dir, tmp_path):
+    layers = write_county(oracle_dir, tmp_path)
+    source, place = oracle_dir / "BHTB.geojson", str(tmp_path / "county.sqlite")
+
+    def said(*words):
+        told = CliRunner().invoke(build_app(), [*map(str, words)])
+        assert told.exit_code in (0, 3), told.output
+        return told.output
+
+    def table(name):
+        return gpd.read_parquet(tmp_path / name / "patches.parquet").set_index("patch_id")
+
+    said("judge", source, layers, "--out", tmp_path / "q1", "--register", place)
+    first, clues = table("q1"), numbers(tmp_path / "q1")[1]
+    assert len(clues) > 2
+    assert set(first["fate"]) == {"new"}
+    listed = said("register", "list", place)
+    assert all(number in listed for number in clues)
+    said("judge", source, layers, "--out", tmp_path / "q1", "--register", place)
+    assert said("register", "list", place) == listed
+    later = gpd.read_file(source)
+    days = [c for c in later if c in ("HSX", "hsx")]
+    later[days[0]] = "20250912"
+    later.to_file(tmp_path / "later.geojson")
+    said(*("judge", tmp_path / "later.geojson", layers, "--out", tmp_path / "q2"),
+         *("--register", place, "--only-new"))  # fmt: skip
+    second = table("q2")
+    assert set(second["fate"]) == {"persisting"}
+    assert numbers(tmp_path / "q2")[1] == []
+    book = load_workbook(tmp_path / "q2" / "clues.xlsx", read_only=True)
+    rows = list(book["前期线索"].iter_rows(min_row=2, values_only=True))
+    assert sorted(r[0] for r in rows) == sorted(clues)
+    now = without_first(oracle_dir, tmp_path, "JSYDSP")
+    said("judge", tmp_path / "q2", now, "--out", tmp_path / "q2-now")
+    assert len(numbers(tmp_path / "q2-now")[1]) == 1
+    assert len(said("register", "list", place).split("\n")) == len(listed.split("\n")) + 1
+    again = judge_again(tmp_path / "q1", now, tmp_path / "q1-now")
+    assert again.touched == again.patches
+    assert set(clues) < set(numbers(tmp_path / "q1-now")[1])

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from clues.store import schema
 from clues.store.verdicts import add_verdicts
-from configs.errors import InputError, StoreError
+from configs.errors import StoreError
 from flows import registering
 from flows.again import judge_again
 from flows.cli.app import build_app
@@ -204,18 +204,29 @@ def test_other_rules_judge_a_period_again_under_the_same_numbers(
     store.close()
     assert after["runs"] == before["runs"] + 1
     assert after["clues"] == before["clues"]
-    with pytest.raises(InputError, match="keeps a register"):
-        judge_again(Path(done["folder"]), county / "LAYERS.yaml", county / "other")
+    judge_again(Path(done["folder"]), county / "LAYERS.yaml", county / "other")
+    other = finished_tables(county / "other").patches
+    assert other[same].equals(year["new"][same])
     run(config_of(county, "q2"))
 
 
 @pytest.mark.slow
-def test_an_older_period_that_comes_late_takes_the_numbers_of_its_objects(county: Path):
+def test_an_older_period_that_comes_late_takes_the_numbers_of_its_objects(
+    county: Path, caplog: pytest.LogCaptureFixture
+):
     later = run(config_of(county, "q2late", register="late.sqlite", **QUICK))
-    older = run(config_of(county, "q1late", register="late.sqlite", **QUICK))
+    caplog.clear()
+    new = {"clue_list": "new"}
+    older = run(config_of(county, "q1late", register="late.sqlite", **QUICK, **new))
+    assert "later periods of this ground" in caplog.text
+    assert Path(later["folder"]).name in caplog.text
     now, then = table(later), table(older)
-    for place, new in ((JUDGED, JUDGED), (GROWING, GROWN), (STEADY, STEADY)):
-        assert at(then, place)["clue_no"] == at(now, new)["clue_no"] != ""
+    first = CliRunner().invoke(build_app(), ["register", "list", str(county / "late.sqlite")])
+    assert "2025-09-06" in first.output
+    assert at(then, STEADY)["rule"] == "N7"
+    for place, shown in ((JUDGED, JUDGED), (GROWING, GROWN), (STEADY, STEADY)):
+        assert at(then, place)["object_id"] == at(now, shown)["object_id"]
+        assert at(now, shown)["clue_no"]
         assert at(then, place)["fate"] == "new"
     again = run(county / "q2late.yaml")
     assert at(table(again), GROWN)["fate"] == "grown"

@@ -54,8 +54,22 @@ def test_the_road_and_the_clear_cuts_become_clues(data_dir, tmp_path, record_pro
     patches = gpd.read_parquet(folder / "patches.parquet")
     assert patches["n_pixels"].sum() == found.sum()
     assert (patches["outcome"] == "unresolved").all()
+    _require_own_dates(patches)
     book = openpyxl.load_workbook(folder / "clues.xlsx", read_only=True)
     rows = sum(1 for _ in book.worksheets[0].iter_rows(min_row=3))
     assert rows >= len(clues)
     assert len(list((folder / "evidence").glob("*.pdf"))) == 2
     assert "为目录中最新的可用影像" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def _require_own_dates(patches: gpd.GeoDataFrame) -> None:
+    """Patches tell when each changed, as the series saw it, and not the dates of the pair."""
+    first, last = patches["after_from"], patches["after_to"]
+    assert (first <= last).all()
+    assert (patches["before_to"] < first).all()
+    assert (patches["before_from"] == dt.date(2016, 10, 14)).all()
+    assert {2017, 2020} <= {day.year for day in first}
+    assert (patches["first_seen"] == first).all()
+    assert (last < UNTIL).all()
+    gaps = [(a - b).days for a, b in zip(first, patches["before_to"], strict=True)]
+    assert np.median(gaps) <= 40
