@@ -143,11 +143,16 @@ def _curve(
     percent: NDArray[np.int64], right: NDArray[np.bool_], shared: NDArray[np.int64], weight: int
 ) -> NDArray[np.int64]:
     """Return percent right for 0 … 100 percent of votes: the best fit that never falls."""
-    from sklearn.isotonic import IsotonicRegression
-
     cases = np.bincount(percent, minlength=101) + weight
     hits = np.bincount(percent, weights=right, minlength=101) + weight * shared / 100
     seen = np.flatnonzero(cases)
-    fit = IsotonicRegression(out_of_bounds="clip")
-    fit.fit(seen, hits[seen] / cases[seen], sample_weight=cases[seen])
-    return np.asarray(np.floor(100 * fit.predict(np.arange(101)) + 0.5), np.int64)
+    # Pool neighbours as long as a share falls; levels hold hits, cases and how many they pool.
+    levels: list[tuple[float, float, int]] = []
+    for hit, case in zip(hits[seen].tolist(), cases[seen].tolist(), strict=True):
+        level = (hit, float(case), 1)
+        while levels and levels[-1][0] * level[1] >= level[0] * levels[-1][1]:
+            last = levels.pop()
+            level = (last[0] + level[0], last[1] + level[1], last[2] + level[2])
+        levels.append(level)
+    fitted = np.repeat([h / c for h, c, _ in levels], [n for _, _, n in levels])
+    return np.asarray(np.floor(100 * np.interp(np.arange(101), seen, fitted) + 0.5), np.int64)

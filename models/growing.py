@@ -1,6 +1,7 @@
 """Grow trees with scikit-learn and turn them into arrays: random forests and boosted trees."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,27 @@ from configs.errors import InputError
 from models.boosting import ALL_LEAVES, MAX_LEAVES, SLOTS, Boosting
 from models.forest import Forest
 
-__all__ = ["boosting_arrays", "grow_boosting", "grow_forest", "to_arrays"]
+__all__ = [
+    "Tree",
+    "boosting_arrays",
+    "grow_boosting",
+    "grow_forest",
+    "join_trees",
+    "to_arrays",
+]
 
 MIN_LEAF = 5
 """Fewest samples in a leaf: a mislabelled pixel must not get a leaf of its own."""
+
+
+class Tree(NamedTuple):
+    """One tree: children (−1 at leaves), feature, threshold and shares of the classes by node."""
+
+    left: NDArray[np.integer]
+    right: NDArray[np.integer]
+    feature: NDArray[np.integer]
+    threshold: NDArray[np.float64]
+    shares: NDArray[np.float64]
 
 
 def grow_forest(
@@ -59,16 +77,36 @@ def to_arrays(model: Any, n_classes: int) -> Forest:
     n_classes : int
         Columns of the votes; classes the model never saw get none.
     """
+    trees = [
+        Tree(t.children_left, t.children_right, t.feature, t.threshold, t.value[:, 0, :])
+        for t in (estimator.tree_ for estimator in model.estimators_)
+    ]
+    return join_trees(trees, model.classes_, int(model.n_features_in_), n_classes)
+
+
+def join_trees(
+    trees: Sequence[Tree], codes: NDArray[np.integer], n_features: int, n_classes: int
+) -> Forest:
+    """Turn trees into the arrays of a forest.
+
+    Parameters
+    ----------
+    trees : sequence of Tree
+    codes : ndarray of int, shape (k,)
+        Class of each column of their shares.
+    n_features, n_classes : int
+        Columns of the input and of the votes.
+    """
     parts, base = [], 0
-    for estimator in model.estimators_:
-        part = _tree_arrays(estimator.tree_, model.classes_, base)
+    for tree in trees:
+        part = _tree_arrays(tree, codes, base)
         parts.append(part)
         base += len(part[1])
     depths, feature, threshold, child, label, seen = zip(*parts, strict=True)
     sizes = np.array([len(f) for f in feature])
     inner = np.concatenate(label) < 0
     shares = np.zeros((int((~inner).sum()), n_classes), np.float64)
-    shares[:, model.classes_] = np.concatenate(seen)[~inner]
+    shares[:, codes] = np.concatenate(seen)[~inner]
     return Forest(
         roots=(np.cumsum(sizes) - sizes).astype(np.int32),
         depths=np.array(depths, np.int32),
@@ -78,27 +116,26 @@ def to_arrays(model: Any, n_classes: int) -> Forest:
         label=np.concatenate(label).astype(np.int16),
         leaf=np.where(inner, -1, np.cumsum(~inner) - 1).astype(np.int32),
         shares=shares,
-        n_features=int(model.n_features_in_),
+        n_features=n_features,
         n_classes=n_classes,
     )
 
 
-def _tree_arrays(tree: Any, codes: NDArray[np.int64], base: int) -> tuple[Any, ...]:
+def _tree_arrays(tree: Tree, codes: NDArray[np.integer], base: int) -> tuple[Any, ...]:
     """Return depth and node arrays of one tree, numbered level by level from `base`."""
     levels = [np.zeros(1, np.int64)]
     while True:
-        inner = levels[-1][tree.children_left[levels[-1]] >= 0]
+        inner = levels[-1][tree.left[levels[-1]] >= 0]
         if not len(inner):
             break
-        pairs = (tree.children_left[inner], tree.children_right[inner])
-        levels.append(np.stack(pairs, axis=1).ravel())
+        levels.append(np.stack((tree.left[inner], tree.right[inner]), axis=1).ravel())
     order = np.concatenate(levels)
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(base, base + len(order))
-    left = tree.children_left[order]
+    left = tree.left[order]
     leaf = left < 0
     threshold = np.where(leaf, np.inf, _float32_below(tree.threshold[order]))
-    seen = tree.value[order, 0, :]
+    seen = tree.shares[order]
     label = codes[seen.argmax(axis=1)]
     return (
         len(levels) - 1,

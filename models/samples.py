@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from scipy import ndimage
 
 from configs.errors import InputError
 from models.features import HALO, feature_names, features_at
+from models.treegrowing import Stepped, stepped
 from tiles.block import Block
 from tiles.grid import CELL, splitmix64
 
@@ -57,6 +59,11 @@ class SampleTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def steps(self) -> Stepped:
+        """The features in steps, for `models.treegrowing`."""
+        return stepped(self.X)
 
     def take(self, index: NDArray[np.intp]) -> "SampleTable":
         """Return the samples at these positions."""

@@ -14,9 +14,10 @@ from models.boosting import Boosting, votes_of
 from models.certainty import Certainty, fit_certainty
 from models.features import band_roles, feature_names
 from models.forest import Forest, predict
-from models.growing import grow_boosting, grow_forest
+from models.growing import grow_boosting
 from models.landcover import LandcoverState
 from models.samples import SampleTable, blocked_folds
+from models.treegrowing import grow_stepped
 from models.trials import TrialTable
 
 __all__ = ["Classifier", "contradicted", "doubted", "fit_landcover"]
@@ -111,7 +112,7 @@ def fit_landcover(
     keep, held_out, forests = _cleaned(samples, y, fold, len(classes), size, classifier, clean)
     model: Forest | Boosting = Forest.empty(len(names), len(classes))
     if len(y):
-        model = _grown(samples.X[keep], y[keep], len(classes), size, classifier)
+        model = _grown(samples, np.flatnonzero(keep), len(classes), size, classifier)
     kept_only, whole = _matrix(held_out, y, keep), _matrix(held_out, y, np.ones_like(keep))
     state = LandcoverState(
         classes=classes,
@@ -147,7 +148,7 @@ def _cleaned(
     keep = np.ones(len(y), np.bool_)
     if clean and fold.any():
         keep = ~doubted(samples, fold, n_classes, size)
-    forests = _fold_models(samples, y, keep, fold, n_classes, size, classifier)
+    forests = _fold_models(samples, keep, fold, n_classes, size, classifier)
     return keep, _out_of_fold(forests, samples.X, fold, n_classes), forests
 
 
@@ -166,7 +167,7 @@ def doubted(
         Trees, depth and seed of the whole forest.
     """
     y = samples.labels.astype(np.int64) - 1
-    first = _fold_models(samples, y, np.ones(len(y), np.bool_), fold, n_classes, size, "forest")
+    first = _fold_models(samples, np.ones(len(y), np.bool_), fold, n_classes, size, "forest")
     return contradicted(_out_of_fold(first, samples.X, fold, n_classes), y)
 
 
@@ -246,8 +247,8 @@ def contradicted(
 
 
 def _grown(
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
+    samples: SampleTable,
+    rows: NDArray[np.intp],
     n_classes: int,
     size: tuple[int, int, int],
     classifier: Classifier,
@@ -255,15 +256,16 @@ def _grown(
 ) -> Forest | Boosting:
     """Return a model grown on some samples; a single class is told by a forest."""
     trees, depth, seed = size
+    y = samples.labels[rows].astype(np.int64) - 1
     if classifier == "boosting" and len(np.unique(y)) > 1:
+        x = samples.X[rows]
         return grow_boosting(x, y, n_classes=n_classes, rounds=trees, depth=depth, seed=seed)
     grown = {"n_classes": n_classes, "trees": trees, "depth": depth, "seed": seed}
-    return grow_forest(x, y, **grown, draw=draw)
+    return grow_stepped(samples.steps.take(rows), y, **grown, draw=draw)
 
 
 def _fold_models(
     samples: SampleTable,
-    y: NDArray[np.int64],
     keep: NDArray[np.bool_],
     fold: NDArray[np.int64],
     n_classes: int,
@@ -281,7 +283,7 @@ def _fold_models(
             continue
         draw = min(len(rest), max(FOLD_DRAW, len(rest) // 4))
         part = (trees, depth, seed + 1 + number)
-        forests[number] = _grown(samples.X[rest], y[rest], n_classes, part, classifier, draw)
+        forests[number] = _grown(samples, rest, n_classes, part, classifier, draw)
     return forests
 
 

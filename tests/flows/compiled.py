@@ -28,7 +28,8 @@ from tests.detect.invented import SIX, block_of, cells_of, changed_pair, uneven
 from tiles.grid import Extent
 
 LEARNERS = tuple(
-    f"models.{name}" for name in ("forest", "features", "boosting", "objects", "objectfeatures")
+    f"models.{name}"
+    for name in ("forest", "features", "treegrowing", "boosting", "objects", "objectfeatures")
 )
 WAYS: tuple[dict[str, str], ...] = (
     {"method": "cva"},
