@@ -226,6 +226,8 @@ class _Row:
             now = self.known.cell(key)
             if not self._edited(key) or value == now.value:
                 continue
+            if key == VERDICT and self._is_held(value):
+                continue
             if now.value != self.known.cell(key, self.ledger.mark).value:
                 facts = {"by": now.by or "?", "stored": now.value, "value": value}
                 if not self.reading.overrule:
@@ -238,6 +240,14 @@ class _Row:
                 edits.append(self._change(key, now, value, by, self.reading.now))
         return edits
 
+    def _is_held(self, value: str) -> bool:
+        """Tell, and say, whether a case at the desk stands against a verdict."""
+        case = self.known.case
+        if case is None or case.takes(verdict_code(value)):
+            return False
+        self._say("at_the_desk", VERDICT, case=case.case_no, value=value)
+        return True
+
     def _by(self) -> str:
         own = self.read.get("checked_by", "")
         return (
@@ -248,10 +258,6 @@ class _Row:
 
     def _verdict(self, value: str, now: Cell, by: str) -> list[Change]:
         """Return the change of a verdict; none where it is refused or in conflict."""
-        case = self.known.case
-        if case is not None and not case.takes(verdict_code(value)):
-            self._say("at_the_desk", VERDICT, case=case.case_no, value=value)
-            return []
         if not by:
             self._say("nobody", VERDICT)
             return []

@@ -15,6 +15,9 @@ import pytest
 import shapely
 
 from clues import workbooks
+from clues.audit.verify import verify
+from clues.cases.actors import Actor
+from clues.cases.casebook import Casebook
 from clues.outputs.chineseledger import CHINESE_FORM
 from clues.outputs.ledger import write_ledger
 from clues.readback import LedgerFile, read_ledger
@@ -137,6 +140,26 @@ def test_only_edited_cells_go_in_and_only_once(run):
     report = json.loads((run / "in.import.json").read_text(encoding="utf-8"))
     assert report["result"] == "nothing"
     assert openpyxl.load_workbook(run / "in.import.xlsx").sheetnames[0] == "概况"
+
+
+def test_a_ledger_judges_an_open_case_and_is_refused_by_row_where_it_contradicts_one(run):
+    store = Store.at(run / "clues.sqlite")
+    county, book = Actor("li", "county", "999901"), Casebook(store)
+    first, second = book.dispatch(county, [FIRST, SECOND]).cases.values()
+    book.act(county, second, "judge", 1, {"verdict": "legal"})
+    verdict = "核实认定意见"
+    done = import_ledger(
+        edited(run / "out.xlsx", {(FIRST, verdict): "违法", (SECOND, verdict): "违法"}),
+        by="王五",
+        accept_good_rows=True,
+    )
+    assert (done.result, {code for _, code in codes(done)}) == ("partly", {"at_the_desk"})
+    assert second in str(done.rows)
+    assert [book.case(county, no)["verdict"] for no in (first, second)] == ["illegal", "legal"]
+    assert book.case(county, first)["state"] == "judged"
+    assert [word for _, word, _, _ in kept(run)] == ["合法", "违法"]
+    assert not verify(store).broken
+    store.close()
 
 
 def test_what_was_filled_in_stands_in_the_next_ledger_and_feeds_retraining(run, tables):
