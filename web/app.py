@@ -1,11 +1,14 @@
 """The desk as one application: routes, guards, the page."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
@@ -53,6 +56,11 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 UPLOADS = ("/attachments",)
 
+THREADS = 12
+"""Requests worked at the same time: more wait. A thread that is new costs a tenth of a second, for
+what libraries keep by thread, and more than a few threads only hinder each other.
+"""
+
 system = APIRouter(tags=["system"])
 
 
@@ -65,6 +73,12 @@ def health(
     """Look at the store; 503 where it is away."""
     desk.store.look()
     return answer(request, {"status": "ok", "version": version("tuban")})
+
+
+@asynccontextmanager
+async def _few_threads(_app: FastAPI) -> AsyncIterator[None]:
+    current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def create_app(
@@ -92,6 +106,7 @@ def create_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
+        lifespan=_few_threads,
         dependencies=[Depends(refuse_foreign_signs)],
     )
     desk = Desk(

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from clues.store import schema
 
@@ -19,8 +19,10 @@ FIELDS = ("county_code", "change_type", "outcome")
 
 
 def last_change(connection: Connection) -> int:
-    """Return the number of the last event: what the public is told depends on nothing else."""
-    return int(connection.scalar(select(func.max(schema.events.c.seq))) or 0)
+    """Return the number of the last event that is no account's; the worklist has no other cause."""
+    event = schema.events.c
+    asked = select(event.seq).where(~event.subject.startswith("user:"))
+    return int(connection.scalar(asked.order_by(event.seq.desc()).limit(1)) or 0)
 
 
 def public_cells(connection: Connection) -> list[dict[str, Any]]:
