@@ -118,5 +118,5 @@ def _registered(own: ClueTables, folder: Path) -> object:
     store.close()
     with closing(sqlite3.connect(folder / "clues.sqlite")) as database:
         parcels = list(database.execute("SELECT * FROM parcels ORDER BY id"))
-        asked = "SELECT parcel_key, outcome, reason_zh, trace FROM findings ORDER BY id"
+        asked = "SELECT parcel_key, outcome, severity, reason_zh, trace FROM findings ORDER BY id"
         return numbers, parcels, list(database.execute(asked))
