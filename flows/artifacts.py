@@ -39,6 +39,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+SERIES = "series"
+SERIES_SHARE = 20
+"""Percent of a run that follows a series of images: what is worked before its stages."""
+
 SHARES = {"plan": 1, "gate": 5, "fit": 20, "tiles": 45, "join": 4, "judge": 10, "outputs": 15}
 """Percent of a run that each stage counts as; tiles are told one by one."""
 
@@ -92,14 +96,26 @@ def artifact_key(run: str, kind: str) -> str:
     return "-".join([*re.findall("[a-z0-9]+", run.lower()), kind])
 
 
-def share_done(progress: Progress, stage: str) -> float:
-    """Return the percent of the run that is done, while a stage is worked."""
+def share_done(progress: Progress, stage: str, *, has_series: bool = False) -> float:
+    """Return the percent of the run that is done, while a stage or its series is worked."""
+    if stage == SERIES:
+        return round(SERIES_SHARE * _part(progress, stage), 1)
     names = list(SHARES)
     before = sum(SHARES[name] for name in names[: names.index(stage)])
-    if progress.stage != stage or not progress.total:
-        return float(before)
-    part = min(1.0, (progress.items + progress.reused) / progress.total)
-    return round(before + SHARES[stage] * part, 1)
+    done = before + SHARES[stage] * _part(progress, stage)
+    return round(SERIES_SHARE + done * (100 - SERIES_SHARE) / 100 if has_series else done, 1)
+
+
+def _is_of(progress: Progress, stage: str) -> bool:
+    """Tell whether a progress is that of a stage; a series is worked by its monitor."""
+    return progress.stage == stage or (stage == SERIES and progress.stage.startswith("monitor "))
+
+
+def _part(progress: Progress, stage: str) -> float:
+    """Return how much of a stage is done, from 0 to 1."""
+    if not _is_of(progress, stage) or not progress.total:
+        return 0.0
+    return min(1.0, (progress.items + progress.reused) / progress.total)
 
 
 class ProgressArtifact:
@@ -107,11 +123,18 @@ class ProgressArtifact:
 
     A server that does not answer delays nothing and breaks nothing. Where nobody can see it,
     outside a flow run or without a server, it does nothing.
+
+    Parameters
+    ----------
+    every_s : float
+        Seconds between two looks.
+    has_series : bool
+        Whether a series of images is worked before the stages.
     """
 
-    def __init__(self, run: str, every_s: float = EVERY_S) -> None:
-        self._run = run
-        self._every_s = every_s
+    def __init__(self, every_s: float = EVERY_S, *, has_series: bool = False) -> None:
+        self._run = ""
+        self._every_s, self._has_series = every_s, has_series
         self._stage = next(iter(SHARES))
         self._id: UUID | None = None
         self._told: tuple[float, str] | None = None
@@ -119,6 +142,13 @@ class ProgressArtifact:
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def __enter__(self) -> "ProgressArtifact":
+        return self
+
+    def begin(self, run: str) -> None:
+        """Make the artifact of a run, once."""
+        if self._run:
+            return
+        self._run = run
         if _is_shown():
             self._id = tolerant(
                 "the progress artifact",
@@ -128,7 +158,6 @@ class ProgressArtifact:
             )
         if self._id is not None:
             self._thread.start()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
@@ -138,7 +167,7 @@ class ProgressArtifact:
         if kind is None:
             self._tell(100.0, f"{self._run}: done")
         else:
-            self._tell(share_done(Progress.current(), self._stage), f"{self._stage}: stopped")
+            self._tell(self._share(Progress.current()), f"{self._stage}: stopped")
 
     def enter(self, stage: str) -> None:
         """Take note that a stage begins."""
@@ -147,8 +176,11 @@ class ProgressArtifact:
     def _follow(self) -> None:
         while not self._stop.wait(self._every_s):
             current = Progress.current()
-            known = current.stage == self._stage
-            self._tell(share_done(current, self._stage), current.text() if known else self._stage)
+            known = _is_of(current, self._stage)
+            self._tell(self._share(current), current.text() if known else self._stage)
+
+    def _share(self, progress: Progress) -> float:
+        return share_done(progress, self._stage, has_series=self._has_series)
 
     def _tell(self, percent: float, text: str) -> None:
         told = (percent, text.rpartition(", ")[0] or text)  # the clock alone is no news

@@ -20,6 +20,7 @@ from flows.judging import require_layers
 from flows.layersathand import layers_at_hand
 from flows.manifest import Run
 from flows.opening import Opening, images_of
+from flows.progress import Progress
 from flows.publishing import summarise
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
 from tiles.catalog import load_catalog
@@ -33,12 +34,19 @@ __all__ = [
     "open_run",
     "run_folder",
     "work_run",
+    "work_series",
     "work_stages",
 ]
 
 log = logging.getLogger(__name__)
 
 _contexts: dict[str, StageContext] = {}
+
+SERIES = "series"
+"""Name of what is worked before the stages of a run that follows a series of images."""
+
+Series = tuple[Path, tuple[Told, ...]]
+"""A version of a monitor, and what was left out of it."""
 
 
 def run_folder(config: RunConfig, out: Path) -> Path:
@@ -54,14 +62,49 @@ def _key8(config: RunConfig) -> str:
     return config.digest("name", "area", "before", "after", "grid", "sensor")[:8]
 
 
+def work_series(run: Run, monitor: Path, options: RunOptions) -> Series:
+    """Bring a monitor up to date for a run, and keep the record of that work in the manifest.
+
+    Parameters
+    ----------
+    run : Run
+        Open for writing.
+    monitor : Path
+        Config of the monitor.
+    options : RunOptions
+    """
+    from flows.seriesmarks import series_version
+
+    with Progress(SERIES) as progress:
+        found = series_version(monitor, options)
+    run.note("stage", stage=SERIES, **progress.record(), reuse={})
+    return found
+
+
 @contextmanager
 def open_run(
-    config: RunConfig, out: Path, options: RunOptions, *, fresh: bool = False
+    config: RunConfig,
+    out: Path,
+    options: RunOptions,
+    *,
+    fresh: bool = False,
+    series: Callable[[Run, Path, RunOptions], Series] = work_series,
 ) -> Iterator[StageContext]:
     """Hold the run folder of a config while its stages are worked.
 
-    Images that the config asks of its catalogue are found first; an interrupted run goes on with
-    those it has.
+    Images that the config asks of its catalogue are found first, and the series of images that it
+    follows is brought up to date; an interrupted run goes on with those it has.
+
+    Parameters
+    ----------
+    config : RunConfig
+    out : Path
+        Folder of all runs.
+    options : RunOptions
+    fresh : bool
+        Reuse nothing.
+    series : callable
+        Works the series, as `work_series`.
 
     Raises
     ------
@@ -77,8 +120,8 @@ def open_run(
         if run.lock is not None and run.lock.took_over:
             log.warning("%s", run.lock.took_over)
         config, missing = layers_at_hand(config, run.folder)
-        series, aside = _series(config, run.folder, options)
-        opening = replace(opening, series=series, missing=(*missing, *aside)).keep(run.folder)
+        version, aside = _series(config, run, options, series)
+        opening = replace(opening, series=version, missing=(*missing, *aside)).keep(run.folder)
         for told in (*opening.reasons, *missing):
             log.info("%s", told.both)
         context = StageContext(run, config, options)
@@ -93,17 +136,18 @@ def open_run(
 
 
 def _series(
-    config: RunConfig, folder: Path, options: RunOptions
+    config: RunConfig,
+    run: Run,
+    options: RunOptions,
+    work: Callable[[Run, Path, RunOptions], Series],
 ) -> tuple[str | None, tuple[Told, ...]]:
     """Return the version of the monitor that tells change: an unfinished run keeps its own."""
     if config.detection.series is None:
         return None, ()
-    kept = Opening.of(folder)
-    if kept.series is not None and not kept.is_finished(folder):
+    kept = Opening.of(run.folder)
+    if kept.series is not None and not kept.is_finished(run.folder):
         return kept.series, ()
-    from flows.seriesmarks import series_version
-
-    version, aside = series_version(config.detection.series, options)
+    version, aside = work(run, config.detection.series, options)
     return str(version), aside
 
 

@@ -38,9 +38,11 @@ def survey(name: ProfileName, order: Order) -> dict[str, Any]:
     """
     settle_environment()
     from flows.artifacts import ProgressArtifact, publish_artifacts
-    from flows.runner import open_run, work_stages
+    from flows.manifest import Run
+    from flows.runner import SERIES, Series, open_run, work_stages
+    from flows.stages import RunOptions
     from flows.stale import take_folder
-    from flows.tasks import stage_task
+    from flows.tasks import series_task, stage_task
 
     config = RunConfig.load(Path(order.config))
     if flow_name(config) != name:
@@ -50,15 +52,25 @@ def survey(name: ProfileName, order: Order) -> dict[str, Any]:
             f"start the flow {flow_name(config)}, or write `profile: {name}`",
         )
     options = order.working.options(order.state)
-    with open_run(config, Path(order.out), options, fresh=order.fresh) as context:
-        take_folder(context.run)
-        folder = str(context.run.folder)
-        with ProgressArtifact(context.run.folder.name) as progress:
+    with ProgressArtifact(has_series=config.detection.series is not None) as progress:
 
-            def work(stage: str) -> dict[str, Any]:
-                progress.enter(stage)
-                return stage_task(stage, folder)
+        def begin(run: Run) -> None:
+            take_folder(run)
+            progress.begin(run.folder.name)
 
+        def series(run: Run, monitor: Path, how: RunOptions) -> Series:
+            begin(run)
+            progress.enter(SERIES)
+            return series_task(str(run.folder), str(monitor), how)
+
+        def work(stage: str) -> dict[str, Any]:
+            progress.enter(stage)
+            return stage_task(stage, folder)
+
+        opened = open_run(config, Path(order.out), options, fresh=order.fresh, series=series)
+        with opened as context:
+            begin(context.run)
+            folder = str(context.run.folder)
             summary = work_stages(context, work)
             publish_artifacts(summary, order.served_at)
     return summary
