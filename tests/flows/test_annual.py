@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from configs.errors import ConfigError
 from configs.profiles import ProfileName
-from flows.artifacts import SHARES, share_done
+from flows.artifacts import SERIES_SHARE, SHARES, share_done
 from flows.cli.app import build_app
 from flows.cluster import open_client
 from flows.deploying import deploy, open_server
@@ -34,7 +34,7 @@ from flows.finished import finished_tables
 from flows.lock import RunLock, read_holder
 from flows.parameters import Working
 from flows.progress import Progress
-from flows.runner import work_run
+from flows.runner import SERIES, work_run
 from flows.stages import STAGES, RunOptions
 from flows.stale import why_stale
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
@@ -292,6 +292,11 @@ def test_a_flow_run_is_stale_when_its_lock_is(tmp_path: Path):
 def test_tiles_move_the_share_of_a_run():
     assert sum(SHARES.values()) == 100
     assert list(SHARES) == list(STAGES)
+    with Progress("monitor v0002", mode="quiet") as progress, progress.counting(10) as count:
+        for _ in range(5):
+            count.step()
+        assert share_done(progress, SERIES, has_series=True) == SERIES_SHARE / 2
+        assert share_done(progress, "plan", has_series=True) == SERIES_SHARE
     with Progress("tiles", mode="quiet") as progress, progress.counting(10, done=4) as count:
         count.step()
         assert share_done(progress, "tiles") == 26 + 45 * 0.5
