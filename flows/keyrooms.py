@@ -41,7 +41,9 @@ LAYERS = (
     "clues.postgis",
     "clues.quality",
     "clues.sources",
+    "clues.store.caseschema",
     "clues.store.schema",
+    "clues.store.tables",
     "clues.store.versions",
     "clues.versions",
     "configs.layers",
@@ -88,8 +90,12 @@ JOIN = ("flows.joining",)
 JUDGE = (
     "clues",
     "configs.articles",
+    "configs.batches",
+    "configs.cases",
     "configs.channels",
     "configs.conditions",
+    "configs.crosswalk",
+    "configs.holidays",
     "configs.layers",
     "configs.problems",
     "configs.rulecheck",
@@ -107,7 +113,6 @@ REGISTER = ("flows.registering", "flows.unseen")
 """What became of the objects of a register, on the ground that was seen."""
 
 OUTPUTS = (
-    "configs.crosswalk",
     "flows.finished",
     "flows.formats",
     "flows.imagery",

@@ -222,20 +222,6 @@ def _entered(
     return entered
 
 
-def _entered(
-    enter: "Callable[[Any, int, dict[str, int]], None] | None", held: "Callable[[], None] | None"
-) -> "Callable[[Any, int, dict[str, int]], None]":
-    """Return what ends the transaction of a run: its fates, and a look whether it may still."""
-
-    def entered(connection: Any, run_id: int, keys: dict[str, int]) -> None:
-        if enter is not None:
-            enter(connection, run_id, keys)
-        if held is not None:
-            held()
-
-    return entered
-
-
 def numbered(
     patches: "gpd.GeoDataFrame",
     numbers: list[str],
