@@ -22,7 +22,7 @@ const typing = (node) => node.closest?.("input, textarea, select, [contenteditab
 /** Listen to keys of the whole page. */
 export function listen() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (typing(event.target) || document.querySelector("dialog[open]") || !keysOn()) return;
     const found = bound.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!found) return;
