@@ -1,5 +1,6 @@
 """One desk for all tests of the web: two counties, every role, served in the process."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -82,24 +83,32 @@ class ServedDesk:
 def desk_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
     """Return a desk with two counties and the accounts of `PEOPLE`; not to be written to.
 
+    It is made once for all workers of a session.
     TUBAN_TEST_DESK names a folder to keep it in between sessions, for those who write tests.
     """
     kept = os.environ.get("TUBAN_TEST_DESK")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("desk")
-    if (folder / "ready").is_file():
-        runs = {code: next((folder / code / "runs").glob("run-*")) for code in COUNTIES}
-        return DeskFiles(folder, runs)
-    runs = {code: run_county(folder / code, code) for code in COUNTIES}
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = Path(kept) if kept else shared / "desk"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several workers one makes it
+        if not (folder / "ready").is_file():
+            _make_desk(folder)
+    runs = {code: next((folder / code / "runs").glob("run-*")) for code in COUNTIES}
+    return DeskFiles(folder, runs)
+
+
+def _make_desk(folder: Path) -> None:
     place = desk_place(str(folder / "register.sqlite"))
-    for run in runs.values():
-        add_run(run, place, by="root")
+    for code in COUNTIES:
+        add_run(run_county(folder / code, code), place, by="root")
     store = Store.at(folder / "register.sqlite")
     accounts = Accounts(store)
     for name, (role, division) in PEOPLE.items():
         accounts.add(name, role, division, PASSWORD, by="setup", must_change=False)
     store.close()
     (folder / "ready").touch()
-    return DeskFiles(folder, runs)
 
 
 def served(files: DeskFiles, folder: Path) -> ServedDesk:

@@ -9,6 +9,8 @@ from tests.web.conftest import FIRST, SECOND, ServedDesk
 
 COLLECTIONS = ("clues", "patches", "landuse", "approval")
 
+pytestmark = pytest.mark.slow
+
 
 def features(desk: ServedDesk, name: str, collection: str, **query: object) -> list[dict]:
     """Return all features of a collection, by the links from page to page."""

@@ -16,6 +16,8 @@ from tiles.webtiles import MOST_ZOOM
 
 ZOOM = 14
 
+pytestmark = pytest.mark.slow
+
 
 def images(desk: ServedDesk, name: str = "root") -> dict[str, dict[str, object]]:
     return {i["image_id"]: i for i in desk.as_(name).get("/api/images").json()["items"]}
