@@ -21,9 +21,16 @@ export function openStep(action, clue, found, desk) {
   if (form.some((name) => WAYS.includes(name))) node.querySelector(".said").before(balanceOf(node, before));
 }
 
+/** The land of a case: that of the clue, or of those of its parcels that the case has. */
+function areaOf(found, clue) {
+  if (clue.cases.length === 1) return clue.area_dm2;
+  const own = clue.parcels.filter((one) => one.line === "land" && found.parcels.some(({ line, parcel_id: id }) => line === "land" && id === one.parcel_id));
+  return own.reduce((sum, one) => sum + one.area_dm2, 0) || "";
+}
+
 /** What a case knows of a field already. */
 function known(name, found, before, clue) {
-  if (name === "illegal_dm2") return before.illegal ?? clue.area_dm2;
+  if (name === "illegal_dm2") return before.illegal ?? areaOf(found, clue);
   if (name.endsWith("_dm2")) return before[name.replace("_dm2", "")] || "";
   if (name === "reason") return "";
   return found.facts?.[name] ?? "";

@@ -39,7 +39,7 @@ class Paper {
     this.answer = h("div", { class: "rejudged wide", role: "status" });
     this.send = button({ class: "wide", on: { click: () => this.judge() } }, t("paper.judge"));
     this.node = h("fieldset", { class: "wide paper" }, h("legend", {}, t("paper.title")),
-      labelled(t("paper.role"), this.role), labelled(t("paper.date"), this.date),
+      labelled(t("paper.role"), this.role), labelled(t("paper.date"), this.date, { hint: t("paper.dated") }),
       labelled(t("paper.scan"), this.scan, { wide: true }), this.send, this.answer);
   }
 

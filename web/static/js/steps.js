@@ -16,6 +16,7 @@ export const steps = [
   { action: "dispatch", offered: (clue, user) => isOffice(user) && !clue.cases.length, open: (clue, found, desk) => dispatchOne(clue, desk) },
   { action: "desk_check", open: openDeskCheck },
   { action: "field_check", open: openFieldCheck },
+  { action: "judge", offered: () => false, open: (clue, found, desk) => openStep("judge", clue, found, desk) }, // the bar judges the first case by its keys
   ...PLAIN.map((action) => ({ action, open: (clue, found, desk) => openStep(action, clue, found, desk) })),
   { action: "outline", title: "draw.open", offered: (clue, user) => isOffice(user) && Boolean(clue.geometry), open: (clue, found, desk) => startDrawing(clue, desk) },
 ];

@@ -19,6 +19,7 @@ export const enCases = {
   "step.done": "{case}: {step} is done",
   "step.undone": "{case}: the last step is taken back",
   "paper.title": "Document",
+  "paper.dated": "Needed where no layer holds the document: without it nothing changes",
   "paper.scan": "Scan of the document (optional)",
   "paper.judge": "Attach it and judge again at once",
   "paper.judging": "Judging again …",

@@ -19,6 +19,7 @@ export const zhCases = {
   "step.done": "{case}：{step}已办理",
   "step.undone": "{case}：上一步已撤销",
   "paper.title": "批文",
+  "paper.dated": "图层中没有此批文时须填写，否则不能据以重新判定",
   "paper.scan": "批文扫描件（可选）",
   "paper.judge": "附上批文并立即重新判定",
   "paper.judging": "正在重新判定……",
