@@ -28,8 +28,10 @@ TEXT = re.compile(r'^  "([\w.]+)": "(.*)",$', re.MULTILINE)
 
 
 def texts(language: str) -> dict[str, str]:
-    path = STATIC / "js" / "texts" / f"{language}.js"
-    return dict(TEXT.findall(path.read_text(encoding="utf-8")))
+    paths = sorted((STATIC / "js" / "texts").glob(f"{language}*.js"))
+    found = [pair for p in paths for pair in TEXT.findall(p.read_text(encoding="utf-8"))]
+    assert len(dict(found)) == len(found)
+    return dict(found)
 
 
 def test_both_languages_say_all_that_the_page_asks_for():

@@ -94,3 +94,43 @@ export const undo = (caseNo, version) => call("POST", `/api/cases/${at(caseNo)}/
 
 /** Address of a tile of an image, with {z}, {x}, {y} to be filled in. */
 export const tileAddress = (imageId) => `${location.origin}/tiles/${at(imageId)}/{z}/{x}/{y}.webp`;
+
+export const timeline = (no) => call("GET", `/api/clues/${at(no)}/timeline`);
+
+/** Judge a clue again with a document: {role, number, date, attachment}. */
+export const rejudge = (no, paper) => call("POST", `/api/clues/${at(no)}/rejudge`, { body: paper });
+
+/** Send a photo or scan of a clue; the API looks into its bytes. */
+export function attach(no, file, kind, caseNo = "") {
+  const form = new FormData();
+  form.append("kind", kind);
+  if (caseNo) form.append("case_no", caseNo);
+  form.append("file", file, file.name);
+  return call("POST", `/api/clues/${at(no)}/attachments`, { form });
+}
+
+export const attachmentAddress = (sha256) => `/api/attachments/${at(sha256)}`;
+
+/** Put outlines (GeoJSON polygons in degrees) in place of that of a clue as seen in a version. */
+export const redraw = (no, version, polygons) =>
+  call("POST", `/api/clues/${at(no)}/outline`, { version, body: { polygons } });
+
+export const dispatch = (body) => call("POST", "/api/dispatch", { body });
+export const assign = (caseNo, version, body) => call("POST", `/api/cases/${at(caseNo)}/assign`, { version, body });
+export const split = (caseNo, version, parcels) => call("POST", `/api/cases/${at(caseNo)}/split`, { version, body: { parcels } });
+
+export const statistics = (query) => call("GET", "/api/statistics", { query });
+export const points = (query) => call("GET", "/api/clues/points", { query });
+export const exceptions = () => call("GET", "/api/exceptions");
+export const sample = (query) => call("GET", "/api/sample", { query });
+export const audit = () => call("GET", "/api/audit/verify");
+
+/** Address of the clues of a filter as a file. */
+export const exportAddress = (format, query) => `/api/exports/${at(format)}${asQuery(query)}`;
+
+export const tokens = () => call("GET", "/api/tokens");
+export const addToken = (name, days) => call("POST", "/api/tokens", { body: { name, days } });
+export const revokeToken = (id) => call("DELETE", `/api/tokens/${at(id)}`);
+export const users = () => call("GET", "/api/users");
+export const addUser = (body) => call("POST", "/api/users", { body });
+export const changeUser = (name, body) => call("PATCH", `/api/users/${at(name)}`, { body });

@@ -55,3 +55,13 @@ export function period(from, to) {
 
 /** Return words with the join of the language. */
 export const joined = (words) => words.filter(Boolean).join(language === "zh" ? "、" : ", ");
+
+/** Return the metres between two places in degrees, on a sphere. */
+export function metresBetween([x0, y0], [x1, y1]) {
+  const radians = Math.PI / 180;
+  const mean = ((y0 + y1) / 2) * radians;
+  return 6371000 * radians * Math.hypot(y1 - y0, (x1 - x0) * Math.cos(mean));
+}
+
+/** Return a length of a file as people read it. */
+export const size = (bytes) => (bytes < 1 << 20 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / (1 << 20)).toFixed(1)} MB`);

@@ -53,6 +53,7 @@ export class Points {
     this.maps = maps;
     maps.each((map) => {
       map.on("click", (event) => {
+        if (maps.drawing) return;
         const found = under(map, event.point);
         if (found) onpick(found);
       });

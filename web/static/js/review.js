@@ -7,6 +7,7 @@ import { CluePanel } from "./clue.js";
 import { button, fill, h, icon, pausing } from "./dom.js";
 import { Filters } from "./filters.js";
 import { bind, unbind } from "./keyboard.js";
+import { ListTools } from "./listtools.js";
 import { Maps } from "./maps.js";
 import { mapTools } from "./maptools.js";
 import { Outlines } from "./outlines.js";
@@ -38,7 +39,10 @@ class Review {
     this.box = h("div", { class: "review" }, this.left, this.middle, this.right, this.tabs);
     fill(main, this.box);
     this.filters = new Filters(this.left, query, () => this.refilter());
+    this.tools = h("div");
+    this.left.append(this.tools);
     this.list = new Worklist(this.left, (no) => this.choose(no, "map"));
+    new ListTools(this.tools, this.list, user, { query: () => this.filters.query, reload: () => this.refilter() });
     this.maps = new Maps(this.middle);
     this.points = new Points(this.maps, (no) => this.choose(no));
     this.outlines = new Outlines(this.maps);
@@ -50,6 +54,8 @@ class Review {
       judged: (no) => this.judged(no),
       choose: (no) => this.choose(no),
       maps: this.maps,
+      look: (name) => this.look(name),
+      reload: () => this.refilter(),
     });
     mapTools(this.maps, this.outlines, { fit: () => this.fit(), whole: () => this.whole() });
     this.ahead = pausing(60, () => this.prefetch());
@@ -116,6 +122,7 @@ class Review {
   /** Look at a clue: list, maps, panel; on a phone the pane that was asked for. */
   async choose(no, pane = "") {
     const start = performance.now();
+    if (this.maps.drawing?.clue.clue_no !== no) this.maps.drawing?.end();
     this.chosen = no;
     if (pane) this.look(pane);
     this.list.choose(no);

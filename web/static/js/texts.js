@@ -1,9 +1,11 @@
-/** Words of the page in the language of the reader; one file of texts per language. */
+/** Words of the page in the language of the reader; two files of texts per language. */
 
+import { enCases } from "./texts/en-cases.js";
 import { en } from "./texts/en.js";
+import { zhCases } from "./texts/zh-cases.js";
 import { zh } from "./texts/zh.js";
 
-const TEXTS = { zh, en };
+const TEXTS = { zh: { ...zh, ...zhCases }, en: { ...en, ...enCases } };
 const KEPT = "tuban.language";
 
 /** The language of the page: as chosen, else that of the browser. */

@@ -18,6 +18,9 @@ export class Worklist {
     this.places = new Map();
     this.chosen = "";
     this.nodes = new Map();
+    this.marking = false;
+    this.marked = new Set();
+    this.onmark = () => {};
     this.summary = h("p", { class: "list-summary", role: "status" });
     this.rows = h("div", { class: "list-rows" });
     this.box = h("div", {
@@ -132,7 +135,7 @@ export class Worklist {
     const chosen = item.clue_no === this.chosen;
     const node = h("div", {
       class: `list-row${item.verdict ? " done" : ""}`, id: `clue-${item.clue_no}`, role: "option", data: { no: item.clue_no },
-      "aria-selected": String(chosen), "aria-posinset": at + 1, "aria-setsize": this.total,
+      "aria-selected": String(chosen), "aria-checked": this.marking ? String(this.marked.has(item.clue_no)) : null, "aria-posinset": at + 1, "aria-setsize": this.total,
     },
     h("span", { class: "list-no" }, item.clue_no.slice(0, -6), h("b", {}, item.clue_no.slice(-6))),
     h("span", { class: "list-area" }, inMu(item.area_dm2)),
@@ -146,10 +149,29 @@ export class Worklist {
 
   click(event) {
     const no = event.target.closest("[data-no]")?.dataset.no;
-    if (no) this.onpick(no);
+    if (no && this.marking) this.markOne(no);
+    else if (no) this.onpick(no);
+  }
+
+  /** Mark a clue, or take its mark away. */
+  markOne(no) {
+    if (!this.marked.delete(no)) this.marked.add(no);
+    this.redraw();
+    this.onmark();
+  }
+
+  /** Draw all rows again. */
+  redraw() {
+    this.nodes = new Map();
+    this.draw();
   }
 
   async key(event) {
+    if (event.key === " " && this.marking && this.chosen) {
+      event.preventDefault();
+      this.markOne(this.chosen);
+      return;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
     if (!step) return;
     event.preventDefault();
