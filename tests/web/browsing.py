@@ -89,7 +89,7 @@ class Visit:
     def close(self) -> None:
         """Leave, and see that nothing went wrong on the way and no other host was asked."""
         self.page.context.close()
-        assert self.told == []
+        assert self.told == [], self.told
         assert [
             url for url in self.asked if not url.startswith((self.address, "blob:", "data:"))
         ] == []

@@ -35,7 +35,8 @@ export async function call(method, path, { query, body, form, version, signal, p
 async function contentOf(answer) {
   try {
     return await answer.json();
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     return null;
   }
 }
