@@ -30,11 +30,6 @@ class DeskPlace:
     store: str
     files: Path
 
-    @property
-    def is_server(self) -> bool:
-        """Whether the store is on a database server."""
-        return "://" in self.store and not self.store.startswith("sqlite:")
-
     def open(self, *, new: bool = False) -> "Store":
         """Open the store and bring its schema up to date.
 

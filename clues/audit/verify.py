@@ -1,6 +1,5 @@
 """The check of a store against its own events: names the first thing that does not fit."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from clues.store.presence import listed_otherwise, stored_files
 from clues.store.repository import Store
 from clues.store.sealing import KINDS, name_of, row_hashes
 from configs.errors import TubanError
+from tiles.files import sha256
 
 __all__ = ["Verification", "verify"]
-
-PART = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,7 @@ class _Check:
             path = file_path(folder, digest)
             if not path.is_file():
                 raise _Broken(f"attachment {digest} ({name}) is missing: {path}")
-            total = hashlib.sha256()
-            with path.open("rb") as file:
-                while part := file.read(PART):
-                    total.update(part)
-            if total.hexdigest() != digest:
+            if sha256(path) != digest:
                 raise _Broken(f"attachment {digest} ({name}) was altered: {path}")
             self.files += 1
 

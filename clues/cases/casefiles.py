@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from tiles.files import atomic_path
+from tiles.files import atomic_path, sha256
 
 __all__ = ["file_path", "keep_file"]
 
@@ -17,7 +17,7 @@ def keep_file(folder: Path, data: bytes) -> str:
     """Keep a file; return its SHA-256. One that is there whole is left as it is."""
     digest = hashlib.sha256(data).hexdigest()
     path = file_path(folder, digest)
-    if not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest):
+    if not (path.is_file() and sha256(path) == digest):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
             part.write_bytes(data)

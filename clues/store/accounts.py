@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from clues.store import schema
+from clues.store.tables import in_utc
 
 __all__ = [
     "SessionRow",
@@ -68,14 +69,9 @@ class TokenRow:
 USER_COLUMNS = tuple(schema.users.c[n] for n in UserRow.__dataclass_fields__)
 
 
-def _aware(moment: dt.datetime | None) -> dt.datetime | None:
-    """Return a moment in UTC; SQLite forgets the zone."""
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
 def _user(row: Row[Any]) -> UserRow:
     values = dict(zip(UserRow.__dataclass_fields__, row, strict=False))
-    values["locked_until"] = _aware(values["locked_until"])
+    values["locked_until"] = in_utc(values["locked_until"])
     values["password_hash"] = values["password_hash"] or ""
     return UserRow(**values)
 
@@ -122,7 +118,7 @@ def find_session(connection: Connection, token_hash: str) -> SessionRow | None:
     row = connection.execute(asked).first()
     if row is None:
         return None
-    seen, ends = _aware(row.seen_at), _aware(row.expires_at)
+    seen, ends = in_utc(row.seen_at), in_utc(row.expires_at)
     assert seen is not None
     assert ends is not None
     return SessionRow(_user(row), row.csrf, seen, ends)
@@ -160,7 +156,7 @@ def find_token(connection: Connection, token_hash: str, now: dt.datetime) -> Use
     row = connection.execute(asked).first()
     if row is None:
         return None
-    ends = _aware(row.expires_at)
+    ends = in_utc(row.expires_at)
     return None if ends is not None and ends <= now else _user(row)
 
 
@@ -170,7 +166,7 @@ def tokens_of(connection: Connection, user: int) -> list[TokenRow]:
     columns = [table[n] for n in TokenRow.__dataclass_fields__]
     rows = connection.execute(select(*columns).where(table.user_id == user).order_by(table.id))
     return [
-        TokenRow(r.id, r.name, _aware(r.created_at), _aware(r.expires_at), _aware(r.revoked_at))
+        TokenRow(r.id, r.name, in_utc(r.created_at), in_utc(r.expires_at), in_utc(r.revoked_at))
         for r in rows
     ]
 

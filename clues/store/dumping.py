@@ -27,6 +27,7 @@ from sqlalchemy import (
     select,
 )
 
+from clues.audit.hashing import moment_text
 from clues.store import schema
 from clues.store.repository import Store
 
@@ -147,8 +148,7 @@ def _plain(value: Any, kind: str) -> Any:
         return base64.b64encode(bytes(value)).decode()
     if kind == "date":
         return value.isoformat()
-    moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    return moment_text(value)
 
 
 def decoder(kind: str) -> Any:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from clues.store import schema
 from clues.store.repository import Store
+from clues.store.tables import in_utc
 
 __all__ = ["entered_days"]
 
@@ -25,6 +26,5 @@ def entered_days(store: Store, zone: str) -> dict[str, dt.date]:
         rows = connection.execute(select(columns.clue_no, columns.registered_at)).all()
     found = {}
     for number, moment in rows:
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        found[str(number)] = aware.astimezone(ZoneInfo(zone)).date()
+        found[str(number)] = in_utc(moment).astimezone(ZoneInfo(zone)).date()
     return found

@@ -15,7 +15,7 @@ from clues.objects import JudgedGround, KnownObject
 from clues.store import schema
 from clues.store.batches import Batch, issued_batches, put_in_batch, stored_batches
 from clues.store.lineage import Period, held_before
-from clues.store.worklistrows import refresh
+from clues.store.worklistrows import last_words, refresh
 from configs.verdicts import verdict_meaning
 
 __all__ = [
@@ -173,14 +173,7 @@ def _last_states(
 
 def _last_verdicts(connection: Connection) -> dict[str, str]:
     """Return the last word of people on every object that they did not take back."""
-    verdict, patch = schema.verdicts.c, schema.patches.c
-    asked = (
-        select(patch.object_id, verdict.verdict)
-        .join(schema.patches, patch.id == verdict.patch_key)
-        .where(verdict.parcel_no == 0)
-        .order_by(verdict.id)
-    )
-    words = {str(r.object_id): str(r.verdict) for r in connection.execute(asked)}
+    words = last_words(connection)
     return {o: w for o, w in words.items() if verdict_meaning(w) not in (None, "open")}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 
 from clues.store import schema
 from clues.store.repository import Store
+from clues.store.tables import in_utc
 
 __all__ = ["LayerVersion", "add_versions", "choose_version", "layer_versions"]
 
@@ -73,10 +74,7 @@ def layer_versions(store: Store, role: str | None = None) -> list[LayerVersion]:
         query = query.where(layer.role == role)
     with store.engine.connect() as connection:
         rows = connection.execute(query).mappings().all()
-    return [
-        LayerVersion(**(dict(r) | {"recorded_at": r["recorded_at"].replace(tzinfo=dt.UTC)}))
-        for r in rows
-    ]
+    return [LayerVersion(**{name: in_utc(value) for name, value in r.items()}) for r in rows]
 
 
 def add_versions(store: Store, versions: Sequence[LayerVersion]) -> None:

@@ -15,7 +15,7 @@ from configs.cases import first_state, state_order
 from configs.verdicts import verdict_code
 from tiles.geodesy import transformer
 
-__all__ = ["refresh", "worklist_rows"]
+__all__ = ["last_words", "refresh", "worklist_rows"]
 
 AT_ONCE = 400
 """Things named in one statement."""
@@ -66,7 +66,7 @@ def worklist_rows(
     patches = _present_patches(connection, objects)
     keys = [p["id"] for p in patches.values()] if objects is not None else None
     areas, severity = _areas(connection, keys), _severity(connection, keys)
-    fates, words = _fates(connection, objects), _words(connection, objects)
+    fates, words = _fates(connection, objects), last_words(connection, objects)
     cases = _cases(connection, None if objects is None else [int(c.id) for c in clues])
     event = schema.events.c
     last = select(event.object_id, func.max(event.seq)).group_by(event.object_id)
@@ -159,8 +159,8 @@ def _fates(connection: Connection, objects: Sequence[str] | None) -> dict[str, A
     return {r.object_id: r for r in connection.execute(_of(asked, row.object_id, objects))}
 
 
-def _words(connection: Connection, objects: Sequence[str] | None) -> dict[str, str]:
-    """Return the last word of people on things as a whole."""
+def last_words(connection: Connection, objects: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the last word of people on some things, or all, each as a whole."""
     verdict, patch = schema.verdicts.c, schema.patches.c
     asked = (
         select(patch.object_id, verdict.verdict)

@@ -78,9 +78,8 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path):
 def test_files_lie_beside_the_store(tmp_path: Path):
     place = desk_place(str(tmp_path / "county.sqlite"))
     assert place.files == tmp_path / "county-desk"
-    assert not place.is_server
     server = desk_place("postgresql://host/county", tmp_path / "files")
-    assert (server.is_server, server.files) == (True, tmp_path / "files")
+    assert server.files == tmp_path / "files"
 
 
 def test_compose_has_no_password_and_listens_on_this_machine_only():
