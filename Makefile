@@ -46,12 +46,13 @@ test-long: $(READY)  ## more seeds, tilings and drawn examples (not part of a la
 	@$(PYTEST) -m long --durations=25
 	@TUBAN_EXAMPLES=fresh $(PYTEST) -m "hypothesis and not desk and not long"
 
-check: $(READY)  ## style, types, floors, spelling, sizes, security
+check: $(READY)  ## style, types, floors, spelling, sizes, what nothing uses, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell --skip "*.ttf,*.json,./.venv,./runs,./.git,constraints.txt,*/static/vendor/*" .
+	$(BIN)/vulture
 	$(BIN)/bandit -q -r configs tiles detect models clues web flows -c pyproject.toml
 
 format: $(READY)  ## let ruff format everything

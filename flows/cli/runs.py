@@ -17,7 +17,6 @@ __all__ = ["list_runs", "plan", "prune", "register", "show", "verify"]
 
 SHOWN = 20
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of all runs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 

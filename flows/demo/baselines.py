@@ -26,8 +26,6 @@ __all__ = ["Baselines", "measure_baselines"]
 FLOOR_PX = 10
 """Patches below are dropped: half the least size of a change that counts."""
 
-NO_DATA = -1
-
 
 @dataclass(frozen=True)
 class Baselines:
