@@ -1,5 +1,6 @@
 """``tuban demo``: a synthetic county with known truth, or real Sentinel-2 images, in one go."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +32,8 @@ def demo(
         from flows.demo.real import build_real_pair
 
         tell("fetching the Sentinel-2 series of the package nrt")
-        _work(build_real_pair(out / "real"), out, options, plain)
+        summary = _work(build_real_pair(out / "real"), out, options, plain)
+        _next_steps(Path(summary["folder"]))
         return
     from flows.demo.county import build_county
 
@@ -39,6 +41,7 @@ def demo(
     county = build_county(out / "county", seed, difficulty, size_px=size)
     summary = _work(county.config, out, options, plain)
     _score(summary, county.truth)
+    _next_steps(Path(summary["folder"]))
 
 
 def _work(config: Path, out: Path, options: Any, plain: bool) -> dict[str, Any]:
@@ -59,6 +62,27 @@ def _score(summary: dict[str, Any], truth: Path) -> None:
     typer.echo("")
     for line in score_lines(score):
         typer.echo(line)
+
+
+def _next_steps(folder: Path) -> None:
+    """Say what to look at, and what comes next with images and layers of one's own."""
+    steps = (
+        ("open", folder / "report.html"),
+        ("then", folder / "clues.xlsx"),
+        ("why a clue is one", f"tuban explain {_first_clue(folder)} --run {folder}"),
+        ("work the clues", f"tuban desk add {folder} --store desk.sqlite"),
+        ("your own images", "tuban init mine, then tuban check mine/tuban.yaml"),
+        ("how to fill it in", "docs/how-to/real-imagery.md"),
+    )
+    typer.echo("\nnext")
+    for what, how in steps:
+        typer.echo(f"{what:<20}{how}")
+
+
+def _first_clue(folder: Path) -> str:
+    """Return the number of the first clue of the list."""
+    features = json.loads((folder / "clues.geojson").read_text(encoding="utf-8"))["features"]
+    return str(features[0]["properties"]["clue_no"]) if features else "CLUE"
 
 
 def register(app: typer.Typer) -> None:
