@@ -1,5 +1,6 @@
 """Tables of a run in Parquet, a row group for every batch: written and read a batch at a time."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -27,12 +28,13 @@ class RowGroups:
     Parameters
     ----------
     path : Path
-    texts : sequence of str
-        Columns of texts, whose kind a batch without rows does not tell.
+    texts : sequence of str, optional
+        Columns of texts, whose kind a batch without rows does not tell. Without them the first
+        row tells the kinds of all columns.
     """
 
-    def __init__(self, path: Path, texts: Sequence[str]) -> None:
-        self.path, self.texts = path, tuple(texts)
+    def __init__(self, path: Path, texts: Sequence[str] | None = None) -> None:
+        self.path, self.texts = path, texts
         self._writer: Any = None
         self._schema: pa.Schema | None = None
 
@@ -71,13 +73,20 @@ class RowGroups:
         self.close()
 
 
-def _schema_of(table: Any, texts: Sequence[str]) -> "pa.Schema":
-    """Return the columns of a table as GeoParquet tells them."""
+def _schema_of(table: Any, texts: Sequence[str] | None) -> "pa.Schema":
+    """Return the columns of a table as GeoParquet tells them, of outlines in any place and form."""
     import pyarrow.parquet as pq
 
     target = BytesIO()
-    table.iloc[:0].astype(dict.fromkeys(texts, "str")).to_parquet(target, index=False)
-    return pq.read_schema(target)
+    if texts is not None:
+        table.iloc[:0].astype(dict.fromkeys(texts, "str")).to_parquet(target, index=False)
+        return pq.read_schema(target)
+    table.iloc[:1].to_parquet(target, index=False)
+    schema = pq.read_schema(target)
+    told = json.loads(schema.metadata[b"geo"])
+    told["columns"][SHAPE].pop("bbox", None)
+    told["columns"][SHAPE]["geometry_types"] = []
+    return schema.with_metadata({**schema.metadata, b"geo": json.dumps(told).encode()})
 
 
 def _values(table: Any, name: str) -> Any:

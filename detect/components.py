@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 from configs.errors import InputError
 from detect.closed import Closed
 from detect.component_tables import Members, Statistics
-from detect.cover_runs import CoverRuns
-from detect.holes import gaps_to_fill
-from detect.inner import Looks, Runs, even_inside
+from detect.inner import Looks, even_inside
+from detect.joined_runs import BandRuns, fused, holes_to_fill, rows_of, spans
 from detect.kernels.runs import link_runs, number_roots
+from detect.spool import BATCH_RUNS, Large, LargeSpool
 from detect.tile_runs import Connectivity, ScoreArrays, TileRuns, label_tile
 
 __all__ = [
@@ -38,6 +39,10 @@ __all__ = [
 FAR = 1 << 62
 """A column beyond every grid."""
 
+RUNS = ("row", "first", "last")
+COLUMNS = ("filled", "anchor_row", "anchor_col", "votes", "n_members", "high_score", "values")
+"""One row per component each, beside the statistics."""
+
 PERCENT = 90
 """Percentile of the scores that tells how strong a change is where it is strongest."""
 
@@ -49,7 +54,7 @@ class Components:
     Attributes
     ----------
     connectivity : {4, 8}
-    row, first, last, comp : ndarray of int64, shape (runs,)
+    row, first, last, comp : ndarray of int32 or int64, shape (runs,)
         Runs sorted by (row, first), last column inclusive; runs of a row never touch.
     stats : Statistics
         ``pixels`` counts the filled holes, the other sums do not.
@@ -66,17 +71,15 @@ class Components:
         Means of the members' other values, NaN where none is; of evenness see `detect.inner`.
     noise_pixels, noise_components : int
         What was dropped by tiles and join together.
-    members : Members
-        Of the large components that the join was asked to keep them of, without votes.
-    covers : CoverRuns
-        Of the same components, where the tiles told them; filled holes have none.
+    large : Large or None
+        Covers and members of the large components that the join was asked to keep them of.
     """
 
     connectivity: Connectivity
-    row: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-    comp: NDArray[np.int64]
+    row: NDArray[np.integer]
+    first: NDArray[np.integer]
+    last: NDArray[np.integer]
+    comp: NDArray[np.integer]
     stats: Statistics
     filled: NDArray[np.int64]
     anchor_row: NDArray[np.int64]
@@ -87,24 +90,36 @@ class Components:
     values: NDArray[np.float64]
     noise_pixels: int
     noise_components: int
-    members: Members
-    covers: CoverRuns
+    large: Large | None = None
 
     def __len__(self) -> int:
         return len(self.stats)
 
     def take(self, keep: NDArray[np.bool_]) -> "Components":
-        """Return the components of a mask, in their order."""
+        """Return the components of a mask, in their order; nothing of large ones is kept."""
         number, mine = np.cumsum(keep) - 1, keep[self.comp]
-        runs = {n: getattr(self, n)[mine] for n in ("row", "first", "last")}
-        own = (
-            *("stats", "filled", "anchor_row", "anchor_col"),
-            *("votes", "n_members", "high_score", "values"),
-        )
-        rest: dict[str, Any] = {n: getattr(self, n) for n in own}
-        kept = {n: a.take(keep) if n == "stats" else a[keep] for n, a in rest.items()}
-        kept |= {n: getattr(self, n).renumbered(keep, number) for n in ("members", "covers")}
-        return dataclasses.replace(self, comp=number[self.comp[mine]], **runs, **kept)
+        runs = {n: getattr(self, n)[mine] for n in RUNS}
+        return self._with_rows(keep, runs, number[self.comp[mine]])
+
+    def batches(self, most: int) -> Iterator["Components"]:
+        """Yield at most so many components at a time, in their order; none once if there are none.
+
+        Runs are int64 and nothing of large components is kept.
+        """
+        for start, stop in spans(len(self), most):
+            here = rows_of(self.row, self.stats, start, stop)
+            comp = self.comp[here]
+            mine = (comp >= start) & (comp < stop)
+            runs = {n: getattr(self, n)[here][mine].astype(np.int64) for n in RUNS}
+            own = comp[mine].astype(np.int64) - start
+            yield self._with_rows(slice(start, stop), runs, own)
+
+    def _with_rows(
+        self, rows: Any, runs: dict[str, Any], comp: NDArray[np.integer]
+    ) -> "Components":
+        kept: dict[str, Any] = {n: getattr(self, n)[rows] for n in COLUMNS}
+        kept |= {"comp": comp, "stats": self.stats.take(rows), "large": None}
+        return dataclasses.replace(self, **runs, **kept)
 
 
 def join(
@@ -115,6 +130,8 @@ def join(
     floor_px: int = 4,
     hole_px: int = 0,
     large_px: int | None = None,
+    scratch: Path | None = None,
+    batch_runs: int = BATCH_RUNS,
 ) -> Components:
     """Join tiles into the components of the area.
 
@@ -133,6 +150,11 @@ def join(
         this many pixels are filled unless another survivor lies in them.
     large_px : int, optional
         Pixels from which the members and covers of a component are kept; by default of none.
+    scratch : Path, optional
+        Folder on a disk for what is kept of large components; in memory by default. The files
+        have no name there and go with what is returned.
+    batch_runs : int
+        Cover runs of large components that are read back at a time.
 
     Returns
     -------
@@ -143,7 +165,9 @@ def join(
     InputError
         If tiles are out of order, overlap, or were labelled with other settings.
     """
-    joiner = _Joiner(connectivity, min_strong, floor_px, FAR if large_px is None else large_px)
+    large = None if large_px is None else LargeSpool(scratch, batch_runs)
+    least = FAR if large_px is None else large_px
+    joiner = _Joiner(connectivity, min_strong, floor_px, least, large)
     for band in _bands(tiles):
         joiner.add(band)
     return _fill_holes(joiner.finish(), hole_px)
@@ -152,7 +176,7 @@ def join(
 def _bands(tiles: Iterable[TileRuns]) -> Iterator[list[TileRuns]]:
     reached = -FAR
     for _, group in groupby(tiles, key=lambda tile: tile.core.row0):
-        band = list(group)
+        band = [dataclasses.replace(tile, covers=tile.covers.narrow()) for tile in group]
         cores = [tile.core for tile in band]
         in_order = all(a.col1 <= b.col0 for a, b in pairwise(cores))
         if cores[0].row0 < reached or not in_order or len({c.row1 for c in cores}) > 1:
@@ -174,19 +198,23 @@ class _Joiner:
     """
 
     def __init__(
-        self, connectivity: Connectivity, min_strong: int, floor_px: int, large_px: int
+        self,
+        connectivity: Connectivity,
+        min_strong: int,
+        floor_px: int,
+        large_px: int,
+        large: LargeSpool | None,
     ) -> None:
         self.connectivity, self.min_strong, self.floor_px = connectivity, min_strong, floor_px
-        self.large_px = large_px
+        self.large_px, self.large = large_px, large
         self.noise_pixels = self.noise_components = 0
         self.parent: list[int] = []
-        self.runs: list[NDArray[np.int64]] = []  # (row, first, last, name) per band
+        self.runs = BandRuns()
         self.tail = np.empty((4, 0), np.int64)  # (row, first, last, node) of the open last row
         self.open_name = np.empty(0, np.int64)
         self.open_stats = Statistics.empty()
         self.open_members: Members | None = None
         self.done: list[Closed] = []
-        self.covers: list[CoverRuns] = []  # of names, per band
 
     def add(self, band: list[TileRuns]) -> None:
         """Take in the next band."""
@@ -219,14 +247,12 @@ class _Joiner:
         keep = self._judge(stats, is_open)
         name = self._names(label[:n_open], keep)
         large = keep & (is_open | (stats.pixels >= self.large_px))
-        told = [
-            t.covers.renumbered(large[label[o:]], name[label[o:]])
-            for t, o in zip(band, offsets[:-1], strict=True)
-        ]
-        self.covers += [c.narrow() for c in told if len(c)]
+        if self.large is not None:
+            for t, o in zip(band, offsets[:-1], strict=True):
+                self.large.add_covers(t.covers.renumbered(large[label[o:]], name[label[o:]]))
 
-        runs = _fuse(runs[:, keep[runs[3]]])
-        self.runs.append(np.array([*runs[:3], name[runs[3]]]))
+        runs = fused(runs[:, keep[runs[3]]])
+        self.runs.add(np.array([*runs[:3], name[runs[3]]]))
         number = np.cumsum(is_open) - 1
         tail = runs[:, runs[0] == last_row]
         self.tail = np.array([*tail[:3], number[tail[3]]])
@@ -242,39 +268,33 @@ class _Joiner:
             self._close(self.open_name, self.open_stats, members, keep)
         done = Closed.concatenate(self.done)
         self.done.clear()
-        names = np.array(self.parent, np.int64)
-        label = np.empty(len(names), np.int64)
-        survivor = np.full(number_roots(names, label), -1)
-        survivor[label[done.name]] = np.arange(len(done.name))
-        row, first, last, name = np.concatenate([self.tail[:, :0], *self.runs], axis=1)
-        self.runs.clear()
-        comp = survivor[label[name]]
-        alive = comp >= 0
-        row, first, last, comp = row[alive], first[alive], last[alive], comp[alive]
-        _, begin = np.unique(comp, return_index=True)
+        place = self._places(done.name)
+        row, first, last, comp = self.runs.drained(place)
+        begin = np.full(len(done.name), len(comp))
+        np.minimum.at(begin, comp, np.arange(len(comp)))
         order = np.argsort(begin)  # of survivors by their first run
         rank = np.argsort(order)
-        place = survivor[label]
-        large = (place >= 0) & np.append(done.stats.pixels >= self.large_px, False)[place]
-        covers = CoverRuns.drained(self.covers, large, np.append(rank, -1)[place])
+        large = None
+        if self.large is not None:
+            number = np.where(done.stats.pixels >= self.large_px, rank, -1)
+            large = self.large.settled(np.append(number, -1)[place], len(order))
         return Components(
             self.connectivity,
             row,
             first,
             last,
-            rank[comp],
+            rank.astype(np.int32)[comp],
             done.stats.take(order),
             np.zeros(len(order), np.int64),
-            row[begin[order]],
-            first[begin[order]],
+            row[begin[order]].astype(np.int64),
+            first[begin[order]].astype(np.int64),
             done.votes[order],
             done.n_members[order],
             done.high_score[order],
             done.values[order],
             self.noise_pixels,
             self.noise_components,
-            done.members.renumbered(np.ones(len(order), bool), rank),
-            covers,
+            large,
         )
 
     def _require_settings(self, tile: TileRuns) -> None:
@@ -344,40 +364,26 @@ class _Joiner:
         own = stats.take(closed)
         kept = mine.take((own.pixels >= self.large_px)[mine.comp]).narrow()
         if len(own):
-            runs = self._runs_of(name[closed], int(own.row_min.min()))
+            runs = self.runs.since(int(own.row_min.min()), self._places(name[closed]))
             values, kept = even_inside(runs, Looks.of(mine), values, kept)
-        self.done.append(Closed(name[closed], own, votes, n_members, high, values, kept))
+        if self.large is not None:
+            named = dataclasses.replace(kept, comp=name[closed][kept.comp])
+            self.large.add_members(named.narrow())
+        self.done.append(Closed(name[closed], own, votes, n_members, high, values))
 
-    def _runs_of(self, closed: NDArray[np.int64], row_min: int) -> Runs:
-        """Return the runs of closed components, numbered in their order."""
+    def _places(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for every name the place of its component in `chosen` names, −1 for none."""
         names = np.array(self.parent, np.int64)
         label = np.empty(len(names), np.int64)
-        number = np.full(number_roots(names, label), -1)
-        number[label[closed]] = np.arange(len(closed))
-        begin = len(self.runs)
-        while begin and (not self.runs[begin - 1].size or self.runs[begin - 1][0, -1] >= row_min):
-            begin -= 1
-        row, first, last, name = np.concatenate([self.tail[:, :0], *self.runs[begin:]], axis=1)
-        comp = number[label[name]]
-        mine = comp >= 0
-        return row[mine], first[mine], last[mine], comp[mine]
-
-
-def _fuse(runs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Make one run of those that touch in a row (they were cut by a vertical seam)."""
-    row, first, last = runs[:3]
-    begins = np.ones(len(row), bool)
-    begins[1:] = (row[1:] != row[:-1]) | (first[1:] != last[:-1] + 1)
-    ends = np.ones(len(row), bool)
-    ends[:-1] = begins[1:]
-    fused = runs[:, begins].copy()
-    fused[2] = last[ends]
-    return fused
+        place = np.full(number_roots(names, label), -1)
+        place[label[chosen]] = np.arange(len(chosen))
+        return place[label]
 
 
 def _fill_holes(components: Components, hole_px: int) -> Components:
-    row, first, last, comp = components.row, components.first, components.last, components.comp
-    closed = gaps_to_fill(row, first, last, comp, components.connectivity, hole_px)
+    runs = components.row, components.first, components.last, components.comp
+    row, first, last, comp = runs
+    closed = holes_to_fill(runs, components.stats, components.connectivity, hole_px)
     filled = np.zeros(len(components), np.int64)
     np.add.at(filled, comp[closed], first[closed] - last[closed - 1] - 1)
     begins, ends = np.ones(len(row), bool), np.ones(len(row), bool)

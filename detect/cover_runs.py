@@ -5,9 +5,8 @@ pixels of components that are large in it or touch a seam, so that those of ever
 are told whatever the tiling.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,7 @@ from tiles.grid import Extent
 if TYPE_CHECKING:
     from detect.tile_runs import ScoreArrays, TileRuns
 
-__all__ = ["CoverRuns", "cover_batches", "cover_runs", "wanted_pixels"]
-
-BATCH_RUNS = 200_000
-"""Runs whose parts are found at once (about 200 MB on the way)."""
+__all__ = ["CoverRuns", "cover_runs", "wanted_pixels"]
 
 
 @dataclass(frozen=True)
@@ -58,44 +54,12 @@ class CoverRuns(Columns):
         return np.lexsort((self.first, self.row, self.comp))
 
     def narrow(self) -> Self:
-        """Return the same runs in numbers as small as they may be: an area has millions of them."""
-        columns: dict[str, Any] = {n: a.astype(np.int32) for n, a in self._whole().items()}
-        most = np.iinfo(np.uint16).max
-        kind = np.uint16 if self.votes.max(initial=0) <= most else np.int32
-        return type(self)(**columns, votes=self.votes.astype(kind))
+        """Return the same runs in int32: an area has millions of them."""
+        return type(self)(**{n: a.astype(np.int32) for n, a in self.arrays().items()})
 
     def wide(self) -> Self:
-        """Return the runs of `narrow` as they were, but the votes."""
-        columns: dict[str, Any] = {n: a.astype(np.int64) for n, a in self._whole().items()}
-        return type(self)(**columns, votes=self.votes)
-
-    def _whole(self) -> dict[str, NDArray[Any]]:
-        return {n: a for n, a in self.arrays().items() if n != "votes"}
-
-    @classmethod
-    def drained(
-        cls, parts: "list[Self]", keep: NDArray[np.bool_], number: NDArray[np.int64]
-    ) -> Self:
-        """Return the runs of the components of a mask, numbered anew; the parts are used up.
-
-        An area has millions of runs: what is taken over is given back at once.
-        """
-        if not parts:
-            return cls.empty()
-        count = sum(int(keep[p.comp].sum()) for p in parts)
-        wide = max((p.votes.dtype for p in parts), key=lambda kind: kind.itemsize)
-        whole: dict[str, Any] = {
-            n: np.empty((count, *a.shape[1:]), wide if n == "votes" else np.int32)
-            for n, a in parts[0].arrays().items()
-        }
-        at = 0
-        parts.reverse()
-        while parts:
-            part = parts.pop().renumbered(keep, number)
-            for name, values in part.arrays().items():
-                whole[name][at : at + len(part)] = values
-            at += len(part)
-        return cls(**whole)
+        """Return the runs of `narrow` in int64."""
+        return type(self)(**{n: a.astype(np.int64) for n, a in self.arrays().items()})
 
     @classmethod
     def empty(cls) -> Self:
@@ -164,21 +128,3 @@ def cover_runs(
         np.add.reduceat(score, at),
         np.add.reduceat(votes.astype(np.int64), at, axis=0),
     )
-
-
-def cover_batches(covers: CoverRuns, most: int = BATCH_RUNS) -> Iterator[NDArray[np.intp]]:
-    """Yield the runs to find parts in at a time: indices, sorted by component and place.
-
-    A component is in one batch with all its runs, so that what is found does not depend on them.
-    """
-    order = covers.by_component
-    begins = np.flatnonzero(np.diff(covers.comp[order], prepend=-1))
-    at = 0
-    while at < len(order):
-        over = np.searchsorted(begins, at + most, side="right") - 1
-        end = int(begins[over]) if at + most < len(order) else len(order)
-        if end <= at:
-            after = np.searchsorted(begins, at, side="right")
-            end = int(begins[after]) if after < len(begins) else len(order)
-        yield order[at:end]
-        at = end

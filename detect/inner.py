@@ -56,7 +56,7 @@ def lie_inside(runs: Runs, table: Looks | Members) -> NDArray[np.bool_]:
         Pixels of the same components.
     """
     row, first, last, comp = runs
-    starts = row * FAR + first
+    starts = row.astype(np.int64) * FAR + first
     inside = np.ones(len(table.comp), np.bool_)
     for step in range(-REACH, REACH + 1):
         line, col = table.row.astype(np.int64) + step, table.col.astype(np.int64)

@@ -71,7 +71,8 @@ def _piece_batches(
     components: Components,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
     """Yield runs (3, n) sorted by piece, the first run of each piece, the component of each."""
-    row, first, last, comp = components.row, components.first, components.last, components.comp
+    runs = components.row, components.first, components.last, components.comp
+    row, first, last, comp = (a.astype(np.int64, copy=False) for a in runs)
     piece, parent = np.empty(len(row), np.int64), np.arange(len(row))
     # Neighbours of another component are no part of a piece: each has lines of its own.
     height = components.stats.row_max - components.stats.row_min + 2

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detect.component_tables import Members, Statistics
 from detect.components import PERCENT, Components
+from detect.cover_runs import CoverRuns
 from detect.kernels.borders import border_lengths
 from detect.kernels.runs import link_runs, number_roots
 from detect.merging import Merger
@@ -117,7 +118,7 @@ class PartTable:
     ----------
     comp : ndarray of int64
         Components that parts replace.
-    row, first, last, part : ndarray of int64, shape (runs,)
+    row, first, last, part : ndarray of int32, shape (runs,)
         Runs sorted by (component, row, first), filled holes in them.
     stats : Statistics
     filled, votes, n_members, high_score, values : ndarray
@@ -125,10 +126,10 @@ class PartTable:
     """
 
     comp: Numbers
-    row: Numbers
-    first: Numbers
-    last: Numbers
-    part: Numbers
+    row: NDArray[np.int32]
+    first: NDArray[np.int32]
+    last: NDArray[np.int32]
+    part: NDArray[np.int32]
     stats: Statistics
     filled: Numbers
     votes: Numbers
@@ -140,16 +141,24 @@ class PartTable:
         return len(self.filled)
 
     @classmethod
-    def of(cls, components: Components, parts: Parts) -> "PartTable":
-        """Return what is kept of the parts that `find_parts` found in some components."""
+    def of(cls, components: Components, parts: Parts, members: Members) -> "PartTable":
+        """Return what is kept of the parts that `find_parts` found in some components.
+
+        Parameters
+        ----------
+        components : Components
+        parts : Parts
+        members : Members
+            Of the components that have these parts, at least.
+        """
         row, first, last, part = _fused(
             np.array([parts.row, parts.first, parts.last, parts.part], np.int64)
-        )
+        ).astype(np.int32)
         return cls(
             np.unique(parts.comp),
             *(row, first, last, part),
             stats=_part_statistics(parts),
-            **_part_columns(components, parts),
+            **_part_columns(components, parts, members),
         )
 
     @classmethod
@@ -161,7 +170,7 @@ class PartTable:
             for f in dataclasses.fields(cls)
             if f.name not in ("part", "stats")
         }
-        part = [b.part + start for b, start in zip(batches, starts[:-1], strict=True)]
+        part = [b.part + np.int32(at) for b, at in zip(batches, starts[:-1], strict=True)]
         stats = Statistics.concatenate([b.stats for b in batches])
         return cls(**columns, part=np.concatenate(part), stats=stats)
 
@@ -173,10 +182,7 @@ def _in_order(part: Numbers) -> Numbers:
 
 
 def find_parts(
-    components: Components,
-    kinds: NDArray[np.integer],
-    least_px: int,
-    chosen: NDArray[np.intp] | None = None,
+    components: Components, kinds: NDArray[np.integer], least_px: int, covers: CoverRuns
 ) -> Parts:
     """Find the parts of the components whose covers are told.
 
@@ -187,16 +193,15 @@ def find_parts(
         Kind of change that each pair of covers means, from 0.
     least_px : int
         Fewest pixels of a part, unless the component has no more.
-    chosen : ndarray of int, optional
-        Only in these cover runs, see `detect.cover_runs.cover_batches`.
+    covers : CoverRuns
+        All of some components, in any order: a batch of ``components.large``.
 
     Returns
     -------
     Parts
     """
     stats = components.stats
-    covers = components.covers
-    covers = covers.take(covers.by_component if chosen is None else chosen).wide()
+    covers = covers.take(covers.by_component).wide()
     height = stats.row_max - stats.row_min + 2
     base = np.cumsum(height) - height - stats.row_min
     line, last = covers.row + base[covers.comp], covers.last.copy()
@@ -274,18 +279,20 @@ def split(components: Components, parts: PartTable) -> Components:
         return components
     whole = np.ones(len(components), np.bool_)
     whole[parts.comp] = False
-    none = components.covers.take(np.zeros(0, np.int64))
-    rest = dataclasses.replace(components, members=Members.empty(), covers=none).take(whole)
-    number = len(rest) + parts.part
-    runs = np.concatenate(
-        [
-            np.array([rest.row, rest.first, rest.last, rest.comp]),
-            np.array([parts.row, parts.first, parts.last, number]),
-        ],
-        axis=1,
+    rest = components.take(whole)
+    row, first, last, comp = (
+        np.concatenate([a.astype(np.int32), b])
+        for a, b in (
+            (rest.row, parts.row),
+            (rest.first, parts.first),
+            (rest.last, parts.last),
+            (rest.comp, len(rest) + parts.part),
+        )
     )
-    runs = runs[:, np.lexsort((runs[1], runs[0]))]
-    _, begin = np.unique(runs[3], return_index=True)
+    by_place = np.lexsort((first, row))
+    row, first, last, comp = row[by_place], first[by_place], last[by_place], comp[by_place]
+    begin = np.full(len(rest) + len(parts), len(comp))
+    np.minimum.at(begin, comp, np.arange(len(comp)))
     order = np.argsort(begin)
     rank = np.argsort(order)
     columns: dict[str, Any] = {
@@ -295,13 +302,13 @@ def split(components: Components, parts: PartTable) -> Components:
     stats = Statistics.concatenate([rest.stats, parts.stats]).take(order)
     return dataclasses.replace(
         rest,
-        row=runs[0],
-        first=runs[1],
-        last=runs[2],
-        comp=rank[runs[3]],
+        row=row,
+        first=first,
+        last=last,
+        comp=rank.astype(np.int32)[comp],
         stats=stats,
-        anchor_row=runs[0][begin[order]],
-        anchor_col=runs[1][begin[order]],
+        anchor_row=row[begin[order]].astype(np.int64),
+        anchor_col=first[begin[order]].astype(np.int64),
         **columns,
     )
 
@@ -330,7 +337,7 @@ def _part_statistics(parts: Parts) -> Statistics:
     return runs.merged(parts.part, len(parts))
 
 
-def _part_columns(components: Components, parts: Parts) -> dict[str, Any]:
+def _part_columns(components: Components, parts: Parts, members: Members) -> dict[str, Any]:
     """Return filled pixels, votes, members, scores and values of the parts."""
     count, owner, votes = len(parts), parts.owner, parts.votes
     filled = np.zeros(count, np.int64)
@@ -339,7 +346,7 @@ def _part_columns(components: Components, parts: Parts) -> dict[str, Any]:
     np.add.at(scored, parts.part, parts.last - parts.first + 1)
     own = np.zeros(len(components), np.bool_)
     own[parts.comp] = True
-    members = components.members.take(own[components.members.comp])
+    members = members.take(own[members.comp])
     base = np.zeros(len(components), np.int64)
     base[parts.comp] = parts.line - parts.row
     at = _position(parts.line, parts.first, members.row + base[members.comp], members.col)

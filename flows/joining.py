@@ -1,13 +1,17 @@
-"""The join stage: tile products to patches with a change type, and the change raster."""
+"""The join stage: tile products to patches with a change type, and the change raster.
 
-from dataclasses import dataclass
+Components are joined and split as a whole; patches are made of them, classified and written some
+thousands at a time, so that their outlines are never all in memory.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from detect.components import Components, join
-from detect.cover_runs import cover_batches
 from detect.parts import Parts, PartTable, find_parts, split
 from detect.patches import (
     PaintRuns,
@@ -22,8 +26,10 @@ from detect.patches import (
 )
 from detect.tile_runs import TileRuns
 from detect.valid_runs import Runs, load_valid_runs
+from flows.environment import give_back_memory
 from flows.fitting import STATE_FOLDER
 from flows.opening import Opening
+from flows.patchfile import PatchFile
 from flows.tilejob import States, TileJob
 from flows.tiling import tile_job, worked_tiles
 from models.feedback import with_feedback
@@ -35,6 +41,7 @@ from tiles.writer import write_runs
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from flows.seriesmarks import SeenDays
     from flows.stages import StageContext
 
 __all__ = ["in_parts", "join_tiles"]
@@ -43,13 +50,40 @@ LIKELY = 50
 """Confidence from which a part is a patch by itself: its type is rather right than wrong."""
 
 
-@dataclass(frozen=True)
-class _Joined:
-    """What one county, or a run that knows none, joined into."""
+AT_ONCE = 20_000
+"""Components whose patches are made and classified at a time."""
 
-    components: Components
-    patches: "gpd.GeoDataFrame"
-    too_small: dict[str, tuple[int, int]]
+
+@dataclass
+class _Joined:
+    """What was joined so far: numbers, and the runs to paint of each county."""
+
+    patches: int = 0
+    changed_pixels: int = 0
+    noise_pixels: int = 0
+    noise_components: int = 0
+    too_small: dict[str, tuple[int, int]] = field(default_factory=dict)
+    painted: list[PaintRuns] = field(default_factory=list)
+
+    def values(self) -> dict[str, Any]:
+        """Return the numbers for the manifest."""
+        return {
+            "patches": self.patches,
+            "changed_pixels": self.changed_pixels,
+            "noise_pixels": self.noise_pixels,
+            "noise_components": self.noise_components,
+            "too_small": {
+                code: {"patches": count, "pixels": pixels}
+                for code, (count, pixels) in sorted(self.too_small.items())
+            },
+        }
+
+    def drop(self, small: "gpd.GeoDataFrame") -> None:
+        """Count patches that are below the least size of their type."""
+        sizes = small.groupby("change_type")["n_pixels"].agg(["size", "sum"])
+        for code, count, pixels in sizes.itertuples():
+            before = self.too_small.get(str(code), (0, 0))
+            self.too_small[str(code)] = (before[0] + int(count), before[1] + int(pixels))
 
 
 def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
@@ -63,38 +97,22 @@ def join_tiles(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     states = States.load(context.run.path(STATE_FOLDER))
     job, area = tile_job(context), context.config.area
     counties = [(c.code, c.code, c.name) for c in job.counties.own] if job.counties else []
-    alone = [("", area.county_code, area.county_name)]
-    found = [_joined(context, states, job, *named) for named in counties or alone]
-    patches = _stacked([f.patches for f in found])
-    if context.feedback is not None:
-        limit = context.feedback.limit(context.config.feedback.sure_percent)
-        patches = with_feedback(patches, context.feedback.state, limit)
-    table = context.run.path("work", "patches.parquet")
-    with atomic_path(table) as part:
-        patches.to_parquet(part, index=False)
+    found, table = _Joined(), context.run.path("work", "patches.parquet")
+    with atomic_path(table) as part, PatchFile(part) as file:
+        for code, *named in counties or [("", area.county_code, area.county_name)]:
+            components = _joined(context, states, job, code)
+            found.noise_pixels += components.noise_pixels
+            found.noise_components += components.noise_components
+            _write_patches(context, states, components, named, file, found)
+            del components
+            give_back_memory()
     valid = load_valid_runs(job.paths(tile)[-1] for tile in worked_tiles(context))
-    raster = _paint(context, found, valid, states)
-    too_small: dict[str, list[int]] = {}
-    for code, sizes in (pair for f in found for pair in f.too_small.items()):
-        kept = too_small.setdefault(code, [0, 0])
-        too_small[code] = [a + b for a, b in zip(kept, sizes, strict=True)]
-    values = {
-        "patches": len(patches),
-        "changed_pixels": sum(int(f.components.stats.pixels.sum()) for f in found),
-        "observed_pixels": int((valid[2] - valid[1] + 1).sum()),
-        "noise_pixels": sum(f.components.noise_pixels for f in found),
-        "noise_components": sum(f.components.noise_components for f in found),
-        "too_small": {
-            code: {"patches": count, "pixels": pixels}
-            for code, (count, pixels) in sorted(too_small.items())
-        },
-    }
-    return [table, raster], values
+    raster = _paint(context, found.painted, valid, states)
+    observed = int((valid[2] - valid[1] + 1).sum())
+    return [table, raster], found.values() | {"observed_pixels": observed}
 
 
-def _joined(
-    context: "StageContext", states: States, job: TileJob, part: str, code: str, name: str
-) -> _Joined:
+def _joined(context: "StageContext", states: States, job: TileJob, part: str) -> Components:
     """Join what the tiles found of one county (`part` is its code; "" where there are none)."""
     detection, large_px = context.config.detection, job.large_px
     tiles = worked_tiles(context)
@@ -106,24 +124,38 @@ def _joined(
         floor_px=detection.floor_px,
         hole_px=detection.hole_px,
         large_px=large_px,
+        scratch=context.run.path("work"),
     )
-    components = in_parts(components, states.landcover, large_px)
-    patches = _patches(context, components, states, (code, name))
-    large = large_enough(patches, detection.least_area_m2)
-    small = patches.loc[~large].groupby("change_type")["n_pixels"].agg(["size", "sum"])
-    return _Joined(
-        components.take(large),
-        patches[large].reset_index(drop=True),
-        {str(kind): (int(count), int(pixels)) for kind, count, pixels in small.itertuples()},
-    )
+    give_back_memory()
+    return in_parts(components, states.landcover, large_px)
 
 
-def _stacked(tables: "list[gpd.GeoDataFrame]") -> "gpd.GeoDataFrame":
-    """Return the patches of all counties, in the order of their codes."""
-    import pandas as pd
-
-    full = [t for t in tables if len(t)]
-    return full[0] if len(full) == 1 else pd.concat(full or tables[:1], ignore_index=True)
+def _write_patches(
+    context: "StageContext",
+    states: States,
+    components: Components,
+    county: Sequence[str | None],
+    file: PatchFile,
+    found: _Joined,
+) -> None:
+    """Write the patches of a county to the table, and keep what is painted of them."""
+    days, least = _days_of(context, components, states), context.config.detection.least_area_m2
+    values, at = np.zeros(len(components), np.uint8), 0
+    for some in components.batches(AT_ONCE):
+        patches = _patches(context, some, states, county)
+        if days is not None:
+            patches = days.dated(patches, at)
+        patches = _classified(patches, some, states)
+        large = large_enough(patches, least)
+        found.drop(patches.loc[~large])
+        patches = patches[large].reset_index(drop=True)
+        values[at : at + len(some)][large] = paint_values(patches)
+        file.add(_with_verdicts(context, patches))
+        found.patches += len(patches)
+        found.changed_pixels += int(patches["n_pixels"].sum())
+        at += len(some)
+        give_back_memory()
+    found.painted.append(paint_runs(components, values))
 
 
 def in_parts(components: Components, state: LandcoverState, large: int) -> Components:
@@ -135,17 +167,22 @@ def in_parts(components: Components, state: LandcoverState, large: int) -> Compo
     Parameters
     ----------
     components : Components
-        With the covers of the large ones.
+        With the covers and members of the large ones.
     state : LandcoverState
     large : int
         Pixels from which a component is large; a part has half of them or more.
     """
-    kinds, least = change_kinds(state.classes), max(1, large // 2)
-    found = [
-        PartTable.of(components, _settled(find_parts(components, kinds, least, chosen), state))
-        for chosen in cover_batches(components.covers)
-    ]
+    found = list(_part_tables(components, state, large))
     return split(components, PartTable.concatenate(found)) if found else components
+
+
+def _part_tables(components: Components, state: LandcoverState, large: int) -> Iterator[PartTable]:
+    """Yield the parts of the large components, some of these at a time."""
+    kinds, least = change_kinds(state.classes), max(1, large // 2)
+    for covers, members in components.large.batches() if components.large else ():
+        if len(covers):
+            parts = _settled(find_parts(components, kinds, least, covers), state)
+            yield PartTable.of(components, parts, members)
 
 
 def _settled(parts: Parts, state: LandcoverState) -> Parts:
@@ -160,10 +197,10 @@ def _settled(parts: Parts, state: LandcoverState) -> Parts:
 
 
 def _patches(
-    context: "StageContext", components: Components, states: States, county: tuple[str, str]
+    context: "StageContext", components: Components, states: States, county: Sequence[str | None]
 ) -> "gpd.GeoDataFrame":
     plan = context.plan
-    patches = patch_table(
+    return patch_table(
         components,
         plan.grid,
         before=(plan.before.civil_from, plan.before.civil_to),
@@ -172,10 +209,20 @@ def _patches(
         county_name=county[1],
         smooth=context.config.detection.smooth_outlines,
     )
-    if states.marks.is_there and (series := Opening.of(context.run.folder).series):
-        from flows.seriesmarks import dated
 
-        patches = dated(patches, components, Path(series), plan)
+
+def _days_of(context: "StageContext", components: Components, states: States) -> "SeenDays | None":
+    """Return when a series saw the change of each component; None without a series."""
+    if not states.marks.is_there or not (series := Opening.of(context.run.folder).series):
+        return None
+    from flows.seriesmarks import SeenDays
+
+    return SeenDays.of(components, Path(series), context.plan)
+
+
+def _classified(
+    patches: "gpd.GeoDataFrame", components: Components, states: States
+) -> "gpd.GeoDataFrame":
     if not states.landcover.is_known or not len(patches):
         return patches
     changes = np.abs(np.stack(list(index_changes_of(components).values())))
@@ -187,17 +234,22 @@ def _patches(
     return with_classes(patches, classes)
 
 
-def _paint(context: "StageContext", found: list[_Joined], valid: Runs, states: States) -> Path:
+def _with_verdicts(context: "StageContext", patches: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Return the patches as the model of verdicts sees them, where the run has one."""
+    if context.feedback is None:
+        return patches
+    limit = context.feedback.limit(context.config.feedback.sure_percent)
+    return with_feedback(patches, context.feedback.state, limit)
+
+
+def _paint(context: "StageContext", runs: list[PaintRuns], valid: Runs, states: States) -> Path:
     target = context.run.path("change.tif")
     plan = context.plan
-    runs = [paint_runs(f.components, paint_values(f.patches)) for f in found]
-    row, first, last = (np.concatenate([r[i] for r in runs]) for i in range(3))
-    value, order = np.concatenate([r.value for r in runs]), np.lexsort((first, row))
     write_runs(
         target,
         plan.grid,
         plan.extent,
-        PaintRuns(row[order], first[order], last[order], value[order]),
+        _in_order(runs),
         valid,
         tags={
             "TUBAN_VALUES": "0 nodata, 1 no change, 2 and more: change type",
@@ -207,3 +259,12 @@ def _paint(context: "StageContext", found: list[_Joined], valid: Runs, states: S
         },
     )
     return target
+
+
+def _in_order(counties: list[PaintRuns]) -> PaintRuns:
+    """Return the runs of all counties, sorted by (row, first)."""
+    if len(counties) == 1:
+        return counties[0]
+    row, first, last, value = (np.concatenate(column) for column in zip(*counties, strict=True))
+    order = np.lexsort((first, row))
+    return PaintRuns(row[order], first[order], last[order], value[order])

@@ -85,7 +85,7 @@ SERIES = (
 
 TILES = ("flows.tilejob", "flows.tiling")
 
-JOIN = ("flows.joining",)
+JOIN = ("clues.rowgroups", "flows.joining", "flows.patchfile")
 
 JUDGE = (
     "clues",

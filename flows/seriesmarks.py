@@ -7,8 +7,9 @@ out like those of a pair: judged, in the ledger, with evidence sheets.
 import datetime as dt
 import logging
 from bisect import bisect_left
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from flows.plan import RunPlan
 from flows.stagekeys import RunOptions
 from flows.versions import Version, Versions
 
-__all__ = ["dated", "marks_of", "series_version"]
+__all__ = ["SeenDays", "marks_of", "series_version"]
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -94,48 +95,75 @@ def marks_of(version: Path, plan: RunPlan) -> MarkState:
     return MarkState.of(runs, np.concatenate(sures), f"{version.parent.parent.name} {version.name}")
 
 
-def dated(
-    patches: "gpd.GeoDataFrame", components: Components, version: Path, plan: RunPlan
-) -> "gpd.GeoDataFrame":
-    """Return patches of a series with the dates between which they changed.
+@dataclass(frozen=True)
+class SeenDays:
+    """The days on which a series saw change in each component of a run.
 
-    The after dates are the first and the last day on which the series saw change in a patch. The
-    ground was as before on the before date of the run for certain, and until the last image before
-    the change at most: clouds may have hidden its beginning, so that a paper of the days between
-    cannot be told to be older or younger than the change.
-
-    Parameters
+    Attributes
     ----------
-    patches : GeoDataFrame
-        One per component, in their order.
-    components : Components
-    version : Path
-        Of the monitor.
-    plan : RunPlan
+    first, last : ndarray of int64, shape (components,)
+        Days since 1970-01-01; ``last`` is 0 where the series saw none.
+    images : list of date
+        Of the series, ascending.
     """
-    facts = Version(version, int(version.name[1:])).facts
-    after, until = _day(plan.before.civil_to), _day(plan.after.civil_to)
-    least = np.full(len(patches), until + 1, np.int64)
-    most = np.zeros(len(patches), np.int64)
-    for tile in MonitorPlan.of_record(facts["plan"]).tiles():
-        label = painted(components, tile.extent)
-        if (label < 0).all():
-            continue
-        seen = load_found(version / "found" / f"{tile.name}.npz")["first_seen"]
-        here = (label >= 0) & (seen > after) & (seen <= until)
-        np.minimum.at(least, label[here], seen[here])
-        np.maximum.at(most, label[here], seen[here])
-    images = sorted({dt.date.fromisoformat(s["date"]) for s in facts["scenes"]})
-    columns = ("before_from", "before_to", "after_from", "after_to")
-    rows = [[patches[name].iloc[i] for name in columns] for i in range(len(patches))]
-    for row, first, last in zip(rows, least.tolist(), most.tolist(), strict=True):
-        if last:
-            day = date_of(first)
-            place = bisect_left(images, day)
-            row[1] = max(row[1], images[place - 1]) if place else row[1]
-            row[2], row[3] = day, date_of(last)
-    values = np.array(rows, dtype=object).reshape(-1, len(columns))
-    return patches.assign(**{name: values[:, i] for i, name in enumerate(columns)})
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    images: list[dt.date]
+
+    @classmethod
+    def of(cls, components: Components, version: Path, plan: RunPlan) -> Self:
+        """Read them from a version of a monitor.
+
+        Parameters
+        ----------
+        components : Components
+        version : Path
+            Folder of the version.
+        plan : RunPlan
+        """
+        facts = Version(version, int(version.name[1:])).facts
+        after, until = _day(plan.before.civil_to), _day(plan.after.civil_to)
+        least = np.full(len(components), until + 1, np.int64)
+        most = np.zeros(len(components), np.int64)
+        for tile in MonitorPlan.of_record(facts["plan"]).tiles():
+            label = painted(components, tile.extent)
+            if (label < 0).all():
+                continue
+            seen = load_found(version / "found" / f"{tile.name}.npz")["first_seen"]
+            here = (label >= 0) & (seen > after) & (seen <= until)
+            np.minimum.at(least, label[here], seen[here])
+            np.maximum.at(most, label[here], seen[here])
+        images = sorted({dt.date.fromisoformat(s["date"]) for s in facts["scenes"]})
+        return cls(least, most, images)
+
+    def dated(self, patches: "gpd.GeoDataFrame", start: int = 0) -> "gpd.GeoDataFrame":
+        """Return patches with the dates between which they changed.
+
+        The after dates are the first and the last day on which the series saw change in a patch.
+        The ground was as before on the before date of the run for certain, and until the last image
+        before the change at most: clouds may have hidden its beginning, so that a paper of the days
+        between cannot be told to be older or younger than the change.
+
+        Parameters
+        ----------
+        patches : GeoDataFrame
+            One per component, in their order.
+        start : int
+            Component of the first patch.
+        """
+        columns = ("before_from", "before_to", "after_from", "after_to")
+        rows = [[patches[name].iloc[i] for name in columns] for i in range(len(patches))]
+        own = slice(start, start + len(patches))
+        days = zip(self.first[own].tolist(), self.last[own].tolist(), strict=True)
+        for row, (first, last) in zip(rows, days, strict=True):
+            if last:
+                day = date_of(first)
+                place = bisect_left(self.images, day)
+                row[1] = max(row[1], self.images[place - 1]) if place else row[1]
+                row[2], row[3] = day, date_of(last)
+        values = np.array(rows, dtype=object).reshape(-1, len(columns))
+        return patches.assign(**{name: values[:, i] for i, name in enumerate(columns)})
 
 
 def _require_same_grid(monitor: MonitorPlan, plan: RunPlan) -> None:

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from configs.errors import InputError
+from detect import joined_runs
 from detect.component_tables import MEMBER_SEED, NO_VALUE
 from detect.components import join, label_tile
 from tiles.grid import Extent, plan_tiles, splitmix64
@@ -171,6 +172,18 @@ def test_large_mask_is_labelled_as_a_whole(connectivity):
         assert sorted(found.stats.pixels) == sorted(pixels[pixels >= 4])
         assert found.noise_components == (pixels < 4).sum()
         assert found.noise_components + len(found) == n
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_holes_are_found_some_components_at_a_time(at_once, monkeypatch):
+    monkeypatch.setattr(joined_runs, "AT_ONCE", at_once)
+    rng = np.random.default_rng(at_once)
+    for density in (0.4, 0.6):
+        weak = rng.random((40, 33)) < density
+        assert_is_reference(weak, 8, rng, min_strong=0, floor_px=2, hole_px=5)
+        assert_is_reference(weak, 4, rng, min_strong=0, floor_px=1, hole_px=9)
+    rings = shapes()["rings"]
+    assert_is_reference(rings, 8, rng, min_strong=0, floor_px=1, hole_px=10_000)
 
 
 def spiral(size):

@@ -38,7 +38,7 @@ def test_only_windows_inside_count_however_the_area_is_tiled(side: int):
     mask = ndimage.gaussian_filter(rng.normal(size=(64, 64)), 3) > 0.02
     even = rng.random((64, 64)) < 0.5
     found = joined(mask, even, side)
-    members = found.members
+    [(_, members)] = found.large.batches()
     at = members.row + 20, members.col - 300
     # a component as a whole is surrounded by what is not changed, so the mask alone tells
     inside = ndimage.binary_erosion(mask, np.ones((2 * REACH + 1,) * 2))[at]

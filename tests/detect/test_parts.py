@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from detect.components import Components, join, label_tile
-from detect.cover_runs import cover_batches, cover_runs, wanted_pixels
+from detect.cover_runs import cover_runs, wanted_pixels
 from detect.outlines import outlines
 from detect.parts import PartTable, find_parts, split
 from tiles.grid import AnalysisGrid, Extent, plan_tiles
@@ -17,7 +17,7 @@ COVERS, LARGE = 3, 60
 KINDS = np.arange(COVERS * COVERS) % 4
 
 
-def worked(weak, pair, size, large=LARGE, seed=3):
+def worked(weak, pair, size, large=LARGE, seed=3, **kept):
     """Join the tiles of a mask whose pixels bear pairs of covers."""
     draw = np.random.default_rng(seed)
     score = np.where(weak, draw.integers(8000, 20_000, weak.shape), 0).astype(np.uint16)
@@ -30,7 +30,7 @@ def worked(weak, pair, size, large=LARGE, seed=3):
         pixels = wanted_pixels(runs, large)
         told = cover_runs(pixels, votes(pair[pixels[0], pixels[1]]), scores, tile.extent)
         tiles.append(dataclasses.replace(runs, covers=told))
-    return join(tiles, hole_px=4, large_px=large)
+    return join(tiles, hole_px=4, large_px=large, **kept)
 
 
 def votes(pair):
@@ -42,7 +42,11 @@ def votes(pair):
 
 
 def in_parts(components: Components, least=20) -> Components:
-    return split(components, PartTable.of(components, find_parts(components, KINDS, least)))
+    found = [
+        PartTable.of(components, find_parts(components, KINDS, least, covers), members)
+        for covers, members in components.large.batches()
+    ]
+    return split(components, PartTable.concatenate(found))
 
 
 def painted(components: Components, shape):
@@ -121,7 +125,9 @@ def test_a_small_component_stays_whole():
 def test_a_doubtful_part_stays_with_the_neighbour_it_borders_on_most():
     weak, pair = two_halves()
     pair[4:10, 30:] = 8  # touches the right half only
-    parts = find_parts(worked(weak, pair, 16), np.arange(COVERS * COVERS), 20)
+    components = worked(weak, pair, 16)
+    [(covers, _)] = components.large.batches()
+    parts = find_parts(components, np.arange(COVERS * COVERS), 20, covers)
     assert len(parts) == 3
     kinds = np.arange(3)
     sure = parts.united(kinds, doubtful=np.zeros(3, np.bool_))
@@ -133,13 +139,32 @@ def test_a_doubtful_part_stays_with_the_neighbour_it_borders_on_most():
 
 
 @pytest.mark.parametrize("most", [1, 40, 10**6])
-def test_batches_of_components_leave_no_trace(scene, most):
-    components = worked(*scene, 33)
-    found = [
-        PartTable.of(components, find_parts(components, KINDS, 20, chosen))
-        for chosen in cover_batches(components.covers, most)
-    ]
-    assert (len(found) > 1) == (most < len(components.covers))
-    one, other = split(components, PartTable.concatenate(found)), in_parts(components)
+def test_batches_of_components_in_files_leave_no_trace(scene, most, tmp_path):
+    alone = worked(*scene, 33)
+    components = worked(*scene, 33, scratch=tmp_path, batch_runs=most)
+    assert (components.large.count > 1) == (most < len(components.large.covers))
+    one, other = in_parts(components), in_parts(alone)
     for name in ("row", "first", "last", "comp", "filled", "anchor_row", "votes", "high_score"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("most", [1, 3, 10**6])
+def test_batches_of_components_are_all_of_them(scene, most):
+    components = in_parts(worked(*scene, 16))
+    batches = list(components.batches(most))
+    assert len(batches) == -(-len(components) // most)
+    grid = AnalysisGrid("EPSG:32650", 10.0, 10.0)
+    whole = outlines(components, grid, smooth=True)
+    cut = np.concatenate([outlines(some, grid, smooth=True) for some in batches])
+    assert [a.wkb for a in cut] == [b.wkb for b in whole]
+    shape, at = scene[0].shape, 0
+    label = painted(components, shape)
+    for some in batches:
+        own = painted(some, shape)
+        np.testing.assert_array_equal(own >= 0, (label >= at) & (label < at + len(some)))
+        np.testing.assert_array_equal(own[own >= 0] + at, label[own >= 0])
+        for name in ("filled", "anchor_row", "votes", "values"):
+            rows = getattr(components, name)[at : at + len(some)]
+            np.testing.assert_array_equal(getattr(some, name), rows)
+        at += len(some)
