@@ -6,7 +6,7 @@ are told whatever the tiling.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,8 @@ class CoverRuns(Columns):
 
     def narrow(self) -> Self:
         """Return the same runs in int32: an area has millions of them."""
-        return type(self)(**{n: a.astype(np.int32) for n, a in self.arrays().items()})
+        columns: dict[str, Any] = {n: a.astype(np.int32) for n, a in self.arrays().items()}
+        return type(self)(**columns)
 
     def wide(self) -> Self:
         """Return the runs of `narrow` in int64."""
