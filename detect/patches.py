@@ -47,9 +47,9 @@ SEMI_MAJOR_M, E2 = 6378137.0, 0.006694380022900788  # CGCS2000 ellipsoid
 class PaintRuns(NamedTuple):
     """Runs for the raster writer, sorted by (row, first), last column inclusive."""
 
-    row: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    row: NDArray[np.integer]
+    first: NDArray[np.integer]
+    last: NDArray[np.integer]
     value: NDArray[np.uint8]
 
 
