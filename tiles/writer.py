@@ -31,7 +31,7 @@ BLOCK = 512
 ValidRuns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Row, first column, last column (inclusive), in global pixels, sorted by (row, first)."""
 
-PaintRuns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]
+PaintRuns = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer], NDArray[np.uint8]]
 """Row, first column, last column (inclusive), value, sorted by (row, first)."""
 
 COG_OPTIONS = {
