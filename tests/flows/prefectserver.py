@@ -130,7 +130,7 @@ def prefect_server(home: Path) -> Iterator[PrefectServer]:
         server.prefect(
             "server", "server", "start", "--host", "127.0.0.1", "--port", str(server.port)
         )
-        wait_for("the server", server.healthy, 200, server)
+        wait_for("the server", server.healthy, 600, server)
         yield server
     finally:
         server.stop()
