@@ -202,7 +202,7 @@ def _paint(context: "StageContext", found: list[_Joined], valid: Runs, states: S
         tags={
             "TUBAN_VALUES": "0 nodata, 1 no change, 2 and more: change type",
             "TUBAN_STATE": states.hash,
-            "TUBAN_CONFIG": context.config.digest(),
+            "TUBAN_CONFIG": context.config_digest(),
             "TUBAN_ATTRIBUTION": "; ".join(plan.attribution),
         },
     )

@@ -72,7 +72,7 @@ class PrefectServer:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=30
+            request, timeout=120
         ) as answer:
             return json.loads(answer.read() or b"null")
 
