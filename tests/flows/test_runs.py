@@ -117,6 +117,7 @@ def require_made(config: Path, out: Path, expected: dict[str, int]) -> None:
     assert done(config, out) == expected
     assert stamps(run_folder(out), expected) == kept
     assert "plan" in expected or kept
+    assert verify_run(run_folder(out)).faults == ()
 
 
 def stamps(folder: Path, without: Container[str]) -> dict[str, tuple[int, int]]:
