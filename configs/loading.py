@@ -200,7 +200,7 @@ def _require_version(
     raise ConfigError(
         f"the file is of version {told}; this program reads version {max(known)}",
         f"{path}, line {lines.get(('version',), 1)}",
-        "use the version of tuban that it was written for, or a later one"
+        "install the version of tuban that it was written for, or a later one"
         if newer
         else f"there is no version {told}: write version: {max(known)}, or leave it out",
     )

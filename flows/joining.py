@@ -254,7 +254,7 @@ def _paint(context: "StageContext", runs: list[PaintRuns], valid: Runs, states: 
         tags={
             "TUBAN_VALUES": "0 nodata, 1 no change, 2 and more: change type",
             "TUBAN_STATE": states.hash,
-            "TUBAN_CONFIG": context.config.digest(),
+            "TUBAN_CONFIG": context.config_digest(),
             "TUBAN_ATTRIBUTION": "; ".join(plan.attribution),
         },
     )

@@ -82,7 +82,7 @@ class Publication:
             {
                 "tuban": version("tuban"),
                 "rules": f"{judged['rule_set']} {judged['rule_set_version']}",
-                "config": config.digest(*(set(type(config).model_fields) - BESIDE)),
+                "config": self.context.config_digest(*(set(type(config).model_fields) - BESIDE)),
                 "state": self.states.hash[:12],
                 "layers": layers,
             }

@@ -61,7 +61,8 @@ def _wanted(context: StageContext, stage: str) -> dict[str, StageKey]:
     if stage == "outputs":
         return output_keys(context)
     if stage == "evidence":
-        names = [product.name for product in context.run.products("evidence")]
+        sheets, removed = context.run.products("evidence"), context.run.pruned
+        names = [s.name for s in sheets if not any(f.path in removed for f in s.files)]
         return dict.fromkeys(names, context.outputs_key)
     one = {
         "gate": ("gate", context.gate_key),

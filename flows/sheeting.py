@@ -57,11 +57,19 @@ def publish_sheets(context: "StageContext", tables: "ClueTables") -> int:
         for files in cut_sheets(context, tables, missing, folder):
             run.put("evidence", files[0].stem, key, files=files)
             progress.step()
-    current = {s.clue_no for s in sheets}
-    for path in sorted((*folder.glob("*.pdf"), *folder.glob("*.html"))):
-        if path.stem not in current:
-            path.unlink()
+    _remove_others(context, folder, {s.clue_no for s in sheets})
     return len(sheets)
+
+
+def _remove_others(context: "StageContext", folder: Path, current: set[str]) -> None:
+    """Remove the sheets of clues that get none any more, and tell the manifest."""
+    sheets = sorted((*folder.glob("*.pdf"), *folder.glob("*.html")))
+    if others := [path for path in sheets if path.stem not in current]:
+        names = [path.relative_to(context.run.folder).as_posix() for path in others]
+        sizes = sum(path.stat().st_size for path in others)
+        context.run.note("pruned", files=names, bytes=sizes)
+        for path in others:
+            path.unlink()
 
 
 def cut_sheets(

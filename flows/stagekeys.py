@@ -322,6 +322,14 @@ class KeyedRun:
 
         return layers_fingerprint(self.config.layers)
 
+    def config_digest(self, *fields: str) -> str:
+        """Return a hash of the named fields of the config (all if none), wherever the run lies."""
+        config, folder = self.config, self.run.folder
+        if config.layers is not None and config.layers.is_relative_to(folder):
+            inside = {"layers": config.layers.relative_to(folder)}
+            config = config.model_copy(update=inside)
+        return config.digest(*fields)
+
     def _output_key(
         self,
         config: dict[str, Any] | None = None,

@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, select
 
+from clues.audit.verify import verify
 from clues.objects import ObjectFate
 from clues.store import schema
 from clues.store.inserting import AREA_COLUMNS, LayerRecord, RunRecord
@@ -136,6 +137,79 @@ def test_an_older_store_is_brought_up_to_date_and_kept_as_it_was(tmp_path: Path)
     with sqlite3.connect(copy) as kept:
         assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0004",)
         assert kept.execute("SELECT count(*) FROM clues").fetchone() == (3,)
+
+
+def rows_of(path: Path, tables: list[str]) -> dict[str, list[dict[str, Any]]]:
+    with sqlite3.connect(path) as database:
+        database.row_factory = sqlite3.Row
+        return {
+            name: [dict(row) for row in database.execute(f"SELECT * FROM {name} ORDER BY 1")]
+            for name in tables
+        }
+
+
+def in_place(n: int) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return what `judged` does, where its CRS is meant for."""
+    tables = judged(n)
+    for table in tables:
+        table["geometry"] = table.translate(38_500_000, 4_000_000)
+    return tables
+
+
+def test_a_store_of_the_first_version_goes_on_with_all_it_held(tmp_path: Path):
+    """Filled through the first schema, brought up to date, it is a store of today."""
+    today = Store.at(tmp_path / "today.sqlite")
+    today.register(record(), *in_place(5))
+    day, now = dt.date(2026, 4, 1), dt.datetime.now(dt.UTC)
+    with today.transaction() as connection:
+        batch = {"year": 2026, "number": 1, "issue_date": day, "due_date": day}
+        connection.execute(schema.batches.insert().values(**batch))
+        connection.execute(schema.clues.update().values(batch_id=1))
+        said = {"patch_key": 1, "parcel_no": 0, "line": "land", "verdict": "合法", "reason": "批文"}
+        add_verdicts(connection, [said | {"by": "Sun", "at": now, "source": "ledger abc"}])
+    today.close()
+
+    path = tmp_path / "old.sqlite"
+    old = Store(f"sqlite:///{path}")
+    old.migrate("0001")
+    old.close()
+    with sqlite3.connect(path) as database:
+        database.execute("ATTACH ? AS today", (str(tmp_path / "today.sqlite"),))
+        held = [
+            *("batches", "counters", "runs", "layers", "layer_versions"),
+            *("patches", "clues", "parcels", "findings", "verdicts"),
+        ]
+        for name in held:
+            columns = [row[1] for row in database.execute(f"PRAGMA main.table_info({name})")]
+            told = ", ".join(f'"{column}"' for column in columns)
+            database.execute(f"INSERT INTO main.{name} ({told}) SELECT {told} FROM today.{name}")
+    database.close()
+    before = rows_of(path, held)
+    assert all(before.values())
+
+    new = Store.at(path)
+    with new.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == "0005"
+        assert compare_metadata(context, schema.metadata) == []
+        issue = schema.issues.c
+        issued = connection.execute(select(issue.clue_id, issue.batch_id).order_by(issue.id)).all()
+        assert [tuple(one) for one in issued] == [(1, 1), (2, 1), (3, 1)]
+        listed = connection.scalars(select(schema.worklist.c.clue_no).order_by("clue_no")).all()
+    after = rows_of(path, held)
+    for name, rows in before.items():
+        assert [{k: row[k] for k in rows[0]} for row in after[name]] == rows, name
+    assert listed == [row["clue_no"] for row in before["clues"]]
+    assert not verify(new).broken
+    assert new.register(record(), *in_place(5)) == dict(
+        zip(("T000000000000", "T000000000002", "T000000000004"), listed, strict=True)
+    )
+    patches, findings = in_place(3)
+    for table in (patches, findings):
+        table["patch_id"] = table["patch_id"].str.replace("T", "U")
+    assert max(new.register(record("run-2"), patches, findings).values()) == "99990126Q1000005"
+    new.close()
+    assert (tmp_path / "old.before-0001.sqlite").is_file()
 
 
 def test_clue_numbers_follow_the_order_and_only_clues_get_one(store: Store):

@@ -72,7 +72,7 @@ class PrefectServer:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=30
+            request, timeout=120
         ) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -130,7 +130,7 @@ def prefect_server(home: Path) -> Iterator[PrefectServer]:
         server.prefect(
             "server", "server", "start", "--host", "127.0.0.1", "--port", str(server.port)
         )
-        wait_for("the server", server.healthy, 200, server)
+        wait_for("the server", server.healthy, 600, server)
         yield server
     finally:
         server.stop()

@@ -6,16 +6,13 @@ import re
 import signal
 import sqlite3
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import geopandas as gpd
 import psutil
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -27,11 +24,9 @@ from configs.profiles import ProfileName
 from flows.artifacts import SERIES_SHARE, SHARES, share_done
 from flows.cli.app import build_app
 from flows.cluster import open_client
-from flows.deploying import deploy, open_server
-from flows.deployments import shipped_file, wanted_deployments
 from flows.environment import prefect_environment
 from flows.finished import finished_tables
-from flows.lock import RunLock, read_holder
+from flows.lock import RunLock
 from flows.parameters import Working
 from flows.progress import Progress
 from flows.runner import SERIES, work_run
@@ -39,7 +34,6 @@ from flows.stages import STAGES, RunOptions
 from flows.stale import why_stale
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
 from tests.flows.minicounty import build_mini, write_config
-from tests.flows.prefectserver import prefect_server, wait_for
 from tiles.reader import PairReader
 
 pytestmark = [pytest.mark.slow, pytest.mark.flow]
@@ -301,88 +295,3 @@ def test_tiles_move_the_share_of_a_run():
         count.step()
         assert share_done(progress, "tiles") == 26 + 45 * 0.5
         assert share_done(progress, "join") == 71
-
-
-def pace(folder: Path, seconds: float, ended: Callable[[], bool]) -> None:
-    """Slow a flow's process down to a tenth until something has ended."""
-    holder = read_holder(folder)
-    assert holder is not None
-    process, end = psutil.Process(holder.pid), time.monotonic() + seconds
-    try:
-        while not ended() and time.monotonic() < end:
-            process.suspend()
-            time.sleep(0.45)
-            process.resume()
-            time.sleep(0.05)
-    except psutil.NoSuchProcess:
-        pass
-
-
-def test_a_server_schedules_runs_cancels_resumes_and_shows(mini: Path, plain: Path, tmp_path: Path):
-    """Deployed, run by its schedule on a worker, cancelled in the tiles, taken up again."""
-    out, name = tmp_path / "runs", "annual/mini"
-    file = tmp_path / "prefect.yaml"
-    told = yaml.safe_load(shipped_file().read_text(encoding="utf-8"))
-    annual = told["deployments"][0]
-    annual["schedules"][0]["cron"] = "* * * * *"
-    annual["parameters"]["working"] = {"tile": 64, "workers": 1}
-    file.write_text(yaml.safe_dump(told), encoding="utf-8")
-    deploying = ("deploy", mini, "--out", out, "--file", file)
-    with prefect_server(tmp_path / "home") as server:
-
-        def runs(*states: str) -> list[dict[str, Any]]:
-            types = {"state": {"type": {"any_": states}}} if states else {}
-            found = server.ask("POST", "/flow_runs/filter", {"flow_runs": types})
-            return sorted(found, key=lambda run: run["created"])
-
-        tuban(*deploying, **server.environment)
-        server.prefect("worker", "worker", "start", "--pool", "tuban", "--limit", "1")
-        deployment = server.ask("GET", f"/deployments/name/{name}")
-        assert deployment["parameters"]["config"] == str(mini)
-        assert deployment["parameter_openapi_schema"]["required"] == ["config"]
-        first = wait_for("a scheduled run", lambda: runs("RUNNING"), 300, server)[0]
-        assert first["auto_scheduled"]
-        server.ask("POST", f"/deployments/{deployment['id']}/pause_deployment")
-        with temporary_settings({PREFECT_API_URL: server.api}), open_server() as client:
-            steps = deploy(wanted_deployments([mini], out, file), client)
-        assert [step.action for step in steps] == ["keep", "keep"], steps
-        for waiting in runs("SCHEDULED", "PENDING"):
-            server.ask("DELETE", f"/flow_runs/{waiting['id']}")
-
-        folder = out / plain.name
-        wait_for("a tile", lambda: "tiles" in made(folder), 200, server)
-        psutil.Process(read_holder(folder).pid).suspend()
-        stopping = {"state": {"type": "CANCELLING"}}
-        server.ask("POST", f"/flow_runs/{first['id']}/set_state", stopping)
-        pace(folder, 100, lambda: bool(runs("CANCELLED", "COMPLETED", "CRASHED")))
-        wait_for("the end", lambda: runs("CANCELLED"), 100, server)
-        kept = made(folder)
-        assert 1 <= kept["tiles"] < made(plain)["tiles"]
-        assert "join" not in kept
-        assert unfinished(folder) == []
-
-        killed = server.ask("POST", "/flow_runs/", {"flow_id": deployment["flow_id"]})["id"]
-        server.ask("PATCH", f"/flow_runs/{killed}/labels", {"tuban.folder": str(folder)})
-        running = {"state": {"type": "RUNNING"}, "force": True}
-        server.ask("POST", f"/flow_runs/{killed}/set_state", running)
-        again = server.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", {})["id"]
-        seen = len(products(folder))
-        wait_for("a finished run", lambda: runs("COMPLETED"), 300, server)
-        assert server.ask("GET", f"/flow_runs/{killed}")["state"]["type"] == "CRASHED"
-        resumed = made(folder, seen)
-        assert not {"plan", "gate", "fit"} & set(resumed)
-        assert resumed["tiles"] + kept["tiles"] == made(plain)["tiles"]
-
-        shown = server.ask("POST", "/artifacts/filter", {"flow_runs": {"id": {"any_": [again]}}})
-        shown = {one["key"].removeprefix(f"{plain.name}-"): one for one in shown if one["key"]}
-        assert set(shown) == {"progress", "summary", "map", "report"}
-        assert shown["progress"]["data"] == 100
-        assert json.loads(shown["summary"]["data"])[0] == {
-            "项目": "线索",
-            "图斑数": 3,
-            "面积 (亩)": "",
-        }
-        assert shown["map"]["data"].startswith("data:image/jpeg;base64,/9j/")
-        assert (folder / "report.html").as_uri() in shown["report"]["data"]
-    for ledger in ("clues.xlsx", "clues.geojson", "change.tif"):
-        assert (folder / ledger).read_bytes() == (plain / ledger).read_bytes()

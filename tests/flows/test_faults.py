@@ -367,6 +367,35 @@ def test_a_worker_that_sleeps_longer_than_the_scheduler_waits(scene: Scene, tmp_
         cluster.stop()
 
 
+def test_a_scheduler_that_sleeps_longer_than_it_waits_for_workers(scene: Scene, tmp_path: Path):
+    """Awake again it may let its workers go; those that are started anew take up their tiles."""
+    out = tmp_path / "runs"
+    cluster = Cluster(tmp_path / "workers", worker_ttl="5s").start()
+    options = RunOptions(scheduler=cluster.address, tile=32, workers=2)
+    process = start_run(scene.config, out, options)
+    try:
+        wait_tiles(process, out, 5)
+        finished = Finished(out)
+        os.kill(cluster.scheduler.pid, signal.SIGSTOP)
+        time.sleep(12)
+        os.kill(cluster.scheduler.pid, signal.SIGCONT)
+        end = time.monotonic() + 600
+        while process.is_alive() and time.monotonic() < end:
+            for worker in [w for w in cluster.workers if not w.is_alive()]:
+                cluster.workers.remove(worker)
+                cluster.add_worker()
+            time.sleep(0.2)
+        assert not killed(process)
+    finally:
+        process.kill()
+        cluster.stop()
+    assert told(out) == ""
+    finished.require_reused()
+    assert ledger(out) == scene.ledger
+    assert sorted(tile_makings(out)) == scene.tiles
+    assert unfinished(run_folder(out)) == []
+
+
 def test_a_store_that_is_away_for_a_while(scene: Scene, tmp_path: Path):
     """The share with the register is not there, then comes back while somebody writes into it."""
     out = tmp_path / "runs"

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from flows.runprune import prune_run
 from flows.runstate import read_state, read_states
 from flows.runverify import verify_run
 from flows.stages import RunOptions
-from tests.flows.command import ROOT, made, products, run_folder
+from tests.flows.command import ROOT, made, products, run_folder, tuban
 from tests.flows.minicounty import box, build_mini, write_approvals, write_config
 
 pytestmark = pytest.mark.slow
@@ -55,6 +55,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "seed": ({"seed": 1}, GATED),
     "limit of the gate": ({"gate": {"max_residual_px": 0.6}}, GATED),
     "sensitivity": ({"detection": {**MODES, "sensitivity": "high"}}, FITTED),
+    "threshold": ({"detection": {**MODES, "threshold": "kittler"}}, FITTED),
     "trees": ({"landcover": {**TREES, "trees": 6}}, FITTED),
     "floor": ({"detection": {**MODES, "floor_px": 6}}, TILED),
     "holes": ({"detection": {**MODES, "hole_px": 0}}, JOINED),
@@ -110,6 +111,22 @@ def done(config: Path, out: Path) -> dict[str, int]:
     return made(run_folder(out), since)
 
 
+def require_made(config: Path, out: Path, expected: dict[str, int]) -> None:
+    """Work a run: it makes so many products of each stage, and no file of another stage."""
+    kept = stamps(run_folder(out), expected)
+    assert done(config, out) == expected
+    assert stamps(run_folder(out), expected) == kept
+    assert "plan" in expected or kept
+    assert verify_run(run_folder(out)).faults == ()
+
+
+def stamps(folder: Path, without: Container[str]) -> dict[str, tuple[int, int]]:
+    """Return inode and time of the files of the products of all other stages."""
+    files = (f["path"] for p in products(folder) if p["stage"] not in without for f in p["files"])
+    found = {name: (folder / name).stat() for name in files}
+    return {name: (told.st_ino, told.st_mtime_ns) for name, told in found.items()}
+
+
 @contextmanager
 def altered(folder: Path, pattern: str) -> Iterator[None]:
     """Put files back as they were when the block ends."""
@@ -128,29 +145,85 @@ def test_a_change_makes_anew_what_depends_on_it(name: str, county: Path, whole: 
     assert found == {stage: count for stage, count in expected.items() if count}
 
 
-def test_a_changed_input_makes_anew_what_reads_it(county: Path, whole: Path):
+def other_approval(county: Path) -> None:
+    write_approvals(county / "approval.shp", {"别的批文": box(60, 120, 16, 10)})
+
+
+def other_land_use(county: Path) -> None:
+    table = gpd.read_file(county / "landuse.gpkg")
+    table.loc[3, "DLBM"] = "0404"
+    table.to_file(county / "landuse.gpkg", index=False)
+
+
+def other_image(county: Path) -> None:
+    with rasterio.open(county / "after.tif", "r+") as raster:
+        raster.write(raster.read() * np.float32(1.01))
+
+
+def other_rule(county: Path) -> None:
+    """Change the condition of one rule in the rule set of the run, whose name stays."""
+    path = county / "strict.yaml"
+    text = path.read_text(encoding="utf-8")
+    old = '{fact: construction_share, op: ">=", param: class_share}'
+    assert text.count(old) >= 1
+    path.write_text(text.replace(old, old.replace(">=", ">"), 1), encoding="utf-8")
+
+
+INPUTS: dict[str, tuple[Callable[[Path], None], str, dict[str, int]]] = {
+    "approval": (other_approval, "approval.*", JUDGED),
+    "land use": (other_land_use, "landuse.gpkg", FITTED),
+    "image": (other_image, "after.tif", ALL),
+}
+"""How a file is changed, which files that touches, and what is made anew."""
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_changed_input_makes_anew_what_reads_it(name: str, county: Path, copied: Path):
+    change, files, expected = INPUTS[name]
     config = write_config(county)
-    with altered(county, "approval.*"):
-        write_approvals(county / "approval.shp", {"别的批文": box(60, 120, 16, 10)})
-        assert foretold(config, whole) == JUDGED
-    with altered(county, "landuse.gpkg"):
-        table = gpd.read_file(county / "landuse.gpkg")
-        table.loc[3, "DLBM"] = "0404"
-        table.to_file(county / "landuse.gpkg", index=False)
-        assert foretold(config, whole) == FITTED
-    with altered(county, "after.tif"):
-        with rasterio.open(county / "after.tif", "r+") as raster:
-            raster.write(raster.read() * np.float32(1.01))
-        assert foretold(config, whole) == ALL
-    assert foretold(config, whole) == {}
+    with altered(county, files):
+        change(county)
+        assert foretold(config, copied) == expected
+        require_made(config, copied, expected)
 
 
-@pytest.mark.parametrize("name", ["nothing", "rules", "format", "floor"])
+def test_a_rule_changed_in_its_file_makes_the_judgement_anew(county: Path, copied: Path):
+    config = write_config(county, rules="strict.yaml")
+    require_made(config, copied, JUDGED)
+    with altered(county, "strict.yaml"):
+        other_rule(county)
+        require_made(config, copied, JUDGED)
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing", "threshold", "trees", "floor", "least area", "format", "pictures"]
+)
 def test_what_is_foretold_comes_true(name: str, county: Path, copied: Path):
     changes, expected = CHANGES[name]
     config = write_config(county, **changes)
-    assert done(config, copied) == expected
+    require_made(config, copied, expected)
     assert foretold(config, copied) == {}
+
+
+def test_changed_code_makes_anew_what_it_decides(county: Path, copied: Path, tmp_path: Path):
+    """The program is another one: a copy in which modules have changed."""
+    for room in ("configs", "tiles", "detect", "models", "clues", "web", "flows"):
+        shutil.copytree(ROOT / room, tmp_path / "program" / room)
+    of_copy = {"PYTHONPATH": str(tmp_path / "program"), "PYTHONSAFEPATH": "1"}
+    words = ("run", write_config(county), "--out", copied, "--plain", "--tile", 64, "--workers", 2)
+    every_output = {**JUDGED, "outputs": LEDGER + 3}
+    for changed, expected in (
+        (("flows/progress.py", "flows/workers.py"), {}),
+        (("clues/explain.py",), every_output),
+        (("flows/joining.py",), JOINED),
+    ):
+        for name in changed:
+            with (tmp_path / "program" / name).open("a", encoding="utf-8") as module:
+                module.write("# another version\n")
+        since, kept = len(products(run_folder(copied))), stamps(run_folder(copied), expected)
+        tuban(*words, **of_copy)
+        assert made(run_folder(copied), since) == expected, changed
+        assert stamps(run_folder(copied), expected) == kept
 
 
 def test_reasons_name_field_file_and_code(county: Path, whole: Path):
