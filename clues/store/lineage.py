@@ -11,7 +11,7 @@ from typing import Any
 import shapely
 from sqlalchemy import Connection, select
 
-from clues.objects import KnownObject, ObjectFate
+from clues.objects import KnownObject, ObjectFate, is_over
 from clues.store import schema
 from clues.store.inserting import insert_many
 from clues.store.toldgrounds import State, judged_grounds_of, moved
@@ -110,6 +110,7 @@ def _states(
     """Return the history of all objects on the ground of a run, in order of their periods."""
     row, patch = schema.lineage.c, schema.patches.c
     names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen", "area_dm2")
+    names += ("is_observed",)
     kinds = ("change_type", "from_cover", "to_cover", "geometry")
     west, south, east, north = period.bounds
     elsewhere = [number for number, run in runs.items() if run.grid_crs != period.crs]
@@ -130,7 +131,7 @@ def _states(
             State(
                 *(int(r.run_id), str(r.fate), (r.first_before, r.first_seen), int(r.area_dm2)),
                 *(None if r.patch_key is None else kind, move(shapely.from_wkb(r.geometry))),
-                *(shown, r.disposition == "clue"),
+                *(shown, r.disposition == "clue", bool(r.is_observed)),
             )
         )
     ground = shapely.box(*period.bounds)
@@ -147,8 +148,7 @@ def _known(name: str, rows: list[State], runs: Mapping[int, Any]) -> KnownObject
     listed = [s.ground(s.shown, "", name) for s in rows if s.is_listed]
     before, after = min((s.first for s in rows), key=lambda d: (d[1], d[0]))
     kind = next((s.kind for s in reversed(rows) if s.kind), ("", "", ""))
-    # split and merged things went on under numbers of their parts, unless a patch shows them
-    over = last.fate == "ended" or (last.fate in ("split", "merged") and last.kind is None)
+    over = is_over(last.fate, is_shown=last.kind is not None, is_observed=last.is_observed)
     return KnownObject(
         *(name, last.geometry, last.area_dm2, before, after),
         runs[last.run].period_after,

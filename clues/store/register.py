@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from clues.baseline import Confirmed
 from clues.changekinds import confirmed_part
-from clues.objects import JudgedGround, KnownObject
+from clues.objects import JudgedGround, KnownObject, is_over
 from clues.store import schema
 from clues.store.batches import Batch, issued_batches, put_in_batch, stored_batches
 from clues.store.lineage import Period, held_before
@@ -140,8 +140,8 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
 
 
 def _is_over(state: Any) -> bool:
-    gone_on = state.fate in ("split", "merged") and state.patch_key is None
-    return bool(state.fate == "ended" or gone_on)
+    is_shown = state.patch_key is not None
+    return is_over(state.fate, is_shown=is_shown, is_observed=state.is_observed)
 
 
 def _last_states(

@@ -40,6 +40,8 @@ class State:
         Outline of the patch; None where none shows it.
     is_listed : bool
         Whether the patch was a clue.
+    is_observed : bool
+        Whether the period saw enough of its ground to tell, see `clues.objects.ObjectFate`.
     """
 
     run: int
@@ -50,6 +52,7 @@ class State:
     geometry: Any
     shown: Any = None
     is_listed: bool = False
+    is_observed: bool = True
 
     def ground(self, shape: Any, verdict: str, name: str) -> JudgedGround:
         """Return ground as it was looked at in this state."""
