@@ -50,7 +50,7 @@ class RegisteredClue:
     run : str
         Name of the run that gave the number.
     is_over : bool
-        Whether it is gone, or goes on under other numbers.
+        Whether it is gone, goes on under other numbers, or is shown by no judgement that stands.
     batches : tuple of Batch
         All batches in which it was issued, in order; `batch` is the last.
     lon, lat : float or None
@@ -112,6 +112,8 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
     batches, issued = stored_batches(connection), issued_batches(connection)
     (states, firsts), verdicts = _last_states(connection), _last_verdicts(connection)
     again = _told_again(connection)
+    # what the last judgement of its period does not show any more
+    traced = set(connection.scalars(select(schema.lineage.c.object_id).distinct()))
     found = []
     for row in connection.execute(asked):
         state = states.get(row.object_id)
@@ -128,7 +130,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 verdict=verdicts.get(row.object_id, ""),
                 limitation_until=firsts.get(row.object_id, (None, None))[1],
                 run=row.name,
-                is_over=state is not None and _is_over(state),
+                is_over=row.object_id in traced if state is None else _is_over(state),
                 batch=batches.get(row.batch_id),
                 told_again=again.get(row.object_id) if row.object_id in verdicts else None,
                 lon=row.lon,
