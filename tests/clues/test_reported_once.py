@@ -40,11 +40,15 @@ class County:
         self.store, self.tables = store, tables
 
     def enter(
-        self, name: str, after: dt.date, shapes: dict[str, Any], *, key: str = "", **more: Any
+        self,
+        name: str,
+        after: dt.date,
+        shapes: dict[str, Any],
+        *,
+        key: str = "",
+        before: dt.date = BASE,
     ) -> tuple[Fates, dict[str, str]]:
         """Register a period; return the fates and the numbers of the clues that it lists."""
-        before = more.pop("before", BASE)
-        rules = {"clue_list": "open"} | more
         period = Period(name, before, after, CRS, SITE.union(NORTH).buffer(1000).bounds)
         with self.store.engine.connect() as connection:
             held = held_before(connection, period)
@@ -55,8 +59,7 @@ class County:
             later=held.later,
             before=before,
         )
-        is_new_only = rules["clue_list"] == "new"
-        patches = traced(patches, fates, _NO_RULES, is_new_only=is_new_only)
+        patches = traced(patches, fates, _NO_RULES)
         left_out = patches["judged_before"] | patches["listed_before"]
         patches["disposition"] = ["dismissed" if out else "clue" for out in left_out]
         run = RunRecord(
@@ -107,27 +110,25 @@ def county(tables: ClueTables, tmp_path: Path) -> Iterator[County]:
     store.close()
 
 
-@pytest.mark.parametrize("clue_list", ["open", "new"])
-def test_a_run_that_is_entered_twice_adds_nothing(county: County, clue_list: str):
-    _, first = county.enter("q1", Q1, {"TA": SITE, "TB": NORTH}, clue_list=clue_list)
+def test_a_run_that_is_entered_twice_adds_nothing(county: County):
+    _, first = county.enter("q1", Q1, {"TA": SITE, "TB": NORTH})
     county.judge("q1", "TA", "伪变化")
     counts = county.store.counts()
-    _, again = county.enter("q1", Q1, {"TA": SITE, "TB": NORTH}, clue_list=clue_list)
+    _, again = county.enter("q1", Q1, {"TA": SITE, "TB": NORTH})
     assert again == first
     assert county.store.counts() == counts
 
 
-@pytest.mark.parametrize("clue_list", ["open", "new"])
 @pytest.mark.parametrize("remade", [NOTHING, {"TC": MOVED}, {"TC": WEST, "TD": EAST}])
 @pytest.mark.parametrize("before", [BASE, Q1])
 def test_a_quarter_remade_by_another_config_brings_nothing_back(
-    county: County, remade: dict[str, Any], clue_list: str, before: dt.date
+    county: County, remade: dict[str, Any], before: dt.date
 ):
-    _, first = county.enter("q1", Q1, {"TA": SITE}, clue_list=clue_list)
+    _, first = county.enter("q1", Q1, {"TA": SITE})
     county.judge("q1", "TA", "合法")
-    county.enter("q1", Q1, remade, key="other config", clue_list=clue_list)
+    county.enter("q1", Q1, remade, key="other config")
     shown = {"TE": MOVED} if before == BASE else NOTHING
-    fates, numbers = county.enter("q2", Q2, shown, before=before, clue_list=clue_list)
+    fates, numbers = county.enter("q2", Q2, shown, before=before)
     assert numbers == {}
     assert {f.verdict for f in fates.rows if f.object_id == "TA"} == {"合法"}
     assert first["TA"] in county.clues
@@ -153,13 +154,10 @@ def test_a_judged_place_is_told_when_it_grows_beyond_the_limit_and_only_then(
     assert county.enter("q4", Q4, {"TD": WIDER})[1] == {}
 
 
-@pytest.mark.parametrize("clue_list", ["open", "new"])
-def test_an_older_quarter_that_comes_late_does_not_tell_what_is_judged(
-    county: County, clue_list: str
-):
-    county.enter("q2", Q2, {"TB": SITE}, clue_list=clue_list)
+def test_an_older_quarter_that_comes_late_does_not_tell_what_is_judged(county: County):
+    county.enter("q2", Q2, {"TB": SITE})
     county.judge("q2", "TB", "伪变化")
-    fates, numbers = county.enter("q1", Q1, {"TA": MOVED}, clue_list=clue_list)
+    fates, numbers = county.enter("q1", Q1, {"TA": MOVED})
     assert numbers == {}
     (row,) = fates.rows
     assert (row.object_id, row.judged_before, row.verdict) == ("TB", True, "伪变化")
@@ -174,31 +172,27 @@ def test_a_verdict_after_a_late_quarter_leaves_its_list_as_it_was(county: County
     assert len(listed) == 1
 
 
-@pytest.mark.parametrize("clue_list", ["open", "new"])
-def test_judged_things_that_merge_are_not_told_unless_they_grew_together(
-    county: County, clue_list: str
-):
+def test_judged_things_that_merge_are_not_told_unless_they_grew_together(county: County):
     halves = {"TA": rectangle(100, 100, 200, 300), "TB": rectangle(201, 100, 300, 300)}
-    county.enter("q1", Q1, halves, clue_list=clue_list)
+    county.enter("q1", Q1, halves)
     for name in halves:
         county.judge("q1", name, "违法")
-    fates, numbers = county.enter("q2", Q2, {"TC": SITE}, clue_list=clue_list)
+    fates, numbers = county.enter("q2", Q2, {"TC": SITE})
     assert numbers == {}
     assert fates.by_patch["TC"].fate == "merged"
-    assert county.enter("q3", Q3, {"TD": MOVED}, clue_list=clue_list)[1] == {}
-    assert set(county.enter("q4", Q4, {"TE": WIDER}, clue_list=clue_list)[1]) == {"TE"}
+    assert county.enter("q3", Q3, {"TD": MOVED})[1] == {}
+    assert set(county.enter("q4", Q4, {"TE": WIDER})[1]) == {"TE"}
 
 
-@pytest.mark.parametrize("clue_list", ["open", "new"])
-def test_the_parts_of_a_judged_thing_are_not_told(county: County, clue_list: str):
-    county.enter("q1", Q1, {"TA": SITE}, clue_list=clue_list)
+def test_the_parts_of_a_judged_thing_are_not_told(county: County):
+    county.enter("q1", Q1, {"TA": SITE})
     county.judge("q1", "TA", "合法")
-    fates, numbers = county.enter("q2", Q2, {"TB": WEST, "TC": EAST}, clue_list=clue_list)
+    fates, numbers = county.enter("q2", Q2, {"TB": WEST, "TC": EAST})
     assert numbers == {}
     assert {f.fate for f in fates.rows} == {"split"}
-    assert county.enter("q3", Q3, {"TD": WEST, "TE": EAST}, clue_list=clue_list)[1] == {}
+    assert county.enter("q3", Q3, {"TD": WEST, "TE": EAST})[1] == {}
     grown = rectangle(210, 100, 400, 300)
-    _, told = county.enter("q4", Q4, {"TF": WEST, "TG": grown}, clue_list=clue_list)
+    _, told = county.enter("q4", Q4, {"TF": WEST, "TG": grown})
     assert set(told) == {"TG"}
 
 
