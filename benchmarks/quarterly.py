@@ -1,60 +1,68 @@
 """The quarterly profile on a real forest: what each quarter reports, when, and how much is right.
 
-``python benchmarks/quarterly.py DATA`` with the folder ``nrt_romania_s2``; the table goes to
-standard output, the plot to ``docs/images/quarterly.png``.
+``python -m benchmarks.quarterly DATA`` with the folder ``nrt_romania_s2``; the table goes to
+standard output, the pictures to ``docs/images/quarterly.png`` and ``quarterly-zh.png``.
 """
 
 import datetime as dt
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.quarterly_picture import Place, draw, quarter_name
 from flows.runner import work_run
 from flows.stages import RunOptions
+from tests.flows.romania import HISTORY, LOST, TREES, YEAR_AGO, Forest, is_road, places
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.flows.romania import HISTORY, YEAR_AGO, Forest, is_road, places
-
-PLOT = Path(__file__).resolve().parents[1] / "docs" / "images" / "quarterly.png"
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+PICTURES = {"en": "quarterly.png", "zh": "quarterly-zh.png"}
+EPOCH = dt.date(1970, 1, 1)
 YEARS = (2016, 2017, 2018, 2019, 2020)
+WOOD = 30
+"""Percent of tree cover that is forest."""
+
 FIT_END = dt.date(2018, 12, 31)
-COLOURS = {2017: "#2f5597", 2018: "#7f7f7f", 2019: "#c55a11", 2020: "#c00000"}
-BOX = (90, 40, 860, 420)
 
 Mask = NDArray[np.bool_]
 
 
 def main() -> None:
     """Work the quarters and print the table."""
-    with tempfile.TemporaryDirectory() as name:
-        forest = Forest(Path(sys.argv[1]), Path(name))
+    with tempfile.TemporaryDirectory() as home:
+        forest = Forest(Path(sys.argv[1]), Path(home))
         lost = forest.lost()
         found, first = np.zeros_like(lost), np.zeros(lost.shape, np.int32)
+        told_in = np.full(lost.shape, -1)
         row("quarter", "new scenes", "dates", "clues", "new px", "right", "precision", "recall")
         row(*["---"] * 8)
         told = [("fit to 2018", 4, FIT_END, HISTORY)]
         told += [(f"{y} Q{q}", q, last, YEAR_AGO) for y, q, last in forest.quarters()]
-        for title, quarter, last, before in told:
+        for turn, (title, quarter, last, before) in enumerate(told):
             new = forest.deliver(last)
             config = forest.config(quarter, before=before)
             summary = work_run(config, forest.home / "runs", RunOptions(workers=1), plain=True)
             mask, seen = reported(summary)
             fresh = mask & ~found
-            first[fresh], found = seen[fresh], found | mask
+            first[fresh], told_in[fresh], found = seen[fresh], turn, found | mask
             right = np.count_nonzero(found & lost)
             days = " → ".join(days[-1] for days in summary["epochs"].values())
             counts = (summary["stages"]["outputs"]["clues"], fresh.sum(), (fresh & lost).sum())
             shares = (right / max(found.sum(), 1), right / lost.sum())
             row(title, new, days, *counts, *(f"{s:.2f}" for s in shares))
-        tell_places(found, first, lost)
-        plot(first, found & lost, {y: forest.summer(y) for y in YEARS})
+        summers = {y: forest.summer(y) for y in YEARS}
+        drawn = picture_places(found, first, lost, summers)
+        tell_places(drawn, told_in, [title for title, *_ in told])
+        with rasterio.open(Path(sys.argv[1]) / TREES) as source:
+            tell_beside(found, lost, summers, source.read(1) >= WOOD)
+        for language, name in PICTURES.items():
+            ndvi = (YEARS[-1], summers[YEARS[-1]])
+            draw(IMAGES / name, language, drawn, first, found, lost, ndvi)
 
 
 def row(*cells: object) -> None:
@@ -74,57 +82,46 @@ def reported(summary: Mapping[str, Any]) -> tuple[Mask, NDArray[np.int32]]:
         return mask, source.read(1)
 
 
-def tell_places(found: Mask, first: NDArray[np.int32], lost: Mask) -> None:
-    """Say how many places of the road and of the clear-cuts were found, and when."""
-    for name, road in (("forest road", True), ("clear-cuts", False)):
-        own = [p for p in places(lost) if is_road(p) == road]
-        hit = [p for p in own if (p & found).any()]
-        seen = np.concatenate([first[p & found] for p in own])
-        middle = dt.date(1970, 1, 1) + dt.timedelta(days=int(np.median(seen)))
-        sys.stdout.write(
-            f"{name}: {len(hit)} of {len(own)} places, {sum((p & found).sum() for p in own)} of "
-            f"{sum(p.sum() for p in own)} px, first seen {middle} (median)\n"
-        )
+def tell_places(drawn: Sequence[Place], told_in: NDArray[np.int64], titles: Sequence[str]) -> None:
+    """Print each place, when it was first seen and in which quarter first reported."""
+    row("place", "kind", "px", "reported", "first seen", "reported in")
+    row(*["---"] * 6)
+    for n, place in enumerate(drawn, 1):
+        kind = "forest road" if place.is_road else "clear-cut"
+        when = told_in[place.pixels & (told_in >= 0)]
+        first = quarter_name(place.seen) if place.seen else "-"
+        title = titles[int(when.min())] if when.size else "-"
+        row(n, kind, place.pixels.sum(), place.found, first, title)
 
 
-def plot(first: NDArray[np.int32], right: Mask, summers: Mapping[int, NDArray[np.float64]]) -> None:
-    """Draw the summer NDVI of what was found, by the year it was first seen."""
-    picture = Image.new("RGB", (900, 480), "white")
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
-    west, north, east, south = BOX
-    for value in (0.3, 0.5, 0.7, 0.9):
-        y = _y(value)
-        pen.line((west, y, east, y), fill="#dddddd")
-        pen.text((west - 40, y - 9), f"{value:.1f}", fill="black", font=font)
-    for year in YEARS:
-        pen.text((_x(year + 0.55) - 18, south + 8), str(year), fill="black", font=font)
-    years = (first.astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970) * right
-    for line, (year, colour) in enumerate(COLOURS.items()):
-        own = years == year
-        if own.sum() < 5:
-            continue
-        heights = [float(np.nanmedian(summers[y][own])) for y in YEARS]
-        points = [(_x(y + 0.55), _y(h)) for y, h in zip(YEARS, heights, strict=True)]
-        pen.line(points, fill=colour, width=3)
-        days = np.sort(first[own])
-        for share, width in ((0.25, 1), (0.5, 3), (0.75, 1)):
-            x = _x(1970 + float(days[int(share * (len(days) - 1))]) / 365.2425)
-            pen.line((x, north, x, south), fill=colour, width=width)
-        text = f"first seen {year}: {own.sum()} px"
-        pen.text((west + 10, south - 90 + 20 * line), text, fill=colour, font=font)
-    title = "Summer NDVI (median) of lost pixels; upright: when first seen (quartiles, median)"
-    pen.text((west, 12), title, fill="black", font=font)
-    picture.save(PLOT, optimize=True)
+def tell_beside(
+    found: Mask, lost: Mask, summers: Mapping[int, NDArray[np.float64]], wood: Mask
+) -> None:
+    """Say what the summers tell of pixels that were reported beside the label."""
+    beside = found & ~lost
+    lower = {year: ndvi - summers[YEARS[0]] for year, ndvi in summers.items()}
+    back = np.any([low < LOST for low in lower.values()], axis=0)
+    faint = ~back & np.any([low < LOST / 2 for low in lower.values()], axis=0)
+    sys.stdout.write(
+        f"beside the label: {beside.sum()} px; {(beside & back).sum()} lay 0.2 below the summer of "
+        f"2016 in a summer between, {(beside & faint).sum()} lay 0.1 below it; "
+        f"{(beside & ~wood).sum()} are no forest (tree cover below 30 %)\n"
+        f"in forest: precision {(found & lost & wood).sum() / (found & wood).sum():.2f}, recall "
+        f"{(found & lost & wood).sum() / (lost & wood).sum():.2f} of {(lost & wood).sum()} px\n"
+    )
 
 
-def _x(year: float) -> float:
-    west, _, east, _ = BOX
-    return west + (year - 2016.2) / 4.8 * (east - west)
-
-
-def _y(value: float) -> float:
-    _, north, _, south = BOX
-    return south - (value - 0.2) / 0.8 * (south - north)
+def picture_places(
+    found: Mask, first: NDArray[np.int32], lost: Mask, summers: Mapping[int, NDArray[np.float64]]
+) -> list[Place]:
+    """Return the places of the label as they are drawn: clear-cuts first, then the road."""
+    told = []
+    for pixels in sorted(places(lost), key=is_road):
+        seen = first[pixels & found]
+        heights = {year: float(np.nanmedian(ndvi[pixels])) for year, ndvi in summers.items()}
+        day = EPOCH + dt.timedelta(days=int(np.median(seen))) if seen.size else None
+        told.append(Place(pixels, is_road(pixels), seen.size, day, heights))
+    return told
 
 
 if __name__ == "__main__":

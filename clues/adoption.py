@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import shapely
 
-from clues.changekinds import is_pseudo, listed_grounds
+from clues.changekinds import is_pseudo, judged_grounds, listed_grounds
 from clues.objects import CurrentPatch, KnownObject, ObjectFate, Tolerance
 
 __all__ = ["Ground", "adopted"]
@@ -69,5 +69,23 @@ def adopted(
         patch = by_id[patch_id]
         grounds = [g.ground for g in listed_grounds(other, patch)]
         was_listed = bool(grounds) and not work.has_grown(patch, shapely.union_all(grounds))
-        made[i] = replace(rows[i], object_id=name, listed_before=was_listed)
+        row = replace(rows[i], object_id=name, listed_before=was_listed)
+        made[i] = _judged(row, other, patch, work)
     return made
+
+
+def _judged(row: ObjectFate, other: KnownObject, patch: CurrentPatch, work: Ground) -> ObjectFate:
+    """Tell whether people decided on what a patch shows before its period came in."""
+    if other.verdict is None or other.judged is None:
+        return row
+    grounds = [j.ground for j in judged_grounds(other, patch)]
+    if not grounds:
+        return replace(row, verdict=other.verdict)
+    ground = shapely.union_all(grounds)
+    shared = min(work.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
+    return replace(
+        row,
+        verdict=other.verdict,
+        since_verdict_dm2=patch.area_dm2 - shared,
+        judged_before=not work.has_grown(patch, ground),
+    )

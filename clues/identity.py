@@ -4,7 +4,8 @@ An *object* is one thing on the ground; patches are what a period shows of it. T
 tell different things. A pair whose before image is not younger than that of the object is
 *cumulative*: the object must show again, and is gone where it does not. A pair whose before image
 already holds the object is *consecutive*: it shows only what was added, what touches the object is
-its growth, and a change back on its ground ends it. Ground that was not observed tells nothing.
+its growth, and a change back on its ground ends it. Ground that was not observed tells nothing:
+pieces that hang together over it show one thing, what it hides stays with the thing.
 """
 
 import datetime as dt
@@ -19,6 +20,7 @@ import shapely
 from clues.adoption import adopted
 from clues.changekinds import is_back, is_pseudo, judged_grounds, listed_grounds
 from clues.objects import CurrentPatch, FateName, Fates, KnownObject, ObjectFate, Tolerance
+from clues.pieces import areal, joined_over
 from tiles.geodesy import ellipsoidal_area, metres_per_unit
 
 __all__ = ["trace_fates"]
@@ -91,6 +93,7 @@ class _Trace:
         self.parents: dict[int, list[int]] = defaultdict(list)
         self.children: dict[int, list[int]] = defaultdict(list)
         self._link()
+        self.pieces = {k: self._pieces(k, cs) for k, cs in self.children.items()}
         self.stem = {c: self._stem(c, ks) for c, ks in self.parents.items()}
         self.heir = {k: self._heir(k, cs) for k, cs in self.children.items()}
 
@@ -154,10 +157,45 @@ class _Trace:
 
     def _heir(self, k: int, patches: Sequence[int]) -> int | None:
         """Return the patch that goes on as object `k`; None where the object fell into parts."""
+        groups = self.pieces[k]
+        if groups:
+            held = [sum(self.weight[k, c] for c in group) for group in groups]
+            main = self._main(range(len(groups)), held.__getitem__)
+            patches = [] if main is None else groups[main]
+        return max(patches, key=lambda c: (self.patches[c].area_dm2, -c), default=None)
+
+    def _pieces(self, k: int, patches: Sequence[int]) -> list[list[int]]:
+        """Return the patches that show object `k` again; those of one list hang together.
+
+        They do where only ground of the object that was not observed lies between them.
+        """
         again = [c for c in patches if self.patches[c].before < self.known[k].after]
-        if again:
-            return self._main(again, lambda c: self.weight[k, c])
-        return max(patches, key=lambda c: (self.patches[c].area_dm2, -c))
+        if len(again) < 2:
+            return [again] if again else []
+        shapes = [self.patches[c].geometry for c in again]
+        groups = joined_over(self._hidden(k), shapes, self.reach)
+        return [[again[i] for i in group] for group in groups]
+
+    def _hidden(self, k: int) -> Any:
+        """Return the ground of an object that was not observed."""
+        if self.seen is None:
+            return shapely.Polygon()
+        return areal(shapely.difference(self.known[k].geometry, self.seen))
+
+    def _shown(self, k: int) -> Any:
+        """Return the ground of all pieces that go on as object `k` together."""
+        heir = self.heir[k]
+        group = next((g for g in self.pieces[k] if heir in g), [heir])
+        return shapely.union_all([self.patches[c].geometry for c in group if c is not None])
+
+    def _piece_of(self, c: int) -> int | None:
+        """Return the object that a patch shows a further piece of; None where it shows a thing."""
+        k = self.stem[c]
+        if k is None or any(self.heir[other] == c for other in self.parents[c]):
+            return None
+        heir = self.heir[k]
+        together = any(c in group and heir in group for group in self.pieces[k])
+        return k if together and heir is not None and self.stem[heir] == k else None
 
     def patch_rows(self) -> list[ObjectFate]:
         """Return the fate of what each patch shows."""
@@ -185,21 +223,25 @@ class _Trace:
         patch, parents, stem = self.patches[c], self.parents[c], self.stem[c]
         goes_on = stem is not None and self.heir[stem] == c
         whole = [k for k in parents if self.heir[k] == c]
-        name: FateName = "split"
+        piece_of = self._piece_of(c)
+        name: FateName = "split" if piece_of is None else self._grows(piece_of, patch.geometry)
         if goes_on and stem is not None:
             name = "merged" if len(whole) > 1 else self._sizes(stem, c)
-        elif len(parents) > 1:
+        elif piece_of is None and len(parents) > 1:
             name = "merged"
-        elif patch.before >= self.known[parents[0]].after:
+        elif piece_of is None and patch.before >= self.known[parents[0]].after:
             name = "grown"
         thing = self.known[stem].object_id if goes_on and stem is not None else own
         ground = shapely.union_all([self.known[k].geometry for k in parents])
-        rest = shapely.difference(
-            shapely.union_all([self._left(k, c) for k in whole]), patch.geometry
+        further = shapely.difference(
+            shapely.union_all([self._shown(k) for k in whole]), patch.geometry
         )
+        rest = shapely.union_all([self._left(k, c) for k in whole])
+        rest = shapely.union(further, shapely.difference(rest, patch.geometry))
         area = patch.area_dm2 + (0 if rest.is_empty else self.area(rest))
-        shared = min(self.area(shapely.intersection(ground, patch.geometry)), patch.area_dm2)
-        added = patch.area_dm2 - shared
+        shown = patch.area_dm2 + (0 if further.is_empty else self.area(further))
+        both = shapely.union(patch.geometry, further)
+        added = shown - min(self.area(shapely.intersection(ground, both)), shown)
         held = sum(self.known[k].area_dm2 for k in whole)
         dates = [(self.known[k].before, self.known[k].after) for k in parents]
         row = ObjectFate(
@@ -209,28 +251,34 @@ class _Trace:
             tuple(sorted({self.known[k].object_id for k in parents} - {thing})),
             added,
             max(held + added - area, 0) if whole else 0,
-            _areal(shapely.union(patch.geometry, rest)),
+            areal(shapely.union(patch.geometry, rest)),
             area,
             *min(dates, key=lambda d: (d[1], d[0])),
+            is_observed=piece_of is None,
         )
-        return self._listed(self._judged(row, c), c)
+        own = stem if goes_on else piece_of
+        return self._listed(self._judged(row, c), c, own)
 
     def _sizes(self, k: int, c: int) -> FateName:
-        known, patch = self.known[k], self.patches[c]
-        if self.is_much(self.beyond(patch.geometry, known.geometry), known.area_dm2):
-            return "grown"
+        known, ground = self.known[k], self._shown(k)
+        if (name := self._grows(k, ground)) == "grown":
+            return name
         if self.seen is not None and self.is_again(k, c):
             shown = shapely.intersection(known.geometry, self.seen)
-            if self.is_much(self.beyond(shown, patch.geometry), known.area_dm2):
+            if self.is_much(self.beyond(shown, ground), known.area_dm2):
                 return "shrunk"
         return "persisting"
 
+    def _grows(self, k: int, shown: Any) -> FateName:
+        known = self.known[k]
+        added = self.beyond(shown, known.geometry)
+        return "grown" if self.is_much(added, known.area_dm2) else "persisting"
+
     def _left(self, k: int, c: int) -> Any:
         """Return the ground of an object that stays with it although the patch shows it not."""
-        ground = self.known[k].geometry
         if not self.is_again(k, c) or self.seen is None:
-            return ground
-        return _areal(shapely.difference(ground, self.seen))
+            return self.known[k].geometry
+        return self._hidden(k)
 
     def _undoing(self, c: int, own: str) -> ObjectFate:
         """Return the fate told by a patch that shows a change back.
@@ -264,7 +312,7 @@ class _Trace:
         """Return what changes back leave of an object."""
         known = self.known[k]
         gone = shapely.union_all([self.patches[c].geometry for c in sorted(self.back[k])])
-        rest = _areal(shapely.difference(known.geometry, gone))
+        rest = areal(shapely.difference(known.geometry, gone))
         least = (1 - self.tolerance.main) * known.area_dm2
         if rest.is_empty or self.beyond(known.geometry, gone) <= least:
             return self._silent(k, "ended", removed_dm2=known.area_dm2)
@@ -298,12 +346,11 @@ class _Trace:
         shown = not self.has_grown(patch, ground)
         return replace(row, since_verdict_dm2=patch.area_dm2 - shared, judged_before=shown)
 
-    def _listed(self, row: ObjectFate, c: int) -> ObjectFate:
-        """Tell whether another period listed under this number what a patch shows."""
+    def _listed(self, row: ObjectFate, c: int, own: int | None) -> ObjectFate:
+        """Tell whether another period listed, as the object `own`, what a patch shows."""
         patch, parents = self.patches[c], [self.known[k] for k in self.parents[c]]
-        own = next((k for k in parents if k.object_id == row.object_id), None)
         grounds = [g.ground for k in parents for g in listed_grounds(k, patch)]
-        if own is None or not own.listed or not grounds:
+        if own is None or not self.known[own].listed or not grounds:
             return row
         grew = self.has_grown(patch, shapely.union_all(grounds))
         return replace(row, listed_before=not grew)
@@ -348,10 +395,3 @@ class _Trace:
         if is_observed and self.before is not None and self.before <= known.before:
             return self._silent(k, "ended", removed_dm2=known.area_dm2)
         return self._silent(k, "persisting", is_observed=is_observed)
-
-
-def _areal(shape: Any) -> Any:
-    """Return the polygons of a geometry."""
-    parts = shapely.get_parts(shape)
-    parts = parts[shapely.get_type_id(parts) == 3]
-    return parts[0] if len(parts) == 1 else shapely.multipolygons(parts)

@@ -15,6 +15,7 @@ __all__ = [
     "KnownObject",
     "ObjectFate",
     "Tolerance",
+    "is_over",
 ]
 
 FateName = Literal["new", "grown", "persisting", "shrunk", "ended", "split", "merged"]
@@ -161,7 +162,8 @@ class ObjectFate:
     first_before, first_seen : date
         Dates of the pair that first showed it, or the earliest of its parents.
     is_observed : bool
-        Whether the period saw enough of its ground to tell.
+        Whether the period saw enough of its ground to tell. A patch that is not shows a further
+        piece of the first parent, to which hidden ground joins it: it is no thing to go on.
     verdict : str or None
         Last verdict of people on it or, of split and merged ones, on a parent.
     since_verdict_dm2 : int
@@ -187,6 +189,17 @@ class ObjectFate:
     since_verdict_dm2: int = 0
     judged_before: bool = False
     listed_before: bool = False
+
+
+def is_over(fate: str, *, is_shown: bool, is_observed: bool) -> bool:
+    """Tell whether nothing goes on under a number: it ended, or other numbers go on with it.
+
+    Split and merged things went on under numbers of their parts, unless a patch shows them; what
+    a patch shows of a thing that hidden ground cuts through belongs to that thing.
+    """
+    if is_shown:
+        return fate == "ended" or not is_observed
+    return fate in ("ended", "split", "merged")
 
 
 @dataclass(frozen=True)

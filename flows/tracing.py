@@ -145,7 +145,8 @@ def traced(
 ) -> Any:
     """Return patches with the columns of their fate; each is new where none is given.
 
-    `is_new_only` leaves out of the list what another period listed.
+    `is_new_only` leaves out of the list what another period listed. A further piece of a thing that
+    hidden ground cuts through is left out in any case: the thing is listed by its own number.
     """
     found = fates.by_patch if fates is not None else {}
     own = patches["object_id"] if "object_id" in patches else [""] * len(patches)
@@ -167,7 +168,8 @@ def traced(
             False,
         )
         if fate is not None:
-            seen, is_listed = fate.first_seen, is_new_only and fate.listed_before
+            is_piece = not fate.is_observed
+            seen, is_listed = fate.first_seen, fate.listed_before and (is_new_only or is_piece)
             told = (
                 *(fate.object_id, fate.fate, ",".join(fate.parents), fate.added_dm2),
                 *(fate.judged_before, fate.verdict or "", fate.since_verdict_dm2, is_listed),

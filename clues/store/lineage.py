@@ -11,7 +11,7 @@ from typing import Any
 import shapely
 from sqlalchemy import Connection, select
 
-from clues.objects import KnownObject, ObjectFate
+from clues.objects import JudgedGround, KnownObject, ObjectFate, is_over
 from clues.store import schema
 from clues.store.inserting import insert_many
 from clues.store.toldgrounds import State, judged_grounds_of, moved
@@ -65,33 +65,38 @@ class Held:
 def held_before(connection: Connection, period: Period) -> Held:
     """Return the objects of a register as they were before a period, on the ground of a run.
 
-    Of runs that judged one period, the last one counts. Verdicts count if they were given on
-    what an earlier period showed.
+    Of runs that judged one period, the last one counts; what it does not show any more is known
+    where people judged it. Verdicts count if they were given on what an earlier period showed; to
+    a period that comes late, those count too that were there before it.
     """
     run = schema.runs.c
-    asked = select(run.id, run.name, run.period_after, run.grid_crs).order_by(run.id)
+    asked = select(run.id, run.name, run.period_after, run.grid_crs, run.registered_at)
+    asked = asked.order_by(run.id)
     runs = {int(r.id): r for r in connection.execute(asked)}
     newest = {r.name: number for number, r in runs.items()}
     states = _states(connection, runs, period)
     earlier = {n: str(r.name) for n, r in runs.items() if _is_earlier(r, period)}
     judged = judged_grounds_of(connection, earlier, states)
     first_own = min((n for n, r in runs.items() if r.name == period.run), default=None)
+    others = {n: str(r.name) for n, r in runs.items() if n not in earlier and r.name != period.run}
+    until = None if first_own is None else runs[first_own].registered_at
+    judged_late = judged_grounds_of(connection, others, states, until)
     known, later, foreign = [], [], []
     for name, rows in sorted(states.items()):
         standing = [s for s in rows if newest[runs[s.run].name] == s.run]
+        kinds = judged.get(name, ())
         past = [s for s in standing if _is_earlier(runs[s.run], period)]
+        if kinds and not past:
+            past = [s for s in rows if _is_earlier(runs[s.run], period)]
         if past:
-            told = _known(name, past, runs)
-            if kinds := judged.get(name, ()):
-                ground = shapely.union_all([k.ground for k in kinds])
-                told = replace(told, verdict=kinds[-1].verdict, judged=ground, judged_kinds=kinds)
-            known.append(told)
+            known.append(_told(_known(name, past, runs), kinds))
         elif standing:
             later.append(_known(name, standing, runs))
             born = min(s.run for s in rows)
             if all(runs[s.run].name != period.run for s in rows) and (
                 first_own is None or born < first_own
             ):
+                later[-1] = _told(later[-1], judged_late.get(name, ()))
                 foreign.append(later[-1])
     after = {runs[s.run].name for rows in states.values() for s in rows}
     after -= {*earlier.values(), period.run}
@@ -110,6 +115,7 @@ def _states(
     """Return the history of all objects on the ground of a run, in order of their periods."""
     row, patch = schema.lineage.c, schema.patches.c
     names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen", "area_dm2")
+    names += ("is_observed",)
     kinds = ("change_type", "from_cover", "to_cover", "geometry")
     west, south, east, north = period.bounds
     elsewhere = [number for number, run in runs.items() if run.grid_crs != period.crs]
@@ -130,7 +136,7 @@ def _states(
             State(
                 *(int(r.run_id), str(r.fate), (r.first_before, r.first_seen), int(r.area_dm2)),
                 *(None if r.patch_key is None else kind, move(shapely.from_wkb(r.geometry))),
-                *(shown, r.disposition == "clue"),
+                *(shown, r.disposition == "clue", bool(r.is_observed)),
             )
         )
     ground = shapely.box(*period.bounds)
@@ -147,8 +153,7 @@ def _known(name: str, rows: list[State], runs: Mapping[int, Any]) -> KnownObject
     listed = [s.ground(s.shown, "", name) for s in rows if s.is_listed]
     before, after = min((s.first for s in rows), key=lambda d: (d[1], d[0]))
     kind = next((s.kind for s in reversed(rows) if s.kind), ("", "", ""))
-    # split and merged things went on under numbers of their parts, unless a patch shows them
-    over = last.fate == "ended" or (last.fate in ("split", "merged") and last.kind is None)
+    over = is_over(last.fate, is_shown=last.kind is not None, is_observed=last.is_observed)
     return KnownObject(
         *(name, last.geometry, last.area_dm2, before, after),
         runs[last.run].period_after,
@@ -156,6 +161,14 @@ def _known(name: str, rows: list[State], runs: Mapping[int, Any]) -> KnownObject
         status="ended" if over else "open",
         listed=tuple(listed),
     )
+
+
+def _told(known: KnownObject, kinds: tuple[JudgedGround, ...]) -> KnownObject:
+    """Return an object with what people said of it."""
+    if not kinds:
+        return known
+    ground = shapely.union_all([k.ground for k in kinds])
+    return replace(known, verdict=kinds[-1].verdict, judged=ground, judged_kinds=kinds)
 
 
 def _digest(objects: Iterable[KnownObject]) -> str:

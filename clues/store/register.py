@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from clues.baseline import Confirmed
 from clues.changekinds import confirmed_part
-from clues.objects import JudgedGround, KnownObject
+from clues.objects import JudgedGround, KnownObject, is_over
 from clues.store import schema
 from clues.store.batches import Batch, issued_batches, put_in_batch, stored_batches
 from clues.store.lineage import Period, held_before
@@ -50,7 +50,7 @@ class RegisteredClue:
     run : str
         Name of the run that gave the number.
     is_over : bool
-        Whether it is gone, or goes on under other numbers.
+        Whether it is gone, goes on under other numbers, or is shown by no judgement that stands.
     batches : tuple of Batch
         All batches in which it was issued, in order; `batch` is the last.
     lon, lat : float or None
@@ -112,6 +112,8 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
     batches, issued = stored_batches(connection), issued_batches(connection)
     (states, firsts), verdicts = _last_states(connection), _last_verdicts(connection)
     again = _told_again(connection)
+    # what the last judgement of its period does not show any more
+    traced = set(connection.scalars(select(schema.lineage.c.object_id).distinct()))
     found = []
     for row in connection.execute(asked):
         state = states.get(row.object_id)
@@ -128,7 +130,7 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
                 verdict=verdicts.get(row.object_id, ""),
                 limitation_until=firsts.get(row.object_id, (None, None))[1],
                 run=row.name,
-                is_over=state is not None and _is_over(state),
+                is_over=row.object_id in traced if state is None else _is_over(state),
                 batch=batches.get(row.batch_id),
                 told_again=again.get(row.object_id) if row.object_id in verdicts else None,
                 lon=row.lon,
@@ -140,8 +142,8 @@ def registered_clues(connection: Connection) -> list[RegisteredClue]:
 
 
 def _is_over(state: Any) -> bool:
-    gone_on = state.fate in ("split", "merged") and state.patch_key is None
-    return bool(state.fate == "ended" or gone_on)
+    is_shown = state.patch_key is not None
+    return is_over(state.fate, is_shown=is_shown, is_observed=state.is_observed)
 
 
 def _last_states(

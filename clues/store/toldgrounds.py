@@ -40,6 +40,8 @@ class State:
         Outline of the patch; None where none shows it.
     is_listed : bool
         Whether the patch was a clue.
+    is_observed : bool
+        Whether the period saw enough of its ground to tell, see `clues.objects.ObjectFate`.
     """
 
     run: int
@@ -50,6 +52,7 @@ class State:
     geometry: Any
     shown: Any = None
     is_listed: bool = False
+    is_observed: bool = True
 
     def ground(self, shape: Any, verdict: str, name: str) -> JudgedGround:
         """Return ground as it was looked at in this state."""
@@ -70,7 +73,10 @@ def moved(shape: Any, source: str, target: str) -> Any:
 
 
 def judged_grounds_of(
-    connection: Connection, runs: Mapping[int, str], states: Mapping[str, Sequence[State]]
+    connection: Connection,
+    runs: Mapping[int, str],
+    states: Mapping[str, Sequence[State]],
+    until: dt.datetime | None = None,
 ) -> dict[str, tuple[JudgedGround, ...]]:
     """Return by object the ground that people judged, in the order of their last words.
 
@@ -81,6 +87,8 @@ def judged_grounds_of(
         Names of the runs whose verdicts count, by row.
     states : mapping
         By object: its states in order of their periods.
+    until : datetime, optional
+        Only verdicts given up to then count.
 
     Returns
     -------
@@ -88,7 +96,7 @@ def judged_grounds_of(
         What nobody judged but came of judged things has the grounds of those.
     """
     found: dict[str, list[JudgedGround]] = defaultdict(list)
-    for (name, _), (word, run) in _last_words(connection, runs, states).items():
+    for (name, _), (word, run) in _last_words(connection, runs, states, until).items():
         for state in states[name]:
             if state.run == run:
                 _enter(found[name], _looked_at(state, states[name], found[name], word, name))
@@ -97,7 +105,10 @@ def judged_grounds_of(
 
 
 def _last_words(
-    connection: Connection, runs: Mapping[int, str], states: Mapping[str, Sequence[State]]
+    connection: Connection,
+    runs: Mapping[int, str],
+    states: Mapping[str, Sequence[State]],
+    until: dt.datetime | None,
 ) -> dict[tuple[str, str], tuple[str, int]]:
     """Return the verdict that stands and its run, by object and period, in order of entry."""
     verdict, patch = schema.verdicts.c, schema.patches.c
@@ -107,6 +118,8 @@ def _last_words(
         .where(verdict.parcel_no == 0)
         .order_by(verdict.id)
     )
+    if until is not None:
+        asked = asked.where(verdict.at <= until)
     words: dict[tuple[str, str], tuple[str, int]] = {}
     for thing, run, word in connection.execute(asked):
         if run not in runs or thing not in states:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Select, delete, func, select
 
+from clues.objects import is_over
 from clues.store import schema
 from clues.store.inserting import insert_many
 from configs.cases import first_state, state_order
@@ -152,6 +153,7 @@ def _fates(connection: Connection, objects: Sequence[str] | None) -> dict[str, A
     newest = select(func.max(run.id)).group_by(run.name)
     asked = (
         select(row.object_id, row.fate, row.patch_key, row.first_seen, row.limitation_until)
+        .add_columns(row.is_observed)
         .join(schema.runs, run.id == row.run_id)
         .where(run.id.in_(newest))
         .order_by(run.period_after, row.id)
@@ -184,10 +186,11 @@ def _fate(state: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
     if state is None:
         told = {"fate": "new", "first_seen": patch["after_to"], "limitation_until": None}
         return told | {"is_over": not patch["standing"]}
-    gone_on = state.fate in ("split", "merged") and state.patch_key is None
+    is_shown = state.patch_key is not None
+    over = is_over(state.fate, is_shown=is_shown, is_observed=state.is_observed)
     return {
         **{n: getattr(state, n) for n in ("fate", "first_seen", "limitation_until")},
-        "is_over": state.fate == "ended" or gone_on or not patch["standing"],
+        "is_over": over or not patch["standing"],
     }
 
 

@@ -112,6 +112,42 @@ def test_a_hidden_part_stays_with_its_object():
     assert found.by_object["A"].geometry.equals(SITE)
 
 
+BAND = shapely.difference(GROUND, box(1060, 900, 80, 400))
+
+
+def test_a_cloud_across_an_object_does_not_split_it():
+    pieces = [patch("P", box(1000, 1000, 60, 200)), patch("Q", box(1140, 1000, 60, 200))]
+    site = known("A", SITE, listed=(JudgedGround("", "", SITE),))
+    found = traced([site], pieces, seen=BAND)
+    assert fates(found) == {"A": "persisting", "Q": "persisting"}
+    whole, piece = found.by_object["A"], found.by_object["Q"]
+    assert whole.geometry.equals(SITE)
+    assert (whole.is_observed, piece.is_observed) == (True, False)
+    assert (piece.parents, piece.listed_before) == (("A",), True)
+    assert {row.first_seen for row in found.rows} == {Q1}
+    assert set(fates(traced([site], pieces)).values()) == {"split"}
+    beside = shapely.difference(GROUND, box(1060, 900, 30, 400))
+    assert set(fates(traced([site], pieces, seen=beside)).values()) == {"split"}
+
+
+def test_a_piece_that_grew_beyond_a_cloud_is_told():
+    pieces = [patch("P", box(1000, 1000, 60, 200)), patch("Q", box(1140, 1000, 200, 200))]
+    site = known("A", SITE, verdict="合法", judged=SITE, listed=(JudgedGround("", "", SITE),))
+    found = traced([site], pieces, seen=BAND)
+    assert found.by_patch["Q"].fate == "grown"
+    told = {name: (row.judged_before, row.listed_before) for name, row in found.by_patch.items()}
+    assert told == {"P": (True, True), "Q": (False, False)}
+    assert found.by_object["A"].added_dm2 == pytest.approx(dm2(box(1200, 1000, 140, 200)), abs=2)
+
+
+def test_a_restored_object_ends_when_the_cloud_over_it_is_gone():
+    half = shapely.difference(GROUND, box(900, 900, 400, 200))
+    first = traced([known("A", SITE)], [], seen=half).by_object["A"]
+    assert (first.fate, first.is_observed) == ("persisting", False)
+    assert first.geometry.equals(SITE)
+    assert fates(traced([known("A", first.geometry)], [])) == {"A": "ended"}
+
+
 def test_halves_of_an_object_are_split_and_name_it():
     halves = [patch("P", box(1000, 1000, 90, 200)), patch("Q", box(1110, 1000, 90, 200))]
     found = traced([known("A", SITE)], halves)
@@ -266,7 +302,7 @@ def test_any_period(
     areas = {k.object_id: k.area_dm2 for k in objects}
     sizes = {p.patch_id: p.area_dm2 for p in patches}
     for row in found.rows:
-        assert 0 <= row.added_dm2 <= sizes.get(row.patch_id, 0)
+        assert 0 <= row.added_dm2 <= (sum(sizes.values()) if row.patch_id else 0)
         assert row.removed_dm2 >= 0
         if row.fate in ("new", "grown", "persisting", "shrunk") and not row.parents:
             held = areas.get(row.object_id, 0)

@@ -33,8 +33,11 @@ from tests.flows.minicounty import (
 HIGH, WIDE = 24, 30
 """Ground of one object in pixels."""
 
-ROWS, COLS, CROP_COLS = 13, 10, 8
+ROWS, COLS, CROP_COLS = 16, 10, 8
 """Objects stand on the columns of cropland; beyond lie wood and hamlets, which stay as they are."""
+
+CLEAR_ROWS = 13
+"""The rows from here on lie under the edges of clouds on the hidden day."""
 
 PARCEL_ROWS, PARCEL_COLS = 24, 40
 """Parcels are laid so that their borders run through objects."""
@@ -63,6 +66,10 @@ HAMLET: tuple[Box, Box] = ((2, 3, 9, 11), (13, 16, 9, 11))
 SMALL: Box = (7, 4, 10, 11)
 HALVES: tuple[Box, Box] = ((7, 4, 10, 7), (7, 19, 10, 7))
 
+EAST: Box = (0, 15, HIGH, 15)
+ACROSS: Box = (0, 12, HIGH, 6)
+"""Clouds that hide a half of `WHOLE`, and that leave a piece of it on either side."""
+
 
 @dataclass(frozen=True)
 class Life:
@@ -76,6 +83,10 @@ class Life:
         Of the quarters; "" where there is nothing.
     verdict : tuple of (int, str) or None
         Quarter after which people judge it, and their word.
+    between : tuple of str
+        Fates between consecutive dates, where they are others; what no pair sees is not told.
+    cloud : Box or None
+        Part of the slot that a cloud hides on the hidden day.
     """
 
     number: int
@@ -85,6 +96,8 @@ class Life:
     states: tuple[tuple[Box, ...], ...]
     fates: tuple[str, ...]
     verdict: tuple[int, str] | None = None
+    between: tuple[str, ...] = ()
+    cloud: Box | None = None
 
     @property
     def told(self) -> tuple[str, str]:
@@ -97,6 +110,8 @@ class Life:
         Between two consecutive dates the parts that a split leaves show no change: the thing keeps
         its number and has less ground.
         """
+        if self.between and pairs == "consecutive":
+            return self.between[quarter - 1]
         fate = self.fates[quarter - 1]
         return "shrunk" if (fate, pairs) == ("split", "consecutive") else fate
 
@@ -129,6 +144,10 @@ class Life:
     def ground(self) -> shapely.Polygon:
         """Return the slot."""
         return box(self.row * HIGH, self.col * WIDE, HIGH, WIDE)
+
+    def hidden(self) -> shapely.Geometry:
+        """Return the ground that is hidden on the hidden day."""
+        return self._box(self.cloud) if self.cloud else shapely.Polygon()
 
     def _box(self, part: Box) -> shapely.Polygon:
         row, col, height, width = part
@@ -182,10 +201,35 @@ def _lives() -> Iterator[tuple[str, tuple[tuple[Box, ...], ...], tuple[str, ...]
         yield "next year", _story((NEXT_YEAR, (SMALL,))), _fates((NEXT_YEAR, "new"))
 
 
+def _clouded(number: int) -> list[Life]:
+    """Return the objects under the edges of clouds, numbered from a number on."""
+    lasting = _fates((1, "new"))
+    new = _story((1, (WHOLE,)))
+    gone, less = _story((1, (WHOLE,)), (2, ())), _story((1, (WHOLE,)), (2, (SMALL,)))
+    restored = (_fates((1, "new"), (3, "ended")), _fates((1, "new"), (2, "shrunk")))
+    lessened = _fates((1, "new"), (3, "shrunk"))
+    appeared = (_fates((2, "new"), (3, "grown")), _fates((2, "new")))
+    plan = [
+        *[("half hidden", new, lasting, (), EAST)] * 6,
+        *[("cut by a cloud", new, lasting, (), ACROSS)] * 6,
+        *[("restored, half hidden", gone, *restored, EAST)] * 4,
+        *[("torn down under a cloud", less, lessened, lasting, EAST)] * 4,
+        *[("built under a cloud", _story((2, (WHOLE,))), *appeared, EAST)] * 4,
+    ]
+    slots = [(r, c) for r in range(CLEAR_ROWS, ROWS) for c in range(CROP_COLS)]
+    found = []
+    for i, ((row, col), told) in enumerate(zip(slots, plan, strict=True), number):
+        kind, states, fates, between, cloud = told
+        # what a cloud hid was not judged
+        verdict = _verdict(i, states) if fates == lasting else None
+        found.append(Life(i, kind, row, col, states, fates, verdict, between, cloud))
+    return found
+
+
 def lives() -> list[Life]:
-    """Return the plan: about a hundred objects, each on a slot of its own."""
+    """Return the plan: more than a hundred objects, each on a slot of its own."""
     own = [*CLOUD_SLOTS, *STRIP_SLOTS]
-    slots = [(r, c) for r in range(ROWS) for c in range(CROP_COLS) if (r, c) not in own]
+    slots = [(r, c) for r in range(CLEAR_ROWS) for c in range(CROP_COLS) if (r, c) not in own]
     order = np.random.default_rng(8).permutation(len(slots))
     plan = [
         Life(*(i, kind, *slots[order[i]], states, fates), verdict=_verdict(i, states))
@@ -199,7 +243,7 @@ def lives() -> list[Life]:
     for row, col in STRIP_SLOTS:
         told = (len(plan), "outside", row, col, _story((1, (SMALL,)), (4, (WHOLE,))), grown)
         plan.append(Life(*told, verdict=(1, "合法")))
-    return plan
+    return plan + _clouded(len(plan))
 
 
 def _verdict(number: int, states: tuple[tuple[Box, ...], ...]) -> tuple[int, str] | None:
@@ -236,10 +280,8 @@ def build_quarters(folder: Path) -> list[Life]:
         bands = paint(cover_of(plan, day), day)
         _rotate(bands, plan, day)
         if day == HIDDEN_DAY:
-            clouds = shapely.union_all(
-                [box(r * HIGH, c * WIDE, HIGH, WIDE) for r, c in CLOUD_SLOTS]
-            )
-            hidden = _burnt(clouds)
+            whole = [box(r * HIGH, c * WIDE, HIGH, WIDE) for r, c in CLOUD_SLOTS]
+            hidden = _burnt(shapely.union_all([*whole, *(life.hidden() for life in plan)]))
             bands[:, hidden] = 0.8
             _write_mask(folder / "cloud.tif", hidden)
         write_image(folder / f"d{day}.tif", bands)
