@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["TILE_FOLDER", "large_px", "tile_job", "wanted_tiles", "work_tiles", "worked_tiles"]
 
 TILE_FOLDER = "work/tiles"
+STRIP = 2
+"""Tiles side by side that are worked before those below them: blocks of the images that a tile
+shares with the next one below are then still at hand, at any width of the area."""
 
 
 def large_px(context: "StageContext") -> int:
@@ -62,6 +65,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
     tiles = context.plan.tiles(size)
     joined = run.why_not("join", "patches", context.join_key) is None
     missing = [t for t in tiles if run.reuse("tiles", _name(size, t), key, pruned=joined) is None]
+    missing.sort(key=lambda tile: (tile.col // STRIP, tile.row, tile.col))
     job = tile_job(context)
     pids: set[tuple[str, int]] = set()
     failed: list[str] = []
