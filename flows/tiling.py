@@ -8,7 +8,7 @@ from flows.aside import require_whole
 from flows.fitting import STATE_FOLDER, clouds_of, registration_of
 from flows.givenup import give_up, require_most
 from flows.progress import Progress
-from flows.tilejob import States, TileJob, TileSummary, run_tile
+from flows.tilejob import States, TileJob, TileSummary, close_jobs, run_tile
 from flows.workers import TileResult, map_tiles
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
                 retries=result.attempts - 1,
                 failed=int(result.value is None),
             )
+    close_jobs()
     context.forget_tiles()
     require_most(failed, len(tiles), run.folder)
     return _totals(context, tiles) | {

@@ -21,8 +21,12 @@ __all__ = ["Chip", "ChipCutter"]
 
 NO_SCENE = 255
 
-BLOCK = 512, 4096
+BLOCK = 512, 2048
 """Rows and columns that are read at once for a picture of a large frame."""
+
+CACHE_MB = 96.0
+"""Memory for warped cells and stored blocks, MB: one strip of 16-bit colours of both dates of a
+frame of 15,000 pixels, read again where the picture's own strips end inside of blocks."""
 
 READERS = 2
 """Threads that read such a frame: most of its time goes into unpacking stored blocks."""
@@ -96,7 +100,9 @@ class ChipCutter:
         self._epochs = (before, after)
         self._time_zone = time_zone
         self.grid, self._least_px = grid, least_px
-        self._reader = PairReader(before, after, grid, bands=colours, registration=registration)
+        self._reader = PairReader(
+            before, after, grid, bands=colours, registration=registration, cache_mb=CACHE_MB
+        )
 
     def close(self) -> None:
         """Close the files."""
