@@ -9,6 +9,7 @@ import numpy as np
 import pyproj
 
 from configs.errors import LayerError
+from tiles.geodesy import transformer
 
 __all__ = ["checked_crs", "crs_name"]
 
@@ -106,7 +107,7 @@ def _transverse_mercator_easting(crs: Any) -> tuple[float, float] | None:
 
 
 def _on_earth(crs: Any, bounds: Any) -> bool:
-    to_lonlat = pyproj.Transformer.from_crs(crs, "EPSG:4490", always_xy=True)
+    to_lonlat = transformer(crs.to_wkt(), "EPSG:4490")
     lon, lat = to_lonlat.transform([bounds[0], bounds[2]], [bounds[1], bounds[3]])
     return bool(np.isfinite(lon).all() and np.isfinite(lat).all())
 

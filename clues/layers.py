@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -164,8 +164,8 @@ class OneMap:
         return report.reindex(columns=["role", *REPORT_COLUMNS])
 
 
-def read_onemap(file: Path, *, crs: str) -> OneMap:
-    """Read all layers of a layers file into one CRS.
+def read_onemap(file: Path, *, crs: str, only: Collection[str] | None = None) -> OneMap:
+    """Read the layers of a layers file into one CRS: all, or those of some roles.
 
     Raises
     ------
@@ -174,7 +174,11 @@ def read_onemap(file: Path, *, crs: str) -> OneMap:
     LayerError
         If a layer is refused; nothing is half-loaded.
     """
-    return build_onemap(LayersFile.load(file), crs=crs)
+    found = LayersFile.load(file)
+    if only is not None:
+        layers = tuple(spec for spec in found.layers if spec.role in only)
+        found = found.model_copy(update={"layers": layers})
+    return build_onemap(found, crs=crs)
 
 
 def build_onemap(file: LayersFile, *, crs: str) -> OneMap:

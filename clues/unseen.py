@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     from clues.layers import OneMap
 
-__all__ = ["ROLES", "TILE", "NextScene", "unseen_parts", "write_unseen"]
+__all__ = ["ROLES", "ROLES_READ", "TILE", "NextScene", "unseen_parts", "write_unseen"]
 
 ROLES = ("cropland", "basic_farmland", "redline")
 """What is listed, in this order: the cropland of the land-use map, and two control lines."""
+
+ROLES_READ = ("landuse", "basic_farmland", "redline")
+"""The layers that tell them."""
 
 TILE = "tile"
 """Role of the ground of a tile that could not be worked."""

@@ -36,6 +36,8 @@ _LOCAL_CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
+    # Nobody asks Dask what its threads do; looking a hundred times a second would hold them up.
+    "distributed.worker.profile.enabled": False,
 }
 
 

@@ -5,6 +5,7 @@ The driver never opens a pixel: it hands one of these jobs to a worker and takes
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,6 +46,9 @@ __all__ = [
     "gate_pair",
     "sample_blocks",
 ]
+
+READERS = 2
+"""Threads that read cells: most of the time goes into unpacking stored blocks."""
 
 GATE_CELLS = 16
 """Cells whose windows are matched, all over the area: enough for a hundred windows."""
@@ -186,8 +190,11 @@ def _clouds(job: GateJob, applied: Registration) -> CloudMap | None:
 
 
 def _read(plan: RunPlan, cells: Sequence[Extent], aligned: Alignment, halo: int = 0) -> list[Block]:
-    with plan.reader(aligned.registration, aligned.clouds) as reader:
-        return [reader.read(cell, halo) for cell in cells]
+    with (
+        plan.reader(aligned.registration, aligned.clouds) as reader,
+        ThreadPoolExecutor(READERS) as readers,
+    ):
+        return list(readers.map(lambda cell: reader.read(cell, halo), cells))
 
 
 def _valid_percent(blocks: Sequence[Block]) -> float:
@@ -288,18 +295,22 @@ def fit_pair(job: FitJob) -> States:
     """
     plan, detection = job.plan, job.detection
     blocks = sample_blocks(job)
-    radiometry = fit_radiometry(blocks)
-    change = fit_change(
-        blocks,
-        method=detection.method,
-        sensitivity=detection.sensitivity,
-        target=detection.target,
-        pixel_m=plan.pixel_m,
-        wavelengths=plan.wavelengths,
-        threshold=detection.threshold,
-        significance=detection.significance,
-        looks=detection.looks,
-    )
+    with ThreadPoolExecutor(1) as beside:  # neither needs the other
+        fitted = beside.submit(
+            fit_change,
+            blocks,
+            method=detection.method,
+            sensitivity=detection.sensitivity,
+            target=detection.target,
+            pixel_m=plan.pixel_m,
+            wavelengths=plan.wavelengths,
+            threshold=detection.threshold,
+            significance=detection.significance,
+            looks=detection.looks,
+        )
+        radiometry = fit_radiometry(blocks)
+        landcover = _landcover(job, blocks, radiometry)
+        change = fitted.result()
     learned = LearnedState.none()
     if job.learner is not None:
         learned = fit_learned(
@@ -309,7 +320,6 @@ def fit_pair(job: FitJob) -> States:
             pixel_m=plan.pixel_m,
             wavelengths=plan.wavelengths,
         )
-    landcover = _landcover(job, blocks, radiometry)
     return States(job.registration, radiometry, change, landcover, learned=learned)
 
 

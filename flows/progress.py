@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Meter", "Mode", "Progress", "set_mode"]
 
 POLL_S = 0.5
+SEARCH_S = 0.25
+"""Least time between two searches for children and two counts of shared pages, seconds: both take
+milliseconds, and whoever maps memory meanwhile waits for the second."""
 PLAIN_EVERY_S = 10.0
 JSON_EVERY_S = 1.0
 
@@ -53,6 +56,9 @@ class Meter:
         self._cpu: dict[tuple[int, float], float] = {}
         self._moved: dict[tuple[int, float], tuple[int, int]] = {}
         self._moved_before = (0, 0)
+        self._known: list[psutil.Process] = []
+        self._shared: dict[tuple[int, float], int] = {}
+        self._search_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
 
@@ -67,6 +73,7 @@ class Meter:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        self._search_at = -math.inf
         self._look()
         self._end = time.perf_counter()
 
@@ -98,15 +105,21 @@ class Meter:
     def _look(self) -> None:
         import psutil
 
-        total = 0
-        me = psutil.Process()
-        for process in (me, *me.children(recursive=True)):
+        now, total = time.monotonic(), 0
+        searched = now >= self._search_at
+        if searched:
+            me = psutil.Process()
+            self._known, self._search_at = [me, *me.children(recursive=True)], now + SEARCH_S
+        for process in self._known:
             with suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
                 one = process.pid, process.create_time()
                 self._cpu[one] = times.user + times.system
-                total += _proportional_bytes(process)
-                self._moved[one] = _moved_bytes(process)
+                resident = int(process.memory_info().rss)
+                if searched:
+                    self._shared[one] = resident - _proportional_bytes(process)
+                    self._moved[one] = _moved_bytes(process)
+                total += resident - self._shared.get(one, 0)
         self.now_bytes = total
         self.peak_bytes = max(self.peak_bytes, total)
 

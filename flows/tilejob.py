@@ -31,7 +31,7 @@ from tiles.reader import PairReader, wavelengths
 from tiles.registration import Registration
 from tiles.state import load_states, state_hash
 
-__all__ = ["STATE_CLASSES", "States", "TileJob", "TileSummary", "run_tile"]
+__all__ = ["STATE_CLASSES", "States", "TileJob", "TileSummary", "close_jobs", "run_tile"]
 
 LEAST_MOVED = STRONG // 2
 """Score from which a difference of covers is believed: where the image moved by less than half of
@@ -285,8 +285,18 @@ def _tools(job: TileJob) -> tuple[PairReader, States]:
                     str(job.states),
                     "run the same command again; it fits them anew",
                 )
-            for old, _ in _open_jobs.values():
-                old.close()
-            _open_jobs.clear()
+            _close_all()
             _open_jobs[job.token] = (job.reader, states)
         return _open_jobs[job.token]
+
+
+def close_jobs() -> None:
+    """Close the images that tiles of this process have opened, and drop the blocks kept of them."""
+    with _open_lock:
+        _close_all()
+
+
+def _close_all() -> None:
+    for reader, _ in _open_jobs.values():
+        reader.close()
+    _open_jobs.clear()

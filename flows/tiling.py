@@ -8,7 +8,7 @@ from flows.aside import require_whole
 from flows.fitting import STATE_FOLDER, clouds_of, registration_of
 from flows.givenup import give_up, require_most
 from flows.progress import Progress
-from flows.tilejob import States, TileJob, TileSummary, run_tile
+from flows.tilejob import States, TileJob, TileSummary, close_jobs, run_tile
 from flows.workers import TileResult, map_tiles
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["TILE_FOLDER", "large_px", "tile_job", "wanted_tiles", "work_tiles", "worked_tiles"]
 
 TILE_FOLDER = "work/tiles"
+STRIP = 2
+"""Tiles side by side that are worked before those below them: blocks of the images that a tile
+shares with the next one below are then still at hand, at any width of the area."""
 
 
 def large_px(context: "StageContext") -> int:
@@ -62,6 +65,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
     tiles = context.plan.tiles(size)
     joined = run.why_not("join", "patches", context.join_key) is None
     missing = [t for t in tiles if run.reuse("tiles", _name(size, t), key, pruned=joined) is None]
+    missing.sort(key=lambda tile: (tile.col // STRIP, tile.row, tile.col))
     job = tile_job(context)
     pids: set[tuple[str, int]] = set()
     failed: list[str] = []
@@ -86,6 +90,7 @@ def work_tiles(context: "StageContext") -> dict[str, Any]:
                 retries=result.attempts - 1,
                 failed=int(result.value is None),
             )
+    close_jobs()
     context.forget_tiles()
     require_most(failed, len(tiles), run.folder)
     return _totals(context, tiles) | {

@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.observed import observed_areas, write_observed
-from clues.unseen import TILE, NextScene, unseen_parts, write_unseen
+from clues.unseen import ROLES_READ, TILE, NextScene, unseen_parts, write_unseen
 from detect.valid_runs import Runs, hidden_boxes, load_valid_runs
 from flows.plan import with_settings
 from flows.tiling import TILE_FOLDER, worked_tiles
@@ -73,7 +73,9 @@ class Unseen:
         from clues.layers import read_onemap
 
         layers = self.context.config.layers
-        return read_onemap(layers, crs=self.context.plan.grid.crs) if layers else None
+        needed = {"division", *(ROLES_READ if len(self._hidden) else ())}
+        crs = self.context.plan.grid.crs
+        return read_onemap(layers, crs=crs, only=needed) if layers else None
 
     @cached_property
     def _observed(self) -> Runs:

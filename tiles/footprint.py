@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
 from configs.errors import RasterError
+from tiles.geodesy import transformer
 from tiles.masks import is_unusable
 from tiles.ortho import orientation, to_ground
 from tiles.rasters import (
@@ -187,6 +187,6 @@ def _placed(shape: Any, facts: RasterFacts, scene: Scene, crs: str) -> Any:
         )
     if own == crs:
         return shapely.make_valid(placed)
-    change = pyproj.Transformer.from_crs(own, crs, always_xy=True)
+    change = transformer(own, crs)
     moved = shapely.transform(placed, lambda p: np.column_stack(change.transform(p[:, 0], p[:, 1])))
     return shapely.make_valid(moved)

@@ -34,8 +34,8 @@ __all__ = [
     "read_failure",
 ]
 
-CACHE_MB = 96
-"""GDAL's block cache per process, MB."""
+CACHE_MB = 64
+"""GDAL's block cache per process, MB; the blocks of images are kept by `tiles.sources`."""
 
 DRIVERS = ("GTiff", "COG", "ENVI", "JP2OpenJPEG", "HFA", "PNG", "BMP")
 """Formats a user's raster may have. None of them can refer to other files or to the network."""

@@ -55,7 +55,7 @@ class PairReader:
     clouds : CloudMap or None
         What it hides is not valid in a block; pictures show it.
     cache_mb : float
-        Memory for warped cells, per process and reader, MB.
+        Memory for warped cells and stored blocks, per process and reader, MB.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class PairReader:
         bands: tuple[str, ...],
         registration: Registration | None = None,
         clouds: CloudMap | None = None,
-        cache_mb: float = 160.0,
+        cache_mb: float = 192.0,
     ) -> None:
         if not bands:
             raise RasterError(

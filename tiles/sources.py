@@ -24,6 +24,7 @@ from tiles.grid import AnalysisGrid, Extent
 from tiles.masks import grown_cell, mask_codes
 from tiles.rasters import open_raster, read_failure
 from tiles.registration import Registration
+from tiles.remote import is_remote
 from tiles.scene import BandSource, MaskSource, Scene
 from tiles.warp import Layer, cell_transform, mask_layer, scene_layers, source_window, support, warp
 from tiles.widen import clear_invalid, widen
@@ -32,9 +33,14 @@ __all__ = ["CellCache", "SceneReader"]
 
 Cell = tuple[NDArray[np.float32], NDArray[Any]]
 
+KEPT_SIDES = 256, 1024
+"""Least and largest side of stored blocks that are kept, pixels: lines of a whole image serve no
+neighbouring window, and a few larger ones would fill the cache. Of remote files GDAL fetches
+neighbouring blocks together."""
+
 
 class CellCache:
-    """Warped cells of one process, the least recently used dropped first.
+    """Warped cells and stored blocks of one process, the least recently used dropped first.
 
     Parameters
     ----------
@@ -47,6 +53,7 @@ class CellCache:
         self._cells: OrderedDict[object, Cell] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._making: dict[object, threading.Lock] = {}
 
     def get(self, key: object) -> Cell | None:
         """Return a kept cell, or None."""
@@ -64,6 +71,25 @@ class CellCache:
             while self._bytes > self._limit and len(self._cells) > 1:
                 _, (old, old_valid) = self._cells.popitem(last=False)
                 self._bytes -= old.nbytes + old_valid.nbytes
+
+    def plane(self, key: object, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return a kept array, made if it is not there: by one thread, for which others wait."""
+        found = self.get(key)
+        if found is not None:
+            return found[1]
+        with self._lock:
+            turn = self._making.setdefault(key, threading.Lock())
+        with turn:
+            found = self.get(key)
+            if found is None:
+                found = NOTHING, make()
+                self.put(key, *found)
+        with self._lock:
+            self._making.pop(key, None)
+        return found[1]
+
+
+NOTHING = np.empty((0, 0, 0), np.float32)
 
 
 class SceneReader:
@@ -195,7 +221,7 @@ class SceneReader:
         for path, places in _by_file(layer.bands):
             indexes = tuple(layer.bands[p].index for p in places)
             with read_failure(path, indexes, window):
-                stored = self._dataset(path).read(list(indexes), window=window)
+                stored = self._stored(path, indexes, window)
             scaling = _scaling([layer.bands[p] for p in places], stored.dtype)
             widen(stored, np.array(places), *scaling, row, col, values, ok, any_value)
             for p in places:
@@ -205,6 +231,29 @@ class SceneReader:
         clear_invalid(values, valid)
         return values, valid
 
+    def _stored(self, path: Path, indexes: tuple[int, ...], window: Window) -> NDArray[Any]:
+        """Return stored values of a window; blocks are decoded once for all who need a part."""
+        raster, number = self._dataset(path), indexes[0] - 1
+        tall, wide = raster.block_shapes[number]
+        least, most = KEPT_SIDES
+        if is_remote(path) or min(tall, wide) < least or max(tall, wide) > most:
+            return np.asarray(raster.read(list(indexes), window=window))
+        row0, col0 = int(window.row_off), int(window.col_off)
+        wanted = Extent(row0, col0, row0 + int(window.height), col0 + int(window.width))
+        whole = Extent(0, 0, raster.height, raster.width)
+        out = np.empty((len(indexes), *wanted.shape), raster.dtypes[number])
+        for row in range(row0 // tall * tall, wanted.row1, tall):
+            for col in range(col0 // wide * wide, wanted.col1, wide):
+                block = Extent(row, col, row + tall, col + wide).intersect(whole)
+                place = Window(col, row, block.width, block.height)
+                read = partial(raster.read, list(indexes), window=place)
+                stored = self._cache.plane((path, indexes, row, col), read)
+                part = block.intersect(wanted)
+                out[(slice(None), *part.slices_in(wanted))] = stored[
+                    (slice(None), *part.slices_in(block))
+                ]
+        return out
+
     def _usable(self, layer: Layer, extent: Extent) -> NDArray[np.bool_]:
         mask = self.scene.mask
         assert mask is not None
@@ -212,25 +261,16 @@ class SceneReader:
         out = np.zeros(extent.shape, np.bool_)
         for cell in extent.cells():
             part = cell.intersect(extent)
-            usable = self._kept(
+            usable = self._cache.plane(
                 (self._name, "usable", cell),
                 partial(grown_cell, codes_of, cell, self.grid, mask.margin_m),
             )
             out[part.slices_in(extent)] = usable[part.slices_in(cell)]
         return out
 
-    def _kept(self, key: object, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Return a plane of the cache, made if it is not there."""
-        found = self._cache.get(key)
-        if found is not None:
-            return found[1]
-        plane = make()
-        self._cache.put(key, np.empty((0, 0, 0), np.float32), plane)
-        return plane
-
     def _mask_cell(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.uint8]:
         make = partial(self._warped_codes, layer, mask, cell)
-        return self._kept((self._name, "mask", cell), make)
+        return self._cache.plane((self._name, "mask", cell), make)
 
     def _warped_codes(self, layer: Layer, mask: MaskSource, cell: Extent) -> NDArray[np.uint8]:
         target = cell_transform(self.grid, cell, layer.move)
