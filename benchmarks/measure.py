@@ -4,17 +4,26 @@ import os
 import platform
 import resource
 import statistics
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numba import njit
 from numpy.typing import NDArray
 
 Task = Callable[[], Any]
+
+HZ = 20
+"""How often a process tree is looked at."""
 
 
 class Timing:
@@ -77,6 +86,90 @@ def _triad(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64
         a[i] = b[i] + 0.5 * c[i]
 
 
+def tree_bytes(root: psutil.Process) -> int:
+    """Return the proportional set size of a process and all below it."""
+    total = 0
+    with suppress(psutil.Error):
+        for process in (root, *root.children(recursive=True)):
+            with suppress(OSError, StopIteration):
+                rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_bytes().split(b"\n")
+                total += 1024 * next(int(x.split()[1]) for x in rollup if x.startswith(b"Pss:"))
+    return total
+
+
+class Watch(threading.Thread):
+    """Looks at a process tree until it is gone."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.root, self.begin = psutil.Process(pid), time.perf_counter()
+        self.seen: list[tuple[float, int]] = []
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        while not self.done.wait(1 / HZ):
+            self.seen.append((time.perf_counter() - self.begin, tree_bytes(self.root)))
+
+    @property
+    def peak(self) -> int:
+        return max((size for _, size in self.seen), default=0)
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What a command took: seconds, bytes of the whole process tree, and what it told."""
+
+    wall: float
+    cpu: float
+    peak: int
+    seen: list[tuple[float, int]]
+    code: int
+    told: str
+
+
+def worked(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    fine: Sequence[int] = (0,),
+) -> Worked:
+    """Run a command in a fresh process and measure it; raise SystemExit where it fails."""
+    words = [str(word) for word in command]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=folder
+    )
+    watch = Watch(process.pid)
+    watch.start()
+    pipes = [_Drain(pipe) for pipe in (process.stdout, process.stderr)]
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    watch.done.set()
+    watch.join()
+    told, wrong = (pipe.text() for pipe in pipes)
+    process.returncode = code = os.waitstatus_to_exitcode(status)
+    if code not in fine:
+        raise SystemExit(f"{' '.join(words)} ended with {code}:\n{wrong[-2000:] or told[-2000:]}")
+    return Worked(wall, used.ru_utime + used.ru_stime, watch.peak, watch.seen, code, told)
+
+
+class _Drain(threading.Thread):
+    """Reads what a process tells while it works, so that it never waits for a reader."""
+
+    def __init__(self, pipe: Any) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.content = pipe, b""
+        self.start()
+
+    def run(self) -> None:
+        self.content = self.pipe.read()
+
+    def text(self) -> str:
+        self.join()
+        return self.content.decode("utf-8", "replace")
+
+
 def bandwidth_gain(repeats: int) -> tuple[float, float]:
     """Return GB/s of a memory triad on one thread, and how much faster two threads are."""
     size, parts = 8_000_000, 8
@@ -95,8 +188,8 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
 
 def machine(packages: Sequence[str]) -> str:
     """Return one sentence about the machine, its load and the versions of packages."""
-    with open("/proc/cpuinfo", encoding="utf-8") as info:  # noqa: PTH123
-        names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
     found = ", ".join(f"{name} {version(name)}" for name in packages)
     load = os.getloadavg()[0]
     return (

@@ -9,23 +9,16 @@ all of them, the latest of each size, into RESULTS.md and the plot into docs/ima
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
-import threading
-import time
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
-from measure import machine, table
+from measure import machine, table, worked
 from PIL import Image, ImageDraw, ImageFont
 from scenes import build_pair
 
-HZ = 20
 HERE = Path(__file__).parent
 RESULTS, PLOT = HERE / "RESULTS.md", HERE.parent / "docs" / "images" / "scaling.png"
 BEGIN, END = "<!-- scaling: begin -->", "<!-- scaling: end -->"
@@ -33,58 +26,19 @@ HEAD = ["side, px", "Mpx", "patches", "per Mpx", "clues", "peak PSS, MB", "CPU s
 HEAD += ["wall s", "wall s/Mpx", "against the smallest"]
 
 
-def tree_bytes(root: psutil.Process) -> int:
-    """Return the proportional set size of a process and all below it."""
-    total = 0
-    with suppress(psutil.Error):
-        for process in (root, *root.children(recursive=True)):
-            with suppress(OSError, StopIteration):
-                rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_bytes().split(b"\n")
-                total += 1024 * next(int(x.split()[1]) for x in rollup if x.startswith(b"Pss:"))
-    return total
-
-
-class Watch(threading.Thread):
-    """Looks at a process tree until it is gone."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.root, self.begin = psutil.Process(pid), time.perf_counter()
-        self.seen: list[tuple[float, int]] = []
-        self.done = threading.Event()
-
-    def run(self) -> None:
-        while not self.done.wait(1 / HZ):
-            self.seen.append((time.perf_counter() - self.begin, tree_bytes(self.root)))
-
-    @property
-    def peak(self) -> int:
-        return max((size for _, size in self.seen), default=0)
-
-
 def measured(config: Path, runs: Path, memory: str, extra: list[str]) -> dict[str, Any]:
     """Work a run anew and return what it took."""
     tuban = shutil.which("tuban", path=str(Path(sys.executable).parent)) or "tuban"
     command = [tuban, "--quiet", "run", str(config), "--plain", "--memory", memory, "-o", str(runs)]
-    began = time.perf_counter()
-    process = subprocess.Popen([*command, *extra])
-    watch = Watch(process.pid)
-    watch.start()
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    watch.done.set()
-    watch.join()
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 3):
-        raise SystemExit(f"{' '.join(command)} ended with {code}")
+    took = worked([*command, *extra], fine=(0, 3))
     folder = max(runs.iterdir(), key=lambda path: path.stat().st_mtime)
     summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     tallies = summary["stages"]["judge"]["tallies"]
     return {
-        "peak": watch.peak,
-        "looks": len(watch.seen),
-        "cpu": used.ru_utime + used.ru_stime,
-        "wall": wall,
+        "peak": took.peak,
+        "looks": len(took.seen),
+        "cpu": took.cpu,
+        "wall": took.wall,
         "pixels": summary["stages"]["tiles"]["pixels"],
         "patches": tallies["patches"],
         "clues": tallies.get("clue", 0),
@@ -94,7 +48,7 @@ def measured(config: Path, runs: Path, memory: str, extra: list[str]) -> dict[st
             for r in summary["records"]
         },
         "memory": memory,
-        "course": _thinned(watch.seen),
+        "course": _thinned(took.seen),
     }
 
 

@@ -3,10 +3,13 @@
 Run ``python benchmarks/scenes.py FOLDER --size 4096``. Everything follows from a hash of the place
 of a pixel, so a larger pair holds the smaller one, and blocks are written one by one: memory does
 not grow with the size. Ground: tracts of one use (cropland above all) cut into strips of fields
-with their own crops, villages, woods and ponds; textures that stay, crops that turn, haze and
-sensor noise that do not. Every cell of 54 x 54 pixels holds one true change, 343 per million
-pixels, four of five of them of 10 to 50 pixels. Layers: a land-use map of the tracts, basic
-farmland, red line, townships, and approvals of an eighth of the new buildings.
+with their own crops, villages, woods and ponds; textures that stay; crops that turn and stand less
+far at the later date; another light, haze and sensor noise at each date. Every cell of 54 x 54
+pixels holds one true change, 343 per million pixels, four of five of them of 10 to 50 pixels. Files
+are as Sentinel-2 is handed out in the cloud: deflate with predictor, tiles of 512 x 512, bands
+pixel by pixel. Layers: a land-use map of the tracts, basic farmland, red line, townships, and
+approvals of an eighth of the new buildings; with ``--approvals N`` approvals of drawn places follow
+until there are N.
 """
 
 import argparse
@@ -50,6 +53,9 @@ COLOURS = np.array(
     np.float32,
 )
 """Reflectance x 10 000 by band: 0-2 crops, 3-6 the other tracts, 7 and 8 what is built or dug."""
+
+LATE = (np.float32(0.04), np.float32(0.08))
+"""How far fields are from their stage of a year before: least, and how much fields differ."""
 
 
 @njit(inline="always")
@@ -132,6 +138,7 @@ def paint(row0: int, col0: int, height: int, width: int, date: int, colours, out
             number = along // strip
             field = _mix(row // FIELDS * 8 + number, last_plot, 5)
             base, rough, turn = kind + 2, np.float32(0.05), np.float32(0.0)
+            stage, toward = np.float32(0.0), base
             if kind == CROP:
                 crop = _unit(field, 0)
                 base = 0 if crop < 0.7 else 1 if crop < 0.85 else 2
@@ -139,10 +146,14 @@ def paint(row0: int, col0: int, height: int, width: int, date: int, colours, out
                     base = 1
                 year = _mix(row // FIELDS * 8 + number, last_plot, 6 + date)
                 turn = np.float32(0.12) * (_unit(year, 0) - np.float32(0.5))
+                if date == 1:
+                    stage = LATE[0] + LATE[1] * _unit(field, 3)
+                    toward = 1 if base == 0 else 0
             elif kind == TOWN:
                 rough = np.float32(0.25)
             if date == 1 and top <= row < top + tall and left <= col < left + wide:
                 base, rough, turn = what, np.float32(0.10), np.float32(0.0)
+                stage = np.float32(0.0)
             stays = np.float32(0.6) * _texture(row, col, 5, 8)
             stays += np.float32(0.4) * (2 * _unit(_mix(row, col, 9), 0) - 1)
             light = (
@@ -154,7 +165,8 @@ def paint(row0: int, col0: int, height: int, width: int, date: int, colours, out
             for k in range(6):
                 n = _mix(row * 8 + k, col, 10 + date)
                 noise = _unit(n, 0) + _unit(n, 1) + _unit(n, 2) + _unit(n, 3) - np.float32(2)
-                value = (colours[base, k] * light + np.float32(45) * noise) * gain + haze
+                colour = colours[base, k] + stage * (colours[toward, k] - colours[base, k])
+                value = (colour * light + np.float32(45) * noise) * gain + haze
                 out[k, i, j] = np.uint16(max(np.float32(1), min(np.float32(10000), value)))
 
 
@@ -171,8 +183,8 @@ def write_scene(path: Path, size: int, date: int) -> None:
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
-        "compress": "zstd",
-        "zstd_level": 1,
+        "compress": "deflate",
+        "zlevel": 6,
         "predictor": 2,
         "nodata": 0,
         "BIGTIFF": "IF_SAFER",
@@ -200,7 +212,7 @@ def _table(geometry: NDArray[np.object_], **columns: Any) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=geometry, crs=CRS)
 
 
-def write_layers(folder: Path, size: int) -> Path:
+def write_layers(folder: Path, size: int, approvals: int = 0) -> Path:
     """Write the layers of a pair and ``LAYERS.yaml``."""
     n = math.ceil(size / TRACT)
     rows, cols = (a.ravel() for a in np.mgrid[:n, :n])
@@ -223,7 +235,7 @@ def write_layers(folder: Path, size: int) -> Path:
         "basic_farmland": _table(tracts[basic], BSM=ids[basic]),
         "redline": _table(tracts[red], BSM=ids[red]),
         "division": _table(outlines, XZQDM=names, XZQMC=[f"第{n[-6:]}镇" for n in names]),
-        "approval": _approvals(size),
+        "approval": _approvals(size, approvals),
     }
     lines = ["version: 1", "layers:"]
     for role, table in tables.items():
@@ -234,8 +246,12 @@ def write_layers(folder: Path, size: int) -> Path:
     return path
 
 
-def _approvals(size: int) -> gpd.GeoDataFrame:
-    """Return approvals of an eighth of the new buildings, two pixels larger all round."""
+def _approvals(size: int, count: int = 0) -> gpd.GeoDataFrame:
+    """Return approvals of an eighth of the new buildings, two pixels larger all round.
+
+    Up to `count` follow of drawn places, of 4 to 20 pixels a side: most approvals of a county are
+    not where the ground changes this year.
+    """
     n = math.ceil(size / CHANGE)
     rows, cols = (a.ravel() for a in np.mgrid[:n, :n])
     chosen = splitmix64(rows, cols, 12) % np.uint64(8) == 0
@@ -243,8 +259,13 @@ def _approvals(size: int) -> gpd.GeoDataFrame:
     found = [f for f in found if f[4] == 7]
     top, left, tall, wide = (np.array([f[i] for f in found]) for i in range(4))
     shapes = _boxes(top - 2, left - 2, tall + 4, wide + 4)
-    numbers = [f"土批〔2024〕{i + 1}号" for i in range(len(found))]
-    return _table(shapes, PWH=numbers, PZRQ=["2024-02-01"] * len(found))
+    more = np.arange(max(0, count - len(found)))
+    drawn = [splitmix64(more, np.full_like(more, k), 13) for k in range(4)]
+    tall, wide = ((4 + d % np.uint64(17)).astype(np.int64) for d in drawn[2:])
+    top, left = ((d % np.uint64(size - 20)).astype(np.int64) for d in drawn[:2])
+    shapes = np.concatenate([shapes, _boxes(top, left, tall, wide)])
+    numbers = [f"土批〔2024〕{i + 1}号" for i in range(len(shapes))]
+    return _table(shapes, PWH=numbers, PZRQ=["2024-02-01"] * len(shapes))
 
 
 CONFIG = """\
@@ -255,11 +276,13 @@ before: {{scenes: [{before}], date: {days[0]}}}
 after: {{scenes: [{after}], date: {days[1]}}}
 layers: {layers}
 clouds: {{search: never}}
-outputs: {{formats: [xlsx, gpkg], evidence: 200, pictures: 200}}
+outputs: {outputs}
 """
 
+OUTPUTS = "{formats: [xlsx, gpkg], evidence: 200, pictures: 200}"
 
-def build_pair(folder: Path, size: int) -> Path:
+
+def build_pair(folder: Path, size: int, approvals: int = 0, outputs: str = OUTPUTS) -> Path:
     """Write what is missing of a pair of `size` x `size` pixels; return its config."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
@@ -268,15 +291,20 @@ def build_pair(folder: Path, size: int) -> Path:
         if not path.is_file():
             write_scene(path, size, date)
         names.append(path.name)
-    layers = folder / f"layers-{size}"
+    layers = folder / (f"layers-{size}-{approvals}" if approvals else f"layers-{size}")
     if not (layers / "LAYERS.yaml").is_file():
         layers.mkdir(exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            write_layers(layers, size)
+            write_layers(layers, size, approvals)
     config = folder / f"scaling-{size}.yaml"
     text = CONFIG.format(
-        size=size, before=names[0], after=names[1], days=DAYS, layers=f"layers-{size}/LAYERS.yaml"
+        size=size,
+        before=names[0],
+        after=names[1],
+        days=DAYS,
+        layers=f"{layers.name}/LAYERS.yaml",
+        outputs=outputs,
     )
     config.write_text(text, encoding="utf-8")
     return config
@@ -286,9 +314,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, nargs="+", default=[2048])
+    parser.add_argument("--approvals", type=int, default=0)
     told = parser.parse_args()
     for size in told.size:
-        print(build_pair(told.folder, size), flush=True)
+        print(build_pair(told.folder, size, told.approvals), flush=True)
 
 
 if __name__ == "__main__":

@@ -92,17 +92,19 @@ def report_rows(
     """
     kind = problem(code)
     each = [facts or {}] * len(rows) if facts is None or isinstance(facts, Mapping) else facts
-    frame = pd.DataFrame({"row": np.asarray(rows, np.int64)})
-    frame["source"], frame["key"] = source, keys
-    frame["field"], frame["value"] = field, values
-    for column, sentence in (
-        ("problem", kind.problem.en),
-        ("remedy", kind.remedy.en),
-        ("problem_zh", kind.problem.zh),
-        ("remedy_zh", kind.remedy.zh),
-    ):
-        frame[column] = pd.Series([sentence.format(**f) for f in each], dtype=object)
-    frame["effect"], frame["code"] = kind.effect, code
+    texts = {
+        column: pd.Series([sentence.format(**f) for f in each], dtype=object)
+        for column, sentence in (
+            ("problem", kind.problem.en),
+            ("remedy", kind.remedy.en),
+            ("problem_zh", kind.problem.zh),
+            ("remedy_zh", kind.remedy.zh),
+        )
+    }
+    frame = pd.DataFrame(
+        {"row": np.asarray(rows, np.int64), "source": source, "key": keys, "field": field}
+        | {"value": values, **texts, "effect": kind.effect, "code": code}
+    )
     frame["value"] = frame["value"].map(lambda v: None if v is None else str(v)).astype(object)
     return frame[REPORT_COLUMNS]
 

@@ -14,9 +14,6 @@ from flows.layersathand import layers_at_hand
 from flows.opening import images_of
 from flows.plan import RunPlan, make_plan
 from flows.runner import run_folder
-from flows.stored import stored_feedback, stored_landcover
-from flows.storedchange import stored_change
-from flows.storednet import stored_net
 from tiles.catalog import Entry, load_catalog
 from tiles.files import free_bytes, require_free
 
@@ -75,15 +72,7 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         )
         _try(results, "method", lambda: _require_method(plan, config), str)
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
-        if config.landcover.model is not None:
-            _try(results, "model", lambda: stored_landcover(config, plan), _model_text)
-        if config.detection.model is not None:
-            _try(results, "model of change", lambda: stored_change(config, plan), _model_text)
-        if config.detection.net is not None:
-            _try(results, "net", lambda: stored_net(config, plan), _net_text)
-        if config.feedback.model is not None:
-            look = partial(stored_feedback, config, plan)
-            _try(results, "model of verdicts", look, _feedback_text)
+        _check_models(results, config, plan)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
     if plan is not None or (config.layers is None and config.missing_layers == "refuse"):
         crs = plan.grid.crs if plan is not None else ""
@@ -109,6 +98,26 @@ def _try(
         return None
     results.append(CheckResult(name, text(value), True))
     return value
+
+
+def _check_models(results: list[CheckResult], config: RunConfig, plan: RunPlan) -> None:
+    """Look at the stored models that a config names."""
+    if config.landcover.model is not None:
+        from flows.stored import stored_landcover
+
+        _try(results, "model", lambda: stored_landcover(config, plan), _model_text)
+    if config.detection.model is not None:
+        from flows.storedchange import stored_change
+
+        _try(results, "model of change", lambda: stored_change(config, plan), _model_text)
+    if config.detection.net is not None:
+        from flows.storednet import stored_net
+
+        _try(results, "net", lambda: stored_net(config, plan), _net_text)
+    if config.feedback.model is not None:
+        from flows.stored import stored_feedback
+
+        _try(results, "model of verdicts", lambda: stored_feedback(config, plan), _feedback_text)
 
 
 def _with_images(config: RunConfig, out: Path) -> RunConfig:
@@ -141,11 +150,11 @@ def _require_dates(plan: RunPlan) -> RunPlan:
 
 def _require_method(plan: RunPlan, config: RunConfig) -> str:
     """Raise unless the detection method fits the bands of the pair; return its name."""
-    from configs.indices import spectral_index
-    from detect.indices import index_bands, index_constants
-
     method = config.detection.method
     if method.startswith("index:"):
+        from configs.indices import spectral_index
+        from detect.indices import index_bands, index_constants
+
         index = spectral_index(method.removeprefix("index:"))
         bands = index_bands(index, plan.wavelengths, plan.bands)
         index_constants(index, bands, plan.wavelengths)

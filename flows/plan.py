@@ -14,16 +14,21 @@ from configs.runparts import EpochSettings
 from flows.aside import require_cover, without
 from flows.counties import Counties, counties_of
 from tiles.grid import AnalysisGrid, Extent, Tile, plan_tiles
-from tiles.learnedclouds import require_detector
 from tiles.mosaic import mosaicked
-from tiles.pairgrid import require_heights
+from tiles.pairgrid import (
+    common_bands,
+    default_grid,
+    pair_extent,
+    require_heights,
+    wavelengths,
+)
 from tiles.rasters import inspect_raster
-from tiles.reader import PairReader, common_bands, default_grid, pair_extent, wavelengths
 from tiles.scene import Epoch, Scene, SetAside, Terrain
 from tiles.sensors import open_epoch
 
 if TYPE_CHECKING:
     from tiles.cloudmap import CloudMap
+    from tiles.reader import PairReader
     from tiles.registration import Registration
 
 __all__ = ["RunPlan", "area_of_interest", "make_plan", "outline_of", "with_settings"]
@@ -88,8 +93,10 @@ class RunPlan:
 
     def reader(
         self, registration: "Registration | None" = None, clouds: "CloudMap | None" = None
-    ) -> PairReader:
+    ) -> "PairReader":
         """Return a reader of the pair."""
+        from tiles.reader import PairReader
+
         return PairReader(
             self.before,
             self.after,
@@ -176,8 +183,11 @@ def make_plan(config: RunConfig, damaged: Sequence[SetAside] = ()) -> RunPlan:
     for scene in (*before.scenes, *after.scenes):
         require_heights(scene, grid, extent)
     plan = RunPlan(before, after, grid, bands, wavelengths(before, bands), extent, aoi, counties)
-    plan.reader()  # refuses a pair without common bands
+    if not bands:
+        plan.reader()  # refuses such a pair; a reader loads more than a plan needs
     if config.clouds.detector == "s2cloudless":
+        from tiles.learnedclouds import require_detector
+
         searched = plan.cloud_dates(config.clouds.search)
         dates = zip((before, after), searched, strict=True)
         require_detector([s for epoch, wanted in dates if wanted for s in epoch.scenes])

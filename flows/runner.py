@@ -15,13 +15,11 @@ from configs.run import RunConfig
 from configs.told import Told
 from flows.aside import without_damaged
 from flows.environment import prefect_environment
-from flows.handin import hand_in
 from flows.judging import require_layers
 from flows.layersathand import layers_at_hand
 from flows.manifest import Run
 from flows.opening import Opening, images_of
 from flows.progress import Progress
-from flows.publishing import summarise
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
 from tiles.catalog import load_catalog
 from tiles.files import atomic_path
@@ -180,6 +178,9 @@ def work_stages(
         load_catalog(context.config.catalog)
     worker = work or (lambda name: run_stage(name, context))
     values = without_damaged(context, lambda: {name: worker(name) for name in STAGES})
+    from flows.handin import hand_in
+    from flows.publishing import summarise
+
     summary = summarise(context, values)
     hand_in(context)
     return summary

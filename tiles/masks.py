@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from tiles.grid import AnalysisGrid, Extent
 from tiles.scene import MaskSource
@@ -75,5 +74,7 @@ def grown_cell(
     usable = codes == USABLE
     growing = codes == GROWING
     if growing.any():
+        from scipy import ndimage
+
         usable &= ndimage.distance_transform_edt(~growing, sampling=(my, mx)) > reach
     return np.asarray(usable[cell.slices_in(wide)], np.bool_)

@@ -1,0 +1,157 @@
+"""Tuban beside its peers and beside the limits of the machine, in one run.
+
+``make bench`` (the short profile), ``make bench-full`` and ``make bench-compare`` call this. Run
+``python -m benchmarks.suite short|full [--work FOLDER] [--write]`` on a machine with nothing else
+to do. Pairs, peers' environments and runs lie in FOLDER and are used again. ``--write`` puts the
+tables into RESULTS.md and the figures into results.json; ``compare`` works the short profile, or
+reads ``--results FILE``, and tells what is more than a fifth worse than the committed results.
+"""
+
+import argparse
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import standing, startup, steps, whole_way
+from benchmarks.measure import machine
+from benchmarks.peer_tools import PeerTools, debian_versions, peer_tools
+
+HERE = Path(__file__).parent
+RESULTS, TABLES = HERE / "results.json", HERE / "RESULTS.md"
+PACKAGES = ("numpy", "numba", "rasterio", "geopandas", "shapely", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is measured.
+
+    Attributes
+    ----------
+    side : int
+        Of the pair on which all peers work.
+    others : tuple of int
+        Sides of pairs that tuban alone works, for the cost per pixel.
+    repeats : int
+        Turns of everybody.
+    sizes : tuple of int
+        Of the steps: side of images, rows for the forest, patches.
+    small : int
+        Side of the pair for start-up and for the identical ledgers.
+    """
+
+    side: int
+    others: tuple[int, ...]
+    repeats: int
+    sizes: tuple[int, int, int]
+    small: int = 1024
+
+
+PROFILES = {
+    "tiny": Profile(1024, (512,), 1, (256, 50_000, 1_000), 512),
+    "short": Profile(5490, (2048,), 2, (1024, 1_000_000, 20_000)),
+    "full": Profile(10980, (2048, 5490, 30_000), 3, (1024, 1_000_000, 20_000)),
+}
+
+
+def commit() -> str:
+    """Return the commit that is measured."""
+    words = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(words, cwd=HERE, capture_output=True, text=True)
+    return done.stdout.strip() or "no checkout"
+
+
+def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, Any]:
+    """Measure a profile; return the results as they are written."""
+    work.mkdir(parents=True, exist_ok=True)
+    about = machine(PACKAGES)
+    tools = peer_tools(work)
+    for what, why in tools.missing.items():
+        print(f"== left out: {what}: {why}", flush=True)
+    small = whole_way.pair_of(work, profile.small)
+    whole_way.run_tuban(small, work, "--plain")  # fills caches of bytecode and kernels
+    ledger = whole_way.same_ledger(small, work)
+    limits = whole_way.limit("memory") | whole_way.limit("disk", work)
+    whole: dict[str, Any] = {}
+    for side in sorted({profile.side, *profile.others}):
+        pair = whole_way.pair_of(work, side)
+        alone = side != profile.side
+        repeats = 1 if alone else profile.repeats
+        names = ("tuban",) if alone else None
+        whole[str(side)] = whole_way.measured(pair, tools, work, repeats, names)
+        if drop and side > profile.side:
+            for path in (pair.before, pair.after):
+                path.unlink()
+    pair = whole_way.pair_of(work, profile.side)
+    stepped = steps.measured(pair, tools, work, profile.repeats, profile.sizes)
+    return {
+        "profile": name,
+        "command": f"python -m benchmarks.suite {name}",
+        "commit": commit(),
+        "machine": f"{about} Commit {commit()}. {_peers(tools, work)}",
+        "ledger": ledger,
+        "limits": limits,
+        "missing": dict(tools.missing),
+        "whole": whole,
+        "steps": stepped,
+        "startup": startup.measured(small, work, 5),
+    }
+
+
+def _peers(tools: PeerTools, work: Path) -> str:
+    told = "Peers' packages as in `peers.txt`" if tools.python else "No packages of peers"
+    if tools.unpacked is not None:
+        told += f"; of Debian {debian_versions(work / 'debian')}"
+    return f"{told}."
+
+
+def write(results: dict[str, Any]) -> None:
+    """Put results into results.json and RESULTS.md beside those of the other profile."""
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    kept[results["profile"]] = results | {"ratios": standing.ratios(results)}
+    RESULTS.write_text(f"{json.dumps(kept, indent=1, sort_keys=True)}\n", encoding="utf-8")
+    told = [(f"Profile {name}", standing.document(kept[name])) for name in sorted(kept)]
+    text = TABLES.read_text(encoding="utf-8")
+    TABLES.write_text(standing.inserted(text, told), encoding="utf-8")
+
+
+def compare(results: dict[str, Any]) -> str:
+    """Return how results stand beside the committed ones of the same profile."""
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    committed = kept.get(results["profile"])
+    if committed is None:
+        return f"nothing is committed for the profile {results['profile']}: nothing to compare"
+    return standing.told_worsened(committed["ratios"], standing.ratios(results))
+
+
+def main() -> None:
+    """Measure and print, or compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("profile", choices=[*PROFILES, "compare"])
+    parser.add_argument("--work", type=Path, default=Path("runs/bench"))
+    parser.add_argument("--results", type=Path, help="results to compare, instead of measuring")
+    parser.add_argument("--save", type=Path, help="write the results here too")
+    parser.add_argument("--write", action="store_true", help="into RESULTS.md and results.json")
+    parser.add_argument("--drop", action="store_true", help="remove pairs beyond the profile's")
+    told = parser.parse_args()
+    began = time.perf_counter()
+    name = "short" if told.profile == "compare" else told.profile
+    if told.results is not None:
+        results = json.loads(told.results.read_text(encoding="utf-8"))
+    else:
+        results = measure(name, PROFILES[name], told.work.resolve(), told.drop)
+    if told.save is not None:
+        told.save.write_text(f"{json.dumps(results, indent=1)}\n", encoding="utf-8")
+    if told.profile == "compare":
+        print(compare(results))
+        return
+    print(f"\n{standing.document(results)}\n")
+    if told.write:
+        write(results)
+    print(f"== took {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
