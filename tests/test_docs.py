@@ -80,7 +80,7 @@ def test_the_how_to_begins_with_a_template_that_checks(tmp_path: Path):
     result = CliRunner().invoke(build_app(), ["init", str(tmp_path / "my-county")])
     assert result.exit_code == 0
     made = sorted(p.name for p in (tmp_path / "my-county").iterdir())
-    assert made == ["LAYERS.yaml", "tuban.yaml"]
+    assert made == ["LAYERS.schema.json", "LAYERS.yaml", "tuban.schema.json", "tuban.yaml"]
     result = CliRunner().invoke(build_app(), ["check", str(tmp_path / "my-county/tuban.yaml")])
     assert result.exit_code == 1
     assert "before.tif" in result.output
