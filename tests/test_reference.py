@@ -32,7 +32,7 @@ def test_a_page_of_reference_is_current(name: str):
 
 def test_licences_are_those_of_the_pinned_versions():
     rows = re.findall(
-        r"^\| ([a-z0-9-]+) \| (\S+) \| (.+) \|$", (DOCS / "licences.md").read_text(), re.MULTILINE
+        r"^\| ([a-z0-9-]+) \| (\d\S*) \| (.+) \|$", (DOCS / "licences.md").read_text(), re.MULTILINE
     )
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
     pinned = dict(re.match(r"([^=]+)==([^ ;]+)", line).groups() for line in lines if line)
