@@ -8,7 +8,8 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench pictures clean
+.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench pictures \
+  reference licences docs acceptance dist clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +74,24 @@ bench: $(READY)  ## accuracy on labelled pairs and the cross-check beside its pe
 pictures: $(READY)  ## the pictures of the documentation, from a fresh demo run (minutes)
 	@rm -rf runs/pictures; $(BIN)/tuban demo --out runs/pictures && \
 	$(BIN)/python docs/pictures.py runs/pictures/demo-*
+
+reference: $(READY)  ## the pages of commands and of config keys
+	$(BIN)/python docs/reference.py
+
+licences: $(READY)  ## the list of licences, of the versions that are pinned
+	$(BIN)/python docs/licences.py
+
+docs: $(READY)  ## the documentation as a site, in site/; nothing in it is fetched from the net
+	$(BIN)/python -m mkdocs build --strict
+
+acceptance: $(READY)  ## the quick tests that docs/acceptance.md names
+	$(PYTEST) -m "not slow and not desk" \
+	  $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_]+' docs/acceptance.md | sort -u)
+
+dist: $(READY)  ## wheel, source archive and bill of materials, in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python docs/licences.py --sbom dist/tuban.cdx.json
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,5 @@
 """The only YAML reader: typed models out of files, with line numbers and suggestions."""
 
-import json
-from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -16,7 +14,6 @@ from configs.mistakes import choice, in_words
 __all__ = [
     "StrictModel",
     "available",
-    "json_schema",
     "load_model",
     "load_preset",
     "load_values",
@@ -298,9 +295,3 @@ def available(kind: str) -> list[str]:
     """Return the names of the shipped files of one kind, sorted."""
     folder = Path(str(resources.files("configs"))) / kind
     return sorted(p.stem for p in folder.glob("*.yaml"))
-
-
-def json_schema(models: Iterable[type[BaseModel]]) -> str:
-    """Return the JSON Schema of the models, by class name, as indented JSON."""
-    schemas = {m.__name__: m.model_json_schema() for m in models}
-    return json.dumps(schemas, indent=2, ensure_ascii=False, sort_keys=True)

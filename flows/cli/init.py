@@ -1,14 +1,18 @@
 """`tuban init`: a commented config and layers file to start from."""
 
+import json
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from configs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["Profile", "init", "register"]
 
@@ -34,7 +38,8 @@ def init(
     profile: Annotated[Profile, typer.Option(help="The job at hand.")] = Profile.ANNUAL,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
 ) -> None:
-    """Write tuban.yaml and LAYERS.yaml, with a comment on every key."""
+    """Write tuban.yaml and LAYERS.yaml, with a comment on every key and the schemas of editors."""
+    from configs.schemas import SCHEMA_FILES
     from tiles.files import atomic_path
 
     values = _told(profile) | {"file": CONFIG_NAME, "name": profile.value}
@@ -49,7 +54,8 @@ def init(
             str(folder.resolve()),
             "name another folder, or overwrite with --force",
         )
-    for name, text in texts.items():
+    schemas = {name: _schema(model) for name, model in SCHEMA_FILES.items()}
+    for name, text in (texts | schemas).items():
         with atomic_path(folder / name) as part:
             part.write_text(text, encoding="utf-8")
         typer.echo(folder / name)
@@ -82,6 +88,12 @@ def _told(profile: Profile) -> dict[str, str]:
 
 def _inline(values: dict[str, Any]) -> str:
     return f"{{{', '.join(f'{name}: {value}' for name, value in values.items())}}}"
+
+
+def _schema(model: "type[BaseModel]") -> str:
+    from configs.schemas import editor_schema
+
+    return f"{json.dumps(editor_schema(model), indent=1, ensure_ascii=False)}\n"
 
 
 def _template(name: str) -> str:

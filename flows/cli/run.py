@@ -29,11 +29,9 @@ def run(
 ) -> None:
     """Two dates and the One-Map in, clue list out; the same command goes on after a crash."""
     if schema:
-        from configs.layers import LayersFile
-        from configs.loading import json_schema
-        from configs.run import RunConfig
+        from configs.schemas import SCHEMA_FILES, json_schema
 
-        typer.echo(json_schema([RunConfig, LayersFile]))
+        typer.echo(json_schema(SCHEMA_FILES.values()))
         return
     if config is None:
         raise typer.BadParameter("name a CONFIG.yaml; `tuban init` writes one", param_hint="CONFIG")

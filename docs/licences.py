@@ -1,0 +1,126 @@
+"""Licences of what tuban is made of, and a bill of materials of an installation.
+
+``python docs/licences.py`` writes ``docs/licences.md`` for the pinned packages that are installed
+here; ``python docs/licences.py --sbom FILE`` writes what is installed as CycloneDX 1.6 JSON.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distributions, requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = Path(__file__).parent / "licences.md"
+
+HEAD = """# Licences
+
+tuban itself is Apache-2.0. The shipped font is Noto Sans SC (SIL Open Font License 1.1). Below is
+what a plain installation brings, with the pinned version and the licence that each package states.
+Made by `make licences`; a test holds it against `constraints.txt`. `make dist` writes the same as a
+bill of materials, `dist/tuban.cdx.json` (CycloneDX).
+
+Extras are not in the list: `tuban[s2cloudless]` brings a model under CC BY-SA 4.0.
+
+| package | version | licence |
+|---|---|---|
+"""
+
+
+def plain(name: str) -> str:
+    """Return a name as registries compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed() -> dict[str, Distribution]:
+    """Return what is installed, by plain name."""
+    return {plain(d.metadata["Name"]): d for d in distributions() if d.metadata["Name"]}
+
+
+def brought(here: dict[str, Distribution], start: str = "tuban") -> list[str]:
+    """Return the plain names of what an installation without extras brings, sorted."""
+    found: set[str] = set()
+    waiting = [(start, frozenset[str]())]
+    while waiting:
+        name, extras = waiting.pop()
+        for line in requires(name) or []:
+            need = Requirement(line)
+            wanted = any(
+                need.marker is None or need.marker.evaluate({"extra": extra})
+                for extra in (*extras, "")
+            )
+            key = plain(need.name)
+            if wanted and key in here and key not in found:
+                found.add(key)
+                waiting.append((key, frozenset(need.extras)))
+    return sorted(found)
+
+
+def licence(package: Distribution) -> str:
+    """Return the licence that a package states: an SPDX expression, a classifier, or its words."""
+    told = package.metadata.get("License-Expression")
+    if told:
+        return str(told)
+    classes = [
+        c for c in package.metadata.get_all("Classifier") or [] if c.startswith("License ::")
+    ]
+    names = [
+        c.rpartition(" :: ")[2]
+        for c in classes
+        if c.startswith("License ::") and c.count(" :: ") > 1
+    ]
+    if names:
+        return " or ".join(dict.fromkeys(names))
+    words = str(package.metadata.get("License") or "").strip().splitlines()
+    return words[0][:60] if words else "not stated"
+
+
+def page() -> str:
+    """Return the page of licences."""
+    here = installed()
+    rows = (
+        f"| {name} | {here[name].version} | {licence(here[name])} |\n" for name in brought(here)
+    )
+    return HEAD + "".join(rows)
+
+
+def components() -> Iterator[dict[str, object]]:
+    """Yield the components of the bill of materials."""
+    here = installed()
+    for name in brought(here):
+        found = here[name]
+        yield {
+            "type": "library",
+            "name": name,
+            "version": found.version,
+            "purl": f"pkg:pypi/{name}@{found.version}",
+            "licenses": [{"license": {"name": licence(found)}}],
+        }
+
+
+def bill() -> str:
+    """Return the bill of materials as CycloneDX 1.6 JSON; the same installation gives the same."""
+    own = {"type": "application", "name": "tuban", "version": version("tuban")}
+    told = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": own},
+        "components": list(components()),
+    }
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write the page, or the bill of materials."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sbom", type=Path, help="write the bill of materials here instead")
+    path = parser.parse_args().sbom
+    (path or PAGE).write_text(bill() if path else page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
