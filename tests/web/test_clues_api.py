@@ -4,6 +4,7 @@ import io
 import json
 
 import openpyxl
+import pdfplumber
 import pytest
 
 from tests.flows.minicounty import APPROVAL_NUMBER
@@ -129,9 +130,22 @@ def test_exports_hold_exactly_what_is_chosen_in_every_format(desk: ServedDesk):
     cells = {str(c.value) for sheet in book for row in sheet.iter_rows() for c in row}
     assert set(desk.clue_nos("city")) <= cells
     assert not list((desk.folder / "register-desk" / "cache" / "exports").iterdir())
+    with pdfplumber.open(io.BytesIO(client.get("/api/exports/pdf").content)) as sheets:
+        pages = [page.extract_text() for page in sheets.pages]
+    assert all(no in text for no, text in zip(desk.clue_nos("city"), pages, strict=True))
     none = client.get("/api/exports/xlsx", params={"q": "nothing-of-that-name"})
     assert none.status_code == 404
     assert client.get("/api/exports/exe").status_code == 404
+
+
+def test_more_evidence_sheets_than_a_book_holds_are_refused(
+    desk: ServedDesk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("flows.desksheets.MOST_SHEETS", 2)
+    told = desk.as_("city").get("/api/exports/pdf", params={"division": FIRST})
+    assert told.status_code == 422
+    assert "2 evidence sheets at most, and 3" in told.json()["detail"]
+    assert not list((desk.folder / "register-desk" / "cache" / "exports").iterdir())
 
 
 def test_words_of_every_code_are_told_in_both_languages(desk: ServedDesk):
