@@ -99,7 +99,12 @@ def packed(request: Request, body: Packed) -> Response:
 
 def as_json(content: Any) -> bytes:
     """Return content as JSON; moments and days by ISO 8601, what else has no form as its text."""
-    return orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(content, default=_plain, option=options)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else str(value)
 
 
 def _tag(body: bytes) -> str:
