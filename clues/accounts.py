@@ -10,6 +10,7 @@ import hashlib
 import re
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,7 @@ from clues.audit.chain import append
 from clues.store import accounts as rows
 from clues.store.accounts import SessionRow, TokenRow, UserRow
 from clues.store.repository import Store
-from configs.errors import InputError
+from configs.errors import InputError, StoreAway
 from configs.mistakes import choice
 
 __all__ = ["ROLES", "Accounts", "NewSession", "check_password"]
@@ -197,8 +198,8 @@ class Accounts:
         if found.expires_at <= now or found.seen_at + IDLE <= now:
             return None
         if found.seen_at + NOTED <= now:
-            with self.store.transaction() as connection:
-                rows.seen_session(connection, digest, now)
+            with suppress(StoreAway), self.store.transaction(wait=False) as connection:
+                rows.seen_session(connection, digest, now)  # readers wait for no writer
         return found
 
     def sign_out(self, secret: str) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import InputError
+from flows.formats import FORMATS, NO_PICTURES, Format, writers_of
 from web.services import Export
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DESK_FORMATS", "export"]
 
-DESK_FORMATS = ("xlsx", "csv", "geojson", "gpkg", "shp", "kmz", "parquet", "txt")
+DESK_FORMATS = ("xlsx", "csv", "geojson", "gpkg", "shp", "kmz", "parquet", "txt", "pdf")
+SHEETS = Format("sheets.pdf", "线索证据单", "evidence-sheets", "pdf")
 
 MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -30,6 +33,7 @@ MEDIA = {
     "parquet": "application/vnd.apache.parquet",
     "txt": "text/plain; charset=utf-8",
     "zip": "application/zip",
+    "pdf": "application/pdf",
 }
 RUNS = "runs"
 
@@ -61,27 +65,37 @@ def export(
     InputError
         If the format is unknown, no clue is named, or the tables of a run are gone.
     """
-    from flows.formats import FORMATS, NO_PICTURES, chosen_formats, writers_of
+    from flows.desksheets import write_sheet_book
 
-    (name,) = chosen_formats([format_name], "format")
-    if name not in DESK_FORMATS:
+    if format_name not in DESK_FORMATS:
         raise InputError(
-            f"the desk writes no {name}", "format", f"choose from: {', '.join(DESK_FORMATS)}"
+            f"the desk writes no {format_name}",
+            "format",
+            f"choose from: {', '.join(DESK_FORMATS)}",
         )
-    tables = chosen_tables(folder, store, clue_nos, language)
+    parts = chosen_tables(folder, store, clue_nos, language)
+    tables = _joined(list(parts.values()))
     kept = folder / "cache" / "exports"
     kept.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(dir=kept))
-    form = FORMATS[name]
+    form = FORMATS.get(format_name, SHEETS)
     path = place / form.name
-    writers_of([name], tables, folder / RUNS, lambda: NO_PICTURES)[name](path)
+    try:
+        if form is SHEETS:
+            write_sheet_book(folder, parts, path)
+        else:
+            one = writers_of([format_name], tables, folder / RUNS, lambda: NO_PICTURES)
+            one[format_name](path)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
     return Export(path, form.official(tables, day), MEDIA[form.suffix])
 
 
 def chosen_tables(
     folder: Path, store: "Store", clue_nos: Collection[str], language: "Language"
-) -> "ClueTables":
-    """Return the judged tables of some clues, of one run or several, as the desk knows them now."""
+) -> "dict[str, ClueTables]":
+    """Return the judged tables of some clues as the desk knows them now, by run."""
     from clues.store.places import places_of
     from clues.store.verdicts import clue_batches
 
@@ -91,15 +105,13 @@ def chosen_tables(
         raise InputError("no clue is chosen", "filters", "widen the filters")
     issued = clue_batches(store)
     runs = sorted({place.run for place in places})
-    parts = []
+    parts = {}
     for run in runs:
         own = {p.patch_id: p for p in places if p.run == run}
-        parts.append(_of_run(folder / RUNS / run, store, own, issued))
-    tables = _joined(parts)
-    title = replace(
-        tables.title, speech=tables.title.speech.model_copy(update={"language": language})
-    )
-    return replace(tables, title=title)
+        tables = _of_run(folder / RUNS / run, store, own, issued)
+        speech = tables.title.speech.model_copy(update={"language": language})
+        parts[run] = replace(tables, title=replace(tables.title, speech=speech))
+    return parts
 
 
 def _of_run(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flows.stages import StageContext
     from tiles.grid import AnalysisGrid, Extent
 
-__all__ = ["IMAGES", "display_images", "drop_old_images"]
+__all__ = ["IMAGES", "display_images", "drop_old_images", "require_same_images"]
 
 IMAGES = "images"
 """Folder of display images inside the folder of the desk."""
@@ -51,14 +51,14 @@ def display_images(
     if context is None:
         return [], []
     try:
-        _require_same(context, summary)
+        require_same_images(context, summary)
         return _written(context, run, files), []
     except TubanError as error:
         told = f"no pictures on the map: {error.what} ({error.where})"
         return [], [Told(f"地图上没有影像：{error.where}", told)]
 
 
-def _require_same(context: "StageContext", summary: dict[str, Any]) -> None:
+def require_same_images(context: "StageContext", summary: dict[str, Any]) -> None:
     """Raise where the files of the images are not those that the run saw."""
     from configs.errors import InputError
 

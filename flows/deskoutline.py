@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flows.deskplace import DeskPlace
     from web.services import Outline
 
-__all__ = ["take_outline"]
+__all__ = ["run_folder", "take_outline"]
 
 WGS84 = "EPSG:4326"
 MOST_POLYGONS, MOST_POINTS = 50, 20_000
@@ -55,7 +55,8 @@ def take_outline(
         found = places_of(connection, [clue_no])
     if not found:
         raise InputError(f"there is no clue {clue_no!r}", "clue", "check the number")
-    run = _run_folder(place, found[0].run)
+    _require_undivided(store, clue_no)
+    run = run_folder(place.files, found[0].run)
     with tempfile.TemporaryDirectory(prefix="tuban-outline-") as scratch:
         layer = Path(scratch) / "patches.gpkg"
         export_patches(run, layer)
@@ -71,6 +72,22 @@ def take_outline(
         "tallies": done.tallies,
         "clues": [{"clue_no": number, "patch_id": patch} for number, patch in done.clues],
     }
+
+
+def _require_undivided(store: "Store", clue_no: str) -> None:
+    """Raise where parcels of a clue lie with several cases: a new outline has other parcels."""
+    from clues.store.cases import clue_rows, parcels_of
+    from clues.store.worklist import Scope
+
+    with store.engine.connect() as connection:
+        clue = clue_rows(connection, [clue_no], Scope())[clue_no]
+        cases = parcels_of(connection, clue.clue_id)
+    if len(cases) > 1:
+        raise InputError(
+            f"the parcels of the clue lie with several cases ({', '.join(cases)})",
+            "outline",
+            "end these cases by its parcels as they are",
+        )
 
 
 def _polygons(outline: "Outline") -> list[Any]:
@@ -89,10 +106,11 @@ def _polygons(outline: "Outline") -> list[Any]:
     return shapes
 
 
-def _run_folder(place: "DeskPlace", run: str) -> Path:
+def run_folder(files: Path, run: str) -> Path:
+    """Return the folder that a run of the desk came from; `InputError` where it is not at hand."""
     from flows.deskadding import ORIGIN, RUNS
 
-    path = place.files / RUNS / run / ORIGIN
+    path = files / RUNS / run / ORIGIN
     try:
         folder = Path(json.loads(path.read_text(encoding="utf-8"))["folder"])
     except (OSError, ValueError, KeyError) as error:

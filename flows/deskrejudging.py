@@ -4,12 +4,13 @@ import datetime as dt
 import json
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from configs.errors import InputError
+from configs.errors import InputError, TubanError
 from web.services import NewPaper, Rejudgement
 
 if TYPE_CHECKING:
@@ -88,6 +89,22 @@ class Rejudging:
             answer.told.en + more[1],
             stands,
         )
+
+    def warm(self) -> None:
+        """Load the programs of judging and the layers of the newest runs, for the first call.
+
+        What is not at hand is left: who asks for it is told.
+        """
+        import clues.attached  # noqa: F401
+        from clues.store.runs import newest_runs
+        from flows.rejudging import judged_run
+
+        with self.store.engine.connect() as connection:
+            runs = newest_runs(connection, KEPT)
+        for run in reversed(runs):
+            with suppress(TubanError, OSError, ValueError):
+                folder = self.folder / RUNS / run
+                self._onemap(folder, judged_run(folder, None)[0].crs.to_string())
 
     def _judged(self, run: str, patch_id: str, paper: "Paper") -> "tuple[Attached, str]":
         import geopandas as gpd

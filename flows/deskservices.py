@@ -3,7 +3,6 @@
 import datetime as dt
 import threading
 from collections.abc import Collection
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -34,10 +33,7 @@ class DeskServices:
     def __init__(self, place: "DeskPlace", store: "Store", zone: str) -> None:
         self.place, self.store, self.zone = place, store, zone
         self._drawing = threading.Lock()
-
-    @cached_property
-    def _rejudging(self) -> Rejudging:
-        return Rejudging(self.place.files, self.store, self.zone)
+        self._rejudging = Rejudging(place.files, store, zone)
 
     def formats(self) -> tuple[str, ...]:
         """Return the formats in which clues can be exported."""
@@ -57,6 +53,10 @@ class DeskServices:
     def rejudge(self, clue_no: str, paper: NewPaper) -> Rejudgement:
         """Judge a clue again with a document that was attached to it."""
         return self._rejudging.rejudge(clue_no, paper)
+
+    def warm(self) -> None:
+        """Load what the first judging again would wait for."""
+        self._rejudging.warm()
 
     def outline(self, clue_no: str, outline: Outline) -> dict[str, Any]:
         """Take a drawn or cut outline over as a new version; return the clues it became.

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import logging
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -107,6 +108,7 @@ def serve_desk(place: "DeskPlace", serving: Serving) -> None:
         )
         warm()
         _log_lines()
+        threading.Thread(target=services.warm, name="warming", daemon=True).start()
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

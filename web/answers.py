@@ -2,20 +2,22 @@
 
 import gzip
 import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
+import orjson
 from fastapi import Header, Request, Response
 
 from configs.told import Told
 from web.errors import Problem
 
-__all__ = ["IfMatch", "Kept", "Packed", "answer", "packed", "sent", "version_of"]
+__all__ = ["IfMatch", "Kept", "Packed", "answer", "as_json", "packed", "sent", "version_of"]
 
+Thing = TypeVar("Thing")
 VARY = "Accept-Encoding, Cookie, Authorization"
 SMALL = 1400
 """Bytes that fit into one packet are not worth packing."""
@@ -37,31 +39,38 @@ class Packed:
     @classmethod
     def of(cls, content: Any) -> "Packed":
         """Write content as JSON and pack it."""
-        plain = _json(content)
+        plain = as_json(content)
         return cls(plain, gzip.compress(plain, 3, mtime=0), _tag(plain))
 
 
-class Kept:
-    """Bodies that many callers ask for, made once; the last few are kept."""
+class Kept(Generic[Thing]):
+    """What many callers ask for, made once; the last few are kept."""
 
     def __init__(self, most: int = 16) -> None:
         self._most, self._lock = most, threading.Lock()
-        self._bodies: OrderedDict[Hashable, Packed] = OrderedDict()
+        self._things: OrderedDict[Hashable, Future[Thing]] = OrderedDict()
 
-    def made(self, key: Hashable, make: Callable[[], Packed]) -> Packed:
-        """Return the body of a key, made where it is not there; others wait for it meanwhile."""
+    def made(self, key: Hashable, make: Callable[[], Thing]) -> Thing:
+        """Return the thing of a key, made where it is not there; who asks the same waits for it."""
         with self._lock:
-            if key not in self._bodies:
-                self._bodies[key] = make()
-            self._bodies.move_to_end(key)
-            while len(self._bodies) > self._most:
-                self._bodies.popitem(last=False)
-            return self._bodies[key]
+            found = self._things.get(key)
+            thing = self._things[key] = Future() if found is None else found
+            self._things.move_to_end(key)
+            while len(self._things) > self._most:
+                self._things.popitem(last=False)
+        if found is None:
+            try:
+                thing.set_result(make())
+            except BaseException as error:
+                with self._lock:
+                    self._things.pop(key, None)
+                thing.set_exception(error)
+        return thing.result()
 
 
 def answer(request: Request, content: Any, status: int = 200) -> Response:
     """Return content as JSON, or 304 where the caller holds the same."""
-    return sent(request, _json(content), status=status)
+    return sent(request, as_json(content), status=status)
 
 
 def sent(
@@ -88,8 +97,14 @@ def packed(request: Request, body: Packed) -> Response:
     return Response(body.plain, 200, headers, "application/json")
 
 
-def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+def as_json(content: Any) -> bytes:
+    """Return content as JSON; moments and days by ISO 8601, what else has no form as its text."""
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(content, default=_plain, option=options)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else str(value)
 
 
 def _tag(body: bytes) -> str:

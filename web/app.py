@@ -34,7 +34,7 @@ from web import (
 from web.access import COOKIE, Caller, may
 from web.answers import answer
 from web.asking import refuse_foreign_signs
-from web.desk import Desk, desk_of
+from web.desk import Desk, TheDesk
 from web.errors import install
 from web.guards import Guards
 from web.services import Services
@@ -67,7 +67,7 @@ system = APIRouter(tags=["system"])
 @system.get("/health", summary="Whether the desk can work")
 def health(
     request: Request,
-    desk: Annotated[Desk, Depends(desk_of)],
+    desk: TheDesk,
     _caller: Annotated[Caller, Depends(may("open"))],
 ) -> Response:
     """Look at the store; 503 where it is away."""

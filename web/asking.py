@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from clues.store.worklist import Filters
 from configs.told import Told
 from web.access import Caller, may
-from web.desk import Desk, desk_of
+from web.desk import TheDesk
 from web.errors import Problem
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "today",
 ]
 
-TheDesk = Annotated[Desk, Depends(desk_of)]
 Reader = Annotated[Caller, Depends(may("read"))]
 ClueNo = Annotated[str, Path(pattern=r"^[0-9A-Za-z]{1,20}$", description="Number of a clue.")]
 CaseNo = Annotated[str, Path(pattern=r"^[0-9A-Za-z_\-]{1,40}$", description="Number of a case.")]
@@ -76,12 +75,12 @@ class FilterValues(Body):
         return Filters(**plain, bbox=_bbox(self.bbox), day=day)
 
 
-def today(desk: Desk) -> dt.date:
+def today(desk: TheDesk) -> dt.date:
     """Return the civil day at the desk."""
     return dt.datetime.now(ZoneInfo(desk.zone)).date()
 
 
-def asked_filters(
+async def asked_filters(
     desk: TheDesk,
     run: Annotated[str, Query(max_length=200)] = "",
     batch: Annotated[str, Query(max_length=20, description="such as 2025-3")] = "",
@@ -123,7 +122,7 @@ def asked_filters(
 AskedFilters = Annotated[Filters, Depends(asked_filters)]
 
 
-def refuse_foreign_signs(request: Request) -> None:
+async def refuse_foreign_signs(request: Request) -> None:
     """Refuse signs in a query that no store keeps."""
     if "\0" in str(request.query_params) or "%00" in request.url.query:
         raise Problem(400, Told("请求含有空字符", "the query holds a null sign"))

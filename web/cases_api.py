@@ -10,6 +10,7 @@ from clues.store.batches import Batch
 from clues.store.cases import case_rows
 from clues.store.worklist import clue_numbers_matching
 from configs.told import Told
+from web import toldmodels
 from web.access import Caller, may
 from web.answers import IfMatch, answer, version_of
 from web.asking import (
@@ -83,7 +84,7 @@ class Dispatch(Body):
     due_date: Day | None = None
 
 
-@router.get("/cases", summary="The list of cases")
+@router.get("/cases", summary="The list of cases", response_model=toldmodels.CaseList)
 def read_cases(
     request: Request,
     desk: TheDesk,
@@ -100,13 +101,15 @@ def read_cases(
     return answer(request, {"items": items, "next": following})
 
 
-@router.get("/cases/{case_no}", summary="One case")
+@router.get("/cases/{case_no}", summary="One case", response_model=toldmodels.Case)
 def read_case(request: Request, desk: TheDesk, caller: Reader, case_no: CaseNo) -> Response:
     """Return a case with its version and the steps that the caller may take."""
     return _told(request, desk.casebook.case(caller.actor, case_no))
 
 
-@router.post("/cases/{case_no}/actions/{action}", summary="Take a step")
+@router.post(
+    "/cases/{case_no}/actions/{action}", summary="Take a step", response_model=toldmodels.Case
+)
 def act(
     request: Request,
     desk: TheDesk,
@@ -123,7 +126,9 @@ def act(
     return _told(request, desk.casebook.act(caller.actor, case_no, action, version, body.form))
 
 
-@router.post("/cases/{case_no}/undo", summary="Take one's last step back")
+@router.post(
+    "/cases/{case_no}/undo", summary="Take one's last step back", response_model=toldmodels.Case
+)
 def undo(
     request: Request, desk: TheDesk, caller: Doer, case_no: CaseNo, if_match: IfMatch = None
 ) -> Response:
@@ -131,7 +136,11 @@ def undo(
     return _told(request, desk.casebook.undo(caller.actor, case_no, version_of(if_match)))
 
 
-@router.post("/cases/{case_no}/split", summary="Make a case of some parcels")
+@router.post(
+    "/cases/{case_no}/split",
+    summary="Make a case of some parcels",
+    response_model=toldmodels.CasePair,
+)
 def split(
     request: Request,
     desk: TheDesk,
@@ -146,7 +155,9 @@ def split(
     return answer(request, found)
 
 
-@router.post("/cases/{case_no}/assign", summary="Give a case to somebody")
+@router.post(
+    "/cases/{case_no}/assign", summary="Give a case to somebody", response_model=toldmodels.Case
+)
 def assign(
     request: Request,
     desk: TheDesk,
@@ -161,7 +172,7 @@ def assign(
     return _told(request, found)
 
 
-@router.post("/dispatch", summary="Hand clues out")
+@router.post("/dispatch", summary="Hand clues out", response_model=toldmodels.Dispatched)
 def dispatch(request: Request, desk: TheDesk, caller: Dispatcher, body: Dispatch) -> Response:
     """Open cases on clues and hand them out; tells which clues were left out, and why."""
     numbers = list(body.clue_nos)

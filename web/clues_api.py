@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy import Connection
 
 from clues.store.clueview import clue as clue_view
 from clues.store.events import events_of
@@ -11,8 +12,9 @@ from clues.store.publicview import last_change
 from clues.store.traces import traces_of
 from clues.store.worklist import Filters, Order, Scope, count, neighbours, points, worklist
 from configs.told import Told
+from web import toldmodels
 from web.access import Caller, may
-from web.answers import Kept, Packed, answer, packed
+from web.answers import Packed, answer, packed
 from web.asking import AskedFilters, Body, ClueNo, Reader, TheDesk
 from web.casetelling import told_case
 from web.errors import Problem
@@ -48,7 +50,7 @@ def seen_clue(desk: TheDesk, caller: Caller, clue_no: str) -> dict[str, Any]:
     return found
 
 
-@router.get("/clues", summary="The list of clues")
+@router.get("/clues", summary="The list of clues", response_model=toldmodels.ClueList)
 def read_clues(
     request: Request,
     desk: TheDesk,
@@ -60,19 +62,27 @@ def read_clues(
 ) -> Response:
     """Return a page of the clues that the caller sees and asks for, and how many there are."""
     with desk.store.engine.connect() as connection:
-        page = worklist(connection, filters, caller.scope, order, cursor, limit)
-        total = count(connection, filters, caller.scope)
+        change, own = last_change(connection), (filters, caller.scope)
+        total = _counted(desk, connection, change, *own)
+        whole = _counted(desk, connection, change, Filters(), Scope())
+        page = worklist(connection, *own, order, cursor, limit, (total, whole))
     return answer(request, {"items": page.items, "next": page.next or None, "total": total})
 
 
-@router.get("/clues/points", summary="All clues as points")
+@router.get("/clues/points", summary="All clues as points", response_model=toldmodels.Points)
 def read_points(request: Request, desk: TheDesk, caller: Reader, filters: AskedFilters) -> Response:
     """Return every clue that the caller sees and asks for as a short row; made for maps."""
-    kept: Kept = request.app.state.__dict__.setdefault("_points", Kept())
     with desk.store.engine.connect() as connection:
         key = (last_change(connection), caller.scope, filters)
-        body = kept.made(key, lambda: _points_body(connection, filters, caller.scope))
+        body = desk.points.made(key, lambda: _points_body(connection, filters, caller.scope))
     return packed(request, body)
+
+
+def _counted(
+    desk: TheDesk, connection: Connection, change: int, filters: Filters, scope: Scope
+) -> int:
+    key = change, filters, scope
+    return desk.counts.made(key, lambda: count(connection, filters, scope))
 
 
 def _points_body(connection: Any, filters: Filters, scope: Scope) -> Packed:
@@ -85,7 +95,7 @@ def _points_body(connection: Any, filters: Filters, scope: Scope) -> Packed:
     return Packed.of(names | {"rows": rows})
 
 
-@router.get("/clues/{clue_no}", summary="One clue")
+@router.get("/clues/{clue_no}", summary="One clue", response_model=toldmodels.Clue)
 def read_clue(
     request: Request, desk: TheDesk, caller: Reader, clue_no: ClueNo, filters: AskedFilters
 ) -> Response:
@@ -110,7 +120,11 @@ def read_clue(
     return answer(request, told)
 
 
-@router.get("/clues/{clue_no}/explanation", summary="Why it is a clue")
+@router.get(
+    "/clues/{clue_no}/explanation",
+    summary="Why it is a clue",
+    response_model=toldmodels.Explanation,
+)
 def read_explanation(
     request: Request,
     desk: TheDesk,
@@ -127,7 +141,11 @@ def read_explanation(
     return answer(request, {"clue_no": clue_no, "lang": lang, "parcels": parcels})
 
 
-@router.get("/clues/{clue_no}/events", summary="What happened to it")
+@router.get(
+    "/clues/{clue_no}/events",
+    summary="What happened to it",
+    response_model=toldmodels.EventList,
+)
 def read_events(request: Request, desk: TheDesk, caller: Reader, clue_no: ClueNo) -> Response:
     """Return the events of a clue and its cases, in their order."""
     thing = seen_clue(desk, caller, clue_no)

@@ -1,17 +1,21 @@
 """What one desk serves: a store, its cases, its files, and what run folders can do for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from clues.accounts import Accounts
 from clues.cases.casebook import Casebook
 from clues.store.repository import Store
+from web.answers import Kept, Packed
 from web.services import Services
 
-__all__ = ["Desk", "desk_of"]
+__all__ = ["Desk", "TheDesk", "desk_of"]
+
+COUNTS = 500
+"""Counts that are kept: one by caller and filters."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Desk:
         Holds ``attachments`` and ``cache``.
     secure : bool
         Whether browsers reach it by HTTPS only.
+    points, counts, told : Kept
+        Points of the map, counts and public figures, by the last change of the store.
     """
 
     store: Store
@@ -35,6 +41,9 @@ class Desk:
     zone: str
     folder: Path
     secure: bool = False
+    points: Kept[Packed] = field(default_factory=Kept)
+    counts: Kept[int] = field(default_factory=lambda: Kept(COUNTS))
+    told: Kept[Any] = field(default_factory=Kept)
 
     @property
     def attachments(self) -> Path:
@@ -52,3 +61,10 @@ def desk_of(request: Request) -> Desk:
     found: Any = request.app.state.desk
     assert isinstance(found, Desk)
     return found
+
+
+async def _desk_of(request: Request) -> Desk:
+    return desk_of(request)  # what is no coroutine costs a thread of its own
+
+
+TheDesk = Annotated[Desk, Depends(_desk_of)]

@@ -18,6 +18,7 @@ __all__ = ["MEDIA_TYPE", "Problem", "install", "problem_response"]
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+OGC = "/ogc"
 
 TITLES: dict[int, Told] = {
     400: Told("请求无法理解", "The request is not understood"),
@@ -123,17 +124,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-async def _problem(_request: Request, error: Exception) -> Response:
+def _as_told(request: Request, status: int) -> int:
+    """Return the status of a refusal: what OGC API calls a wrong value is 400."""
+    return 400 if status == 422 and request.url.path.startswith(OGC) else status
+
+
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    status = _as_told(request, error.status)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     return problem_response(
-        error.status, error.detail, error.fix, kind=error.kind, more=error.more, headers=headers
+        status, error.detail, error.fix, kind=error.kind, more=error.more, headers=headers
     )
 
 
-async def _tuban(_request: Request, error: Exception) -> Response:
+async def _tuban(request: Request, error: Exception) -> Response:
     assert isinstance(error, TubanError)
-    status = getattr(error, "status", 0) or _status_of(error)
+    status = _as_told(request, getattr(error, "status", 0) or _status_of(error))
     if status >= 500:
         log.error("%s (%s)", error.what, error.where, exc_info=error)
     if status == 500:
@@ -158,7 +165,7 @@ def _status_of(error: TubanError) -> int:
     return 503 if isinstance(error, ResourceError) else 500
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [
         {"where": ".".join(str(p) for p in e["loc"]), "what": str(e["msg"])[:200]}
@@ -166,9 +173,8 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     ]
     where = "、".join(f["where"] for f in found)
     told = "; ".join(f"{f['where']}: {f['what']}" for f in found)
-    return problem_response(
-        422, Told(f"填写有误：{where}", told), kind="values", more={"errors": found}
-    )
+    status, detail = _as_told(request, 422), Told(f"填写有误：{where}", told)
+    return problem_response(status, detail, kind="values", more={"errors": found})
 
 
 async def _http(_request: Request, error: Exception) -> Response:

@@ -1,7 +1,6 @@
 """OGC API – Features: clues, patches and layers as GeoJSON, so that QGIS and others connect."""
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from clues.store.worklist import Filters, Scope
 from configs.told import Told
 from configs.vocabulary import role_name
 from web.access import Caller, may
-from web.answers import answer, sent
+from web.answers import answer, as_json, sent
 from web.asking import AskedFilters, TheDesk, refuse_foreign_signs
 from web.errors import Problem
 from web.featurelinks import (
@@ -80,7 +79,7 @@ def landing(request: Request, caller: Viewer) -> Response:
 @router.get("/api", summary="Description of the features API (OpenAPI 3.0)")
 def api(request: Request, caller: Viewer) -> Response:
     """Return the description."""
-    return sent(request, _json(description(request, FILTERS)), OPENAPI)
+    return sent(request, as_json(description(request, FILTERS)), OPENAPI)
 
 
 @router.get("/conformance", summary="Classes of the standard that hold")
@@ -166,7 +165,7 @@ def item(
     own = place_of(request, "collections", collection)
     links = [link(f"{own}/items/{item}", "self", GEOJSON), link(own, "collection")]
     (text,) = _features(page)
-    body = f'{text[:-1]},"links":{_json(links).decode()}}}'.encode()
+    body = text[:-1] + b',"links":' + as_json(links) + b"}"
     return sent(request, body, GEOJSON)
 
 
@@ -243,27 +242,22 @@ def _feature_collection(page: Outlined, links: list[dict[str, str]]) -> bytes:
         "numberReturned": len(page.names),
         "links": links,
     }
-    told = _json(head).decode()
-    return f'{told[:-1]},"features":[{",".join(_features(page))}]}}'.encode()
+    return as_json(head)[:-1] + b',"features":[' + b",".join(_features(page)) + b"]}"
 
 
-def _features(page: Outlined) -> list[str]:
+def _features(page: Outlined) -> list[bytes]:
     """Return features as texts; all outlines are written by one call."""
     shapes = shapely.transform(np.asarray(page.outlines, dtype=object), _rounded)
     outlines = shapely.to_geojson(shapes)
     return [
-        f'{{"type":"Feature","id":{json.dumps(name)},"geometry":{outline},'
-        f'"properties":{_json(fields).decode()}}}'
+        b'{"type":"Feature","id":%b,"geometry":%b,"properties":%b}'
+        % (as_json(name), outline.encode(), as_json(fields))
         for name, outline, fields in zip(page.names, outlines, page.fields, strict=True)
     ]
 
 
 def _rounded(points: Any) -> Any:
     return np.round(points, DIGITS)
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode()
 
 
 def _none(name: str) -> Problem:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from clues.audit.verify import verify
 from clues.store.runview import batches_seen, runs_seen
 from configs.told import Told
+from web import toldmodels
 from web.access import Caller, may
 from web.answers import answer
 from web.asking import AskedFilters, ClueNo, Reader, TheDesk
@@ -27,7 +28,9 @@ Seed = Annotated[str, Query(min_length=1, max_length=80, description="any text; 
 _checking = threading.Lock()
 
 
-@router.get("/statistics", summary="Figures of the clues chosen")
+@router.get(
+    "/statistics", summary="Figures of the clues chosen", response_model=toldmodels.Statistics
+)
 def read_statistics(
     request: Request, desk: TheDesk, caller: Viewer, filters: AskedFilters
 ) -> Response:
@@ -35,13 +38,15 @@ def read_statistics(
     return answer(request, desk.casebook.statistics(caller.scope, filters))
 
 
-@router.get("/exceptions", summary="What is to be looked at first")
+@router.get(
+    "/exceptions", summary="What is to be looked at first", response_model=toldmodels.Exceptions
+)
 def read_exceptions(request: Request, desk: TheDesk, caller: Overseer) -> Response:
     """Return by kind what is overdue, near its limitation, or does not fit."""
     return answer(request, desk.casebook.exceptions(caller.scope))
 
 
-@router.get("/sample", summary="A sample that can be drawn again")
+@router.get("/sample", summary="A sample that can be drawn again", response_model=toldmodels.Sample)
 def read_sample(
     request: Request,
     desk: TheDesk,

@@ -12,7 +12,7 @@ from tiles.tilecache import TileCache
 from tiles.webtiles import FORMATS, MOST_ZOOM, TileAddress, warm
 from web.access import Caller, may
 from web.answers import answer
-from web.desk import Desk, desk_of
+from web.desk import desk_of
 from web.errors import Problem
 from web.tileserver import TileServer
 
@@ -28,7 +28,6 @@ MOST_NUMBER = (1 << MOST_ZOOM) - 1
 ImageId = Annotated[str, Path(min_length=1, max_length=240, description="Of /api/images.")]
 Zoom = Annotated[int, Path(ge=0, le=MOST_ZOOM)]
 Number = Annotated[int, Path(ge=0, le=MOST_NUMBER)]
-TheDesk = Annotated[Desk, Depends(desk_of)]
 Viewer = Annotated[Caller, Depends(may("tiles"))]
 
 _making = threading.Lock()
@@ -48,18 +47,14 @@ def tile_server(request: Request) -> TileServer:
     return found
 
 
-Server = Annotated[TileServer, Depends(tile_server)]
-
-
 @router.get("/api/images", summary="Images of both dates and of the change, newest runs included")
 def list_images(
     request: Request,
     caller: Viewer,
-    server: Server,
     run: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """Return the images that the caller may see, with their bounds and native zoom."""
-    found = server.listed(run, caller.scope.divisions)
+    found = tile_server(request).listed(run, caller.scope.divisions)
     return answer(request, {"items": [image_record(row) for row in found]})
 
 
@@ -91,7 +86,6 @@ def image_record(row: Any) -> dict[str, Any]:
 def tile(
     request: Request,
     caller: Viewer,
-    server: Server,
     image_id: ImageId,
     z: Zoom,
     x: Number,
@@ -102,6 +96,7 @@ def tile(
     if max(x, y) >= 1 << z:
         raise Problem(404, Told(f"没有瓦片 {z}/{x}/{y}", f"there is no tile {z}/{x}/{y}"))
     held = request.headers.get("if-none-match", "")
+    server = tile_server(request)
     try:
         found = server.tile(image_id, TileAddress(z, x, y), suffix, caller.scope.divisions, held)
     except RasterError as error:  # where it lies is not the caller's business

@@ -11,9 +11,11 @@ import shapely
 
 from clues.store.features import division_outline, divisions_stamp
 from clues.store.images import ImageRow, counties_of_run, find_image, images
+from clues.store.publicview import last_change
 from configs.errors import RasterError
 from tiles.tilecache import TileCache
 from tiles.webtiles import TileAddress, cut_tile, to_mercator
+from web.answers import Kept
 
 if TYPE_CHECKING:
     from clues.store.repository import Store
@@ -24,6 +26,7 @@ IMAGES = "images"
 """Folder of display images inside the folder of a desk; nothing else is ever opened."""
 
 OUTLINES_KEPT = 200
+RUNS_KEPT = 200
 EVERYWHERE: Any = None
 
 
@@ -59,6 +62,7 @@ class TileServer:
         self.root = (folder / IMAGES).resolve()
         self._folder = folder.resolve()
         self._outlines: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._runs: Kept[frozenset[str]] = Kept(RUNS_KEPT)
         self._lock = threading.Lock()
         self._cutting = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
 
@@ -144,11 +148,15 @@ class TileServer:
         if outline is not None:
             box = to_mercator(shapely.box(*row.bounds))
             return bool(outline.intersects(box)), outline, stamp
-        own = counties_of_run(connection, row.run_id)
+        own = self._counties(connection, row.run_id)
         inside = bool(own) and all(
             any(code.startswith(d) or d.startswith(code) for d in divisions) for code in own
         )
         return inside, EVERYWHERE, stamp
+
+    def _counties(self, connection: Any, run_id: int) -> frozenset[str]:
+        key = run_id, last_change(connection)
+        return self._runs.made(key, lambda: counties_of_run(connection, run_id))
 
     def _outline(self, connection: Any, divisions: tuple[str, ...], stamp: int) -> Any:
         """Return the outline of divisions in web Mercator, None where none is drawn."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from clues.store import schema
 from clues.store.tables import in_utc
@@ -24,6 +24,7 @@ __all__ = [
     "link_attachment",
     "move_parcels",
     "parcels_of",
+    "renew_parcels",
 ]
 
 MUTABLE = (
@@ -244,6 +245,18 @@ def move_parcels(
     for line, parcel_id in parcels:
         own = (part.c.clue_id == clue_id) & (part.c.line == line) & (part.c.parcel_id == parcel_id)
         connection.execute(update(part).where(own).values(case_id=key))
+
+
+def renew_parcels(connection: Connection, case_no: str, patch_key: int) -> None:
+    """Give the one case of a clue the parcels of the patch that shows it now."""
+    part, case = schema.case_parcels, schema.cases.c
+    key, clue_id = connection.execute(
+        select(case.id, case.clue_id).where(case.case_no == case_no)
+    ).one()
+    now = [p for p, _ in _patch_parcels(connection, [patch_key]).get(patch_key, ())]
+    connection.execute(delete(part).where(part.c.case_id == key))
+    same = {"case_id": key, "clue_id": clue_id}
+    connection.execute(insert(part), [same | {"line": x, "parcel_id": p} for x, p in now])
 
 
 def parcels_of(connection: Connection, clue_id: int) -> dict[str, list[tuple[str, str]]]:

@@ -266,7 +266,10 @@ Index("ix_worklist_priority", worklist.c.priority, worklist.c.clue_no)
 Index("ix_worklist_area", worklist.c.area_dm2, worklist.c.clue_no)
 Index("ix_worklist_due", worklist.c.due_date, worklist.c.clue_no)
 Index("ix_worklist_division", worklist.c.division, worklist.c.clue_no)
-Index("ix_worklist_bounds", worklist.c.west, worklist.c.south)
+Index(
+    "ix_worklist_bounds",  # holds all that a box on the map asks
+    *(worklist.c[n] for n in ("west", "east", "south", "north", "division", "clue_no")),
+)
 Index(
     "ix_worklist_points",  # holds all that a map of points asks, so that the table is not read
     *(worklist.c[n] for n in ("clue_no", "lon", "lat", "state", "outcome", "priority")),

@@ -48,7 +48,7 @@ def clue(
     found = connection.execute(asked).mappings().first()
     if found is None:
         return None
-    told = listed(dict(found), scope, filters.day if filters else None)
+    told = listed(found, scope, filters.day if filters else None)
     if scope.redacted:
         return told | {"geometry": None, "parcels": [], "cases": []} | NOTHING_SAID
     thing = str(found["object_id"])

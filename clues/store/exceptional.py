@@ -79,4 +79,4 @@ def _rows(
     connection: Connection, asked: Select[Any], scope: Scope, day: dt.date
 ) -> Iterator[dict[str, Any]]:
     for row in connection.execute(asked).mappings():
-        yield listed(dict(row), scope, day)
+        yield listed(row, scope, day)

@@ -1,7 +1,7 @@
 """Clues and patches with their outlines, a page at a time, for maps of other programs."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,18 +86,21 @@ def clue_outlines(
     limit : int
     """
     row, patch, run = schema.worklist.c, schema.patches.c, schema.runs.c
+    is_box = filters.bbox is not None
     wanted = and_(matching(filters, scope), period.holds(row.first_seen))
+    number = row.clue_no + "" if is_box else row.clue_no  # a box is found by its own index
+    numbers = select(row.clue_no).where(wanted, number > after).order_by(number)
+    numbers = numbers.limit(limit + 1).correlate(None)
     asked = (
         select(*(row[n] for n in ROW), patch.geometry, run.grid_crs)
         .join(schema.patches, patch.id == row.patch_key)
         .join(schema.runs, run.id == patch.run_id)
-        .where(wanted, row.clue_no > after)
+        .where(row.clue_no.in_(numbers))
         .order_by(row.clue_no)
-        .limit(limit + 1)
     )
     found = connection.execute(asked).mappings().all()
     matched = connection.scalar(select(func.count()).select_from(schema.worklist).where(wanted))
-    page = [dict(r) for r in found[:limit]]
+    page = found[:limit]
     told = tuple(listed(r, scope, filters.day) for r in page)
     for fields in told:
         fields.pop("bounds", None)
@@ -205,7 +208,7 @@ def _near(connection: Connection, bounds: Bounds | None) -> ColumnElement[bool]:
     return or_(false(), *conditions)
 
 
-def _outlines(rows: Iterable[dict[str, Any]]) -> Sequence[Any]:
+def _outlines(rows: Iterable[Mapping[str, Any]]) -> Sequence[Any]:
     """Return the outlines of rows in degrees, moved together by CRS."""
     page = list(rows)
     shapes = shapely.from_wkb([bytes(r["geometry"]) for r in page])

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from clues.store import schema
 from clues.store.worklist import ROW, Filters, Scope, begins, listed, matching
@@ -54,7 +54,7 @@ def figures(
             *(func.sum(c).label(c.name) for c in (row.area_dm2, row.cropland_dm2)),
         )
         .join(schema.patches, patch.id == row.patch_key)
-        .where(matching(filters, scope))
+        .where(matching(filters, scope), _stands())
         .group_by(*keys, built)
     )
     groups = [dict(g) for g in connection.execute(asked).mappings()]
@@ -75,6 +75,15 @@ def figures(
     found["counties"] = [_county(code, groups, legal.get(code, 0)) for code in counties]
     found["ratio"] = _ratio(groups, sum(legal.values()))
     return found
+
+
+def _stands() -> ColumnElement[bool]:
+    """Return the condition that a clue counts: one that was cut or merged counts by what it became.
+
+    What ended on the ground counts on: it was there.
+    """
+    row = schema.worklist.c
+    return or_(row.is_over.is_(False), row.fate == "ended")
 
 
 def _sum(groups: Iterable[dict[str, Any]]) -> dict[str, int]:
@@ -172,8 +181,7 @@ def sampled(
     drawn = ranked[:size]
     rows = select(*(row[n] for n in ROW)).where(row.clue_no.in_(drawn))
     told = {
-        r["clue_no"]: listed(dict(r), scope, filters.day)
-        for r in connection.execute(rows).mappings()
+        r["clue_no"]: listed(r, scope, filters.day) for r in connection.execute(rows).mappings()
     }
     lines = "".join(f"{n}\n" for n in numbers)
     return {

@@ -50,6 +50,10 @@ LOCK = 20250306
 """Names the lock that writers of a server wait for."""
 
 
+PATIENCE_MS = 30_000
+"""Writers of a file wait so long for each other."""
+
+
 class Store:
     """A clue store behind a database URL; SQLite files are opened in WAL mode.
 
@@ -222,17 +226,25 @@ class Store:
             }
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, wait: bool = True) -> Iterator[Connection]:
         """Give a connection whose work is kept whole or not at all.
 
         Of several at the same time one waits for the other before it reads anything.
+
+        Parameters
+        ----------
+        wait : bool
+            False: `StoreAway` where another is at work, for what may as well be left.
         """
         if self.engine.dialect.name == "sqlite":
-            with self._alone() as connection:
+            with self._alone(wait) as connection:
                 yield connection
         else:
             with self.engine.begin() as connection:
-                connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+                if wait:
+                    connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+                elif not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+                    raise StoreAway("another writes", self.place, "try again in a moment")
                 yield connection
 
     @contextmanager
@@ -273,10 +285,11 @@ class Store:
         )
 
     @contextmanager
-    def _alone(self) -> Iterator[Connection]:
+    def _alone(self, wait: bool) -> Iterator[Connection]:
         # the driver would begin to write only at the first insert, after others have read
         with self.engine.connect() as plain:
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_MS if wait else 0}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -306,6 +319,11 @@ def _engine(url: str) -> Engine:
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in (
+        "journal_mode=WAL",
+        f"busy_timeout={PATIENCE_MS}",
+        "foreign_keys=ON",
+        "synchronous=FULL",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from clues.store import schema
 
-__all__ = ["runs_named", "state_of"]
+__all__ = ["newest_runs", "runs_named", "state_of"]
 
 
 def state_of(connection: Connection) -> tuple[int, int]:
@@ -15,6 +15,14 @@ def state_of(connection: Connection) -> tuple[int, int]:
     found = connection.execute(select(func.max(run), select(func.max(event)).scalar_subquery()))
     last, seq = found.one()
     return int(last or 0), int(seq or 0)
+
+
+def newest_runs(connection: Connection, most: int) -> list[str]:
+    """Return the names of the runs that were entered last, the newest first."""
+    run = schema.runs.c
+    last = func.max(run.id)
+    asked = select(run.name).group_by(run.name).order_by(last.desc()).limit(most)
+    return [str(name) for name in connection.scalars(asked)]
 
 
 def runs_named(scope: str) -> Select[Any]:

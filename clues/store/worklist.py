@@ -7,18 +7,17 @@ clues. Nothing reads clues for the desk without a `Scope`.
 import base64
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Integer, Select, and_, exists, func, literal, or_, select, true
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.functions import FunctionElement
 
 from clues.store import schema
 from clues.store.runs import runs_named
+from clues.store.textsearch import holds
 from configs.cases import state_order
 from configs.errors import InputError
 
@@ -51,6 +50,8 @@ LONGEST = 60
 
 NEVER = dt.date(9999, 12, 31)
 ROW = tuple(c.name for c in schema.worklist.c if c.name not in ("clue_id", "patch_key", "is_over"))
+BOUNDS = ("west", "south", "east", "north")
+TOLD = tuple(n for n in ROW if n not in BOUNDS)
 HIDDEN = ("assigned_to", "object_id", "patch_id", "version", "due_date")
 """Columns that the public is not told."""
 
@@ -150,29 +151,6 @@ def begins(column: Any, digits: str) -> ColumnElement[bool]:
     return and_(column >= digits, column < digits + ":")  # ":" comes after "9"
 
 
-def _holds(column: Any, text: str) -> ColumnElement[bool]:
-    """Return the condition that a column holds a text, by the plain search of each database."""
-    return _Place(column, literal(text)) > 0
-
-
-class _Place(FunctionElement[int]):
-    """Place of a text in another, from 1; 0 where it is not there."""
-
-    name = "place"
-    type = Integer()
-    inherit_cache = True
-
-
-@compiles(_Place)
-def _place_in_files(element: Any, compiler: Any, **more: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **more)})"
-
-
-@compiles(_Place, "postgresql")
-def _place_on_servers(element: Any, compiler: Any, **more: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **more)})"
-
-
 def _case_of(row: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that a clue has a case of some kind, in whatever query it stands."""
     case = schema.cases.c
@@ -210,7 +188,7 @@ def visible(scope: Scope, *, walked: bool = False) -> ColumnElement[bool]:
 def matching(filters: Filters, scope: Scope, *, walked: bool = False) -> ColumnElement[bool]:
     """Return the condition on rows of the worklist that somebody sees and asks for."""
     row = schema.worklist.c
-    conditions = [visible(scope, walked=walked)]
+    conditions = [visible(scope, walked=walked or filters.bbox is not None)]
     for name in ("outcome", "rule", "change_type", "fate", "state"):
         if wanted := getattr(filters, name):
             conditions.append(row[name].in_(wanted))
@@ -233,7 +211,7 @@ def matching(filters: Filters, scope: Scope, *, walked: bool = False) -> ColumnE
     if filters.q:
         wanted = filters.q.strip()[:LONGEST].upper()  # numbers have no small letters
         names = ("case_nos",) if "-" in wanted else ("clue_no", "patch_id", "object_id")
-        conditions.append(or_(*(_holds(row[n], wanted) for n in names)))
+        conditions.append(or_(*(holds(row[n], wanted) for n in names)))
     if filters.bbox is not None:
         west, south, east, north = filters.bbox
         conditions += [row.east >= west, row.west <= east, row.north >= south, row.south <= north]
@@ -260,6 +238,7 @@ def worklist(
     order: Order = "priority",
     after: str = "",
     limit: int = 100,
+    among: tuple[int, int] | None = None,
 ) -> Page:
     """Return a page of the list.
 
@@ -274,6 +253,9 @@ def worklist(
         Cursor of the page before.
     limit : int
         At most `MOST`.
+    among : tuple of int, optional
+        How many clues are asked for, and how many there are: few are looked up and sorted, many
+        are passed in their order until the page is full.
 
     Raises
     ------
@@ -289,28 +271,38 @@ def worklist(
         "limitation": func.coalesce(row.limitation_until, NEVER),
     }[order]
     falls = order in ("priority", "area")
-    if falls and (scope.divisions or scope.assignee or filters != Filters(day=filters.day)):
-        key = key + 0  # an index of the order would be walked row by row to find the few asked for
-    asked = select(*(row[n] for n in ROW), key.label("_key")).where(matching(filters, scope))
+    size = max(1, min(limit, MOST))
+    walked = falls and _is_walked(filters, scope, size, among)
+    if falls and not walked:
+        key = key + 0  # keeps the index of the order out
+    wanted = matching(filters, scope, walked=walked)
+    asked = select(*(row[n] for n in ROW), key.label("_key")).where(wanted)
     if after:
         value, number = _told(after, order)
-        past = key < value if falls else key > value
-        asked = asked.where(or_(past, and_(key == value, row.clue_no > number)))
-    size = max(1, min(limit, MOST))
+        from_here, past = (key <= value, key < value) if falls else (key >= value, key > value)
+        asked = asked.where(from_here, or_(past, row.clue_no > number))
     asked = asked.order_by(key.desc() if falls else key, row.clue_no).limit(size + 1)
     found = connection.execute(asked).mappings().all()
-    items = [listed(dict(r), scope, filters.day) for r in found[:size]]
+    items = [listed(r, scope, filters.day) for r in found[:size]]
     if len(found) <= size:
         return Page(items, "")
     last = found[size - 1]
     return Page(items, _cursor(order, last["_key"], last["clue_no"]))
 
 
-def listed(row: dict[str, Any], scope: Scope, day: dt.date | None) -> dict[str, Any]:
+def _is_walked(filters: Filters, scope: Scope, size: int, among: tuple[int, int] | None) -> bool:
+    """Tell whether fewer rows are passed on the way to a full page than would be sorted."""
+    if among is None:
+        return not (scope.divisions or scope.assignee or filters != Filters(day=filters.day))
+    wanted, whole = among
+    return wanted * wanted > size * whole
+
+
+def listed(row: Mapping[str, Any], scope: Scope, day: dt.date | None) -> dict[str, Any]:
     """Return a row as it is told: bounds and case numbers as lists, redacted for the public."""
-    told = {n: row[n] for n in ROW if n not in ("west", "south", "east", "north")}
-    told["case_nos"] = json.loads(row["case_nos"])
-    told["bounds"] = [row[n] for n in ("west", "south", "east", "north")]
+    told = {n: row[n] for n in TOLD}
+    told["case_nos"] = json.loads(row["case_nos"]) if row["case_nos"] != "[]" else []
+    told["bounds"] = [row[n] for n in BOUNDS]
     due = row["due_date"]
     told["is_overdue"] = bool(day and due and due < day and row["state"] != "closed")
     if scope.redacted:

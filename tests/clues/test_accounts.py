@@ -51,6 +51,25 @@ def test_no_secret_is_kept_or_told_by_events(accounts: Accounts):
     assert first_broken(events) == ""
 
 
+def test_who_reads_waits_for_no_writer(accounts: Accounts, monkeypatch: pytest.MonkeyPatch):
+    opened = accounts.signed_in("wang", SECRET)
+    assert opened is not None
+    monkeypatch.setattr(module, "NOTED", dt.timedelta(0))
+    first = accounts.session(opened.secret)
+    other = Store(accounts.store.url)
+    with other.transaction():
+        during = accounts.session(opened.secret)
+    after = accounts.session(opened.secret)
+    other.close()
+    assert first is not None
+    assert during is not None
+    assert after is not None
+    assert first.seen_at < during.seen_at == after.seen_at
+    later = accounts.session(opened.secret)
+    assert later is not None
+    assert later.seen_at > after.seen_at
+
+
 def test_five_wrong_passwords_lock_and_the_right_one_then_does_not_open(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ):

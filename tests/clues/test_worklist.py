@@ -115,19 +115,23 @@ def test_nobody_sees_beyond_their_scope(store: Store):
 def test_pages_hold_every_clue_once_in_every_order(store: Store):
     for order in ORDERS:
         with store.engine.connect() as connection:
-            seen, cursor = [], ""
+            seen, cursor, second = [], "", ""
             while True:
                 page = worklist(connection, NONE, WHOLE, order, cursor, 2)
                 seen += page.items
                 cursor = page.next
+                second = second or cursor
                 if not cursor:
                     break
             whole = worklist(connection, NONE, WHOLE, order, limit=500).items
             for wrong in ("nonsense", cursor + "é", "W10", "WyJudW1iZXIiLDEsMl0"):
                 with pytest.raises(InputError, match="cursor"):
                     worklist(connection, NONE, WHOLE, order, wrong or "x")
+            walked = worklist(connection, NONE, WHOLE, order, second, 1, (9, 9)).items
+            ranked = worklist(connection, NONE, WHOLE, order, second, 1, (1, 9)).items
         assert seen == whole
         assert len(whole) == 9
+        assert walked == ranked == whole[2:3]
     with store.engine.connect() as connection:
         first = worklist(connection, NONE, WHOLE, "priority", limit=1).items[0]
         due = worklist(connection, NONE, WHOLE, "due", limit=1).items[0]

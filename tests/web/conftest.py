@@ -15,8 +15,12 @@ from starlette.applications import Starlette
 from clues.accounts import Accounts
 from clues.store.repository import Store
 from flows.deskadding import add_run
+from flows.deskbackup import back_up
 from flows.deskplace import desk_place
+from flows.deskrestoring import restore_backup
 from flows.deskservices import DeskServices
+from tests.clues.desk import PLACES, fresh
+from tests.database import postgis_server
 from tests.web.twocounties import COUNTIES, run_county
 from web.app import create_app
 
@@ -111,22 +115,39 @@ def _make_desk(folder: Path) -> None:
     (folder / "ready").touch()
 
 
-def served(files: DeskFiles, folder: Path) -> ServedDesk:
-    """Serve an own copy of a desk from a folder."""
-    shutil.copy(files.store, folder)
+@pytest.fixture(scope="session")
+def desk_on_server(
+    desk_files: DeskFiles, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Give the URL of a database on a server of the tests' own that holds the whole desk."""
+    folder = tmp_path_factory.mktemp("moved")
+    backup = back_up(desk_place(str(desk_files.store)), folder, images=False)
+    with postgis_server() as url:
+        restore_backup(backup.folder, desk_place(url, folder / "files"))
+        yield url
+
+
+def served(files: DeskFiles, folder: Path, url: str = "") -> ServedDesk:
+    """Serve an own copy of a desk from a folder; of a store on a server by its URL."""
     own = files.store.with_name("register-desk")
     shutil.copytree(own, folder / own.name)
-    place = desk_place(str(folder / files.store.name))
+    if not url:
+        shutil.copy(files.store, folder)
+    place = desk_place(url or str(folder / files.store.name), folder / own.name)
     store = place.open()
     services = DeskServices(place, store, ZONE)
     app = create_app(store, zone=ZONE, folder=place.files, services=services)
     return ServedDesk(files, app, store, folder)
 
 
-@pytest.fixture(scope="module")
-def desk(desk_files: DeskFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDesk]:
-    """Serve a copy of the desk for one module of tests."""
-    found = served(desk_files, tmp_path_factory.mktemp("served"))
+@pytest.fixture(scope="module", params=PLACES)
+def desk(
+    request: pytest.FixtureRequest, desk_files: DeskFiles, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedDesk]:
+    """Serve a copy of the desk for one module of tests, from each kind of store."""
+    is_file = request.param == "file"
+    url = "" if is_file else fresh(request.getfixturevalue("desk_on_server"))
+    found = served(desk_files, tmp_path_factory.mktemp("served"), url)
     yield found
     for client in found.clients.values():
         client.close()

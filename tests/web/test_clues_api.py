@@ -4,6 +4,7 @@ import io
 import json
 
 import openpyxl
+import pdfplumber
 import pytest
 
 from tests.flows.minicounty import APPROVAL_NUMBER
@@ -120,7 +121,7 @@ def test_a_document_whose_outline_lies_elsewhere_changes_nothing(desk: ServedDes
 def test_exports_hold_exactly_what_is_chosen_in_every_format(desk: ServedDesk):
     client = desk.as_("city")
     formats = client.get("/api/vocabulary").json()["formats"]
-    for name in formats:
+    for name in set(formats) - {"pdf"}:
         told = client.get(f"/api/exports/{name}", params={"division": FIRST, **EN})
         assert told.status_code == 200, (name, told.text)
         assert "attachment" in told.headers["content-disposition"]
@@ -132,6 +133,24 @@ def test_exports_hold_exactly_what_is_chosen_in_every_format(desk: ServedDesk):
     none = client.get("/api/exports/xlsx", params={"q": "nothing-of-that-name"})
     assert none.status_code == 404
     assert client.get("/api/exports/exe").status_code == 404
+
+
+def test_a_pdf_holds_a_page_for_each_clue_chosen(desk: ServedDesk):
+    told = desk.as_("city").get("/api/exports/pdf")
+    assert told.headers["content-type"] == "application/pdf"
+    with pdfplumber.open(io.BytesIO(told.content)) as sheets:
+        pages = [page.extract_text() for page in sheets.pages]
+    assert all(no in text for no, text in zip(desk.clue_nos("city"), pages, strict=True))
+
+
+def test_more_evidence_sheets_than_a_book_holds_are_refused(
+    desk: ServedDesk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("flows.desksheets.MOST_SHEETS", 2)
+    told = desk.as_("city").get("/api/exports/pdf", params={"division": FIRST})
+    assert told.status_code == 422
+    assert "2 evidence sheets at most, and 3" in told.json()["detail"]
+    assert not list((desk.folder / "register-desk" / "cache" / "exports").iterdir())
 
 
 def test_words_of_every_code_are_told_in_both_languages(desk: ServedDesk):

@@ -10,8 +10,15 @@ import pytest
 import rasterio
 import shapely
 from rasterio.warp import transform
+from sqlalchemy import insert, select
 
 from clues.audit.chain import first_broken
+from clues.audit.verify import verify
+from clues.cases.actors import Actor
+from clues.cases.casebook import Casebook
+from clues.cases.refusals import CaseRefused
+from clues.store import schema
+from clues.store.clueview import clue
 from clues.store.events import read_events
 from clues.store.images import images
 from clues.store.places import places_of
@@ -28,6 +35,8 @@ from tiles.files import sha256
 from web.services import Outline
 
 pytestmark = pytest.mark.slow
+
+OFFICE = Actor("li", "county", FIRST)
 
 
 @pytest.fixture
@@ -131,27 +140,92 @@ def test_a_run_whose_clues_would_get_other_numbers_is_refused(run: Path, tmp_pat
     store.close()
 
 
-def test_a_clue_is_cut_at_the_desk(run: Path, place: DeskPlace, store: Store):
-    add_run(run, place, by="setup")
+def halves_of(run: Path) -> tuple[str, tuple[dict, dict]]:
+    """Return a clue of a run and its outline in two parts."""
     table = finished_tables(run).clues.to_crs("EPSG:4326")
     number, shape = table["clue_no"].iloc[-1], table.geometry.iloc[-1]
     west, south, east, north = shape.bounds
     middle = (west + east) / 2
-    halves = [
-        shapely.intersection(shape, shapely.box(*box))
-        for box in ((west, south, middle, north), (middle, south, east, north))
-    ]
+    boxes = (west, south, middle, north), (middle, south, east, north)
+    parts = [shapely.intersection(shape, shapely.box(*box)) for box in boxes]
+    return number, tuple(shapely.geometry.mapping(part) for part in parts)
+
+
+def test_a_clue_is_cut_at_the_desk(run: Path, place: DeskPlace, store: Store):
+    add_run(run, place, by="setup")
+    number, drawn = halves_of(run)
+    book = Casebook(store)
+    (case_no,) = book.dispatch(OFFICE, [number]).cases.values()
+    before = book.statistics(Scope())["total"]
     services = DeskServices(place, store, "Asia/Shanghai")
-    drawn = tuple(shapely.geometry.mapping(half) for half in halves)
     done = services.outline(number, Outline(drawn, "chen"))
     assert done["tallies"]["cut"] == 2
     with store.engine.connect() as connection:
         now = places_of(connection, [number, *(c["clue_no"] for c in done["clues"])])
+        old = clue(connection, number, Scope())
     assert len(now) >= 2
     assert len({p.patch_id for p in now}) == len(now)
     fresh = {c["clue_no"] for c in done["clues"]}
     assert len(fresh) == 2
     assert fresh <= set(finished_tables(run).patches["clue_no"])
+    assert old is not None
+    assert old["is_over"]
+    assert [c["case_no"] for c in old["cases"]] == [case_no]
+    told = book.exceptions(Scope())["gone"]["items"]
+    assert [row["clue_no"] for row in told] == [number]
+    after = book.statistics(Scope())["total"]
+    assert after["count"] == before["count"] + 1
+    assert after["area_dm2"] == pytest.approx(before["area_dm2"], abs=2)
+    parts = book.dispatch(OFFICE, sorted(fresh))
+    assert set(parts.cases) == fresh
+    assert not verify(store).broken
+
+
+def test_the_case_of_a_clue_drawn_anew_has_its_new_parcels(
+    run: Path, place: DeskPlace, store: Store
+):
+    add_run(run, place, by="setup")
+    number, (drawn, _) = halves_of(run)
+    book = Casebook(store)
+    (case_no,) = book.dispatch(OFFICE, [number]).cases.values()
+    before = book.case(OFFICE, case_no)
+    DeskServices(place, store, "Asia/Shanghai").outline(number, Outline((drawn,), "chen"))
+    after = book.case(OFFICE, case_no)
+    with store.engine.connect() as connection:
+        now = clue(connection, number, Scope())
+    assert now is not None
+    shown = [{"line": p["line"], "parcel_id": p["parcel_id"]} for p in now["parcels"]]
+    assert after["parcels"] == shown != before["parcels"]
+    judged = {"verdict": "illegal", "illegal_dm2": now["area_dm2"] + 1}
+    with pytest.raises(CaseRefused, match="larger"):
+        book.act(OFFICE, case_no, "judge", after["version"], judged)
+    assert not verify(store).broken
+
+
+def test_an_outline_is_not_drawn_under_parcels_of_several_cases(
+    run: Path, place: DeskPlace, store: Store
+):
+    add_run(run, place, by="setup")
+    number, drawn = halves_of(run)
+    with store.engine.connect() as connection:
+        found = clue(connection, number, Scope())
+        key = connection.scalar(select(schema.worklist.c.patch_key).filter_by(clue_no=number))
+    assert found is not None
+    with store.transaction() as connection:  # a second parcel on the ground of the first
+        one = connection.execute(select(schema.parcels).filter_by(patch_key=key)).mappings().first()
+        assert one is not None
+        more = {k: v for k, v in one.items() if k != "id"}
+        more |= {"parcel_id": f"{one['parcel_id']}_2", "parcel_no": 2}
+        connection.execute(insert(schema.parcels).values(**more))
+    book = Casebook(store)
+    (case_no,) = book.dispatch(OFFICE, [number]).cases.values()
+    pair = book.split(OFFICE, case_no, 1, [("land", more["parcel_id"])])["cases"]
+    services = DeskServices(place, store, "Asia/Shanghai")
+    with pytest.raises(InputError, match="several cases"):
+        services.outline(number, Outline(drawn, "chen"))
+    for case in pair:  # nor is the splitting taken back
+        with pytest.raises(CaseRefused, match="take back"):
+            book.undo(OFFICE, case["case_no"], case["version"])
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ export const enCases = {
   "export.shp": "outlines and attributes (zipped shapefile)",
   "export.kmz": "outlines (globe)",
   "export.parquet": "outlines and attributes (analysis)",
+  "export.pdf": "evidence sheets, a page per clue, 100 at most",
   "export.txt": "coordinates of the corners",
   "draw.open": "Edit the outline",
   "draw.draw": "Draw anew",

@@ -101,6 +101,7 @@ export const zhCases = {
   "export.shp": "图斑与属性（压缩包）",
   "export.kmz": "图斑（三维地球）",
   "export.parquet": "图斑与属性（分析用）",
+  "export.pdf": "证据单，一线索一页，最多 100 页",
   "export.txt": "界址点坐标",
   "draw.open": "修改图斑",
   "draw.draw": "重画图斑",
