@@ -80,7 +80,7 @@ def held_before(connection: Connection, period: Period) -> Held:
     first_own = min((n for n, r in runs.items() if r.name == period.run), default=None)
     others = {n: str(r.name) for n, r in runs.items() if n not in earlier and r.name != period.run}
     until = None if first_own is None else runs[first_own].registered_at
-    judged_late = judged_grounds_of(connection, others, states, until)
+    judged_late = judged_grounds_of(connection, others, states, until) if others else {}
     known, later, foreign = [], [], []
     for name, rows in sorted(states.items()):
         standing = [s for s in rows if newest[runs[s.run].name] == s.run]
