@@ -119,6 +119,8 @@ def draw(
     legend += [(MISSED, words["missed"]), (BESIDE, words["beside"])]
     x, y = float(LEFT), TOP + label.shape[0] * SCALE + 14
     for colour, text in legend:
+        if x + 20 + pen.textlength(text, _font(13)) > LEFT + side:
+            x, y = float(LEFT), y + 24
         pen.rectangle((x, y, x + 14, y + 14), fill=colour)
         pen.text((x + 20, y + 7), text, "black", _font(13), anchor="lm")
         x += 36 + pen.textlength(text, _font(13))
@@ -183,7 +185,7 @@ def _plot(
     title = words["road" if place.is_road else "cut"].format(**of)
     pen.text((corner[0] + 4, corner[1] + 2), title, "black", _font(12))
     if place.seen is None:
-        pen.text((west + 4, south - 14), words["none"], MISSED, _font(12))
+        pen.text((west + 4, south - 20), words["none"], MISSED, _font(12))
         return
     day = place.seen.year + (place.seen.timetuple().tm_yday - 1) / 366
     x, colour = at(day, LOW)[0], COLOURS[min(max(place.seen.year, min(COLOURS)), max(COLOURS))]
