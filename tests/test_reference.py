@@ -35,11 +35,12 @@ def test_licences_are_those_of_the_pinned_versions():
         r"^\| ([a-z0-9-]+) \| (\d\S*) \| (.+) \|$", (DOCS / "licences.md").read_text(), re.MULTILINE
     )
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
-    pinned = dict(re.match(r"([^=]+)==([^ ;]+)", line).groups() for line in lines if line)
-    pinned = {script("licences").plain(name): version for name, version in pinned.items()}
+    pins = [re.match(r"([^=]+)==([^ ;]+)", line).groups() for line in lines if line]
+    plain = script("licences").plain
+    pinned = {(plain(name), version) for name, version in pins}  # by version of Python, at times
     assert rows
     for name, version, licence in rows:
-        assert pinned[name] == version, f"{name}: run make licences"
+        assert (name, version) in pinned, f"{name}: run make licences"
         assert licence != "not stated", name
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = {re.split(r"[\[<>=]", d)[0].lower() for d in project["dependencies"]}
