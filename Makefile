@@ -8,8 +8,8 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench pictures \
-  reference licences docs acceptance dist clean
+.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench bench-full \
+  bench-compare bench-accuracy pictures reference licences docs acceptance dist clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,7 +67,16 @@ ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS,
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -qy --no-install-recommends $(DEBIAN); }
 
-bench: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
+bench: $(READY)  ## beside peers and the limits of the machine, short (15 minutes on two idle cores)
+	$(BIN)/python -m benchmarks.suite short --write
+
+bench-full: $(READY)  ## the same at full size, to 30,000 x 30,000 pixels (hours, 40 GB of disk)
+	$(BIN)/python -m benchmarks.suite full --write --drop
+
+bench-compare: $(READY)  ## what is more than a fifth worse than the committed table (RESULTS=FILE)
+	$(BIN)/python -m benchmarks.suite compare $(if $(RESULTS),--results $(RESULTS))
+
+bench-accuracy: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python benchmarks/crosscheck.py
 

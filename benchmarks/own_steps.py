@@ -71,15 +71,15 @@ def index_change(folder: Path) -> Step:
     extent = plan.extent
 
     def work(small: bool) -> float:
-        bottom = min(extent.bottom, extent.top + (STRIP if small else extent.height))
+        bottom = min(extent.row1, extent.row0 + (STRIP if small else extent.height))
         profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "tiled": True}
-        profile |= {"height": bottom - extent.top, "width": extent.width, "crs": CRS}
+        profile |= {"height": bottom - extent.row0, "width": extent.width, "crs": CRS}
         profile |= {"blockxsize": STRIP, "blockysize": STRIP, "nodata": -9999.0}
         profile |= {"compress": "zstd", "zstd_level": 1, "num_threads": 2}
         cores = [
-            Extent(r, c, min(r + STRIP, bottom), min(c + STRIP, extent.right))
-            for r in range(extent.top, bottom, STRIP)
-            for c in range(extent.left, extent.right, STRIP)
+            Extent(r, c, min(r + STRIP, bottom), min(c + STRIP, extent.col1))
+            for r in range(extent.row0, bottom, STRIP)
+            for c in range(extent.col0, extent.col1, STRIP)
         ]
         reader = PairReader(plan.before, plan.after, plan.grid, bands=plan.bands)
         total = 0.0
@@ -94,10 +94,10 @@ def index_change(folder: Path) -> Step:
             ThreadPoolExecutor(2) as pool,
         ):
             for core, values in pool.map(tile, cores):
-                top, left = core.top - extent.top, core.left - extent.left
+                top, left = core.row0 - extent.row0, core.col0 - extent.col0
                 raster.write(values, 1, window=Window(left, top, *values.shape[::-1]))
                 total += float(values[values > -9999].sum(dtype=np.float64))
-        return total / ((bottom - extent.top) * extent.width)
+        return total / ((bottom - extent.row0) * extent.width)
 
     return work
 
@@ -161,8 +161,9 @@ def overlay(folder: Path) -> Step:
     import geopandas as gpd
 
     from benchmarks.crosscheck import layer
-    from clues.layers import LayersFile, OneMap
+    from clues.layers import OneMap
     from clues.overlay import pieces
+    from configs.layers import LayersFile
 
     patches = gpd.read_file(folder / "patches.gpkg")
     given = gpd.read_file(folder / "approvals.gpkg").geometry

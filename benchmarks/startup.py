@@ -46,7 +46,14 @@ def compiling(target: Path, words: list[str]) -> None:
     from numba.core import event
 
     heard = Compiling()
-    event.register("numba:compile", heard)
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            heard.notify(event)
+
+        on_end = on_start
+
+    event.register("numba:compile", Listener())
     sys.argv = ["tuban", *words]
     from flows.cli.app import main as tuban
 
