@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from sqlalchemy import select
 
@@ -168,6 +169,35 @@ def test_parcels_of_a_clue_go_to_different_cases(store: Store, book: Casebook):
     ]
     with pytest.raises(StoreError, match="stands against"):
         said(store, "T000000000000", "合法")
+    assert not verify(store).broken
+
+
+def test_a_case_has_the_parcels_of_a_new_outline_and_a_cut_clue_counts_by_its_parts(
+    store: Store, book: Casebook
+):
+    before = book.statistics(EVERYTHING)["total"]
+    drawn, cut = opened(book, FIRST), opened(book, SECOND)
+    patches, findings = county_run(6)
+    patches["object_id"] = patches["patch_id"]
+    names = {"T000000000000": "E000000000000", "T000000000001": "E000000000001"}
+    for table in (patches, findings):
+        table["patch_id"] = table["patch_id"].replace(names)
+    findings["parcel_id"] = findings["parcel_id"].replace(names, regex=True)
+    half = {"patch_id": "E000000000002", "object_id": "E000000000002", "area_dm2": 60000}
+    patches.loc[1, ["object_id", "area_dm2"]] = ["E000000000001", 100000]
+    patches = pd.concat([patches.iloc[:2], patches.iloc[[1]].assign(**half), patches.iloc[2:]])
+    other = findings[findings["patch_id"] == "E000000000001"].assign(parcel_id=half["patch_id"])
+    other = other.assign(patch_id=half["patch_id"])
+    findings = pd.concat([findings.iloc[:3], other, findings.iloc[3:]], ignore_index=True)
+    store.register(record("run-2"), patches.reset_index(drop=True), findings)
+    after = book.case(COUNTY, drawn["case_no"])
+    assert [p["parcel_id"] for p in drawn["parcels"]] == ["T000000000000_1", "T000000000000_2"]
+    assert [p["parcel_id"] for p in after["parcels"]] == ["E000000000000_1", "E000000000000_2"]
+    book.split(COUNTY, drawn["case_no"], after["version"], [("land", "E000000000000_1")])
+    assert book.case(COUNTY, cut["case_no"])["parcels"] == cut["parcels"]
+    assert [r["clue_no"] for r in book.exceptions(EVERYTHING)["gone"]["items"]] == [SECOND]
+    total = book.statistics(EVERYTHING)["total"]
+    assert (total["count"], total["area_dm2"]) == (before["count"] + 1, before["area_dm2"])
     assert not verify(store).broken
 
 

