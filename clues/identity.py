@@ -256,8 +256,8 @@ class _Trace:
             *min(dates, key=lambda d: (d[1], d[0])),
             is_observed=piece_of is None,
         )
-        own = stem if goes_on else piece_of
-        return self._listed(self._judged(row, c), c, own)
+        same = stem if goes_on else piece_of
+        return self._listed(self._judged(row, c), c, same)
 
     def _sizes(self, k: int, c: int) -> FateName:
         known, ground = self.known[k], self._shown(k)

@@ -114,9 +114,8 @@ def _states(
 ) -> dict[str, list[State]]:
     """Return the history of all objects on the ground of a run, in order of their periods."""
     row, patch = schema.lineage.c, schema.patches.c
-    names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen", "area_dm2")
-    names += ("is_observed",)
-    kinds = ("change_type", "from_cover", "to_cover", "geometry")
+    names = ("run_id", "object_id", "patch_key", "fate", "first_before", "first_seen")
+    kinds = ("area_dm2", "is_observed", "change_type", "from_cover", "to_cover", "geometry")
     west, south, east, north = period.bounds
     elsewhere = [number for number, run in runs.items() if run.grid_crs != period.crs]
     near = (row.east >= west) & (row.west <= east) & (row.north >= south) & (row.south <= north)
@@ -136,7 +135,8 @@ def _states(
             State(
                 *(int(r.run_id), str(r.fate), (r.first_before, r.first_seen), int(r.area_dm2)),
                 *(None if r.patch_key is None else kind, move(shapely.from_wkb(r.geometry))),
-                *(shown, r.disposition == "clue", bool(r.is_observed)),
+                *(shown, r.disposition == "clue"),
+                is_observed=bool(r.is_observed),
             )
         )
     ground = shapely.box(*period.bounds)

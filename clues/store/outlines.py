@@ -208,7 +208,7 @@ def _near(connection: Connection, bounds: Bounds | None) -> ColumnElement[bool]:
     return or_(false(), *conditions)
 
 
-def _outlines(rows: Iterable[Mapping[str, Any]]) -> Sequence[Any]:
+def _outlines(rows: Iterable[Mapping[Any, Any]]) -> Sequence[Any]:
     """Return the outlines of rows in degrees, moved together by CRS."""
     page = list(rows)
     shapes = shapely.from_wkb([bytes(r["geometry"]) for r in page])

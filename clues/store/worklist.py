@@ -298,7 +298,7 @@ def _is_walked(filters: Filters, scope: Scope, size: int, among: tuple[int, int]
     return wanted * wanted > size * whole
 
 
-def listed(row: Mapping[str, Any], scope: Scope, day: dt.date | None) -> dict[str, Any]:
+def listed(row: Mapping[Any, Any], scope: Scope, day: dt.date | None) -> dict[str, Any]:
     """Return a row as it is told: bounds and case numbers as lists, redacted for the public."""
     told = {n: row[n] for n in TOLD}
     told["case_nos"] = json.loads(row["case_nos"]) if row["case_nos"] != "[]" else []
