@@ -142,7 +142,12 @@ def _drawn(
     for r in range(y.size):
         if times[r]:
             weight[r] = times[r] * (draw / per_class[y[r]])
-    return np.flatnonzero(times), weight
+    rows, count = np.empty(y.size, np.int64), 0
+    for r in range(y.size):
+        if times[r]:
+            rows[count] = r
+            count += 1
+    return rows[:count], weight
 
 
 @njit(nogil=True, cache=True)
@@ -159,9 +164,12 @@ def fill_tree(
     """Grow one tree; return its nodes."""
     draw, depth, least, tries = limits
     classes = value.shape[1]
-    state, order = np.array([seed], np.uint64), np.arange(codes.shape[0])
+    state, order = np.empty(1, np.uint64), np.empty(codes.shape[0], np.int64)
+    state[0] = seed
+    for f in range(order.size):
+        order[f] = f
     rows, weight = _drawn(y, draw, classes, state)
-    spare = np.empty_like(rows)
+    spare = np.empty(rows.size, np.int64)
     counts = np.zeros((STEPS, classes), np.float64), np.zeros(STEPS, np.int64)
     todo = [(0, 0, rows.size, 0)]
     count = 1
@@ -170,8 +178,11 @@ def fill_tree(
         sums = value[node]
         for i in range(start, stop):
             sums[y[rows[i]]] += weight[rows[i]]
-        total = sums.sum()
-        pure = sums.max() >= total * (1 - 1e-12)
+        total = largest = 0.0
+        for c in range(classes):
+            total += sums[c]
+            largest = max(largest, sums[c])
+        pure = largest >= total * (1 - 1e-12)
         if stop - start >= 2 * least and level < depth and not pure:
             mine = rows[start:stop]
             f, cut = best_split(codes, y, weight, mine, sums, least, tries, order, state, *counts)
@@ -227,7 +238,8 @@ def best_split(
         other = d + int(_random(state) % np.uint64(order.size - d))
         order[d], order[other] = order[other], order[d]
         code = codes[order[d]]
-        low, high = STEPS, -1
+        # no literals, for which callees would be compiled anew
+        low, high = int(np.int64(STEPS)), int(np.int64(-1))
         for row in rows:
             held = int(code[row])
             by_class[held, y[row]] += weight[row]

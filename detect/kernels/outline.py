@@ -89,7 +89,7 @@ def smooth_rings(
     out_start : ndarray of int64, shape (rings + 1,)
         Written.
     """
-    at = 0
+    at = int(np.int64(0))  # no literal, for which callees would be compiled anew
     jog = np.zeros(len(row), np.bool_)
     for ring in range(len(ring_start) - 1):
         lo, n = ring_start[ring], ring_start[ring + 1] - ring_start[ring] - 1

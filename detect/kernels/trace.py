@@ -130,7 +130,7 @@ def find_corners(
         Written.
     """
     top = np.empty(2 * len(row), np.int64)
-    count = 0
+    count = int(np.int64(0))  # no literal, for which callees would be compiled anew
     for p in range(len(run_start) - 1):
         corner_start[p] = count
         end = run_start[p + 1]
@@ -198,13 +198,14 @@ def walk_rings(
     """
     stack = np.empty(len(y), np.int64)
     place = np.full(len(y), UNSEEN)
-    rings = at = 0
+    none = int(np.int64(0))  # no literal, for which callees would be compiled anew
+    rings = at = none
     ring_start[0] = 0
     for p in range(len(corner_start) - 1):
         for begin in range(corner_start[p], corner_start[p + 1]):
             if place[begin] != UNSEEN:
                 continue
-            depth, corner = 0, begin
+            depth, corner = none, begin
             while depth == 0 or corner != begin:
                 other = twin[corner]
                 if other >= 0 and place[other] >= 0:
@@ -220,7 +221,7 @@ def walk_rings(
                     stack[depth], place[corner] = corner, depth
                     depth += 1
                 corner = following[corner]
-            at = _write_ring(stack, 0, depth, y, x, out_y, out_x, at)
+            at = _write_ring(stack, none, depth, y, x, out_y, out_x, at)
             ring_piece[rings], ring_hole[rings] = p, begin != corner_start[p]
             rings += 1
             ring_start[rings] = at

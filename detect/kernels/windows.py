@@ -85,10 +85,12 @@ def near_highest(
     tallest = padded[radius : radius + width]
     highest = np.empty(width, np.uint16)
     for y in range(height):
-        tallest[:] = score[y]
+        for x in range(width):
+            tallest[x] = score[y, x]
         for k in range(max(0, y - radius), min(height, y + radius + 1)):
             _raise_to(tallest, score[k])
-        highest[:] = tallest
+        for x in range(width):
+            highest[x] = tallest[x]
         for k in range(2 * radius + 1):
             _raise_to(highest, padded[k : k + width])
         row, target = score[y], out[y]
