@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,15 +20,11 @@ __all__ = ["Chip", "ChipCutter"]
 
 NO_SCENE = 255
 
-BLOCK = 512, 2048
+BLOCK = 512, 4096
 """Rows and columns that are read at once for a picture of a large frame."""
 
 CACHE_MB = 96.0
-"""Memory for warped cells and stored blocks, MB: one strip of 16-bit colours of both dates of a
-frame of 15,000 pixels, read again where the picture's own strips end inside of blocks."""
-
-READERS = 2
-"""Threads that read such a frame: most of its time goes into unpacking stored blocks."""
+"""Memory for warped cells and stored blocks, MB: what chips that lie close together share."""
 
 HATCH_PX = 4
 """Width of the stripes over pixels without image."""
@@ -163,24 +158,16 @@ class ChipCutter:
     def _thinned(self, extent: Extent, step: int) -> list["Date"]:
         """Read both dates, every `step`-th pixel, in blocks that keep memory flat."""
         tall, wide = (step * max(1, side // step) for side in BLOCK)
-        tops = range(extent.row0, extent.row1, tall)
-        blocks = [
-            Extent(row, col, row + tall, col + wide).intersect(extent)
-            for row in tops
-            for col in range(extent.col0, extent.col1, wide)
-        ]
-
-        def thinned(block: Extent) -> list[Date]:
-            return [_every(step, date) for date in self._reader.read_dates(block)]
-
-        with ThreadPoolExecutor(READERS if len(blocks) > 1 else 1) as readers:
-            parts = list(readers.map(thinned, blocks))
-        across = len(blocks) // len(tops)
-        rows = [parts[i : i + across] for i in range(0, len(parts), across)]
-        return [
-            _beside([_beside([part[side] for part in row], -1) for row in rows], -2)
-            for side in (0, 1)
-        ]
+        rows: list[list[Date]] = []
+        for row0 in range(extent.row0, extent.row1, tall):
+            row1 = min(row0 + tall, extent.row1)
+            parts = [
+                [_every(step, date) for date in self._reader.read_dates(Extent(row0, c, row1, end))]
+                for c in range(extent.col0, extent.col1, wide)
+                for end in (min(c + wide, extent.col1),)
+            ]
+            rows.append([_beside([part[side] for part in parts], -1) for side in (0, 1)])
+        return [_beside([row[side] for row in rows], -2) for side in (0, 1)]
 
     def _chip(
         self,
