@@ -109,23 +109,25 @@ def margins_of(found: dict[int, dict[str, Any]]) -> str:
 
 
 def plot(found: dict[int, dict[str, Any]], path: Path) -> None:
-    """Draw peak memory and cost per pixel over the area."""
+    """Draw peak memory and the cost of further pixels over the area."""
     picture = Image.new("RGB", (1000, 420), "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
     mpx = {s: one["pixels"] / 1e6 for s, one in found.items()}
     peaks = {s: one["peak"] / 1e6 for s, one in found.items()}
-    costs = {s: one["cpu"] / mpx[s] for s, one in found.items()}
-    least = costs[min(costs)]
+    costs = {
+        b: (found[b]["cpu"] - found[a]["cpu"]) / (mpx[b] - mpx[a]) for a, b in pairwise(sorted(found))
+    }
+    last = costs[max(costs)]
     panels = (
         ("peak memory, MB; limit 2,000", peaks, 2200.0, (2000.0,)),
-        ("CPU seconds per Mpx; ±15 % of the smallest", costs, 1.5 * max(costs.values()), None),
+        ("CPU s of a further Mpx, up to this size; ±15 % of the last", costs, 2 * last, None),
     )
     for number, (title, values, top, lines) in enumerate(panels):
         left, low, wide, tall = 70 + 490 * number, 360, 400, 300
         pen.text((left, 25), title, "black", font)
         pen.rectangle((left, low - tall, left + wide, low), outline="#888888")
         scale = _logs(mpx.values())
-        for value in lines or (0.85 * least, 1.15 * least):
+        for value in lines or (0.85 * last, 1.15 * last):
             y = low - tall * value / top
             pen.line((left, y, left + wide, y), "#d7191c")
         points = []
@@ -133,7 +135,7 @@ def plot(found: dict[int, dict[str, Any]], path: Path) -> None:
             x = left + wide * (0.06 + 0.88 * scale(mpx[size]))
             y = low - tall * values[size] / top
             points.append((x, y))
-            pen.text((x, low + 6), f"{size:,}²", "black", font, anchor="ma")
+            pen.text((x, low + 6), f"{size:,} px", "black", font, anchor="ma")
             pen.text((x, y - 8), f"{values[size]:,.{number * 2}f}", "black", font, anchor="mb")
         pen.line(points, "#2b5c8a", width=2)
         for x, y in points:
