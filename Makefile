@@ -41,7 +41,7 @@ test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)
 	@$(PYTEST) -m desk --durations=10 || test $$? -eq 5
 
 test-slow: $(READY)  ## faults, invariance and accuracy at full length
-	@$(PYTEST) $(SIDE_BY_SIDE) -m "slow and not long" --durations=25
+	@$(PYTEST) $(SIDE_BY_SIDE) -m "slow and not desk and not long" --durations=25
 
 test-long: $(READY)  ## more seeds, tilings and drawn examples (not part of a landing)
 	@$(PYTEST) -m long --durations=25

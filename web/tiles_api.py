@@ -25,7 +25,9 @@ router = APIRouter(tags=["tiles"])
 CACHING = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie, Authorization"}
 MOST_NUMBER = (1 << MOST_ZOOM) - 1
 
-ImageId = Annotated[str, Path(min_length=1, max_length=240, description="Of /api/images.")]
+ImageId = Annotated[
+    str, Path(pattern=r"^[^\x00-\x1f]+$", max_length=240, description="Of /api/images.")
+]
 Zoom = Annotated[int, Path(ge=0, le=MOST_ZOOM)]
 Number = Annotated[int, Path(ge=0, le=MOST_NUMBER)]
 Viewer = Annotated[Caller, Depends(may("tiles"))]

@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "other-countrie
 
 def commands(example: str) -> list[list[str]]:
     """Return the commands of the page's section on an example."""
-    section = PAGE.read_text(encoding="utf-8").split(f"({PAGE.stem}/{example}/LAYERS.yaml)")[1]
+    section = PAGE.read_text(encoding="utf-8").split(f"({PAGE.stem}/{example}/LAYERS.yaml)")[-1]
     block = re.search(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     assert block is not None
     return [line.split()[1:] for line in block[1].splitlines()]

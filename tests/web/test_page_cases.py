@@ -237,7 +237,7 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.wait_for_selector(".timeline li")
     assert page.locator(".timeline li").count() >= 12
     page.click(".list-tools .take")
-    assert page.locator("dialog .formats a").count() == 8
+    assert page.locator("dialog .formats a").count() == 9
     page.keyboard.press("Escape")
     page.goto(f"{place.address}/?lang={place.language}#/figures")
     page.wait_for_selector(".tile strong")
