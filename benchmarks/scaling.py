@@ -115,7 +115,8 @@ def plot(found: dict[int, dict[str, Any]], path: Path) -> None:
     mpx = {s: one["pixels"] / 1e6 for s, one in found.items()}
     peaks = {s: one["peak"] / 1e6 for s, one in found.items()}
     costs = {
-        b: (found[b]["cpu"] - found[a]["cpu"]) / (mpx[b] - mpx[a]) for a, b in pairwise(sorted(found))
+        b: (found[b]["cpu"] - found[a]["cpu"]) / (mpx[b] - mpx[a])
+        for a, b in pairwise(sorted(found))
     }
     last = costs[max(costs)]
     panels = (
