@@ -114,10 +114,10 @@ def plot(found: dict[int, dict[str, Any]], path: Path) -> None:
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
     mpx = {s: one["pixels"] / 1e6 for s, one in found.items()}
     peaks = {s: one["peak"] / 1e6 for s, one in found.items()}
-    costs = {
-        b: (found[b]["cpu"] - found[a]["cpu"]) / (mpx[b] - mpx[a])
-        for a, b in pairwise(sorted(found))
-    }
+    costs = {}
+    for low, high in pairwise(sorted(found)):
+        more = found[high]["cpu"] - found[low]["cpu"]
+        costs[high] = more / (mpx[high] - mpx[low])
     last = costs[max(costs)]
     panels = (
         ("peak memory, MB; limit 2,000", peaks, 2200.0, (2000.0,)),
