@@ -19,7 +19,8 @@ PAGE = Path(__file__).parent / "licences.md"
 HEAD = """# Licences
 
 The project itself is Apache-2.0. The shipped font is Noto Sans SC (SIL Open Font License 1.1).
-Below is what a plain installation brings, with the pinned version and the licence that each package states.
+Below is what a plain installation brings, with the pinned version and the licence that each
+package states.
 Made by `make licences`; a test holds it against `constraints.txt`. `make dist` writes the same as a
 bill of materials, `dist/tuban.cdx.json` (CycloneDX).
 
