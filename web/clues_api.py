@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from sqlalchemy import Connection
 
 from clues.store.clueview import clue as clue_view
 from clues.store.events import events_of
@@ -78,9 +77,7 @@ def read_points(request: Request, desk: TheDesk, caller: Reader, filters: AskedF
     return packed(request, body)
 
 
-def _counted(
-    desk: TheDesk, connection: Connection, change: int, filters: Filters, scope: Scope
-) -> int:
+def _counted(desk: TheDesk, connection: Any, change: int, filters: Filters, scope: Scope) -> int:
     key = change, filters, scope
     return desk.counts.made(key, lambda: count(connection, filters, scope))
 
