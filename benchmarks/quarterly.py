@@ -59,7 +59,7 @@ def main() -> None:
         drawn = picture_places(found, first, lost, summers)
         tell_places(drawn, told_in, [title for title, *_ in told])
         with rasterio.open(Path(sys.argv[1]) / TREES) as source:
-            tell_beside(found, lost, summers, source.read(1) >= WOOD)
+            tell_beside(found, lost, summers, source.read(1, out_shape=lost.shape) >= WOOD)
         for language, name in PICTURES.items():
             ndvi = (YEARS[-1], summers[YEARS[-1]])
             draw(IMAGES / name, language, drawn, first, found, lost, ndvi)
