@@ -7,6 +7,7 @@ import re
 import signal
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -340,14 +341,24 @@ def test_a_driver_that_slept_past_its_lock_writes_nothing_more(
     assert re.search(rf"process {sleeper.pid} of .* on elsewhere.*no sign of life", takeover)
 
 
-def test_a_worker_that_sleeps_longer_than_the_scheduler_waits(scene: Scene, tmp_path: Path):
-    """Its tiles are worked by another; when it wakes up after the end it changes nothing."""
-    out = tmp_path / "runs"
-    cluster = Cluster(tmp_path / "workers", worker_ttl="5s").start()
+@contextlib.contextmanager
+def impatient(scene: Scene, folder: Path) -> Iterator[tuple[Path, Cluster, BaseProcess]]:
+    """Start a run, five tiles done, whose scheduler gives a silent worker up after five seconds."""
+    out = folder / "runs"
+    cluster = Cluster(folder / "workers", worker_ttl="5s").start()
     options = RunOptions(scheduler=cluster.address, tile=32, workers=2)
     process = start_run(scene.config, out, options)
     try:
         wait_tiles(process, out, 5)
+        yield out, cluster, process
+    finally:
+        process.kill()
+        cluster.stop()
+
+
+def test_a_worker_that_sleeps_longer_than_the_scheduler_waits(scene: Scene, tmp_path: Path):
+    """Its tiles are worked by another; when it wakes up after the end it changes nothing."""
+    with impatient(scene, tmp_path) as (out, cluster, process):
         sleeper = cluster.workers[0]
         os.kill(sleeper.pid, signal.SIGSTOP)
         finished = Finished(out)
@@ -362,19 +373,11 @@ def test_a_worker_that_sleeps_longer_than_the_scheduler_waits(scene: Scene, tmp_
         assert sleeper.exitcode is not None, "the scheduler has let it go"
         assert last.tiles == Finished(out).tiles
         assert unfinished(run_folder(out)) == []
-    finally:
-        process.kill()
-        cluster.stop()
 
 
 def test_a_scheduler_that_sleeps_longer_than_it_waits_for_workers(scene: Scene, tmp_path: Path):
     """Awake again it may let its workers go; those that are started anew take up their tiles."""
-    out = tmp_path / "runs"
-    cluster = Cluster(tmp_path / "workers", worker_ttl="5s").start()
-    options = RunOptions(scheduler=cluster.address, tile=32, workers=2)
-    process = start_run(scene.config, out, options)
-    try:
-        wait_tiles(process, out, 5)
+    with impatient(scene, tmp_path) as (out, cluster, process):
         finished = Finished(out)
         os.kill(cluster.scheduler.pid, signal.SIGSTOP)
         time.sleep(12)
@@ -386,9 +389,6 @@ def test_a_scheduler_that_sleeps_longer_than_it_waits_for_workers(scene: Scene, 
                 cluster.add_worker()
             time.sleep(0.2)
         assert not killed(process)
-    finally:
-        process.kill()
-        cluster.stop()
     assert told(out) == ""
     finished.require_reused()
     assert ledger(out) == scene.ledger
