@@ -6,23 +6,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from clues.store.repository import Store
+
 CHROMIUM = shutil.which("chromium")
 QUIET = ("GPU stall due to ReadPixels",)
 """What the browser's own drawing without a graphics card says."""
 
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds until something must have happened, on a machine that is busy with much else."""
 
 PAINTED = """
 (was) => (document.querySelector(".pane-map")?.dataset.painted ?? was) !== was
 """
+
+
+@dataclass(frozen=True)
+class Served:
+    """A desk behind a port: its address, its store, the folder of both."""
+
+    address: str
+    store: Store
+    folder: Path
 
 
 @contextmanager

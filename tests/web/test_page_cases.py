@@ -18,13 +18,17 @@ from flows.deskadding import add_run
 from flows.deskplace import desk_place
 from flows.deskservices import DeskServices
 from tests.database import postgis_server
-from tests.web.browsing import Visit, chromium, listening, visit
+from tests.web.browsing import Visit, listening, visit
 from tests.web.conftest import PASSWORD, PEOPLE, ZONE, DeskFiles
 from web.app import create_app
 
 pytestmark = pytest.mark.desk
 
-PHONE = {"width": 390, "height": 780, "has_touch": True, "is_mobile": True}
+TURNED = """
+() => window.dispatchEvent(
+  new DeviceOrientationEvent("deviceorientationabsolute", { absolute: true, alpha: 145 }))
+"""
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 NUMBER = "鲁政土字〔2023〕99号"
 
 
@@ -36,12 +40,6 @@ class Place:
     language: str
     store: Any
     folder: Path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=["zh on SQLite", "en on PostGIS"])
@@ -104,8 +102,8 @@ def in_state(who: Visit, state: str) -> None:
     name = {**names["states"], **names["review_levels"]}[state][code]
     who.until(
         "name => [...document.querySelectorAll('.case header .badge')]"
-        ".some(b => b.innerText.trim() === name)",
-        name,
+        ".some(b => b.innerText.trim().toLowerCase() === name)",
+        name.lower(),
     )
 
 
@@ -186,7 +184,14 @@ def field_checked(browser: Any, place: Place, number: str, folder: Path) -> None
     page.wait_for_selector("dialog .photos li")
     page.tap("dialog .locate")
     who.until("() => document.querySelector('dialog [name=lon]').value === '117.000000'")
-    page.fill("dialog [name=azimuth]", "215")
+    page.tap("dialog .heading")
+    wanted = "没有罗盘" if place.language == "zh" else "There is no compass"
+    who.until("words => document.querySelector('dialog .placed').innerText.includes(words)", wanted)
+    page.fill("dialog [name=azimuth]", "90")
+    page.tap("dialog .heading")
+    page.evaluate(TURNED)
+    who.until("() => document.querySelector('dialog [name=azimuth]').value === '215'")
+    assert "215°" in page.inner_text("dialog .faces")
     page.fill("dialog [name=situation]", "已建成硬化地面")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.tap("dialog .asked-end .primary")
@@ -226,6 +231,7 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.click(".case [data-step=rectify]")
     page.fill("dialog [name=demolished_dm2]", "1000.51")
     page.wait_for_selector("dialog .balance.bad")
+    assert page.is_disabled("dialog .asked-end .primary")
     page.fill("dialog [name=demolished_dm2]", "600.00")
     page.fill("dialog [name=papers_dm2]", "400.50")
     page.wait_for_selector("dialog .balance:not(.bad)")
@@ -242,4 +248,5 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.goto(f"{place.address}/?lang={place.language}#/figures")
     page.wait_for_selector(".tile strong")
     assert page.locator(".tile strong").nth(2).inner_text() == "1"
+    assert page.locator("path.county").count() == page.locator("path.county.extent").count() > 0
     who.close()

@@ -36,7 +36,7 @@ class Review {
     this.right = h("section", { class: "pane pane-clue", "aria-label": t("clue.title") });
     this.tabs = h("nav", { class: "pane-tabs", "aria-label": t("pane.title") }, PANES.map(([name, words, mark]) =>
       button({ data: { name }, on: { click: () => this.look(name) } }, icon(mark), t(words))));
-    this.box = h("div", { class: "review" }, this.left, this.middle, this.right, this.tabs);
+    this.box = h("div", { class: "review" }, h("h1", { class: "unseen" }, t("place.review")), this.left, this.middle, this.right, this.tabs);
     fill(main, this.box);
     this.filters = new Filters(this.left, query, () => this.refilter());
     this.tools = h("div");
@@ -51,6 +51,7 @@ class Review {
       previous: () => this.step(-1),
       next: () => this.step(1),
       changed: (no) => this.changed(no),
+      note: (no, verdict) => this.list.update({ clue_no: no, verdict }),
       judged: (no) => this.judged(no),
       choose: (no) => this.choose(no),
       maps: this.maps,
@@ -165,7 +166,9 @@ class Review {
   /** Ask again for a clue that was changed, and tell the list. */
   async changed(no) {
     forget(no);
-    const clue = await clueOf(no);
+    const asked = clueOf(no);
+    const clue = await asked;
+    if (asked !== clueOf(no)) return clueOf(no); // asked again meanwhile: that answer is shown
     this.list.update(clue);
     if (this.chosen === no) {
       this.clue = clue;
@@ -174,11 +177,10 @@ class Review {
     return clue;
   }
 
-  /** A verdict was given: go on with the next clue at once, ask for the changed one beside. */
+  /** A verdict is on its way: go on with the next clue. */
   async judged(no) {
-    const changed = this.changed(no).catch(alarm);
+    forget(no);
     if (this.chosen === no) await this.step(1);
-    await changed;
   }
 
   nothing() {

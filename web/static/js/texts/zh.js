@@ -150,6 +150,8 @@ export const zh = {
   "verdict.cannot": "此线索现在不能认定。",
   "verdict.unseen": "未经外业核查不能认定违法，请先完成外业核查。",
   "verdict.told": "{clue} 已认定为{verdict}",
+  "verdict.refused": "{clue} 未能认定",
+  "verdict.look": "查看",
   "verdict.undo": "撤销",
   "verdict.undone": "{clue} 的认定已撤销",
   "verdict.nothing": "没有可以撤销的认定。",
