@@ -50,6 +50,9 @@ __all__ = [
 READERS = 2
 """Threads that read cells: most of the time goes into unpacking stored blocks."""
 
+SAMPLE_CACHE_MB = 48.0
+"""Kept of what was decoded while cells are read: they lie apart, so few share a stored block."""
+
 GATE_CELLS = 16
 """Cells whose windows are matched, all over the area: enough for a hundred windows."""
 
@@ -191,7 +194,7 @@ def _clouds(job: GateJob, applied: Registration) -> CloudMap | None:
 
 def _read(plan: RunPlan, cells: Sequence[Extent], aligned: Alignment, halo: int = 0) -> list[Block]:
     with (
-        plan.reader(aligned.registration, aligned.clouds) as reader,
+        plan.reader(aligned.registration, aligned.clouds, SAMPLE_CACHE_MB) as reader,
         ThreadPoolExecutor(READERS) as readers,
     ):
         return list(readers.map(lambda cell: reader.read(cell, halo), cells))

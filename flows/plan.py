@@ -92,9 +92,12 @@ class RunPlan:
         return sorted({s.attribution for s in scenes if s.attribution})
 
     def reader(
-        self, registration: "Registration | None" = None, clouds: "CloudMap | None" = None
+        self,
+        registration: "Registration | None" = None,
+        clouds: "CloudMap | None" = None,
+        cache_mb: float = 192.0,
     ) -> "PairReader":
-        """Return a reader of the pair."""
+        """Return a reader of the pair, which keeps so much of what it decoded."""
         from tiles.reader import PairReader
 
         return PairReader(
@@ -104,6 +107,7 @@ class RunPlan:
             bands=self.bands,
             registration=registration,
             clouds=clouds,
+            cache_mb=cache_mb,
         )
 
     def cloud_dates(self, search: str) -> tuple[bool, bool]:

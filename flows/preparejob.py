@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from configs.errors import InputError
 from configs.sensors import sensor_file
+from flows.environment import give_back_memory
 from flows.plan import RunPlan
 from tiles.files import atomic_path
 from tiles.footprint import seen
@@ -163,7 +164,7 @@ REACH_PX = 64
 """Pixels by which a registered scene may reach beyond its footprint as delivered."""
 
 _readers: dict[str, PairReader] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def prepare_tile(job: PrepareJob, task: TileTask) -> int:
@@ -188,6 +189,8 @@ def join_scene(job: PrepareJob, task: SceneTask) -> dict[str, Any]:
     dict
         ``lineage``: what was done, in words.
     """
+    _close_readers()
+    give_back_memory()
     image, item = job.scene_paths(task)
     plan, scene = job.plan, job.scene(task)
     lineage = scene_lineage(scene, plan.bands, plan.grid, job.move(task))
@@ -212,9 +215,7 @@ def _reader(job: PrepareJob) -> PairReader:
     token = job.token
     with _lock:
         if token not in _readers:
-            for old in _readers.values():
-                old.close()
-            _readers.clear()
+            _close_readers()
             plan = job.plan
             _readers[token] = PairReader(
                 plan.before,
@@ -225,6 +226,14 @@ def _reader(job: PrepareJob) -> PairReader:
                 cache_mb=job.cache_mb,
             )
         return _readers[token]
+
+
+def _close_readers() -> None:
+    """Close the images that tiles of this process have opened, and drop what is kept of them."""
+    with _lock:
+        for reader in _readers.values():
+            reader.close()
+        _readers.clear()
 
 
 def _item(job: PrepareJob, task: SceneTask, lineage: Lineage, steps: list[str]) -> dict[str, Any]:
