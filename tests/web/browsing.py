@@ -91,6 +91,21 @@ class Visit:
         self.until(PAINTED, other_than)
         return str(self.page.evaluate("document.querySelector('.pane-map').dataset.painted"))
 
+    def pane(self, name: str) -> None:
+        """Tap on a pane of the phone and wait until it alone is seen."""
+        self.page.tap(f".pane-tabs [data-name={name}]")
+        self.page.wait_for_selector(f".review[data-pane={name}] .pane-{name}", state="visible")
+
+    def tab(self, name: str) -> None:
+        """Open a part of the clue and wait until all of it is there."""
+        self.page.click(f"#tab-{name}")
+        self.part(name)
+
+    def part(self, name: str) -> None:
+        """Wait until a part of the clue is there."""
+        self.page.wait_for_selector(f"#tab-{name}[aria-selected=true]")
+        self.page.wait_for_selector("#clue-part:not([aria-busy])")
+
     def until(self, expression: str, told: Any = None) -> None:
         """Wait until a function of the page says yes; the page itself lets nothing be evaluated."""
         end = time.monotonic() + PATIENCE

@@ -63,8 +63,7 @@ def test_every_view_is_open_to_everybody(browser, many, axe, language):
     who.sign_in("root", PASSWORD)
     who.painted()
     for tab in TABS:
-        who.page.click(f"#tab-{tab}")
-        who.page.wait_for_selector(f"#tab-{tab}[aria-selected=true]")
+        who.tab(tab)
         looking.look(tab)
     for opener in (".filter-bar button", ".list-tools .take", ".list-tools .give"):
         looking.dialog(opener)
@@ -83,7 +82,7 @@ def test_every_view_fits_a_phone(browser, many, axe, language):
     who.sign_in("root", PASSWORD)
     who.painted()
     for pane in ("list", "map", "clue"):
-        who.page.tap(f".pane-tabs [data-name={pane}]")
+        who.pane(pane)
         looking.look(pane)
     for sheet in SHEETS:
         see(who, sheet)
@@ -95,8 +94,7 @@ def test_every_view_fits_a_phone(browser, many, axe, language):
 def see(who: Visit, sheet: str) -> None:
     """Go to a place of the page by its address."""
     who.page.evaluate("place => { location.hash = `#/${place}`; }", sheet)
-    who.page.wait_for_selector(f"main.place-{sheet} h1")
-    who.page.wait_for_load_state("networkidle")
+    who.page.wait_for_selector(f"main.place-{sheet}:not([aria-busy])")
 
 
 def test_the_keyboard_goes_round_in_the_order_of_the_eye(browser, many):

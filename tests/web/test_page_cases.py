@@ -25,9 +25,11 @@ from web.app import create_app
 pytestmark = pytest.mark.desk
 
 TURNED = """
-() => window.dispatchEvent(
-  new DeviceOrientationEvent("deviceorientationabsolute", { absolute: true, alpha: 145 }))
+() => { setInterval(() => window.dispatchEvent(
+  new DeviceOrientationEvent("deviceorientationabsolute", { absolute: true, alpha: 145 })), 50); }
 """
+"""A compass tells where it points to again and again."""
+
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 NUMBER = "鲁政土字〔2023〕99号"
 
@@ -91,7 +93,7 @@ def take(who: Visit, step: str, after: str, **fields: str) -> None:
 
 
 def show_cases(who: Visit) -> None:
-    who.page.click("#tab-cases")
+    who.tab("cases")
     who.page.wait_for_selector(".case")
 
 
@@ -177,7 +179,7 @@ def field_checked(browser: Any, place: Place, number: str, folder: Path) -> None
     more: dict[str, Any] = {"geolocation": spot, "permissions": ["geolocation"]}
     who = at_clue(browser, place, "inspector", number, **PHONE, **more)
     page = who.page
-    page.tap(".pane-tabs [data-name=clue]")
+    who.pane("clue")
     show_cases(who)
     page.tap(".case [data-step=field_check]")
     page.set_input_files("dialog [name=shot]", photo)
@@ -188,8 +190,8 @@ def field_checked(browser: Any, place: Place, number: str, folder: Path) -> None
     wanted = "没有罗盘" if place.language == "zh" else "There is no compass"
     who.until("words => document.querySelector('dialog .placed').innerText.includes(words)", wanted)
     page.fill("dialog [name=azimuth]", "90")
-    page.tap("dialog .heading")
     page.evaluate(TURNED)
+    page.tap("dialog .heading")
     who.until("() => document.querySelector('dialog [name=azimuth]').value === '215'")
     assert "215°" in page.inner_text("dialog .faces")
     page.fill("dialog [name=situation]", "已建成硬化地面")
@@ -197,7 +199,7 @@ def field_checked(browser: Any, place: Place, number: str, folder: Path) -> None
     page.tap("dialog .asked-end .primary")
     page.wait_for_selector("dialog", state="detached")
     in_state(who, "field_checked")
-    page.tap("#tab-files")
+    who.tab("files")
     page.wait_for_selector(".files img")
     who.until("() => document.querySelector('.files img').naturalWidth === 320")
     who.close()
@@ -239,8 +241,7 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.wait_for_selector("dialog", state="detached")
     in_state(who, "rectified")
     take(who, "close", "closed")
-    page.click("#tab-time")
-    page.wait_for_selector(".timeline li")
+    who.tab("time")
     assert page.locator(".timeline li").count() >= 12
     page.click(".list-tools .take")
     assert page.locator("dialog .formats a").count() == 9

@@ -39,6 +39,14 @@ def click_around(who: Visit, *places: tuple[int, int]) -> None:
         who.page.mouse.click(box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y)
 
 
+SHOWN = """
+([no, version]) => {
+  const { painted, version: shown } = document.querySelector(".pane-map").dataset;
+  return painted === no && shown === version;
+}
+"""
+
+
 def test_an_outline_is_drawn_anew_and_cut(browser, own_many):
     client = signed_in(own_many.address, "county")
     who = at_place(browser, own_many, "county", "en", "#/review?order=number")
@@ -61,11 +69,11 @@ def test_an_outline_is_drawn_anew_and_cut(browser, own_many):
     assert (east - west) * COSINE / (north - south) == pytest.approx(1.2, abs=0.03)
     assert len(drawn.exterior.coords) == 5
     count = client.get("/api/clues").json()["total"]
-    who.until("no => document.querySelector('.pane-map').dataset.painted === no", number)
+    who.until(SHOWN, [number, str(after["version"])])
     page.click(".verdict-more button:has-text('Edit the outline')")
     page.click(".draw-bar [data-kind=cut]")
     click_around(who, (-200, 60), (200, 60))
-    assert "2 pieces" in page.inner_text(".draw-bar")
+    page.wait_for_selector(".draw-bar:has-text('2 pieces'):has-text('cannot be undone')")
     page.click(".draw-bar .primary:enabled")
     page.wait_for_selector(".draw-bar", state="detached")
     found = client.get("/api/clues", params={"limit": 100}).json()
@@ -88,8 +96,9 @@ def test_parcels_go_to_different_cases_and_people(browser, own_many):
     who = at_place(browser, own_many, "county", "zh", f"#/review?clue={number}")
     page = who.page
     who.painted()
-    page.click("#tab-cases")
+    who.tab("cases")
     page.click(".case button:has-text('分案')")
+    assert "不能撤销" in page.inner_text("dialog")
     page.check("dialog [name=parcel-0]")
     page.click("dialog .asked-end .primary")
     who.until("() => document.querySelectorAll('.case').length === 2")

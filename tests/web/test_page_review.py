@@ -18,9 +18,16 @@ from tests.web.keyed import checked_on_site, judge_by_keys, sent, signed_in
 pytestmark = pytest.mark.desk
 
 
-def entered(browser: Any, many: Served, language: str, **how: Any) -> Visit:
+NO_LAYERS = "localStorage.setItem('tuban.layers', '[]')"
+DRAWN = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+)
+
+
+def entered(browser: Any, many: Served, language: str, before: str = "") -> Visit:
     """Return a county officer who sees the first clue painted."""
-    who = visit(browser, many.address, **how)
+    who = visit(browser, many.address)
+    who.page.add_init_script(before)
     who.open(language)
     who.sign_in("county", PASSWORD)
     who.painted()
@@ -28,7 +35,8 @@ def entered(browser: Any, many: Served, language: str, **how: Any) -> Visit:
 
 
 def picture(who: Visit) -> np.ndarray:
-    """Return what is seen of the maps, as bytes (rows, columns, 3)."""
+    """Return what is seen of the maps once they are drawn, as bytes (rows, columns, 3)."""
+    who.page.evaluate(DRAWN)
     taken = who.page.locator(".sides").screenshot()
     return np.asarray(Image.open(io.BytesIO(taken)).convert("RGB"), dtype=float)
 
@@ -42,17 +50,15 @@ def swiped_to(who: Visit, presses: int) -> tuple[np.ndarray, int]:
     box, frame = handle.bounding_box(), who.page.locator(".sides").bounding_box()
     assert box
     assert frame
-    who.page.wait_for_timeout(600)
     return picture(who), round(box["x"] + box["width"] / 2 - frame["x"])
 
 
 def test_the_swipe_shows_each_image_on_its_side(browser, many):
-    who = entered(browser, many, "zh")
+    who = entered(browser, many, "zh", NO_LAYERS)
     whole = {}
     for key, side in (("b", "before"), ("a", "after")):
         who.page.keyboard.press(key)
         who.page.wait_for_selector(f"[data-seen={side}]")
-        who.page.wait_for_timeout(600)
         whole[side] = picture(who)
     who.page.keyboard.press("s")
     places = []
@@ -108,8 +114,11 @@ def test_a_verdict_that_is_refused_is_told_with_a_way_to_its_clue(browser, own_m
     assert who.painted(first) != first
     assert f"{first} was not judged" in page.inner_text("#alerted")
     assert page.locator(f"#clue-{first}.done").count() == 0
+    second = who.painted(first)
     page.keyboard.press("j")
+    third = who.painted(second)
     page.keyboard.press("2")
+    who.painted(third)
     assert page.locator("#alerted .notice.kept").count() == 1
     page.click("#alerted .told-action")
     who.until("no => document.querySelector('.pane-map').dataset.painted === no", first)

@@ -101,7 +101,7 @@ class Drawing {
     if (this.points.length > 1) features.push(feature("LineString", this.points));
     for (const rings of this.pieces ?? []) features.push(feature("Polygon", rings));
     this.maps.data("drawn", { type: "FeatureCollection", features }, LAYERS);
-    const told = this.pieces ? (this.kind === "cut" ? t("draw.cuts", { count: this.pieces.length }) : t("draw.ready"))
+    const told = this.pieces ? `${this.kind === "cut" ? t("draw.cuts", { count: this.pieces.length }) : t("draw.ready")}${t("sentence.gap")}${t("draw.final")}`
       : this.kind === "draw" ? t(this.points.length > 3 ? "draw.crosses" : "draw.how") : t(this.points.length > 1 ? "draw.through" : "draw.line");
     fill(this.said, told);
   }
@@ -116,7 +116,7 @@ class Drawing {
       this.end();
       forgetAll();
       announce(t("draw.kept", { version: answer.version }));
-      await this.desk.reload();
+      await this.desk.reload(this.clue.clue_no);
     } catch (problem) {
       this.keep.disabled = false;
       fill(this.said, h("span", { class: "bad" }, problemWords(problem)));

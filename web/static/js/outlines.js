@@ -60,8 +60,15 @@ export class Outlines {
     return this.refresh();
   }
 
+  /** Nothing is drawn any more, whatever was asked for. */
+  leave() {
+    this.over = true;
+    this.asked?.abort();
+  }
+
   /** Ask for what is seen now. */
   async refresh() {
+    if (this.over) return;
     this.asked?.abort();
     this.asked = new AbortController();
     const { signal } = this.asked;

@@ -20,10 +20,10 @@ import { Worklist } from "./worklist.js";
 const PANES = [["list", "pane.list", "list"], ["map", "pane.map", "map"], ["clue", "pane.clue", "clue"]];
 const KEYS = ["j", "k", "/", "b", "a", "s", "f", "o"];
 
-/** Show the review; return what to do when it is left. */
-export async function show(main, { user, query }) {
+/** Show the review; return what to do when it is left, which may be before all of it is there. */
+export function show(main, { user, query }) {
   const review = new Review(main, user, query);
-  await review.start();
+  review.start();
   return () => review.leave();
 }
 
@@ -42,7 +42,7 @@ class Review {
     this.tools = h("div");
     this.left.append(this.tools);
     this.list = new Worklist(this.left, (no) => this.choose(no, "map"));
-    new ListTools(this.tools, this.list, user, { query: () => this.filters.query, reload: () => this.refilter() });
+    new ListTools(this.tools, this.list, user, { query: () => this.filters.query, reload: () => this.refilter(this.chosen) });
     this.maps = new Maps(this.middle);
     this.points = new Points(this.maps, (no) => this.choose(no));
     this.outlines = new Outlines(this.maps);
@@ -56,7 +56,7 @@ class Review {
       choose: (no) => this.choose(no),
       maps: this.maps,
       look: (name) => this.look(name),
-      reload: () => this.refilter(),
+      reload: (no) => this.refilter(no),
     });
     mapTools(this.maps, this.outlines, { fit: () => this.fit(), whole: () => this.whole() });
     this.ahead = pausing(60, () => this.prefetch());
@@ -88,10 +88,11 @@ class Review {
       this.outlines.filters = this.filters.query;
       this.points.load(this.filters.query);
       await Promise.all([listed, this.outlines.learn(), this.overview()]);
+      if (this.over) return;
       const first = this.wanted || this.list.items[0]?.clue_no;
       if (first) await this.choose(first);
     } catch (problem) {
-      if (problem.name !== "AbortError") alarm(problem);
+      if (problem.name !== "AbortError" && !this.over) alarm(problem);
     }
   }
 
@@ -100,10 +101,11 @@ class Review {
     const found = (await images()).items ?? [];
     const run = found.at(-1)?.run;
     const of = (role) => found.filter((image) => image.run === run && image.role === role);
-    if (!this.clue) this.maps.show({ before: of("before"), after: of("after") });
+    if (!this.clue && !this.over) this.maps.show({ before: of("before"), after: of("after") });
   }
 
-  async refilter() {
+  /** Ask for the list again and look at its first clue, or at the one named where it is still there. */
+  async refilter(kept = "") {
     const { query } = this.filters;
     note("review", query);
     calm();
@@ -112,11 +114,12 @@ class Review {
     try {
       this.points.load(query);
       await Promise.all([this.list.load(query), this.outlines.refresh()]);
-      const [first] = this.list.items;
-      if (first) await this.choose(first.clue_no);
+      if (this.over) return;
+      const first = this.list.places.has(kept) ? kept : this.list.items[0]?.clue_no;
+      if (first) this.choose(first); // what was asked for is done before its images are drawn
       else this.nothing();
     } catch (problem) {
-      if (problem.name !== "AbortError") alarm(problem);
+      if (problem.name !== "AbortError" && !this.over) alarm(problem);
     }
   }
 
@@ -125,6 +128,8 @@ class Review {
     const start = performance.now();
     if (this.maps.drawing?.clue.clue_no !== no) this.maps.drawing?.end();
     this.chosen = no;
+    delete this.middle.dataset.painted;
+    this.panel.wait();
     if (pane) this.look(pane);
     this.list.choose(no);
     note("review", { ...this.filters.query, clue: no });
@@ -132,7 +137,9 @@ class Review {
     try {
       clue = await clueOf(no);
     } catch (problem) {
-      if (this.chosen === no) alarm(problem);
+      if (this.chosen !== no) return;
+      this.panel.empty();
+      alarm(problem);
       return;
     }
     if (this.chosen !== no) return;
@@ -140,11 +147,10 @@ class Review {
     this.maps.show(clue.images);
     drawChosen(this.maps, clue);
     if (clue.bounds) this.maps.lookAt(clue.bounds);
-    this.middle.dataset.clue = no;
     this.panel.show(clue);
     await this.maps.painted();
     if (this.chosen !== no) return;
-    this.middle.dataset.painted = no;
+    Object.assign(this.middle.dataset, { painted: no, version: clue.version });
     performance.measure("clue painted", { start, end: performance.now(), detail: no });
     this.ahead();
   }
@@ -207,6 +213,9 @@ class Review {
   }
 
   leave() {
+    this.over = true;
+    this.chosen = "";
+    this.outlines.leave();
     unbind(...KEYS);
     this.panel.leave();
     this.maps.remove();

@@ -62,9 +62,12 @@ export class VerdictBar {
 
   /** Other steps that are possible now, and undoing. */
   further() {
-    const offered = steps.filter((step) => step.offered ? step.offered(this.clue, this.desk.user) : this.case(step.action));
-    const made = offered.map((step) => button({ on: { click: () => step.open(this.clue, this.case(step.action), this.desk) } },
-      step.title ? t(step.title) : nameOf("actions", step.action)));
+    const { clue, desk } = this;
+    const offered = steps.filter((step) => step.offered ? step.offered(clue, desk.user) : this.case(step.action));
+    const made = offered.map((step) => {
+      const found = this.case(step.action);
+      return button({ on: { click: () => step.open(clue, found, desk) } }, step.title ? t(step.title) : nameOf("actions", step.action));
+    });
     const last = this.done.at(-1);
     const back = button({ class: "quiet", disabled: !last, "aria-keyshortcuts": "u", on: { click: () => this.undo() } },
       icon("undo"), t("verdict.undo"), h("kbd", {}, "u"));
