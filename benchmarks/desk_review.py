@@ -85,13 +85,9 @@ def main() -> None:
             lines.append(row(language, judged(store, language, given.thought)))
     print("\n".join(lines))
     if given.write:
-        told = (
-            "`python -m benchmarks.desk_review --write`: from the last key of a verdict until the "
-        )
-        told += (
-            f"next clue is painted with both images; {given.thought:g} s of thought before each "
-        )
-        told += f"key, Chromium without a graphics card, {os.cpu_count()} cores."
+        told = "`python -m benchmarks.desk_review --write`: from the last key of a verdict until "
+        told += f"the next clue is painted with both images; {given.thought:g} s of thought before "
+        told += f"each key, Chromium without a graphics card, {os.cpu_count()} cores."
         write(lines, told, "desk review", "Clues judged by keyboard")
 
 

@@ -19,9 +19,8 @@ pytestmark = pytest.mark.desk
 
 
 NO_LAYERS = "localStorage.setItem('tuban.layers', '[]')"
-DRAWN = (
-    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-)
+FRAME = "new Promise(done => requestAnimationFrame(() => done()))"
+DRAWN = f"() => {FRAME}.then(() => {FRAME})"
 
 
 def entered(browser: Any, many: Served, language: str, before: str = "") -> Visit:
