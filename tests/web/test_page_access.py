@@ -128,7 +128,7 @@ def test_the_map_of_the_counties_has_their_outlines(browser, many):
     page.wait_for_selector("path.county")
     assert page.locator("path.county.extent").count() == 0
     assert page.evaluate(CORNERS) == 6  # five, and the first again
-    assert "临淄区" in page.inner_text(".county-name")
+    assert "临淄区" in page.text_content(".county-name")
     assert "虚线" not in page.inner_text("main")
     who.close()
 

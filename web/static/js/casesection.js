@@ -82,9 +82,9 @@ function give(clue, one, desk) {
 function divide(clue, one, desk) {
   const boxes = one.parcels.map((parcel, at) => {
     const box = h("input", { type: "checkbox", name: `parcel-${at}`, id: `parcel-${at}` });
-    return h("label", { class: "row", for: box.id }, box, parcel.parcel_id, h("span", { class: "muted" }, nameOf("lines", parcel.line)));
+    return h("label", { class: "row wide", for: box.id }, box, parcel.parcel_id, h("span", { class: "muted" }, nameOf("lines", parcel.line)));
   });
-  ask(`${t("case.split")} ${one.case_no}`, [h("p", {}, t("case.which")), boxes, h("p", { class: "muted" }, t("case.final"))], async (values) => {
+  ask(`${t("case.split")} ${one.case_no}`, [h("p", { class: "wide" }, t("case.which")), boxes, h("p", { class: "wide muted" }, t("case.final"))], async (values) => {
     const chosen = one.parcels.filter((_, at) => values[`parcel-${at}`]);
     await split(one.case_no, one.version, chosen);
     announce(t("case.divided", { case: one.case_no }));

@@ -2,7 +2,7 @@
 
 import { alarm, problemWords } from "./announce.js";
 import { button, h } from "./dom.js";
-import { inMu } from "./format.js";
+import { inM2 } from "./format.js";
 import { dialog } from "./keyboard.js";
 import { choices, nameOf, part } from "./names.js";
 import { t } from "./texts.js";
@@ -63,7 +63,7 @@ export function balanceOf(form, before, whole) {
     submit.disabled = tooLarge || remaining < 0;
     line.classList.toggle("bad", submit.disabled);
     line.textContent = t(tooLarge ? "areas.toolarge" : remaining < 0 ? "areas.toomuch" : "areas.balance", {
-      illegal: inMu(of("illegal")), rectified: inMu(rectified), remaining: inMu(Math.abs(remaining)), whole: inMu(whole),
+      illegal: inM2(of("illegal")), rectified: inM2(rectified), remaining: inM2(Math.abs(remaining)), whole: inM2(whole),
     });
   };
   form.addEventListener("input", tell);

@@ -74,10 +74,11 @@ export class Outlines {
     const { signal } = this.asked;
     const close = this.maps.after.getZoom() >= CLOSE;
     const bbox = this.maps.after.getBounds().toArray().flat().map((v) => v.toFixed(6)).join(",");
+    const { order, ...chosen } = this.filters; // of the list alone
     const wanted = close ? this.offered.filter(({ id }) => this.shown.has(id)) : [];
     let found;
     try {
-      found = await Promise.all(wanted.map(({ id }) => features(id, { bbox, limit: LIMIT, ...(id === "clues" ? this.filters : {}) }, signal)));
+      found = await Promise.all(wanted.map(({ id }) => features(id, { bbox, limit: LIMIT, ...(id === "clues" ? chosen : {}) }, signal)));
     } catch (problem) {
       if (problem.name !== "AbortError") alarm(problem);
       return;

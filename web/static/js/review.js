@@ -27,6 +27,12 @@ export function show(main, { user, query }) {
   return () => review.leave();
 }
 
+/** Return the bounds of bounds, or null where there are none. */
+function around(all) {
+  const [west, south, east, north] = [0, 1, 2, 3].map((side) => all.map((bounds) => bounds[side]));
+  return all.length ? [Math.min(...west), Math.min(...south), Math.max(...east), Math.max(...north)] : null;
+}
+
 class Review {
   constructor(main, user, query) {
     this.user = user;
@@ -91,6 +97,7 @@ class Review {
       if (this.over) return;
       const first = this.wanted || this.list.items[0]?.clue_no;
       if (first) await this.choose(first);
+      else this.lookAround();
     } catch (problem) {
       if (problem.name !== "AbortError" && !this.over) alarm(problem);
     }
@@ -102,6 +109,12 @@ class Review {
     const run = found.at(-1)?.run;
     const of = (role) => found.filter((image) => image.run === run && image.role === role);
     if (!this.clue && !this.over) this.maps.show({ before: of("before"), after: of("after") });
+  }
+
+  /** See the images whole where there is no clue to look at. */
+  lookAround() {
+    const bounds = around(Object.values(this.maps.shown).flat().map((image) => image.bounds));
+    if (bounds) this.maps.lookAt(bounds);
   }
 
   /** Ask for the list again and look at its first clue, or at the one named where it is still there. */

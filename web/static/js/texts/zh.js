@@ -63,7 +63,7 @@ export const zh = {
   "mark.redline": "红线",
   "mark.redline.long": "占生态保护红线 {area}",
   "filter.title": "筛选",
-  "filter.search": "搜索线索、案件或图斑编号",
+  "filter.search": "搜索编号",
   "filter.order": "排序",
   "filter.any": "不限",
   "filter.show": "查看",
