@@ -30,6 +30,7 @@ TURNED = """
 """
 """A compass tells where it points to again and again."""
 
+SENSORS = ["geolocation", "accelerometer", "gyroscope", "magnetometer"]
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 NUMBER = "鲁政土字〔2023〕99号"
 
@@ -176,7 +177,7 @@ def field_checked(browser: Any, place: Place, number: str, folder: Path) -> None
     photo = folder / "site.jpg"
     Image.new("RGB", (320, 240), (120, 150, 90)).save(photo)
     spot = {"longitude": 117.0, "latitude": 36.16, "accuracy": 5}
-    more: dict[str, Any] = {"geolocation": spot, "permissions": ["geolocation"]}
+    more: dict[str, Any] = {"geolocation": spot, "permissions": SENSORS}
     who = at_clue(browser, place, "inspector", number, **PHONE, **more)
     page = who.page
     who.pane("clue")
