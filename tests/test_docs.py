@@ -84,7 +84,7 @@ def plain_code(block: str) -> str:
     """Return a block without its comments and the words of a layout, which are translated."""
     if "/report.html" in block or "  report.html" in block:
         return " ".join(re.findall(r"^  (\S+)", block, re.MULTILINE))
-    return re.sub(r"\s+#.*$", "", block, flags=re.MULTILINE)
+    return re.sub(r"(?:^|\s+)#.*$", "", block, flags=re.MULTILINE)
 
 
 PAIRED = [p for p in PAGES if chinese(p).exists()]
