@@ -74,9 +74,9 @@ editor with a YAML language server checks while you type; `tuban run --schema` p
 """,
     "zh": """# 配置项
 
-由程序经 `make reference` 生成；各项的含义为英文，与 `tuban run --schema` 打印的相同。
-不认识的项会被拒绝，并给出最接近的。`tuban init` 写出配置，旁边有其 JSON Schema，
-带 YAML 语言服务的编辑器会边写边检查。
+由程序经 `make reference` 生成；各项的含义为英文，与 JSON Schema 中的相同。不认识的项会被拒绝，
+并给出最接近的。`tuban init` 写出配置，旁边有其 JSON Schema，带 YAML 语言服务的编辑器会边写边检查；
+`tuban run --schema` 打印它。
 """,
 }
 
