@@ -3,7 +3,9 @@
 import shapely
 
 from clues.store.features import LayerFeature, Place, count_features, keep_features
-from tests.clues.desk import filled, place, server, template  # noqa: F401
+from tests.clues.desk import filled, place, server, template
+
+__all__ = ["place", "server", "template"]
 
 LAYER = ("approval", "JSYDSP", "abc")
 GROUND = shapely.box(117, 36, 118, 37)
