@@ -107,8 +107,8 @@ class FieldCheck {
 
   async turn() {
     const heading = await headingOf();
-    if (heading === null) this.said.textContent = t("field.noheading");
-    else this.set({ azimuth: heading });
+    this.said.textContent = heading === null ? t("field.noheading") : "";
+    if (heading !== null) this.set({ azimuth: heading });
   }
 
   /** Tell where the azimuth points to, and how far from the clue the position is. */

@@ -163,7 +163,7 @@ class Review {
     this.panel.show(clue);
     await this.maps.painted();
     if (this.chosen !== no) return;
-    Object.assign(this.middle.dataset, { painted: no, version: clue.version });
+    this.middle.dataset.painted = no;
     performance.measure("clue painted", { start, end: performance.now(), detail: no });
     this.ahead();
   }
