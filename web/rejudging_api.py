@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from configs.told import Told
+from web import officemodels
 from web.access import Caller, may
 from web.answers import IfMatch, answer, version_of
 from web.asking import Body, ClueNo, TheDesk
@@ -39,7 +40,11 @@ class DrawnOutline(Body):
     change_type: str = Field("", max_length=40)
 
 
-@router.post("/clues/{clue_no}/rejudge", summary="Judge it again with a document")
+@router.post(
+    "/clues/{clue_no}/rejudge",
+    summary="Judge it again with a document",
+    response_model=officemodels.Rejudged,
+)
 def rejudge(
     request: Request, desk: TheDesk, caller: Judge, clue_no: ClueNo, body: AttachedPaper
 ) -> Response:
@@ -53,7 +58,11 @@ def rejudge(
     return answer(request, vars(told))
 
 
-@router.post("/clues/{clue_no}/outline", summary="Draw or cut its outline")
+@router.post(
+    "/clues/{clue_no}/outline",
+    summary="Draw or cut its outline",
+    response_model=officemodels.Outlined,
+)
 def outline(
     request: Request,
     desk: TheDesk,
