@@ -13,7 +13,7 @@ from clues.accounts import LASTS, ROLES
 from clues.store.accounts import UserRow
 from configs.told import Told
 from web import officemodels
-from web.access import COOKIE, Caller, may
+from web.access import COOKIE, Caller, covers, may
 from web.answers import answer
 from web.asking import Body, TheDesk
 from web.errors import Problem
@@ -175,14 +175,16 @@ def revoke_token(
 
 
 @router.get("/users", summary="All users", response_model=officemodels.UserList)
-def read_users(request: Request, desk: TheDesk, _caller: Keeper) -> Response:
-    """Return the users by name."""
-    return answer(request, {"items": [told_user(u) for u in desk.accounts.users()]})
+def read_users(request: Request, desk: TheDesk, caller: Keeper) -> Response:
+    """Return the users of the caller's division by name."""
+    items = [told_user(u) for u in desk.accounts.users() if covers(caller, u.division)]
+    return answer(request, {"items": items})
 
 
 @router.post("/users", status_code=201, summary="Enter a user", response_model=officemodels.User)
 def add_user(request: Request, desk: TheDesk, caller: Keeper, form: NewUser) -> Response:
     """Enter a user, who chooses another password at the first sign-in."""
+    _require_covered(caller, form.division)
     user = desk.accounts.add(
         form.name,
         form.role,
@@ -200,13 +202,26 @@ def change_user(
 ) -> Response:
     """Change role, division, name shown, or close an account; its sessions end."""
     changes = {k: v for k, v in form.model_dump(exclude={"password"}).items() if v is not None}
-    if not any(u.name == name for u in desk.accounts.users()):
+    if not any(u.name == name and covers(caller, u.division) for u in desk.accounts.users()):
         raise Problem(404, Told("没有此用户", "there is no such user"))
+    if form.division is not None:
+        _require_covered(caller, form.division)
     by = caller.actor.name
     if form.password is not None:
         desk.accounts.set_password(name, form.password, by=by, must_change=True)
     user = desk.accounts.change(name, by=by, **changes)
     return answer(request, told_user(user))
+
+
+def _require_covered(caller: Caller, division: str) -> None:
+    """Refuse accounts that would see more than the administrator who keeps them."""
+    if not covers(caller, division.strip()):
+        raise Problem(
+            403,
+            Told("辖区超出您的管理范围", "the division is not within yours"),
+            Told("由上级管理员办理", "ask an administrator of the division above"),
+            kind="division",
+        )
 
 
 def _user(caller: Caller) -> UserRow:

@@ -52,7 +52,10 @@ def rejudge(
 
     A document that no layer holds makes nothing legal: what it would change is unresolved.
     """
-    seen_clue(desk, caller, clue_no)
+    clue = seen_clue(desk, caller, clue_no)
+    if body.attachment and body.attachment not in {f["sha256"] for f in clue["attachments"]}:
+        what = Told("该文件不是此线索的附件", "that file was not sent to this clue")
+        raise Problem(422, what, Told("先上传附件", "send the scan first"), kind="values")
     paper = NewPaper(**body.model_dump(), by=caller.actor.name)
     told = desk.services.rejudge(clue_no, paper)
     return answer(request, vars(told))
