@@ -22,10 +22,10 @@ def picture(kind: str = "JPEG", **more: object) -> bytes:
     return out.getvalue()
 
 
-def archive() -> bytes:
+def archive(inner: bytes = b"a") -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
-        file.writestr("a.txt", "a")
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.zip", inner)
     return out.getvalue()
 
 
@@ -109,7 +109,6 @@ def test_names_lose_folders_and_signs_that_act():
         (picture()[:300], "a.jpg"),
         (png_bomb(), "a.png"),
         (png_bomb(100_000), "a.png"),
-        (png_bomb(10_000), "a.png"),
         (archive(), "a.zip"),
         (PDF + archive(), "a.pdf"),
         (PDF, "a.jpg"),
