@@ -259,7 +259,11 @@ def test_a_township_sees_its_own_case_only(store: Store, book: Casebook):
     book.comment(COUNTY, FIRST, "of the first case", told["case_no"])
     book.comment(COUNTY, FIRST, "of the clue")
     file = book.attach(COUNTY, FIRST, b"a", "a.pdf", "application/pdf", case_no=told["case_no"])
-    for scope, own in ((Scope(("999902101",)), []), (Scope(("999901102",)), ["of the clue"])):
+    for scope, own in (
+        (Scope(("999902101",)), []),
+        (Scope(("999901102",)), ["of the clue"]),
+        (Scope(("999901",), "chen"), ["of the clue"]),
+    ):
         with store.engine.connect() as connection:
             seen = clue(connection, FIRST, scope)
             kept = seen_file(connection, file["sha256"], scope)
