@@ -39,7 +39,8 @@ from tests.clues.desk import (  # noqa: F401
     place,
     server,
     template,
-)from tests.database import database_server
+)
+from tests.database import database_server
 
 CLUE = "99990126Q1000002"
 
