@@ -121,8 +121,8 @@ def test_only_photos_and_scans_are_taken_and_come_back_harmless(
         ("x\u202egpj.exe.jpg", "xgpj.exe.jpg"),
         ("<img src=x onerror=1>.jpg", "img src=x onerror=1.jpg"),
         ("a%0d%0aSet-Cookie: x=1.jpg", "a%0d%0aSet-Cookie x=1.jpg"),
-        ("=cmd|' /C calc'!A0.jpg", "=cmd' "),
-        ("a" * 5000 + ".jpg", "a" * 196 + ".jpg"),
+        ("=cmd|' /C calc'!A0.jpg", "C calc'!A0.jpg"),
+        ("a" * 300 + ".jpg", "a" * 196 + ".jpg"),
         (".jpg", ".jpg"),
         ("现场 照片.jpg", "现场 照片.jpg"),
     ],
@@ -134,7 +134,7 @@ def test_names_of_files_lead_nowhere(desk: ServedDesk, name: str, kept: str):
     told = client.post(f"/api/clues/{number}/attachments", files=files)
     assert told.status_code == 201, told.text
     digest = told.json()["sha256"]
-    assert told.json()["name"].startswith(kept)
+    assert told.json()["name"].strip() == kept
     back = client.get(f"/api/attachments/{digest}")
     assert back.content == picture()
     assert not {"set-cookie", "refresh"} & set(back.headers)

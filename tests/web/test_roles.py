@@ -65,6 +65,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/audit/verify"): {"root", "supervisor"},
     ("GET", "/api/public/clues"): ALL,
     ("GET", "/api/public/statistics"): ALL,
+    ("GET", "/ogc"): STAFF,
     ("GET", "/ogc/"): STAFF,
     ("GET", "/ogc/api"): STAFF,
     ("GET", "/ogc/conformance"): STAFF,
