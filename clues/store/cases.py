@@ -117,8 +117,10 @@ def clue_rows(connection: Connection, clue_nos: Sequence[str], scope: Scope) -> 
         for r in rows:
             word, reason = words.get(r.object_id, ("", ""))
             found[r.clue_no] = ClueRow(
-                *(getattr(r, n) for n in names),
-                *(tuple(p for p, _ in parcels.get(r.patch_key, ())), word, reason),
+                **{n: getattr(r, n) for n in names},
+                parcels=tuple(p for p, _ in parcels.get(r.patch_key, ())),
+                word=word,
+                word_reason=reason,
                 has_cases=r.case_nos != "[]",
             )
     return found
