@@ -253,7 +253,7 @@ def test_no_list_tells_a_county_of_another(desk: ServedDesk, secret: dict[str, A
         if told.status_code == 200 and path.endswith(SECOND) and "statistics" in path:
             assert told.json()["total"]["count"] == 0
         answered += told.status_code == 200
-    assert answered > len(asked) / 3
+    assert answered > len(asked) / 4  # an inspector exports nothing
 
 
 def test_nothing_of_a_county_opens_for_another(desk: ServedDesk, secret: dict[str, Any]):
