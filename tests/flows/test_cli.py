@@ -1,6 +1,8 @@
 """The command tree: names, help, exit codes, and what `--help` may load."""
 
+import datetime as dt
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,8 +15,9 @@ from configs.errors import ConfigError, ExitCode
 from configs.layers import LayersFile
 from configs.loading import load_model
 from configs.run import RunConfig
+from configs.runparts import LEDGER_FORMATS, METHODS
 from flows.cli import app as cli
-from flows.cli.options import parse_size, report
+from flows.cli.options import parse_day, parse_size, report
 
 HEAVY = """
 dask distributed geopandas numba numpy osgeo pandas prefect pyogrio pyproj rasterio scipy shapely
@@ -104,6 +107,25 @@ def test_sizes(text, size):
 def test_no_size(text):
     with pytest.raises(typer.BadParameter, match="is no size"):
         parse_size(text)
+
+
+def test_days():
+    assert parse_day("2025-06-12", "--on") == dt.date(2025, 6, 12)
+    assert parse_day(None, "--on") is None
+    with pytest.raises(typer.BadParameter, match="is no date; write 2025-06-12"):
+        parse_day("12.6.2025", "--on")
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [("detect", "method", METHODS), ("ledger export", "formats", LEDGER_FORMATS)],
+)
+def test_help_names_every_choice(command, option, names):
+    found = typer.main.get_command(cli.build_app())
+    for name in command.split():
+        found = found.commands[name]
+    told = next(p.help for p in found.params if p.name == option)
+    assert re.findall(r"[a-z]+", told)[: len(names)] == list(names)
 
 
 def test_report_is_on_stderr(capsys):
