@@ -9,6 +9,12 @@ import geopandas as gpd
 import numpy as np
 import openpyxl
 
+from flows.assessing import against_truth
+from flows.civilday import civil_day
+from flows.demo.truth import read_truth
+from flows.deskadding import add_run
+from flows.deskplace import desk_place
+from flows.fieldwork import FieldChoice, build_field_package
 from tests.docs.conftest import WorkedCounty
 from tests.docs.pageblocks import ROOT, blocks_of
 from tests.flows.minicounty import NEW_BUILDINGS, SIZE, box, paint, write_image
@@ -17,21 +23,25 @@ from tests.flows.threecounties import CODES, NAMES, build_three, write_run
 from tests.models.onnxbytes import convolution
 
 RUNS = ("county-1a2b3c4d", "demo-s1-d2-8ad2c228", "county-2025-1a2b3c4d", "county-2025Q3")
-"""Names that pages give to a finished run."""
+"""Names that pages give to a finished run; a run is known by the name it has."""
 
 
 def lay_out(folder: Path, worked: WorkedCounty) -> None:
-    """Lay out what most pages name: a county with layers and config, its run under every name."""
+    """Lay out what most pages name: a county with layers and config, its run and its ledger."""
     shutil.copytree(worked.county.folder, folder, dirs_exist_ok=True)
     shutil.copy(folder / worked.county.config.name, folder / "county.yaml")
-    for name in RUNS:
-        shutil.copytree(worked.run, folder / "runs" / name)
+    shutil.copytree(worked.run, folder / "runs" / worked.run.name)
     shutil.copy(worked.run / "clues.xlsx", folder / "clues.xlsx")
+
+
+def run_of(folder: Path) -> Path:
+    """Return the run that was laid out."""
+    return min((folder / "runs").glob("demo-*"))
 
 
 def clue_numbers(folder: Path) -> list[str]:
     """Return the numbers of the clues of the run."""
-    text = (folder / "runs" / RUNS[0] / "clues.geojson").read_text(encoding="utf-8")
+    text = (run_of(folder) / "clues.geojson").read_text(encoding="utf-8")
     return [str(f["properties"]["clue_no"]) for f in json.loads(text)["features"]]
 
 
@@ -63,10 +73,7 @@ def deliveries(folder: Path) -> None:
 
 def field_cards(folder: Path) -> None:
     """A package of the field, handed in as it was given out."""
-    from flows.civilday import civil_day
-    from flows.fieldwork import FieldChoice, build_field_package
-
-    run = folder / "runs" / "demo-s1-d2-8ad2c228"
+    run = run_of(folder)
     choice = FieldChoice(clues=tuple(clue_numbers(folder)[:1]))
     made = build_field_package(run, choice, folder / "made", day=civil_day(run))
     shutil.copy(made.path, folder / "handed-in.zip")
@@ -99,8 +106,6 @@ def new_approvals(folder: Path) -> None:
 
 def villages(folder: Path) -> None:
     """Labelled places, a pair of images like theirs, and a net."""
-    shutil.rmtree(folder / "before")
-    shutil.rmtree(folder / "after")
     pairs = [village(folder, seed) for seed in range(4)]
     write_pairs(folder, pairs)
     for date in ("before", "after"):
@@ -112,7 +117,7 @@ def villages(folder: Path) -> None:
 def two_periods(folder: Path) -> None:
     """The run of the county under the names of two years."""
     for name in ("2024-1a2b3c4d", "2025-5e6f7a8b"):
-        shutil.copytree(folder / "runs" / RUNS[0], folder / "runs" / name)
+        shutil.copytree(run_of(folder), folder / "runs" / name)
 
 
 def own_rules(folder: Path) -> None:
@@ -141,7 +146,17 @@ def city_and_county(folder: Path) -> None:
 
 def assessed(folder: Path) -> None:
     """The run of the quarter before, and what an assessment says of this one."""
-    shutil.copytree(folder / "runs" / RUNS[0], folder / "runs" / "county-2025Q2")
+    run = run_of(folder)
+    shutil.copytree(run, folder / "runs" / "county-2025Q2")
+    read_truth(folder / "truth.gpkg")[0].to_file(folder / "changes.gpkg", index=False)
+    against_truth(
+        run / "change.tif", folder / "changes.gpkg", folder / "assessment", share=0.5, pixel_m=None
+    )
+
+
+def desk_store(folder: Path) -> None:
+    """A desk with the run in it."""
+    add_run(run_of(folder), desk_place(str(folder / "county.sqlite")), by="anna", pictures=False)
 
 
 PREPARED: dict[str, tuple[Callable[[Path], None], ...]] = {
@@ -155,6 +170,9 @@ PREPARED: dict[str, tuple[Callable[[Path], None], ...]] = {
     "docs/how-to/rules.md": (own_rules,),
     "docs/how-to/vetting.md": (parcels,),
     "docs/how-to/watching.md": (two_periods,),
+    "docs/how-to/register.md": (desk_store,),
     "docs/how-to/report.md": (assessed,),
+    "docs/how-to/restoring.md": (desk_store,),
+    "docs/upgrading.md": (desk_store,),
 }
 """What a page needs besides the county and its run."""
