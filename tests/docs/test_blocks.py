@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from starlette.routing import Match
 from typer.testing import CliRunner, Result
 
 from clues.catalogue import catalogue
@@ -26,6 +27,7 @@ from flows.cli.app import build_app
 from tests.docs.conftest import WorkedCounty
 from tests.docs.pageblocks import ROOT, Block, blocks_of, is_translated, pages
 from tests.docs.workplaces import PREPARED, RUNS, clue_numbers, lay_out, run_of
+from web.app import ROUTERS
 
 BLOCKS = [b for page in pages() if not is_translated(page) for b in blocks_of(page)]
 """Of the English pages; that the Chinese ones hold the same is tested with their sections."""
@@ -236,6 +238,19 @@ def test_names_and_options_of_commands_exist(page: Path):
 def test_an_unknown_option_is_noticed():
     assert unknown_words("tuban run a.yaml --plane") == ["--plane"]
     assert unknown_words("tuban desk users") == ["users"]
+
+
+CALLS = [c for b in BLOCKS for c in commands_of(b) if c.startswith("curl ")]
+
+
+@pytest.mark.parametrize("command", CALLS)
+def test_an_address_that_is_called_exists(command: str):
+    path = re.search(r"http://127\.0\.0\.1:8600(/[^ ?']*)", command)
+    assert path is not None, command
+    writes = any(f" {option} " in command for option in ("-d", "-F"))
+    called = {"type": "http", "method": "POST" if writes else "GET", "path": path[1]}
+    routes = [route for router in ROUTERS for route in router.routes]
+    assert any(route.matches(called)[0] == Match.FULL for route in routes), command
 
 
 def substitutes(folder: Path) -> dict[str, str]:
