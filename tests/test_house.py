@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("configs", "tiles", "detect", "models", "clues", "web", "flows")
@@ -97,6 +99,15 @@ def test_constraints_hold_names_and_versions_only():
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
     wanted = {re.split(r"[\[<>=]", d)[0].lower() for d in project["dependencies"]}
     assert wanted <= pinned
+
+
+def test_what_is_pinned_for_every_python_installs_on_the_oldest():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
+    pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if ";" not in line}
+    here = {canonicalize_name(d.metadata["Name"]): d.metadata for d in distributions()}
+    needs = {name: here[name].get("Requires-Python") or "" for name in pinned & set(here)}
+    assert len(needs) > 100
+    assert not {n: told for n, told in needs.items() if not SpecifierSet(told).contains("3.11.0")}
 
 
 @pytest.mark.slow
