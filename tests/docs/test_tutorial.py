@@ -17,7 +17,9 @@ from tests.flows.command import MAIN
 
 PAGE = ROOT / "docs" / "tutorial" / "first-case.md"
 PORT = "8600"
-MARK = "== block "
+MARK = "== block"
+ENDS = "trap 'code=$?; [ $code = 3 ] || exit $code' ERR\n"
+"""A command that fails ends the shell; one that finished with exceptions listed (3) does not."""
 
 
 def shell_tools(folder: Path) -> Path:
@@ -35,12 +37,12 @@ def typed(blocks: list[Block], folder: Path) -> list[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    script = "".join(f"echo '{MARK}'\n{b.text}" for b in blocks).replace(PORT, port)
+    lines = "".join(f"echo '{MARK}'\n{b.text}" for b in blocks).replace(PORT, port)
     tools = shell_tools(folder / "tools")
     (folder / "work").mkdir()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tools}:{os.environ['PATH']}"}
     shell = subprocess.Popen(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
+        ["bash", "-o", "pipefail", "-c", ENDS + lines],
         cwd=folder / "work",
         env=environment,
         stdout=subprocess.PIPE,
