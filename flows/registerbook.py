@@ -258,9 +258,9 @@ def issue(
 
 
 def _profiles(connection: Any, runs: set[str]) -> list[str | None]:
-    from clues.store.register import run_configs
+    from clues.store.runs import run_configs
 
-    return [config.get("profile") for config in run_configs(connection, runs)]
+    return [config.get("profile") for config in run_configs(connection, runs).values()]
 
 
 def make_baseline(

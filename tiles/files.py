@@ -181,20 +181,33 @@ def fingerprint(path: Path) -> str:
     -------
     str
         32 hex digits.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read; it names the file.
     """
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         size = file.stat().st_size
         digest.update(f"{file.name if file == path else file.relative_to(path)}:{size}\n".encode())
-        with file.open("rb") as handle:
-            if size <= 64 << 20:
-                digest.update(hashlib.file_digest(handle, "sha256").digest())
-                continue
-            for step in range(64):
-                handle.seek((size - (1 << 18)) * step // 63)
-                digest.update(handle.read(1 << 18))
+        try:
+            _add_content(digest, file, size)
+        except OSError as error:
+            error.filename = error.filename or str(file)
+            raise
     return digest.hexdigest()[:32]
+
+
+def _add_content(digest: "hashlib._Hash", file: Path, size: int) -> None:
+    with file.open("rb") as handle:
+        if size <= 64 << 20:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+            return
+        for step in range(64):
+            handle.seek((size - (1 << 18)) * step // 63)
+            digest.update(handle.read(1 << 18))
 
 
 def companions(path: Path) -> list[Path]:

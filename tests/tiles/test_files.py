@@ -82,3 +82,12 @@ def test_require_free(tmp_path: Path) -> None:
     require_free(missing, 1)
     with pytest.raises(ResourceError, match="are needed"):
         require_free(missing, 10**18)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs the /proc of Linux")
+def test_a_file_that_the_disk_does_not_hand_out_is_named() -> None:
+    unreadable = Path("/proc/self/mem")  # its first page is not there: a read fails as a bad disk's
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        fingerprint(unreadable)
+    assert caught.value.errno == errno.EIO
+    assert caught.value.filename == str(unreadable)
