@@ -113,7 +113,11 @@ def _record(run: Path, summary: dict[str, Any], tables: "ClueTables", place: Des
     finally:
         own.close()
     if record is None:
-        raise InputError("the store does not know the run", str(run), "run it again first")
+        raise InputError(
+            "the store does not know a run of this name",
+            str(run),
+            "give the folder back the name it had when it was run, or run it again",
+        )
     if not same and keeps_register(run):
         raise InputError(
             "the run keeps a register, and the desk is to serve another store",
