@@ -1,7 +1,8 @@
 """Licences of what tuban is made of, and a bill of materials of an installation.
 
-``python docs/licences.py`` writes ``docs/licences.md`` for the pinned packages that are installed
-here; ``python docs/licences.py --sbom FILE`` writes what is installed as CycloneDX 1.6 JSON.
+``python docs/licences.py`` writes ``docs/licences.md`` and its Chinese page for the pinned packages
+that are installed here; ``python docs/licences.py --sbom FILE`` writes what is installed as
+CycloneDX 1.6 JSON.
 """
 
 import argparse
@@ -14,9 +15,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = Path(__file__).parent / "licences.md"
+FOLDER = Path(__file__).parent
 
-HEAD = """# Licences
+HEADS = {
+    "licences.md": """# Licences
 
 The project itself is Apache-2.0. The shipped font is Noto Sans SC (SIL Open Font License 1.1).
 Below is what a plain installation brings, with the pinned version and the licence that each
@@ -28,7 +30,21 @@ Extras are not in the list: `tuban[s2cloudless]` brings a model under CC BY-SA 4
 
 | package | version | licence |
 |---|---|---|
-"""
+""",
+    "licences.zh.md": """# 许可
+
+项目本身为 Apache-2.0。随带的字体是思源黑体 Noto Sans SC（SIL Open Font License 1.1）。
+下面是普通安装所带来的软件包，附固定的版本和各软件包自己写明的许可。
+由 `make licences` 生成；一项测试把它与 `constraints.txt` 对照。`make dist` 把同样的内容写成物料清单
+`dist/tuban.cdx.json`（CycloneDX）。
+
+可选的附加部分不在清单中：`tuban[s2cloudless]` 带来一个 CC BY-SA 4.0 的模型。
+
+| 软件包 | 版本 | 许可 |
+|---|---|---|
+""",
+}
+"""What stands above the table, by page."""
 
 
 def plain(name: str) -> str:
@@ -79,13 +95,13 @@ def licence(package: Distribution) -> str:
     return words[0][:60] if words else "not stated"
 
 
-def page() -> str:
-    """Return the page of licences."""
+def pages() -> dict[str, str]:
+    """Return the pages of licences by name."""
     here = installed()
-    rows = (
+    rows = [
         f"| {name} | {here[name].version} | {licence(here[name])} |\n" for name in brought(here)
-    )
-    return HEAD + "".join(rows)
+    ]
+    return {name: head + "".join(rows) for name, head in HEADS.items()}
 
 
 def components() -> Iterator[dict[str, object]]:
@@ -116,11 +132,13 @@ def bill() -> str:
 
 
 def main() -> None:
-    """Write the page, or the bill of materials."""
+    """Write the pages, or the bill of materials."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sbom", type=Path, help="write the bill of materials here instead")
     path = parser.parse_args().sbom
-    (path or PAGE).write_text(bill() if path else page(), encoding="utf-8")
+    told = {path: bill()} if path else {FOLDER / name: text for name, text in pages().items()}
+    for target, text in told.items():
+        target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,16 +24,19 @@ def script(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["cli.md", "config.md"])
+@pytest.mark.parametrize("name", ["cli.md", "cli.zh.md", "config.md", "config.zh.md"])
 def test_a_page_of_reference_is_current(name: str):
     made = script("reference").PAGES[name]()
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == made, "run make reference"
 
 
 def test_licences_are_those_of_the_pinned_versions():
-    rows = re.findall(
-        r"^\| ([a-z0-9-]+) \| (\d\S*) \| (.+) \|$", (DOCS / "licences.md").read_text(), re.MULTILINE
+    row = re.compile(r"^\| ([a-z0-9-]+) \| (\d\S*) \| (.+) \|$", re.MULTILINE)
+    rows, same = (
+        row.findall((DOCS / name).read_text(encoding="utf-8"))
+        for name in ("licences.md", "licences.zh.md")
     )
+    assert rows == same
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
     pins = [re.match(r"([^=]+)==([^ ;]+)", line).groups() for line in lines if line]
     plain = script("licences").plain
