@@ -121,7 +121,7 @@ def _sample(ds: DatasetReader, path: Path, indexes: list[int]) -> NDArray[np.flo
     small = max(ds.height, ds.width) <= WINDOWS * WINDOW_PX
     if small or all(ds.overviews(index) for index in indexes):
         shape = (len(indexes), min(ds.height, 2 * SIDE), min(ds.width, 2 * SIDE))
-        with read_failure(path, indexes, whole):
+        with read_failure(path, tuple(indexes), whole):
             found = np.asarray(ds.read(indexes, out_shape=shape), np.float64)
         return found.reshape(len(indexes), -1)
     parts = []
@@ -130,6 +130,6 @@ def _sample(ds: DatasetReader, path: Path, indexes: list[int]) -> NDArray[np.flo
             row = int((ds.height - WINDOW_PX) * (i + 0.5) / WINDOWS)
             col = int((ds.width - WINDOW_PX) * (j + 0.5) / WINDOWS)
             window = Window(max(col, 0), max(row, 0), WINDOW_PX, WINDOW_PX)
-            with read_failure(path, indexes, window):
+            with read_failure(path, tuple(indexes), window):
                 parts.append(ds.read(indexes, window=window).reshape(len(indexes), -1))
     return np.concatenate(parts, axis=1).astype(np.float64)
