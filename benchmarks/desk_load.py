@@ -48,7 +48,6 @@ PIXEL = 8.0
 """Metres of the images that the tiles are cut from."""
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-BEGIN, END = "<!-- desk: begin -->", "<!-- desk: end -->"
 GOALS = dict.fromkeys((asked.LIST, asked.CLUE, asked.WHY, asked.BOX), 300) | {
     asked.NEW: 1000,
     asked.HELD: 100,
@@ -194,14 +193,15 @@ def table(cost: dict[str, tuple[float, float]], found: dict[str, Any]) -> list[s
     return lines
 
 
-def write(lines: list[str], told: str) -> None:
-    """Put the table between its marks in RESULTS.md."""
+def write(lines: list[str], told: str, name: str, title: str) -> None:
+    """Put a table between its marks in RESULTS.md, in a section of its own."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = RESULTS.read_text(encoding="utf-8")
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n## The desk under load\n\n{BEGIN}\n{END}\n"
-    before, rest = text.split(BEGIN, 1)
+    if begin not in text:
+        text = f"{text.rstrip()}\n\n## {title}\n\n{begin}\n{end}\n"
+    before, rest = text.split(begin, 1)
     body = "\n".join([told, "", *lines])
-    RESULTS.write_text(f"{before}{BEGIN}\n{body}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+    RESULTS.write_text(f"{before}{begin}\n{body}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
 
 
 def measured(store: Path, given: argparse.Namespace) -> tuple[list[str], str]:
@@ -248,7 +248,8 @@ def main() -> None:
         lines, told = measured(store, given)
     print("\n".join([*lines, told]))
     if given.write:
-        write(lines, f"`python -m benchmarks.desk_load --write`: {told}")
+        said = f"`python -m benchmarks.desk_load --write`: {told}"
+        write(lines, said, "desk", "The desk under load")
 
 
 if __name__ == "__main__":

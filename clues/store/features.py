@@ -135,7 +135,8 @@ def _drop_replaced(
     """Drop the features that come again, and those of other versions on the same ground."""
     table = schema.layer_features
     counties = tuple(sorted({code for row in fresh for code in row.counties}))
-    there = Place(counties, tuple(ground.bounds)).where() & (table.c.role == role)
+    there = Place(bounds=tuple(ground.bounds)).where() & (table.c.role == role)
+    there &= (table.c.version_id == version) | Place(counties).where()
     columns = (table.c.id, table.c.version_id, table.c.feature_key, table.c.geometry)
     keys = {row.key for row in fresh}
     shapely.prepare(ground)

@@ -6,23 +6,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from clues.store.repository import Store
+
 CHROMIUM = shutil.which("chromium")
 QUIET = ("GPU stall due to ReadPixels",)
 """What the browser's own drawing without a graphics card says."""
 
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds until something must have happened, on a machine that is busy with much else."""
 
 PAINTED = """
 (was) => (document.querySelector(".pane-map")?.dataset.painted ?? was) !== was
 """
+
+
+@dataclass(frozen=True)
+class Served:
+    """A desk behind a port: its address, its store, the folder of both."""
+
+    address: str
+    store: Store
+    folder: Path
 
 
 @contextmanager
@@ -78,6 +90,21 @@ class Visit:
         """Wait until a clue is painted on both maps; return its number."""
         self.until(PAINTED, other_than)
         return str(self.page.evaluate("document.querySelector('.pane-map').dataset.painted"))
+
+    def pane(self, name: str) -> None:
+        """Tap on a pane of the phone and wait until it alone is seen."""
+        self.page.tap(f".pane-tabs [data-name={name}]")
+        self.page.wait_for_selector(f".review[data-pane={name}] .pane-{name}", state="visible")
+
+    def tab(self, name: str) -> None:
+        """Open a part of the clue and wait until all of it is there."""
+        self.page.click(f"#tab-{name}")
+        self.part(name)
+
+    def part(self, name: str) -> None:
+        """Wait until a part of the clue is there."""
+        self.page.wait_for_selector(f"#tab-{name}[aria-selected=true]")
+        self.page.wait_for_selector("#clue-part:not([aria-busy])")
 
     def until(self, expression: str, told: Any = None) -> None:
         """Wait until a function of the page says yes; the page itself lets nothing be evaluated."""

@@ -1,9 +1,11 @@
 """One desk for all tests of the web: two counties, every role, served in the process."""
 
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,12 @@ from flows.deskrestoring import restore_backup
 from flows.deskservices import DeskServices
 from tests.clues.desk import PLACES, fresh
 from tests.database import postgis_server
+from tests.web.browsing import Served, chromium, listening
+from tests.web.manyclues import run_many
 from tests.web.twocounties import COUNTIES, run_county
 from web.app import create_app
 
+STORE = "register.sqlite"
 PASSWORD = "sorghum under the levee"
 ZONE = "Asia/Shanghai"
 FIRST, SECOND = COUNTIES
@@ -49,7 +54,7 @@ class DeskFiles:
 
     @property
     def store(self) -> Path:
-        return self.folder / "register.sqlite"
+        return self.folder / STORE
 
 
 @dataclass
@@ -89,34 +94,53 @@ class ServedDesk:
 
 @pytest.fixture(scope="session")
 def desk_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
-    """Return a desk with two counties and the accounts of `PEOPLE`; not to be written to.
-
-    It is made once for all workers of a session.
-    TUBAN_TEST_DESK names a folder to keep it in between sessions, for those who write tests.
-    """
-    kept = os.environ.get("TUBAN_TEST_DESK")
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = Path(kept) if kept else shared / "desk"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several workers one makes it
-        if not (folder / "ready").is_file():
-            _make_desk(folder)
+    """Return a desk with two counties and the accounts of `PEOPLE`; not to be written to."""
+    folder = _made_once(tmp_path_factory, "desk", _make_desk)
     runs = {code: next((folder / code / "runs").glob("run-*")) for code in COUNTIES}
     return DeskFiles(folder, runs)
 
 
+@pytest.fixture(scope="session")
+def many_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
+    """Return a desk with one county of many clues and the accounts of `PEOPLE`."""
+    folder = _made_once(tmp_path_factory, "many", _make_many)
+    return DeskFiles(folder, {FIRST: next((folder / FIRST / "runs").glob("run-*"))})
+
+
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that is made once for all workers of a session.
+
+    TUBAN_TEST_DESK names a folder to keep it in between sessions, for those who write tests.
+    """
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = Path(os.environ.get("TUBAN_TEST_DESK") or shared) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several workers one makes it
+        if not (folder / "ready").is_file():
+            make(folder)
+            (folder / "ready").touch()
+    return folder
+
+
 def _make_desk(folder: Path) -> None:
-    place = desk_place(str(folder / "register.sqlite"))
     for code in COUNTIES:
-        add_run(run_county(folder / code, code), place, by="root")
-    store = Store.at(folder / "register.sqlite")
+        add_run(run_county(folder / code, code), desk_place(str(folder / STORE)), by="root")
+    _add_people(folder / STORE)
+
+
+def _make_many(folder: Path) -> None:
+    add_run(run_many(folder / FIRST), desk_place(str(folder / STORE)), by="root")
+    _add_people(folder / STORE)
+
+
+def _add_people(path: Path) -> None:
+    store = Store.at(path)
     accounts = Accounts(store)
     for name, (role, division) in PEOPLE.items():
         accounts.add(name, role, division, PASSWORD, by="setup", must_change=False)
     store.close()
-    (folder / "ready").touch()
 
 
 @pytest.fixture(scope="session")
@@ -156,3 +180,37 @@ def desk(
     for client in found.clients.values():
         client.close()
     found.store.close()
+
+
+@contextmanager
+def opened(files: DeskFiles, folder: Path) -> Iterator[Served]:
+    """Serve an own copy of a desk to browsers, with run folders of its own."""
+    found = served(files, folder)
+    for path in folder.glob("*-desk/runs/*/origin.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        own = shutil.copytree(told["folder"], folder / "own" / path.parent.name)
+        path.write_text(json.dumps(told | {"folder": str(own)}), encoding="utf-8")
+    with listening(found.app) as address:
+        yield Served(address, found.store, folder)
+    found.store.close()
+
+
+@pytest.fixture(scope="module")
+def many(many_files: DeskFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve the desk of many clues for one module of tests."""
+    with opened(many_files, tmp_path_factory.mktemp("many")) as found:
+        yield found
+
+
+@pytest.fixture
+def own_many(many_files: DeskFiles, tmp_path: Path) -> Iterator[Served]:
+    """Serve the desk of many clues for one test."""
+    with opened(many_files, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start a browser for one module of tests."""
+    with chromium() as opened:
+        yield opened

@@ -18,13 +18,20 @@ from flows.deskadding import add_run
 from flows.deskplace import desk_place
 from flows.deskservices import DeskServices
 from tests.database import postgis_server
-from tests.web.browsing import Visit, chromium, listening, visit
+from tests.web.browsing import Visit, listening, visit
 from tests.web.conftest import PASSWORD, PEOPLE, ZONE, DeskFiles
 from web.app import create_app
 
 pytestmark = pytest.mark.desk
 
-PHONE = {"width": 390, "height": 780, "has_touch": True, "is_mobile": True}
+TURNED = """
+() => { setInterval(() => window.dispatchEvent(
+  new DeviceOrientationEvent("deviceorientationabsolute", { absolute: true, alpha: 145 })), 50); }
+"""
+"""A compass tells where it points to again and again."""
+
+SENSORS = ["geolocation", "accelerometer", "gyroscope", "magnetometer"]
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 NUMBER = "鲁政土字〔2023〕99号"
 
 
@@ -36,12 +43,6 @@ class Place:
     language: str
     store: Any
     folder: Path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=["zh on SQLite", "en on PostGIS"])
@@ -93,7 +94,7 @@ def take(who: Visit, step: str, after: str, **fields: str) -> None:
 
 
 def show_cases(who: Visit) -> None:
-    who.page.click("#tab-cases")
+    who.tab("cases")
     who.page.wait_for_selector(".case")
 
 
@@ -104,8 +105,8 @@ def in_state(who: Visit, state: str) -> None:
     name = {**names["states"], **names["review_levels"]}[state][code]
     who.until(
         "name => [...document.querySelectorAll('.case header .badge')]"
-        ".some(b => b.innerText.trim() === name)",
-        name,
+        ".some(b => b.innerText.trim().toLowerCase() === name)",
+        name.lower(),
     )
 
 
@@ -176,23 +177,30 @@ def field_checked(browser: Any, place: Place, number: str, folder: Path) -> None
     photo = folder / "site.jpg"
     Image.new("RGB", (320, 240), (120, 150, 90)).save(photo)
     spot = {"longitude": 117.0, "latitude": 36.16, "accuracy": 5}
-    more: dict[str, Any] = {"geolocation": spot, "permissions": ["geolocation"]}
+    more: dict[str, Any] = {"geolocation": spot, "permissions": SENSORS}
     who = at_clue(browser, place, "inspector", number, **PHONE, **more)
     page = who.page
-    page.tap(".pane-tabs [data-name=clue]")
+    who.pane("clue")
     show_cases(who)
     page.tap(".case [data-step=field_check]")
     page.set_input_files("dialog [name=shot]", photo)
     page.wait_for_selector("dialog .photos li")
     page.tap("dialog .locate")
     who.until("() => document.querySelector('dialog [name=lon]').value === '117.000000'")
-    page.fill("dialog [name=azimuth]", "215")
+    page.tap("dialog .heading")
+    wanted = "没有罗盘" if place.language == "zh" else "There is no compass"
+    who.until("words => document.querySelector('dialog .placed').innerText.includes(words)", wanted)
+    page.fill("dialog [name=azimuth]", "90")
+    page.evaluate(TURNED)
+    page.tap("dialog .heading")
+    who.until("() => document.querySelector('dialog [name=azimuth]').value === '215'")
+    assert "215°" in page.inner_text("dialog .faces")
     page.fill("dialog [name=situation]", "已建成硬化地面")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.tap("dialog .asked-end .primary")
     page.wait_for_selector("dialog", state="detached")
     in_state(who, "field_checked")
-    page.tap("#tab-files")
+    who.tab("files")
     page.wait_for_selector(".files img")
     who.until("() => document.querySelector('.files img').naturalWidth === 320")
     who.close()
@@ -226,6 +234,7 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.click(".case [data-step=rectify]")
     page.fill("dialog [name=demolished_dm2]", "1000.51")
     page.wait_for_selector("dialog .balance.bad")
+    assert page.is_disabled("dialog .asked-end .primary")
     page.fill("dialog [name=demolished_dm2]", "600.00")
     page.fill("dialog [name=papers_dm2]", "400.50")
     page.wait_for_selector("dialog .balance:not(.bad)")
@@ -233,8 +242,7 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.wait_for_selector("dialog", state="detached")
     in_state(who, "rectified")
     take(who, "close", "closed")
-    page.click("#tab-time")
-    page.wait_for_selector(".timeline li")
+    who.tab("time")
     assert page.locator(".timeline li").count() >= 12
     page.click(".list-tools .take")
     assert page.locator("dialog .formats a").count() == 9
@@ -242,4 +250,5 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.goto(f"{place.address}/?lang={place.language}#/figures")
     page.wait_for_selector(".tile strong")
     assert page.locator(".tile strong").nth(2).inner_text() == "1"
+    assert page.locator("path.county").count() == page.locator("path.county.extent").count() > 0
     who.close()

@@ -1,5 +1,6 @@
 """Two small counties side by side, each run once, and one desk that serves both."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,11 @@ def add_temporary(folder: Path) -> None:
     (folder / "LAYERS.yaml").write_text(yaml.safe_dump(told, allow_unicode=True))
 
 
-def run_county(folder: Path, code: str) -> Path:
-    """Write a county, work its run and return the run folder."""
+def run_county(folder: Path, code: str, dress: Callable[[Path], None] = add_temporary) -> Path:
+    """Write a county, dress it with more layers, work its run and return the run folder."""
     name, metres = COUNTIES[code]
     config = mini.build_mini(folder)
-    add_temporary(folder)
+    dress(folder)
     if metres:
         move(folder, metres)
     told: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))

@@ -67,7 +67,7 @@ async function showUsers(place) {
   const { items } = await users();
   const again = () => showUsers(place).catch(alarm);
   fill(place, h("h2", {}, t("user.title")),
-    h("div", { class: "scroll" }, h("table", { class: "plain" }, heads(t("signin.name"), t("user.display"), t("user.role"), t("filter.division"), t("token.state"), ""),
+    h("div", { class: "scroll" }, h("table", { class: "plain" }, heads(t("signin.name"), t("user.display"), t("user.role"), t("filter.division"), t("token.state"), t("user.change")),
       h("tbody", {}, items.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name), h("td", {}, one.display), h("td", {}, nameOf("roles", one.role)), h("td", {}, one.division),
         h("td", {}, one.active ? t("user.active") : t("user.shut")),
         h("td", {}, button({ label: t("user.changeone", { name: one.name }), on: { click: () => editUser(one, again) } }, t("user.change")))))))),

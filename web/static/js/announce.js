@@ -14,16 +14,20 @@ export function announce(words, { action = null, label = "" } = {}) {
   timer = setTimeout(() => fill(place), 6000);
 }
 
-/** Tell what went wrong and what can be done; it stays until it is put away. */
-export function alarm(problem) {
-  const place = document.getElementById("alerted");
-  const close = button({ label: t("close"), class: "quiet", on: { click: () => fill(place) } }, icon("close"));
-  fill(place, h("div", { class: "notice bad" }, h("span", {}, problemWords(problem)), close));
+/** Tell what went wrong and what can be done; it stays until it is put away.
+ * What names a thing that is to be done about it outlives whatever else goes wrong or well. */
+export function alarm(problem, { about = "", label = "", action = null } = {}) {
+  const leave = () => node.remove();
+  const node = h("div", { class: `notice bad${action ? " kept" : ""}` }, h("span", {}, `${about}${problemWords(problem)}`),
+    action && button({ class: "told-action", on: { click: () => { leave(); action(); } } }, label),
+    button({ label: t("close"), class: "quiet", on: { click: leave } }, icon("close")));
+  calm();
+  document.getElementById("alerted").append(node);
 }
 
-/** Put away what was told to have gone wrong. */
+/** Put away what was told to have gone wrong and asks for nothing to be done. */
 export function calm() {
-  fill(document.getElementById("alerted"));
+  document.querySelectorAll("#alerted .notice:not(.kept)").forEach((node) => node.remove());
 }
 
 /** Return a problem of the API in the language of the page: what is wrong, and the fix. */

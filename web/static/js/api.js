@@ -12,7 +12,7 @@ export class Problem extends Error {
 }
 
 /** Answer of the API as data. `version` is sent as If-Match; `form` as multipart. */
-export async function call(method, path, { query, body, form, version, signal, priority } = {}) {
+export async function call(method, path, { query, body, form, version, signal, priority, keepalive } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
@@ -20,7 +20,7 @@ export async function call(method, path, { query, body, form, version, signal, p
   const sent = form ?? (body === undefined ? undefined : JSON.stringify(body));
   let answer;
   try {
-    answer = await fetch(path + asQuery(query), { method, headers, body: sent, signal, priority, credentials: "same-origin" });
+    answer = await fetch(path + asQuery(query), { method, headers, body: sent, signal, priority, keepalive, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0);
@@ -87,9 +87,9 @@ export const collections = () => call("GET", "/ogc/collections");
 export const features = (collection, query, signal) =>
   call("GET", `/ogc/collections/${at(collection)}/items`, { query, signal });
 
-/** Take a step of a case as seen in a version; return the case afterwards. */
+/** Take a step of a case as seen in a version, also when the page is left meanwhile; return the case afterwards. */
 export const act = (caseNo, action, version, form = {}) =>
-  call("POST", `/api/cases/${at(caseNo)}/actions/${at(action)}`, { version, body: { form } });
+  call("POST", `/api/cases/${at(caseNo)}/actions/${at(action)}`, { version, body: { form }, keepalive: true });
 
 export const undo = (caseNo, version) => call("POST", `/api/cases/${at(caseNo)}/undo`, { version, body: {} });
 

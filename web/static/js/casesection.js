@@ -2,6 +2,7 @@
 
 import { assign, split } from "./api.js";
 import { announce } from "./announce.js";
+import { takeBack } from "./casesteps.js";
 import { clock } from "./clock.js";
 import { button, h } from "./dom.js";
 import { day, inMu, moment } from "./format.js";
@@ -82,12 +83,15 @@ function give(clue, one, desk) {
 function divide(clue, one, desk) {
   const boxes = one.parcels.map((parcel, at) => {
     const box = h("input", { type: "checkbox", name: `parcel-${at}`, id: `parcel-${at}` });
-    return h("label", { class: "row", for: box.id }, box, parcel.parcel_id, h("span", { class: "muted" }, nameOf("lines", parcel.line)));
+    return h("label", { class: "row wide", for: box.id }, box, parcel.parcel_id, h("span", { class: "muted" }, nameOf("lines", parcel.line)));
   });
-  ask(`${t("case.split")} ${one.case_no}`, [h("p", {}, t("case.which")), boxes], async (values) => {
+  ask(`${t("case.split")} ${one.case_no}`, [h("p", { class: "wide" }, t("case.which")), boxes, h("p", { class: "wide muted" }, t("case.final"))], async (values) => {
     const chosen = one.parcels.filter((_, at) => values[`parcel-${at}`]);
-    await split(one.case_no, one.version, chosen);
-    announce(t("case.divided", { case: one.case_no }));
+    const { cases: [kept] } = await split(one.case_no, one.version, chosen);
+    announce(t("case.divided", { case: one.case_no }), {
+      label: t("verdict.undo"),
+      action: () => takeBack(clue, kept, desk),
+    });
     await desk.changed(clue.clue_no);
   }, { done: t("case.split") });
 }

@@ -18,14 +18,17 @@ export function openStep(action, clue, found, desk) {
   const nothing = !fields.length && h("p", { class: "wide" }, t("step.sure", { step: nameOf("actions", action), case: found.case_no }));
   const { form: node } = ask(`${nameOf("actions", action)} ${found.case_no}`, [nothing, fields],
     (values) => take(action, values, clue, found, desk), { done: nameOf("actions", action) });
-  if (form.some((name) => WAYS.includes(name))) node.querySelector(".said").before(balanceOf(node, before));
+  if (form.some((name) => WAYS.includes(name))) node.querySelector(".said").before(balanceOf(node, before, areaOf(found, clue)));
 }
 
-/** The land of a case: that of the clue, or of those of its parcels that the case has. */
+/** The land of a case, as the API counts it: that of its parcels on the line where they are most, else that of the clue. */
 function areaOf(found, clue) {
-  if (clue.cases.length === 1) return clue.area_dm2;
-  const own = clue.parcels.filter((one) => one.line === "land" && found.parcels.some(({ line, parcel_id: id }) => line === "land" && id === one.parcel_id));
-  return own.reduce((sum, one) => sum + one.area_dm2, 0) || "";
+  const sums = {};
+  for (const { line, parcel_id: id } of found.parcels) {
+    const parcel = clue.parcels.find((one) => one.line === line && one.parcel_id === id);
+    sums[line] = (sums[line] ?? 0) + (parcel?.area_dm2 ?? 0);
+  }
+  return Math.max(0, ...Object.values(sums)) || clue.area_dm2;
 }
 
 /** What a case knows of a field already. */
@@ -48,12 +51,13 @@ export async function take(action, values, clue, found, desk) {
   calm();
   announce(t("step.done", { step: nameOf("actions", action), case: found.case_no }), {
     label: t("verdict.undo"),
-    action: () => back(clue, after, desk),
+    action: () => takeBack(clue, after, desk),
   });
   await desk.changed(clue.clue_no);
 }
 
-async function back(clue, after, desk) {
+/** Undo the last step of a case, say so, and show the clue anew. */
+export async function takeBack(clue, after, desk) {
   try {
     await undo(after.case_no, after.version);
     announce(t("step.undone", { case: after.case_no }));

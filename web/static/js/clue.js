@@ -47,6 +47,11 @@ export class CluePanel {
     this.open(this.tab);
   }
 
+  /** Another clue is being asked for: what is still shown of the last one is not judged by mistake. */
+  wait() {
+    this.bar.clue = null;
+  }
+
   heading() {
     const { clue, desk } = this;
     const state = clue.cases.length > 1 ? t("clue.cases", { count: clue.cases.length }) : nameOf("states", clue.state);
@@ -74,13 +79,16 @@ export class CluePanel {
     }, t(one.title), amount(one.count?.(this.clue)))));
     this.part.setAttribute("aria-labelledby", `tab-${name}`);
     const { clue } = this;
+    this.part.setAttribute("aria-busy", "true");
     let shown;
     try {
       shown = await sections.find((one) => one.name === name).show(clue, this.desk);
     } catch (problem) {
       shown = h("p", { class: "bad" }, problemWords(problem));
     }
-    if (this.clue === clue && this.tab === name) fill(this.part, shown);
+    if (this.clue !== clue || this.tab !== name) return;
+    fill(this.part, shown);
+    this.part.removeAttribute("aria-busy");
   }
 
   arrow(event) {

@@ -1,7 +1,7 @@
-/** The counties on a map: where their clues lie, coloured by the ratio of each. */
+/** The counties on a map: their outlines, where their clues lie, coloured by the ratio of each. */
 
 import { h } from "./dom.js";
-import { drawing, svg, words } from "./drawn.js";
+import { linkedDrawing, svg, words } from "./drawn.js";
 import { count } from "./format.js";
 import { address } from "./route.js";
 import { t } from "./texts.js";
@@ -17,22 +17,28 @@ function kindOf({ percent, percent_if_open_are_illegal: most, is_alert }, limit)
   return most >= limit ? "near" : "calm";
 }
 
-/** Return the map of the counties told, from the points of their clues. */
-export function countyMap(counties, where, limit) {
+/** Return the map of the counties told, from the points of their clues.
+ * `outlines`: rings of counties by code; of a county without, the extent of its clues is drawn, and named so. */
+export function countyMap(counties, where, limit, { outlines, names }) {
   const at = Object.fromEntries(where.columns.map((name, index) => [name, index]));
   const placed = where.rows.filter((row) => row[at.lon] !== null).map((row) => ({ code: row[at.clue_no].slice(0, CODE), x: row[at.lon], y: row[at.lat] }));
   if (!placed.length) return h("p", { class: "muted" }, t("list.none"));
-  const { project, height } = projection(placed);
+  const rings = (code) => outlines.get(code) ?? [];
+  const corners = counties.flatMap((one) => rings(one.county_code).flat()).map(([x, y]) => ({ x, y }));
+  const { project, height } = projection([...placed, ...corners]);
   const dots = placed.filter((_, index) => index % Math.ceil(placed.length / MOST) === 0);
-  const kinds = new Map(counties.map((one) => [one.county_code, kindOf(one.ratio, limit)]));
-  return h("div", {}, drawing(WIDTH, height, t("figure.maptold", { count: counties.length }),
-    counties.map((one) => area(one, placed.filter(({ code }) => code === one.county_code).map(project), kinds.get(one.county_code))),
+  const told = counties.map((one) => ({ one, name: names.get(one.county_code) ?? one.county_code, kind: kindOf(one.ratio, limit), spots: placed.filter(({ code }) => code === one.county_code).map(project) }));
+  const kinds = new Map(told.map(({ one, kind }) => [one.county_code, kind]));
+  const vague = counties.some((one) => !rings(one.county_code).length);
+  return h("div", {}, linkedDrawing(WIDTH, height, t("figure.maptold", { count: counties.length }),
+    told.map((county) => area(county, rings(county.one.county_code).map((ring) => ring.map(([x, y]) => project({ x, y }))))),
     dots.map((dot) => {
       const [cx, cy] = project(dot);
       return svg("circle", { cx, cy, r: 2.2, class: `place ${kinds.get(dot.code) ?? ""}` });
     }),
-    counties.map((one) => label(one, placed.filter(({ code }) => code === one.county_code).map(project)))),
-  h("p", { class: "legend" }, ["alert", "near", "calm", "unknown"].map((kind) => [h("span", { class: `key ${kind}` }), t(`figure.is.${kind}`, { limit })])));
+    told.map(label)),
+  h("p", { class: "legend" }, ["alert", "near", "calm", "unknown"].map((kind) => [h("span", { class: `key ${kind}` }), t(`figure.is.${kind}`, { limit })])),
+  vague && h("p", { class: "muted" }, t("figure.extent")));
 }
 
 /** Return how a place falls on the drawing, as wide in all directions, and how high the drawing is. */
@@ -49,17 +55,19 @@ function projection(placed) {
   return { project, height: Math.ceil((north - south) * scale + 2 * EDGE) };
 }
 
-function area(one, spots, kind) {
-  if (spots.length < 3) return null;
-  const outline = hull(spots).map((spot) => spot.map((v) => v.toFixed(1)).join(",")).join(" ");
-  return svg("a", { href: address("review", { division: one.county_code }), "aria-label": `${one.county_code} ${t("figure.clues")} ${count(one.count)}` },
-    svg("polygon", { points: outline, class: `county ${kind}` }));
+/** A county by its outline, else by the extent of its clues. */
+function area({ one, name, kind, spots }, rings) {
+  if (!rings.length && spots.length < 3) return null;
+  const path = (ring) => `M${ring.map((spot) => spot.map((v) => v.toFixed(1)).join(",")).join("L")}Z`;
+  const known = rings.length > 0;
+  return svg("a", { href: address("review", { division: one.county_code }), "aria-label": `${name} ${t("figure.clues")} ${count(one.count)}` },
+    svg("path", { d: (known ? rings : [hull(spots)]).map(path).join(""), class: `county ${kind}${known ? "" : " extent"}` }));
 }
 
-function label(one, spots) {
+function label({ one, name, spots }) {
   if (!spots.length) return null;
   const middle = (axis) => spots.reduce((sum, spot) => sum + spot[axis], 0) / spots.length;
-  const text = `${one.county_code} ${one.ratio.percent === null ? "" : `${one.ratio.percent.toFixed(1)} %`}`.trim();
+  const text = `${name} ${one.ratio.percent === null ? "" : `${one.ratio.percent.toFixed(1)} %`}`.trim();
   return words(Math.min(WIDTH - 56, Math.max(56, middle(0))), middle(1) + 4, text, { "text-anchor": "middle", class: "county-name" });
 }
 

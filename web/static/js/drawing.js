@@ -96,28 +96,30 @@ class Drawing {
 
   draw() {
     this.pieces = this.made();
-    this.keep.disabled = !this.pieces;
+    this.keep.disabled = !this.pieces || this.sent;
     const features = this.points.map((at) => feature("Point", at));
     if (this.points.length > 1) features.push(feature("LineString", this.points));
     for (const rings of this.pieces ?? []) features.push(feature("Polygon", rings));
     this.maps.data("drawn", { type: "FeatureCollection", features }, LAYERS);
-    const told = this.pieces ? (this.kind === "cut" ? t("draw.cuts", { count: this.pieces.length }) : t("draw.ready"))
+    const told = this.pieces ? `${this.kind === "cut" ? t("draw.cuts", { count: this.pieces.length }) : t("draw.ready")}${t("sentence.gap")}${t("draw.final")}`
       : this.kind === "draw" ? t(this.points.length > 3 ? "draw.crosses" : "draw.how") : t(this.points.length > 1 ? "draw.through" : "draw.line");
     fill(this.said, told);
   }
 
   async send() {
+    this.sent = true;
     this.keep.disabled = true;
     fill(this.said, t("draw.sending"));
     try {
       const polygons = this.pieces.map((coordinates) => ({ type: "Polygon", coordinates }));
       const answer = await redraw(this.clue.clue_no, this.clue.version, polygons);
       calm();
-      this.end();
       forgetAll();
       announce(t("draw.kept", { version: answer.version }));
-      await this.desk.reload();
+      await this.desk.reload(this.clue.clue_no);
+      this.end();
     } catch (problem) {
+      this.sent = false;
       this.keep.disabled = false;
       fill(this.said, h("span", { class: "bad" }, problemWords(problem)));
       if (problem.status === 412) this.desk.changed(this.clue.clue_no).catch(alarm);

@@ -13,8 +13,13 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /** Return a drawing with a name for those who do not see it; the figures stand in a table beside. */
-export const drawing = (width, height, name, ...children) =>
-  svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name, class: "drawing" }, ...children);
+export const drawing = (width, height, name, ...children) => told(width, height, name, "img", children);
+
+/** Return a drawing whose parts are links. */
+export const linkedDrawing = (width, height, name, ...children) => told(width, height, name, "group", children);
+
+const told = (width, height, name, role, children) =>
+  svg("svg", { viewBox: `0 0 ${width} ${height}`, role, "aria-label": name, class: "drawing" }, ...children);
 
 /** Return text at a place. */
 export const words = (x, y, text, more = {}) => svg("text", { x, y, ...more }, String(text));

@@ -24,6 +24,7 @@ class FieldCheck {
   constructor(clue, found, desk) {
     Object.assign(this, { clue, case: found, desk, photos: [], draft: `${KEPT}${found.case_no}` });
     this.said = h("p", { class: "wide muted", role: "status" });
+    this.faces = h("p", { class: "wide faces", role: "status" });
     this.list = h("ul", { class: "photos wide" });
   }
 
@@ -38,14 +39,14 @@ class FieldCheck {
         h("p", { class: "row wrap wide" },
           button({ class: "locate", on: { click: () => this.locate() } }, icon("fit"), t("field.locate")),
           button({ class: "heading", on: { click: () => this.turn() } }, icon("whole"), t("field.heading"))),
-        PLACED.map(field), this.said),
+        PLACED.map(field), this.faces, this.said),
       seen,
     ], (values) => this.send(values), { done: t("field.send"), wide: true });
     this.form = form;
     node.classList.add("phone");
     form.addEventListener("input", () => this.keep());
     document.activeElement?.blur();
-    if (kept.lon) this.tell();
+    this.tell();
   }
 
   /** What was typed outlives a lost signal or a closed page; photos stay in the phone's own album. */
@@ -106,13 +107,15 @@ class FieldCheck {
 
   async turn() {
     const heading = await headingOf();
-    if (heading === null) this.said.textContent = t("field.noheading");
-    else this.set({ azimuth: heading });
+    this.said.textContent = heading === null ? t("field.noheading") : "";
+    if (heading !== null) this.set({ azimuth: heading });
   }
 
-  /** Tell how far from the clue the position is. */
+  /** Tell where the azimuth points to, and how far from the clue the position is. */
   tell() {
-    const { lon, lat } = valuesOf(this.form);
+    const { lon, lat, azimuth } = valuesOf(this.form);
+    const side = Math.round((((azimuth % 360) + 360) % 360) / 45) % 8;
+    this.faces.textContent = Number.isFinite(azimuth) ? t("field.faces", { degrees: azimuth, side: t(`side.${side}`) }) : "";
     if (lon === undefined || lat === undefined || !Number.isFinite(this.clue.lon)) return;
     const metres = Math.round(metresBetween([lon, lat], [this.clue.lon, this.clue.lat]));
     this.said.classList.toggle("bad", metres > FAR);

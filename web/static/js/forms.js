@@ -2,7 +2,7 @@
 
 import { alarm, problemWords } from "./announce.js";
 import { button, h } from "./dom.js";
-import { inMu } from "./format.js";
+import { inM2 } from "./format.js";
 import { dialog } from "./keyboard.js";
 import { choices, nameOf, part } from "./names.js";
 import { t } from "./texts.js";
@@ -48,17 +48,22 @@ export function valuesOf(form) {
   return values;
 }
 
-/** Return a line that tells how a case balances while areas are entered. */
-export function balanceOf(form, before) {
-  const line = h("p", { class: "balance wide", role: "status" });
+/** Return a line that tells how a case balances while areas are entered; `whole` is its land in 0.01 m².
+ * What does not balance cannot be sent: the line says why. */
+export function balanceOf(form, before, whole) {
+  const line = h("p", { class: "balance wide", role: "status", id: "balance" });
+  const submit = form.querySelector("[type=submit]");
+  submit.setAttribute("aria-describedby", line.id);
   const tell = () => {
     const told = valuesOf(form);
     const of = (name) => told[`${name}_dm2`] ?? before[name] ?? 0;
     const rectified = of("demolished") + of("papers") + of("confiscated");
     const remaining = of("illegal") - rectified;
-    line.classList.toggle("bad", remaining < 0);
-    line.textContent = t(remaining < 0 ? "areas.toomuch" : "areas.balance", {
-      illegal: inMu(of("illegal")), rectified: inMu(rectified), remaining: inMu(Math.abs(remaining)),
+    const tooLarge = of("illegal") > whole;
+    submit.disabled = tooLarge || remaining < 0;
+    line.classList.toggle("bad", submit.disabled);
+    line.textContent = t(tooLarge ? "areas.toolarge" : remaining < 0 ? "areas.toomuch" : "areas.balance", {
+      illegal: inM2(of("illegal")), rectified: inM2(rectified), remaining: inM2(Math.abs(remaining)), whole: inM2(whole),
     });
   };
   form.addEventListener("input", tell);
@@ -88,6 +93,7 @@ export function ask(title, parts, send, { done = t("form.send"), wide = false } 
       said.scrollIntoView({ block: "nearest" });
     } finally {
       submit.disabled = false;
+      if (node.open) form.dispatchEvent(new Event("input")); // what may not be sent yet stays so
     }
   });
   form.querySelector("input, select, textarea")?.focus();

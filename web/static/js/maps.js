@@ -186,12 +186,14 @@ export class Maps {
   /** Look at bounds at once, without a flight. */
   lookAt(bounds) {
     const camera = this.camera(bounds);
-    if (camera) this.after.jumpTo(camera);
+    if (!camera) return;
+    this.after.jumpTo(camera);
+    this.each(({ style: shown, transform }) => shown._updateSources(transform)); // tiles at hand are in the first frame
   }
 
-  /** Wait until both maps have drawn their images and the chosen clue. */
+  /** Wait until both maps have drawn their images. */
   async painted() {
-    await Promise.all(SIDES.map((side) => drawn(this[side], ["chosen", ...(this.shown?.[side] ?? []).map((image) => `image-${image.image_id}`)])));
+    await Promise.all(SIDES.map((side) => drawn(this[side], (this.shown?.[side] ?? []).map((image) => `image-${image.image_id}`))));
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   }
 

@@ -12,17 +12,20 @@ export function learn(vocabulary) {
 /** Return a part of the vocabulary. */
 export const part = (kind) => words[kind] ?? {};
 
-/** Return the name of a code, or the code itself where the vocabulary knows none. */
+/** Return the name of a code as a label begins it, or the code itself where the vocabulary knows none. */
 export function nameOf(kind, code) {
   if (code === null || code === undefined || code === "") return "";
-  return told(part(kind)[code]) || String(code);
+  return begun(told(part(kind)[code])) || String(code);
 }
 
+/** Return words with a capital at their beginning; a script without capitals stays as it is. */
+const begun = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
 /** Return codes with their names, in the order of the vocabulary. */
-export const choicesIn = (named) => Object.keys(named ?? {}).map((code) => [code, told(named[code]) || code]);
+export const choicesIn = (named) => Object.keys(named ?? {}).map((code) => [code, begun(told(named[code])) || code]);
 
 /** Return the codes of a part with their names. */
 export const choices = (kind) => choicesIn(part(kind));
 
 /** Return why a verdict was given: a reason of the list by its name, else as it was written. */
-export const reasonOf = (verdict, reason) => told(part("reasons")[verdict]?.[reason]) || reason || "";
+export const reasonOf = (verdict, reason) => begun(told(part("reasons")[verdict]?.[reason])) || reason || "";

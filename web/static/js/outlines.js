@@ -60,17 +60,25 @@ export class Outlines {
     return this.refresh();
   }
 
+  /** Nothing is drawn any more, whatever was asked for. */
+  leave() {
+    this.over = true;
+    this.asked?.abort();
+  }
+
   /** Ask for what is seen now. */
   async refresh() {
+    if (this.over) return;
     this.asked?.abort();
     this.asked = new AbortController();
     const { signal } = this.asked;
     const close = this.maps.after.getZoom() >= CLOSE;
     const bbox = this.maps.after.getBounds().toArray().flat().map((v) => v.toFixed(6)).join(",");
+    const { order, ...chosen } = this.filters; // of the list alone
     const wanted = close ? this.offered.filter(({ id }) => this.shown.has(id)) : [];
     let found;
     try {
-      found = await Promise.all(wanted.map(({ id }) => features(id, { bbox, limit: LIMIT, ...(id === "clues" ? this.filters : {}) }, signal)));
+      found = await Promise.all(wanted.map(({ id }) => features(id, { bbox, limit: LIMIT, ...(id === "clues" ? chosen : {}) }, signal)));
     } catch (problem) {
       if (problem.name !== "AbortError") alarm(problem);
       return;

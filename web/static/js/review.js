@@ -20,11 +20,17 @@ import { Worklist } from "./worklist.js";
 const PANES = [["list", "pane.list", "list"], ["map", "pane.map", "map"], ["clue", "pane.clue", "clue"]];
 const KEYS = ["j", "k", "/", "b", "a", "s", "f", "o"];
 
-/** Show the review; return what to do when it is left. */
-export async function show(main, { user, query }) {
+/** Show the review; return what to do when it is left, which may be before all of it is there. */
+export function show(main, { user, query }) {
   const review = new Review(main, user, query);
-  await review.start();
+  review.start();
   return () => review.leave();
+}
+
+/** Return the bounds of bounds, or null where there are none. */
+function around(all) {
+  const [west, south, east, north] = [0, 1, 2, 3].map((side) => all.map((bounds) => bounds[side]));
+  return all.length ? [Math.min(...west), Math.min(...south), Math.max(...east), Math.max(...north)] : null;
 }
 
 class Review {
@@ -36,13 +42,13 @@ class Review {
     this.right = h("section", { class: "pane pane-clue", "aria-label": t("clue.title") });
     this.tabs = h("nav", { class: "pane-tabs", "aria-label": t("pane.title") }, PANES.map(([name, words, mark]) =>
       button({ data: { name }, on: { click: () => this.look(name) } }, icon(mark), t(words))));
-    this.box = h("div", { class: "review" }, this.left, this.middle, this.right, this.tabs);
+    this.box = h("div", { class: "review" }, h("h1", { class: "unseen" }, t("place.review")), this.left, this.middle, this.right, this.tabs);
     fill(main, this.box);
     this.filters = new Filters(this.left, query, () => this.refilter());
     this.tools = h("div");
     this.left.append(this.tools);
     this.list = new Worklist(this.left, (no) => this.choose(no, "map"));
-    new ListTools(this.tools, this.list, user, { query: () => this.filters.query, reload: () => this.refilter() });
+    new ListTools(this.tools, this.list, user, { query: () => this.filters.query, reload: () => this.refilter(this.chosen) });
     this.maps = new Maps(this.middle);
     this.points = new Points(this.maps, (no) => this.choose(no));
     this.outlines = new Outlines(this.maps);
@@ -51,11 +57,12 @@ class Review {
       previous: () => this.step(-1),
       next: () => this.step(1),
       changed: (no) => this.changed(no),
+      note: (no, verdict) => this.list.update({ clue_no: no, verdict }),
       judged: (no) => this.judged(no),
       choose: (no) => this.choose(no),
       maps: this.maps,
       look: (name) => this.look(name),
-      reload: () => this.refilter(),
+      reload: (no) => this.refilter(no),
     });
     mapTools(this.maps, this.outlines, { fit: () => this.fit(), whole: () => this.whole() });
     this.ahead = pausing(60, () => this.prefetch());
@@ -87,10 +94,12 @@ class Review {
       this.outlines.filters = this.filters.query;
       this.points.load(this.filters.query);
       await Promise.all([listed, this.outlines.learn(), this.overview()]);
+      if (this.over) return;
       const first = this.wanted || this.list.items[0]?.clue_no;
       if (first) await this.choose(first);
+      else this.lookAround();
     } catch (problem) {
-      if (problem.name !== "AbortError") alarm(problem);
+      if (problem.name !== "AbortError" && !this.over) alarm(problem);
     }
   }
 
@@ -99,10 +108,17 @@ class Review {
     const found = (await images()).items ?? [];
     const run = found.at(-1)?.run;
     const of = (role) => found.filter((image) => image.run === run && image.role === role);
-    if (!this.clue) this.maps.show({ before: of("before"), after: of("after") });
+    if (!this.clue && !this.over) this.maps.show({ before: of("before"), after: of("after") });
   }
 
-  async refilter() {
+  /** See the images whole where there is no clue to look at. */
+  lookAround() {
+    const bounds = around(Object.values(this.maps.shown).flat().map((image) => image.bounds));
+    if (bounds) this.maps.lookAt(bounds);
+  }
+
+  /** Ask for the list again and look at its first clue, or at the one named where it is still there. */
+  async refilter(kept = "") {
     const { query } = this.filters;
     note("review", query);
     calm();
@@ -111,11 +127,12 @@ class Review {
     try {
       this.points.load(query);
       await Promise.all([this.list.load(query), this.outlines.refresh()]);
-      const [first] = this.list.items;
-      if (first) await this.choose(first.clue_no);
+      if (this.over) return;
+      const first = this.list.places.has(kept) ? kept : this.list.items[0]?.clue_no;
+      if (first) this.choose(first); // what was asked for is done before its images are drawn
       else this.nothing();
     } catch (problem) {
-      if (problem.name !== "AbortError") alarm(problem);
+      if (problem.name !== "AbortError" && !this.over) alarm(problem);
     }
   }
 
@@ -124,6 +141,8 @@ class Review {
     const start = performance.now();
     if (this.maps.drawing?.clue.clue_no !== no) this.maps.drawing?.end();
     this.chosen = no;
+    delete this.middle.dataset.painted;
+    this.panel.wait();
     if (pane) this.look(pane);
     this.list.choose(no);
     note("review", { ...this.filters.query, clue: no });
@@ -131,7 +150,9 @@ class Review {
     try {
       clue = await clueOf(no);
     } catch (problem) {
-      if (this.chosen === no) alarm(problem);
+      if (this.chosen !== no) return;
+      this.panel.empty();
+      alarm(problem);
       return;
     }
     if (this.chosen !== no) return;
@@ -139,7 +160,6 @@ class Review {
     this.maps.show(clue.images);
     drawChosen(this.maps, clue);
     if (clue.bounds) this.maps.lookAt(clue.bounds);
-    this.middle.dataset.clue = no;
     this.panel.show(clue);
     await this.maps.painted();
     if (this.chosen !== no) return;
@@ -165,7 +185,9 @@ class Review {
   /** Ask again for a clue that was changed, and tell the list. */
   async changed(no) {
     forget(no);
-    const clue = await clueOf(no);
+    const asked = clueOf(no);
+    const clue = await asked;
+    if (asked !== clueOf(no)) return clueOf(no); // asked again meanwhile: that answer is shown
     this.list.update(clue);
     if (this.chosen === no) {
       this.clue = clue;
@@ -174,11 +196,10 @@ class Review {
     return clue;
   }
 
-  /** A verdict was given: go on with the next clue at once, ask for the changed one beside. */
+  /** A verdict is on its way: go on with the next clue. */
   async judged(no) {
-    const changed = this.changed(no).catch(alarm);
+    forget(no);
     if (this.chosen === no) await this.step(1);
-    await changed;
   }
 
   nothing() {
@@ -205,6 +226,9 @@ class Review {
   }
 
   leave() {
+    this.over = true;
+    this.chosen = "";
+    this.outlines.leave();
     unbind(...KEYS);
     this.panel.leave();
     this.maps.remove();

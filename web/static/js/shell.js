@@ -11,7 +11,7 @@ import { language, speak, t } from "./texts.js";
 
 /** Show the frame and the place of the address. */
 export function showShell(page, user) {
-  const main = h("main", { id: "main", tabindex: -1 });
+  let main = h("main", { id: "main", tabindex: -1 });
   const offered = places.filter((place) => !place.roles || place.roles.includes(user.role));
   const nav = h("nav", { class: "places", "aria-label": t("places") });
   fill(page,
@@ -28,15 +28,22 @@ export function showShell(page, user) {
     const { place: name, query } = route();
     const place = offered.find((one) => one.name === name) ?? offered[0];
     fill(nav, offered.map((one) => h("a", { href: address(one.name), "aria-current": one === place && "page" }, t(one.title))));
+    const own = h("main", { id: "main", tabindex: -1, class: `place-${place.name}`, "aria-busy": "true" });
+    leave?.();
+    leave = null;
+    main.replaceWith(own); // a place that is still being asked for fills what nobody sees any more
+    main = own;
     try {
-      const module = await place.load();
-      leave?.();
-      fill(main);
-      main.className = `place-${place.name}`;
-      leave = (await module.show(main, { user, query })) ?? null;
+      const { show } = await place.load();
+      if (main !== own) return;
+      const end = await show(own, { user, query });
+      if (main === own) leave = end;
+      else end?.();
     } catch (problem) {
       if (problem.status === undefined) throw problem;
-      alarm(problem);
+      if (main === own) alarm(problem);
+    } finally {
+      own.removeAttribute("aria-busy");
     }
   };
   window.addEventListener("hashchange", go);

@@ -29,6 +29,7 @@ function event(one) {
 const OWN = {
   import: "time.import", "case.undo": "time.undo", "case.split": "time.split", "case.joined": "time.joined", "case.assign": "time.assign",
   "comment.add": "time.comment", "attachment.add": "time.file", "clue.rejudge": "time.rejudge",
+  "verdict.enter": "time.verdict", "clue.judged_again": "time.again",
 };
 
 function nameOfEvent(what) {

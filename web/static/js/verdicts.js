@@ -1,4 +1,5 @@
-/** Judging with the keyboard: one key per verdict, one more where a reason is asked, `u` to undo. */
+/** Judging with the keyboard: one key per verdict, one more where a reason is asked, `u` to undo.
+ * The next clue is shown before the answer to a verdict is there. */
 
 import { act, undo } from "./api.js";
 import { alarm, announce, calm } from "./announce.js";
@@ -20,6 +21,7 @@ export class VerdictBar {
   constructor(desk) {
     this.desk = desk;
     this.done = [];
+    this.sending = new Set();
     this.node = h("footer", { class: "verdicts", "aria-label": t("verdict.title") });
     VERDICTS.forEach((verdict, at) => bind(String(at + 1), `help.${verdict}`, () => this.judge(verdict)));
     bind("u", "help.undo", () => this.undo());
@@ -60,9 +62,12 @@ export class VerdictBar {
 
   /** Other steps that are possible now, and undoing. */
   further() {
-    const offered = steps.filter((step) => step.offered ? step.offered(this.clue, this.desk.user) : this.case(step.action));
-    const made = offered.map((step) => button({ on: { click: () => step.open(this.clue, this.case(step.action), this.desk) } },
-      step.title ? t(step.title) : nameOf("actions", step.action)));
+    const { clue, desk } = this;
+    const offered = steps.filter((step) => step.offered ? step.offered(clue, desk.user) : this.case(step.action));
+    const made = offered.map((step) => {
+      const found = this.case(step.action);
+      return button({ on: { click: () => step.open(clue, found, desk) } }, step.title ? t(step.title) : nameOf("actions", step.action));
+    });
     const last = this.done.at(-1);
     const back = button({ class: "quiet", disabled: !last, "aria-keyshortcuts": "u", on: { click: () => this.undo() } },
       icon("undo"), t("verdict.undo"), h("kbd", {}, "u"));
@@ -72,8 +77,9 @@ export class VerdictBar {
   async judge(verdict) {
     const { clue } = this;
     const found = this.case(JUDGE);
-    if (!clue || !found || this.busy) {
-      if (clue && !found) announce(t("verdict.cannot"));
+    if (!clue || this.sending.has(clue.clue_no)) return;
+    if (!found) {
+      announce(t("verdict.cannot"));
       return;
     }
     if (!seenFor(verdict, found)) {
@@ -83,25 +89,33 @@ export class VerdictBar {
     const reasons = choicesIn(part("reasons")[verdict]);
     const reason = reasons.length ? await askReason(verdict, reasons) : "";
     if (reason === null) return;
-    await this.send(clue, found, { verdict, ...(reason ? { reason } : {}) });
+    this.send(clue, found, { verdict, ...(reason ? { reason } : {}) });
   }
 
-  async send(clue, found, form) {
-    this.busy = true;
-    try {
-      const after = await act(found.case_no, JUDGE, found.version, form);
-      calm();
-      this.done.push({ clue_no: clue.clue_no, case_no: found.case_no, version: after.version });
-      announce(t("verdict.told", { clue: clue.clue_no, verdict: nameOf("verdicts", form.verdict) }),
-        { label: t("verdict.undo"), action: () => this.undo() });
-      this.busy = false;
-      await this.desk.judged(clue.clue_no);
-    } catch (problem) {
-      alarm(problem);
-      if (problem.status === 412 || problem.status === 409) await this.desk.changed(clue.clue_no);
-    } finally {
-      this.busy = false;
-    }
+  /** Send a verdict and go on at once: its answer is waited for beside, and a refusal told whenever it comes. */
+  send(clue, found, form) {
+    const given = { clue_no: clue.clue_no, case_no: found.case_no, before: clue.verdict };
+    given.sent = act(found.case_no, JUDGE, found.version, form).then((after) => { given.version = after.version; });
+    this.done.push(given);
+    this.sending.add(clue.clue_no);
+    announce(t("verdict.told", { clue: clue.clue_no, verdict: nameOf("verdicts", form.verdict) }),
+      { label: t("verdict.undo"), action: () => this.undo() });
+    this.desk.note(clue.clue_no, form.verdict);
+    const shown = this.desk.judged(clue.clue_no);
+    given.sent.then(calm, (problem) => this.refused(given, problem)).then(() => shown).then(() => {
+      this.sending.delete(given.clue_no);
+      return this.desk.changed(given.clue_no);
+    }).catch(alarm);
+  }
+
+  /** A verdict was not taken: it can no longer be undone, and its clue is one click away. */
+  refused(given, problem) {
+    this.done = this.done.filter((one) => one !== given);
+    this.desk.note(given.clue_no, given.before);
+    alarm(problem, {
+      about: `${t("verdict.refused", { clue: given.clue_no })}${t("colon")}`,
+      label: t("verdict.look"), action: () => this.desk.choose(given.clue_no),
+    });
   }
 
   /** Take back the last verdict of this person and look at its clue again. */
@@ -111,6 +125,7 @@ export class VerdictBar {
       announce(t("verdict.nothing"));
       return;
     }
+    if (!(await last.sent.then(() => true, () => false))) return;
     try {
       await undo(last.case_no, last.version);
       calm();
