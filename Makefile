@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench bench-full \
-  bench-compare bench-accuracy pictures reference licences docs acceptance dist clean
+  bench-compare bench-accuracy pictures gallery reference licences docs acceptance dist clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,9 @@ bench-accuracy: $(READY)  ## accuracy on labelled pairs and the cross-check besi
 pictures: $(READY)  ## the pictures of the documentation, from a fresh demo run (minutes)
 	@rm -rf runs/pictures; $(BIN)/tuban demo --out runs/pictures && \
 	$(BIN)/python docs/pictures.py runs/pictures/demo-*
+
+gallery: $(READY)  ## the pages of the notebooks, which are run
+	$(BIN)/python docs/gallery.py
 
 reference: $(READY)  ## the pages of commands and of config keys
 	$(BIN)/python docs/reference.py

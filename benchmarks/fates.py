@@ -42,11 +42,8 @@ def main() -> None:
 
 def rows(year: Year, pairs: Pairs) -> list[str]:
     """Return the rows of one year."""
-    planned: dict[str, int] = defaultdict(int)
-    for quarter in QUARTERS:
-        for life in year.plan:
-            planned[life.fate(quarter, pairs) or "nothing"] += 1
-    wrong, _ = wrong_fates(year)
+    wrong, counted = wrong_fates(year)
+    planned = {fate or "nothing": count for fate, count in counted.items()}
     missed: dict[str, list[str]] = defaultdict(list)
     for quarter, _, kind, wanted, found in wrong:
         told = ", ".join(found) or "nothing"

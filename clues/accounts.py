@@ -151,7 +151,10 @@ class Accounts:
     def set_password(
         self, name: str, password: str, *, by: str, must_change: bool = False, keep: str = ""
     ) -> None:
-        """Give a user another password; sessions end, but the one of a secret; a lock ends too."""
+        """Give a user another password; sessions end, but the one of a secret; a lock ends too.
+
+        Where they must change it, because somebody else chose it, their tokens are revoked.
+        """
         check_password(password, name)
         hashed = self._hashed(password)
         with self.store.transaction() as connection:
@@ -159,6 +162,8 @@ class Accounts:
             values = {"password_hash": hashed, "must_change": must_change, "failed": 0}
             rows.change_user(connection, user.id, values | {"locked_until": None})
             rows.drop_sessions(connection, user=user.id, but=_digest(keep) if keep else "")
+            if must_change:
+                rows.revoke_tokens(connection, user.id, dt.datetime.now(dt.UTC))
             append(connection, who=by, what="user.password", subject=f"user:{name}")
 
     def signed_in(self, name: str, password: str) -> NewSession | None:

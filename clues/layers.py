@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from clues.attributes import chosen_rows, read_fields
-from clues.codes import add_classes, add_right_kind, add_uses
 from clues.crs import crs_name
+from clues.layerrows import chosen_of, parsed_rows, source_of
 from clues.postgis import database_fingerprint
 from clues.quality import (
     REPORT_COLUMNS,
@@ -26,7 +25,6 @@ from clues.quality import (
     report_rows,
     unique_keys,
 )
-from clues.sources import open_source
 from configs.layers import FieldSpec, LayersFile, LayerSpec, PatchSource, Until, role_fields
 from configs.vocabulary import roles
 from tiles.files import fingerprint
@@ -224,13 +222,7 @@ def read_role(
     parts, reports, columns, names = [], [], [], dict[str, None]()
     fields = role_fields(role, checked=checked)
     for spec in specs:
-        source = open_source(
-            spec.source,
-            layer=spec.layer,
-            encoding=spec.encoding,
-            crs=spec.crs,
-            crs_override=spec.crs_override,
-        )
+        source = source_of(spec)
         crs = crs or crs_name(source.crs)
         names |= dict.fromkeys(str(c) for c in source.columns)
         part, report = _read_rows(spec, source, fields, crs)
@@ -269,34 +261,12 @@ def _read_rows(
     spec: LayerSpec, source: Any, fields: Mapping[str, FieldSpec], crs: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of one source with parsed fields and clean geometry, and the report."""
-    table, report = read_fields(
-        source,
-        fields,
-        spec.fields,
-        spec.units,
-        spec.constants,
-        name=spec.name,
-        where=str(spec.source),
-        nothing=spec.nothing,
-        defaults=spec.defaults,
-    )
+    table, report = parsed_rows(spec, source, fields)
     polygons = spec.role not in ANY_GEOMETRY
     projected = source.geometry.to_crs(crs).to_numpy()
     table["geometry"], problems = clean_geometries(projected, crs, polygons=polygons)
     report.append(geometry_report(spec.name, problems, table["geometry"].to_numpy()))
-    if spec.role == "landuse":
-        report.append(add_classes(table, spec))
-    if "use" in table:
-        report.append(add_uses(table, spec))
-    if spec.role == "mining_right":
-        add_right_kind(table, spec)
-    found = pd.concat(report, ignore_index=True)
-    if spec.where:
-        columns = table.attrs["columns"]
-        table = table[chosen_rows(source, spec.where, where=str(spec.source))]
-        table.attrs["columns"] = columns
-        found = found[found["row"].isin(table["row"])]
-    return table, found
+    return chosen_of(spec, source, table, report)
 
 
 def _doubles(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """How much of a county and of its divisions a run could observe at both dates, as a table."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from tiles.files import atomic_path
+from tiles.files import write_csv_rows
 from tiles.geodesy import ellipsoidal_area
 
 if TYPE_CHECKING:
@@ -148,8 +147,4 @@ def write_observed(areas: Sequence[ObservedArea], path: Path) -> None:
         (a.code, a.name, f"{a.area_dm2 / 1e6:.2f}", f"{a.observed_dm2 / 1e6:.2f}", a.percent)
         for a in areas
     ]
-    with (
-        atomic_path(path) as part,
-        part.open("w", encoding="utf-8-sig", newline="") as handle,
-    ):
-        csv.writer(handle).writerows([HEADER, *rows])
+    write_csv_rows(path, [HEADER, *rows])

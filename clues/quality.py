@@ -90,6 +90,27 @@ def report_rows(
     facts : sequence of n mappings, or one mapping for all
         What the sentences of the defect name.
     """
+    if not len(rows):
+        dtypes = tuple(str(getattr(v, "dtype", type(v))) for v in (source, keys, field, values))
+        if dtypes not in _NO_ROWS:
+            _NO_ROWS[dtypes] = _report(code, source, rows, keys, field, values, facts)
+        return _NO_ROWS[dtypes].copy()
+    return _report(code, source, rows, keys, field, values, facts)
+
+
+_NO_ROWS: dict[tuple[str, ...], pd.DataFrame] = {}
+"""Reports without rows, by what tells the types of their columns: most reports are such."""
+
+
+def _report(
+    code: str,
+    source: Any,
+    rows: NDArray[np.int64],
+    keys: NDArray[np.object_] | None,
+    field: Any,
+    values: Any,
+    facts: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None,
+) -> pd.DataFrame:
     kind = problem(code)
     each = [facts or {}] * len(rows) if facts is None or isinstance(facts, Mapping) else facts
     texts = {
@@ -257,7 +278,7 @@ def overlapping_features(
 def area_mismatches(
     stated_m2: NDArray[np.float64], drawn_m2: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Return the rows whose stated area differs from the drawn one by more than 5 %."""
+    """Return the rows whose stated area differs from the drawn one by more than 5 %; never NaN."""
     with np.errstate(invalid="ignore"):
         wrong = np.abs(stated_m2 - drawn_m2) > AREA_DIFFERENCE * np.maximum(stated_m2, drawn_m2)
     return np.flatnonzero(wrong).astype(np.int64)

@@ -33,7 +33,7 @@ def perimeters(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]
 
 
 def ground_lengths(lines: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
-    """Return the lengths of lines in metres on the ground, see `perimeters`."""
+    """Return the lengths of lines in metres on the ground, from any CRS; see `perimeters`."""
     return _summed(lines, np.arange(len(lines)), len(lines), crs)
 
 

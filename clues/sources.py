@@ -179,6 +179,8 @@ def _read(path: str, suffix: str, layer: str | None, encoding: str | None, where
         )
     if suffix == ".shp" and encoding is None and not path.startswith("/vsizip/"):
         encoding = _shapefile_encoding(Path(path))
+    elif suffix in (".gpkg", ".gdb", ".fgb"):
+        encoding = None  # always UTF-8, whatever the Shapefiles of the same role are in
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         table = pyogrio.read_dataframe(path, layer=layer or names[0], encoding=encoding)

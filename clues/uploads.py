@@ -1,17 +1,18 @@
 """Files that people send to the desk: photos and scans, told by their bytes, re-checked whole.
 
 JPEG and PNG are taken as `clues.photos` takes them. A scan is a PDF without anything that acts: it
-begins and ends as one, is nothing else besides, and names no script, launch or embedded file.
+begins and ends as one, is nothing else besides, and names no script, launch or embedded file
+(`clues.pdfs`).
 """
 
 import hashlib
 import io
-import re
 import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
 from clues.exif import ExifFacts
+from clues.pdfs import UNREADABLE, acting_word
 from clues.photos import SCRIPTS, FileRefused, read_photo
 from configs.told import Told
 
@@ -21,10 +22,7 @@ MAX_SCAN = 40 << 20
 ENDS_WITHIN = 2048
 NAME_LENGTH = 200
 
-ACTS = re.compile(
-    rb"/(JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|GoToE)\b"
-)
-OTHER_HEADS = (b"\x89PNG", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"Rar!", b"MZ", b"\x7fELF")
+OTHER_HEADS = (b"\x89PNG", b"GIF8", b"PK\x03\x04", b"Rar!", b"\x7fELF")
 
 
 @dataclass(frozen=True)
@@ -87,9 +85,11 @@ def _scan(data: bytes, name: str) -> Upload:
     ):
         told = Told("PDF 同时又是别的文件", "the PDF is something else as well")
         raise FileRefused(told, name, "scan the document again")
-    acts = ACTS.search(data)
-    if acts is not None:
-        word = acts.group(1).decode()
+    word = acting_word(data)
+    if word == UNREADABLE:
+        told = Told("PDF 已加密或无法拆读", "the PDF is encrypted or packed beyond reading")
+        raise FileRefused(told, name, "print it to a plain PDF, or scan it")
+    if word:
         told = Told(f"PDF 含有可执行内容（{word}）", f"the PDF holds something that acts ({word})")
         raise FileRefused(told, name, "print it to a plain PDF, or scan it")
     return Upload(name, hashlib.sha256(data).hexdigest(), "application/pdf", len(data))

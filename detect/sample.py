@@ -114,7 +114,7 @@ def column_medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def robust_spread(values: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1.4826 × the median distance from `middle`, per column."""
+    """Return 1.4826 × the median distance of values (pixel, column) from `middle` (column,)."""
     return MAD_TO_SIGMA * column_medians(np.abs(values - middle))
 
 

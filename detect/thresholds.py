@@ -123,6 +123,6 @@ def rosin_threshold(counts: NDArray[np.int64]) -> int:
 
 
 def histogram_median(counts: NDArray[np.int64]) -> int:
-    """Return the lower median of the scores in a histogram; 0 where it is empty."""
+    """Return the lower median of the scores in a histogram (score,); 0 where it is empty."""
     below = np.cumsum(counts)
     return int(np.searchsorted(below, (below[-1] + 1) // 2)) if below[-1] else 0

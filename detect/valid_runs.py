@@ -21,7 +21,7 @@ IMAGED = "imaged_"
 
 
 def mask_runs(mask: NDArray[np.bool_], extent: Extent) -> Runs:
-    """Return the runs of a mask that covers `extent`."""
+    """Return row, first and last column of the runs of a mask (y, x) that covers `extent`."""
     mask = np.ascontiguousarray(mask)
     row, first, last = (np.empty(count_runs(mask), np.int64) for _ in range(3))
     extract_runs(mask, extent.row0, extent.col0, row, first, last)

@@ -145,15 +145,23 @@ def require_whole(plan: "RunPlan", where: str) -> None:
 
 
 def _version(path: Path) -> str:
-    """Return what changes when a file is replaced, even by one that differs in one block."""
-    return f"{fingerprint(path)} {path.stat().st_mtime_ns}"
+    """Return what changes when a file is replaced, even by one that differs in one block.
+
+    A file that the disk does not hand out whole has another version once it does.
+    """
+    try:
+        content = fingerprint(path)
+    except OSError:
+        content = "cannot be read"
+    return f"{content} {path.stat().st_mtime_ns}"
 
 
 def without_damaged(context: "StageContext", work: Callable[[], T]) -> T:
     """Work stages; where an image turns out to be damaged, set its scene aside and begin again.
 
     Only where the other scenes of its date cover the area: the plan refuses otherwise, with the
-    damage as the reason. The manifest keeps the damage, so that a resumed run does not try again.
+    damage as the reason. The manifest keeps the damage, so that a run started again does not try
+    the file again, nor make anything of it anew, until it is mended.
 
     Raises
     ------
@@ -164,9 +172,10 @@ def without_damaged(context: "StageContext", work: Callable[[], T]) -> T:
         try:
             return work()
         except DamagedImage as error:
-            file = _to_set_aside(context, error)
-            if file is None:
+            found = _damaged_file(context, error)
+            if found is None:
                 raise
+            file, others = found
             context.run.note(
                 NOTE,
                 file=str(file),
@@ -174,18 +183,20 @@ def without_damaged(context: "StageContext", work: Callable[[], T]) -> T:
                 reason=f"{error.what} ({error.where.removeprefix(f'{file}, ')})",
                 fix=error.fix,
             )
+            if not others:
+                raise
             log.warning("a scene is set aside: %s", error)
             context.replan()
 
 
-def _to_set_aside(context: "StageContext", error: DamagedImage) -> Path | None:
-    """Return the damaged file, None if no other scene of its date is left."""
+def _damaged_file(context: "StageContext", error: DamagedImage) -> tuple[Path, int] | None:
+    """Return the damaged file and how many other scenes its date has; None if the plan told it."""
     if "plan" not in vars(context):
         return None
     for epoch in (context.plan.before, context.plan.after):
         for path in (p for scene in epoch.scenes for p in files_of(scene)):
             if error.where.startswith(f"{path},"):
-                return path if len(epoch.scenes) > 1 else None
+                return path, len(epoch.scenes) - 1
     return None
 
 

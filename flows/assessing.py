@@ -1,6 +1,5 @@
 """`tuban assess`: a change map against a truth, or against a sample that people looked at."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +18,7 @@ from models.changescores import (
     score_pixels,
 )
 from tiles.changemap import ChangeMap, MapStrips, burn_truth, read_change_map, write_picture
-from tiles.files import atomic_path
+from tiles.files import write_json
 from tiles.geodesy import transformer
 
 __all__ = ["against_sample", "against_truth", "design_sample"]
@@ -88,7 +87,7 @@ def against_truth(
     kind = np.where(truth & mapped, 1, np.where(truth, 2, np.where(mapped, 3, 0)))
     kind[~valid] = 4
     write_picture(out / "errors.png", COLOURS[kind].astype(np.uint8))
-    _write(out / "assessment.json", result)
+    write_json(out / "assessment.json", result)
     return result
 
 
@@ -177,7 +176,7 @@ def design_sample(map_path: Path, units: int, out: Path) -> dict[str, Any]:
         }
         for k, i in enumerate(drawn)
     ]
-    _write(out / "sample.geojson", {"type": "FeatureCollection", "features": features})
+    write_json(out / "sample.geojson", {"type": "FeatureCollection", "features": features})
     return {"strata": dict(zip(STRATA, take, strict=True)), "units": len(drawn)}
 
 
@@ -250,7 +249,7 @@ def against_sample(map_path: Path, sample_path: Path, out: Path) -> AreaEstimate
         "sample": str(sample_path),
         "area_unit": "ha",
     }
-    _write(out / "assessment.json", values)
+    write_json(out / "assessment.json", values)
     return estimate
 
 
@@ -281,9 +280,3 @@ def _reference(told: Sequence[object], units: Sequence[object], path: Path) -> N
             )
         found[i] = STRATA.index(text)
     return found
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")

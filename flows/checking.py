@@ -74,9 +74,7 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
         _check_models(results, config, plan)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
-    if plan is not None or (config.layers is None and config.missing_layers == "refuse"):
-        crs = plan.grid.crs if plan is not None else ""
-        _try(results, "layers", lambda: _layers(config, crs), str)
+    _try(results, "layers", lambda: _layers(config), str)
     if (catalog := config.catalog) is not None:
         _try(results, "catalogue", lambda: load_catalog(catalog), _scene_count)
     if (place := config.register_place) is not None:
@@ -190,19 +188,15 @@ def _register(place: str) -> str:
     return require_register(place)
 
 
-def _layers(config: RunConfig, crs: str) -> str:
-    from clues.layers import read_onemap
+def _layers(config: RunConfig) -> str:
+    from clues.layerglance import glance_at_file
     from flows.judging import require_layers
 
     with TemporaryDirectory() as folder:
         config, missing = layers_at_hand(config, Path(folder))
-        found = _layer_texts(read_onemap(require_layers(config), crs=crs))
-    return "; ".join([found, *(told.both for told in missing)])
-
-
-def _layer_texts(onemap: Any) -> str:
-    return ", ".join(
-        f"{role} {len(layer.table)} rows"
-        + (f" ({len(layer.rejects)} problems)" if len(layer.rejects) else "")
-        for role, layer in sorted(onemap.layers.items())
-    )
+        found = glance_at_file(require_layers(config))
+    texts = [
+        f"{one.role} {one.rows} rows" + (f" ({one.problems} problems)" if one.problems else "")
+        for one in found
+    ]
+    return "; ".join([", ".join(texts), *(told.both for told in missing)])

@@ -1,6 +1,5 @@
 """Coverage of counties by the scenes of a catalogue, as a table and a map of gaps."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from clues.sources import open_source
 from configs.errors import LayerError
 from tiles.catalog import load_catalog
 from tiles.coverage import coverage_of
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_csv_rows
 
 __all__ = ["COLUMNS", "write_coverage"]
 
@@ -50,11 +49,7 @@ def write_coverage(
                 properties = {"county": county, "period": found.period}
                 shape = json.loads(shapely.to_geojson(found.gaps))
                 gaps.append({"type": "Feature", "properties": properties, "geometry": shape})
-    with (
-        atomic_path(out / "coverage.csv") as part,
-        part.open("w", encoding="utf-8-sig", newline="") as handle,
-    ):
-        csv.writer(handle).writerows([COLUMNS, *rows])
+    write_csv_rows(out / "coverage.csv", [COLUMNS, *rows])
     with atomic_path(out / "gaps.geojson") as part:
         text = json.dumps({"type": "FeatureCollection", "features": gaps}, ensure_ascii=False)
         part.write_text(text, encoding="utf-8")

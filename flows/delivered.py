@@ -1,7 +1,6 @@
 """Judgement of delivered patches: a patch layer and a layers file in, tables and ledger out."""
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,7 +19,7 @@ from flows.judging import (
     write_tables,
 )
 from flows.registering import register_run
-from tiles.files import atomic_path, fingerprint
+from tiles.files import fingerprint, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +176,7 @@ def keep_judgement(
         "clues": sorted(tables.clues["clue_no"]),
         "indicators": judgement.indicators,
     } | told
-    _write_json(folder / "run.json", summary)
+    write_json(folder / "run.json", summary, plain=str)
     return summary
 
 
@@ -224,12 +223,6 @@ def judged_patches(folder: Path) -> Any:
     if "origin" not in table:
         return table
     return table[(table["origin"] == "image").to_numpy()].reset_index(drop=True)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with atomic_path(path) as part:
-        text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
-        part.write_text(text + "\n", encoding="utf-8")
 
 
 def _title(

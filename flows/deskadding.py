@@ -1,7 +1,6 @@
 """``tuban desk add``: a finished run into the store of a desk, with its images and layers."""
 
 import hashlib
-import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from flows.desklayers import layers_around
 from flows.deskplace import DeskPlace
 from flows.finished import finished_tables, run_summary
 from flows.registering import keeps_register, store_of
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_json
 
 if TYPE_CHECKING:
     from clues.outputs.tables import ClueTables
@@ -114,7 +113,11 @@ def _record(run: Path, summary: dict[str, Any], tables: "ClueTables", place: Des
     finally:
         own.close()
     if record is None:
-        raise InputError("the store does not know the run", str(run), "run it again first")
+        raise InputError(
+            "the store does not know a run of this name",
+            str(run),
+            "give the folder back the name it had when it was run, or run it again",
+        )
     if not same and keeps_register(run):
         raise InputError(
             "the run keeps a register, and the desk is to serve another store",
@@ -203,6 +206,4 @@ def _keep_tables(run: Path, summary: dict[str, Any], folder: Path) -> None:
         if (run / name).is_file():
             with atomic_path(folder / name) as part:
                 shutil.copyfile(run / name, part)
-    with atomic_path(folder / ORIGIN) as part:
-        origin = {"folder": str(run), "layers": layers}
-        part.write_text(json.dumps(origin, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_json(folder / ORIGIN, {"folder": str(run), "layers": layers})

@@ -95,7 +95,7 @@ class Rejudging:
 
         What is not at hand is left: who asks for it is told.
         """
-        import clues.attached  # noqa: F401
+        import clues.attached  # noqa: F401 - loaded, not used
         from clues.store.runs import newest_runs
         from flows.rejudging import judged_run
 

@@ -1,6 +1,5 @@
 """`tuban field import`: cards and photos that came back, into the store and folder of their run."""
 
-import csv
 import datetime as dt
 import json
 import tempfile
@@ -24,7 +23,7 @@ from flows.finished import finished_tables, run_summary
 from flows.ledgerimport import LedgerImport, enter_rows, run_of
 from flows.mapping import run_pictures
 from flows.registering import store_of
-from tiles.files import atomic_path, sha256
+from tiles.files import atomic_path, sha256, write_csv_rows, write_json
 
 if TYPE_CHECKING:
     from clues.outputs.tables import ClueTables
@@ -231,14 +230,11 @@ def _write_reports(
         return []
     place = folder / FOLDER
     records = _merged(place / RECORDS, matched)
-    with atomic_path(place / RECORDS) as part:
-        text = json.dumps([asdict(r) for r in records], indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(place / RECORDS, [asdict(r) for r in records])
     _register(folder, matched)
     name = source.stem if source.is_file() else source.name
     table = place / f"{name}.photos.csv"
-    with atomic_path(table) as part, part.open("w", encoding="utf-8-sig", newline="") as handle:
-        csv.writer(handle).writerows([HEADS[language], *_rows(matched, refused, language)])
+    write_csv_rows(table, [HEADS[language], *_rows(matched, refused, language)])
     shapes = dict(zip(tables.clues["clue_no"], tables.clues.geometry, strict=True))
     with run_pictures(folder, summary) as pictures:
         write_photo_page(

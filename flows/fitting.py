@@ -1,6 +1,5 @@
 """The gate and fit stages: what the driver hands to a worker, and what it keeps of the answer."""
 
-import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from flows.tilejob import STATE_CLASSES, States
 from flows.workers import work_once
 from tiles.cloudmap import CloudMap, write_cloud_map
 from tiles.clouds import NEEDED
-from tiles.files import atomic_path
+from tiles.files import write_json
 from tiles.gate import GateCheck, require_gate
 from tiles.registration import Registration
 from tiles.state import load_states, save_states
@@ -108,9 +107,7 @@ def open_gate(context: "StageContext") -> tuple[list[Path], dict[str, Any]]:
     found, clouds = aligned.registration, aligned.clouds
     assert found is not None
     quality = context.run.path("quality", "gate.json")
-    with atomic_path(quality) as part:
-        values = {"checks": [asdict(c) for c in checks], "registration": asdict(found)}
-        part.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(quality, {"checks": [asdict(c) for c in checks], "registration": asdict(found)})
     require_gate(checks)
     if context.config.gate.register_pair and any(
         c.name == "shift" and c.value is None for c in checks

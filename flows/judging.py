@@ -1,6 +1,5 @@
 """The judge stage: patches against the One-Map, tables and indicators into the run folder."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from clues.rowgroups import BATCH, RowGroups
 from configs.errors import ConfigError, InputError
-from tiles.files import PART_MARK, atomic_path
+from tiles.files import PART_MARK, atomic_path, write_json
 
 if TYPE_CHECKING:
     from clues.judgement import Judgement
@@ -147,9 +146,7 @@ def write_tables(judgement: "Judgement", rules: "RuleSet", folder: Path) -> list
     values = {INDICATORS_NAME: judgement.indicators, RULES_NAME: rules.as_file()}
     for name, value in values.items():
         files.append(folder / name)
-        with atomic_path(files[-1]) as part:
-            text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
-            part.write_text(text + "\n", encoding="utf-8")
+        write_json(files[-1], value, plain=str)
     return files
 
 

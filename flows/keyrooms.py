@@ -35,6 +35,7 @@ LAYERS = (
     "clues.codes",
     "clues.coordinatetext",
     "clues.crs",
+    "clues.layerrows",
     "clues.layers",
     "clues.localcrs",
     "clues.onemap",

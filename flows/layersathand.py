@@ -13,7 +13,6 @@ from tiles.files import atomic_path
 __all__ = ["layers_at_hand"]
 
 NAME = "layers-at-hand.yaml"
-LONLAT = "EPSG:4326"
 
 
 def layers_at_hand(config: RunConfig, folder: Path) -> tuple[RunConfig, tuple[Told, ...]]:
@@ -51,11 +50,12 @@ def layers_at_hand(config: RunConfig, folder: Path) -> tuple[RunConfig, tuple[To
 
 def _readable(file: LayersFile, spec: LayerSpec) -> LayerSpec | TubanError:
     """Return a layer as it is read, its version named; or why it cannot be read."""
-    from clues.layers import build_onemap, with_versions
+    from clues.layerglance import glance_at
+    from clues.layers import with_versions
 
     try:
         alone = with_versions(file.model_copy(update={"layers": (spec,)}))
-        build_onemap(alone, crs=LONLAT)
+        glance_at(alone.layers)
     except TubanError as error:
         return error
     return alone.layers[0]

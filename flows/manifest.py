@@ -1,7 +1,6 @@
 """The run folder and its manifest: what was made, from what, and what may be reused."""
 
 import datetime as dt
-import json
 import logging
 import os
 import threading
@@ -16,7 +15,7 @@ from configs.errors import RunError
 from flows.journal import Journal
 from flows.keys import StageKey, reuse_text
 from flows.lock import RunLock
-from tiles.files import PART_MARK, atomic_path, fenced, sha256
+from tiles.files import PART_MARK, fenced, sha256, write_json
 
 __all__ = ["FileRecord", "Product", "Run"]
 
@@ -255,9 +254,7 @@ class Run:
 
     def write_summary(self, summary: Mapping[str, Any]) -> Path:
         """Write ``run.json``, whole; return its path."""
-        text = json.dumps(summary, indent=1, ensure_ascii=False, default=str)
-        with atomic_path(self.path(SUMMARY_NAME)) as part:
-            part.write_text(text + "\n", encoding="utf-8")
+        write_json(self.path(SUMMARY_NAME), summary, plain=str)
         return self.path(SUMMARY_NAME)
 
     def reuse(

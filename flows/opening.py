@@ -20,7 +20,7 @@ from configs.told import Told
 from flows.counties import counties_of
 from flows.plan import outline_of
 from tiles.catalog import Entry, load_catalog
-from tiles.files import atomic_path
+from tiles.files import write_json
 from tiles.usable import ChosenDate, best_match, newest_usable
 
 __all__ = ["OPENING_NAME", "Opening", "images_of"]
@@ -86,10 +86,7 @@ class Opening:
         same = kept.request == self.request and kept.scenes == self.scenes
         found = replace(self, reasons=kept.reasons) if same else self
         if found != kept or not (folder / OPENING_NAME).is_file():
-            with atomic_path(folder / OPENING_NAME) as part:
-                part.write_text(
-                    json.dumps(asdict(found), indent=1, ensure_ascii=False), encoding="utf-8"
-                )
+            write_json(folder / OPENING_NAME, asdict(found))
         return found
 
     def applied(self, config: RunConfig) -> RunConfig:

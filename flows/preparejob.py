@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import json
 import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from configs.errors import InputError
 from configs.sensors import sensor_file
 from flows.environment import give_back_memory
 from flows.plan import RunPlan
-from tiles.files import atomic_path
+from tiles.files import write_json
 from tiles.footprint import seen
 from tiles.grid import Extent, Tile, plan_tiles
 from tiles.imagewriter import join_images, write_image
@@ -204,9 +203,7 @@ def join_scene(job: PrepareJob, task: SceneTask) -> dict[str, Any]:
         wavelengths=plan.wavelengths,
         tags={"TUBAN_SCENE": scene.scene_id, "TUBAN_LINEAGE": "; ".join(steps)},
     )
-    with atomic_path(item) as part:
-        text = json.dumps(_item(job, task, lineage, steps), indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(item, _item(job, task, lineage, steps))
     return {"lineage": steps}
 
 

@@ -1,7 +1,7 @@
 """``tuban register``: what the register holds, batches of clues, the land use after a year."""
 
-import csv
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from configs.batches import due_days
 from configs.errors import InputError
 from configs.mistakes import choice
 from flows.registering import open_register, store_of
-from tiles.files import atomic_path
+from tiles.files import write_csv_rows
 
 if TYPE_CHECKING:
     from clues.baselineversions import KeptBaseline
@@ -258,9 +258,9 @@ def issue(
 
 
 def _profiles(connection: Any, runs: set[str]) -> list[str | None]:
-    from clues.store.register import run_configs
+    from clues.store.runs import run_configs
 
-    return [config.get("profile") for config in run_configs(connection, runs)]
+    return [config.get("profile") for config in run_configs(connection, runs).values()]
 
 
 def make_baseline(
@@ -320,11 +320,7 @@ def make_baseline(
 
 def write_rows(heads: Sequence[str], rows: "Iterable[Sequence[Any]]", path: Path) -> None:
     """Write a table as CSV that spreadsheets open, its heads in Chinese and English."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as part, part.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([f"{ZH[h]} {h}" for h in heads])
-        writer.writerows(rows)
+    write_csv_rows(path, itertools.chain([[f"{ZH[h]} {h}" for h in heads]], rows))
 
 
 def write_baseline(done: "KeptBaseline", folder: Path) -> None:

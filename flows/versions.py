@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import RunError
-from tiles.files import PART_MARK, atomic_path, fsync_folder, sha256
+from tiles.files import PART_MARK, fsync_folder, sha256, write_json
 
 __all__ = ["Version", "Versions"]
 
@@ -130,9 +130,7 @@ class Versions:
             **facts,
             "files": {p.relative_to(draft).as_posix(): sha256(p) for p in files},
         }
-        with atomic_path(draft / FACTS_NAME) as part:
-            text = json.dumps(told, indent=1, ensure_ascii=False)
-            part.write_text(text + "\n", encoding="utf-8")
+        write_json(draft / FACTS_NAME, told)
         for path in (*files, draft / FACTS_NAME):
             path.chmod(READ_ONLY)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """Vetting of proposed parcels: a parcel layer and a layers file in, answers and outputs out."""
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.vocabulary import Language
 from flows.judging import layer_records, reject_rows
-from tiles.files import atomic_path
+from tiles.files import write_json
 
 if TYPE_CHECKING:
     from clues.vetting import Vetting
@@ -118,9 +117,7 @@ def _publish(
         ("rules.json", vetting.rules.model_dump(mode="json")),
         ("run.json", summary),
     ):
-        with atomic_path(out / name) as part:
-            text = json.dumps(value, indent=1, ensure_ascii=False)
-            part.write_text(text + "\n", encoding="utf-8")
+        write_json(out / name, value)
 
 
 def _notes(summary: dict[str, Any], rules: "VettingRules") -> list[tuple[str, str, str]]:

@@ -163,7 +163,10 @@ def boosted_votes(model: Boosting, x: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def votes_of(model: Forest | Boosting, x: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Return the votes of whichever model it is: trees, or percent of a probability."""
+    """Return the votes (row, class) of whichever model it is for features (row, column).
+
+    They are trees of a forest, or percent of a probability.
+    """
     return votes(model, x) if isinstance(model, Forest) else boosted_votes(model, x)
 
 

@@ -306,9 +306,10 @@ def choose_cut(
 def learned_statistic(
     block: Block, scale: PairScale, learner: ChangeLearner
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the statistic in scene medians and the smoothed share of votes over the extent.
+    """Return the statistic in scene medians and the smoothed share of votes, both (y, x).
 
-    The share is 0 where the statistic is below `CANDIDATE_MEDIANS`: nobody is asked there.
+    They cover the extent of the block. The share is 0 where the statistic is below
+    `CANDIDATE_MEDIANS`: nobody is asked there.
     """
     if block.bands != learner.bands:
         raise InputError(

@@ -136,7 +136,7 @@ class LabelledPlace:
 
 
 def changed_pixels(scores: Scores, floor_px: int = FLOOR_PX) -> NDArray[np.bool_]:
-    """Return weak components that hold a strong pixel and at least `floor_px` pixels."""
+    """Return weak components (y, x) that hold a strong pixel and at least `floor_px` pixels."""
     labels, count = label_components(scores.weak, np.ones((3, 3)))
     pixels = np.bincount(labels.ravel(), minlength=count + 1)
     strong = np.bincount(labels.ravel(), weights=scores.strong.ravel(), minlength=count + 1)
@@ -146,7 +146,10 @@ def changed_pixels(scores: Scores, floor_px: int = FLOOR_PX) -> NDArray[np.bool_
 
 
 def mask_f1(found: NDArray[np.bool_], labels: NDArray[np.uint8], outside: int = 0) -> float:
-    """Return F1 of a change map; pixels that nobody labelled do not count."""
+    """Return F1 of a change map (y, x) by labels (y, x): 2 changed, 1 unchanged, 0 nobody knows.
+
+    `outside` changed pixels more were not seen; pixels that nobody labelled do not count.
+    """
     hit = int(np.count_nonzero(found & (labels == 2)))
     wanted = int(np.count_nonzero(labels == 2)) + outside
     return 2 * hit / max(int(np.count_nonzero(found & (labels > 0))) + wanted, 1)

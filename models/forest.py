@@ -216,7 +216,7 @@ def classes_at(forest: Forest, x: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def whole_shares(shares: NDArray[np.float64], unit: int) -> NDArray[np.int64]:
-    """Turn the shares of each row into whole numbers that sum to `unit`, each less than 1 off.
+    """Turn shares (row, class) into whole numbers that sum to `unit` per row, each less than 1 off.
 
     What is left after rounding down goes to the largest remainders, ties to the smaller class.
     """

@@ -281,7 +281,10 @@ def _window(block: Block) -> Extent:
 def share_of_objects(
     block: Block, learner: ChangeLearner, scale: ObjectScale
 ) -> NDArray[np.float32]:
-    """Return the share of votes for change of the object of each pixel of the core; 0 outside."""
+    """Return the share of votes for change (y, x), 0 to 1, of the object of each pixel of the core.
+
+    It is 0 outside of objects.
+    """
     if block.bands != learner.bands:
         raise InputError(
             f"the pair has the bands {', '.join(block.bands)}",
@@ -296,7 +299,7 @@ def share_of_objects(
 
 
 def otsu_cut(share: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
-    """Return Otsu's threshold of the shares of valid pixels."""
+    """Return Otsu's threshold, 0 to 1, of the shares (y, x) of valid pixels."""
     return _cut_of(_share_counts(share, valid))
 
 
@@ -330,7 +333,7 @@ def score_learned(block: Block, state: LearnedState) -> Scores:
 
 
 def object_scores(share: NDArray[np.float32], valid: NDArray[np.bool_], cut: float) -> Scores:
-    """Return the scores of shares of votes that are cut at one of them."""
+    """Return the scores of shares of votes (y, x) that are cut at one of them."""
     steps = np.round(share * SHARE_STEPS)  # as in the histogram that was cut
     score = np.minimum(np.floor(steps * STRONG / round(cut * SHARE_STEPS)), 65535)
     score = np.where(valid, score, 0).astype(np.uint16)

@@ -96,7 +96,9 @@ def test_both_languages_say_the_same_section_by_section(page: Path):
 
 
 def test_every_page_is_told_in_both_languages():
+    """But the notebooks, whose cells are told in both."""
     english = {p for p in PAGES if ROOT / "docs" in p.parents and ".zh" not in p.suffixes}
+    english -= set((ROOT / "docs" / "gallery").glob("*.md"))
     assert english | {ROOT / "README.md"} <= set(PAIRED)
 
 
@@ -109,13 +111,24 @@ def test_the_example_of_each_room_runs(room: str):
         subprocess.run([sys.executable, "-c", block], cwd=ROOT, check=True, capture_output=True)
 
 
+def names_of_files(room: str) -> set[str]:
+    """Return what the tables of a room's README name; a table may be of a folder within it."""
+    names, folder = set(), ""
+    for line in (ROOT / room / "README.md").read_text(encoding="utf-8").split("\n"):
+        if head := re.match(r"\| in `(\w+/)`", line):
+            folder = head[1]
+        elif line[:3] == "| `":
+            names |= {folder + n.rstrip("/") for n in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    return names
+
+
 @pytest.mark.parametrize("room", ROOMS)
-def test_modules_named_in_a_room_exist(room: str):
-    page = ROOT / room / "README.md"
-    rows = [line for line in page.read_text(encoding="utf-8").split("\n") if line[:3] == "| `"]
-    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
-    for name in named:
-        assert list((ROOT / room).glob(name.rstrip("/"))), f"{room}/{name}"
+def test_a_room_names_its_modules_and_no_other(room: str):
+    named = names_of_files(room)
+    assert not [name for name in named if not list((ROOT / room).glob(name))]
+    modules = {p.relative_to(ROOT / room) for p in (ROOT / room).rglob("*.py")}
+    own = {m.as_posix() for m in modules if m.name != "__init__.py" and "migrations" not in m.parts}
+    assert {m for m in own - named if not m.startswith("cli/")} == set()
 
 
 def test_the_rule_set_of_the_how_to_is_one(tmp_path: Path):

@@ -1,6 +1,5 @@
 """The imagery catalogue: deliveries of any mix as a static STAC catalogue, no file moved."""
 
-import csv
 import datetime as dt
 import hashlib
 import json
@@ -17,7 +16,7 @@ from configs.errors import InputError, RasterError
 from configs.sensors import sensor_name
 from tiles.deliveries import open_scene
 from tiles.discovery import Delivered, discover
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_csv_rows, write_json
 from tiles.footprint import seen
 from tiles.stacitem import scene_item
 
@@ -165,7 +164,8 @@ def _entry(found: Delivered, home: Path, time_zone: str, taken: set[str]) -> Ent
     usable = f"{item_id}.usable.geojson"
     if scene.mask is not None:
         shape = shapely.set_precision(view.usable, 1e-7)
-        _write_text(home / usable, shapely.to_geojson(shape))
+        with atomic_path(home / usable) as part:
+            part.write_text(shapely.to_geojson(shape), encoding="utf-8")
         item["assets"]["usable"] = {
             "href": usable,
             "type": "application/geo+json",
@@ -177,7 +177,7 @@ def _entry(found: Delivered, home: Path, time_zone: str, taken: set[str]) -> Ent
         {"rel": rel, "href": "../catalog.json", "type": "application/json"}
         for rel in ("root", "parent")
     ]
-    _write_text(path, json.dumps(item, indent=1, ensure_ascii=False))
+    write_json(path, item)
     return Entry(path, item)
 
 
@@ -209,22 +209,12 @@ def _write(
         "description": "Imagery deliveries; the files stay where they are.",
         "links": links,
     }
-    _write_text(out / "catalog.json", json.dumps(catalog, indent=1, ensure_ascii=False))
+    write_json(out / "catalog.json", catalog)
     keep = {e.path.name for e in entries} | {f"{e.name}.usable.geojson" for e in entries}
     for old in sorted((out / "items").glob("*.*json")):
         if old.name not in keep:
             old.unlink()
-    with (
-        atomic_path(out / "problems.csv") as part,
-        part.open("w", encoding="utf-8-sig", newline="") as handle,
-    ):
-        writer = csv.writer(handle)
-        writer.writerows([PROBLEM_COLUMNS, *problems])
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_csv_rows(out / "problems.csv", [PROBLEM_COLUMNS, *problems])
 
 
 def load_catalog(folder: Path) -> list[Entry]:

@@ -1,5 +1,6 @@
-"""Files that are whole or absent: atomic writes, fingerprints, free space."""
+"""Files that are whole or absent: atomic writes, JSON and CSV; fingerprints, free space."""
 
+import csv
 import errno
 import glob
 import hashlib
@@ -8,9 +9,10 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from configs.errors import ResourceError, TubanError
 
@@ -26,6 +28,8 @@ __all__ = [
     "require_free",
     "sha256",
     "told_full",
+    "write_csv_rows",
+    "write_json",
 ]
 
 PART_MARK = ".part-"
@@ -76,6 +80,30 @@ def atomic_path(target: Path) -> Iterator[Path]:
         if isinstance(error, FileNotFoundError):
             _require_inside(target)  # whoever took the folder over removed what was unfinished
         raise
+
+
+def write_json(path: Path, value: Any, *, plain: Callable[[Any], Any] | None = None) -> None:
+    """Write a value as JSON for programs and people: UTF-8, a line per entry, put in place whole.
+
+    Parameters
+    ----------
+    path : Path
+    value : any
+    plain : callable, optional
+        Makes what JSON lacks into what it has, such as `str`; by default such a value is refused.
+    """
+    with atomic_path(path) as part:
+        text = json.dumps(value, indent=1, ensure_ascii=False, default=plain)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv_rows(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows, heads first, as CSV that any spreadsheet opens, put in place whole.
+
+    UTF-8 with byte order mark; lines end with CR LF (RFC 4180).
+    """
+    with atomic_path(path) as part, part.open("w", encoding="utf-8-sig", newline="") as handle:
+        csv.writer(handle).writerows(rows)
 
 
 @contextmanager
@@ -181,20 +209,33 @@ def fingerprint(path: Path) -> str:
     -------
     str
         32 hex digits.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read; it names the file.
     """
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         size = file.stat().st_size
         digest.update(f"{file.name if file == path else file.relative_to(path)}:{size}\n".encode())
-        with file.open("rb") as handle:
-            if size <= 64 << 20:
-                digest.update(hashlib.file_digest(handle, "sha256").digest())
-                continue
-            for step in range(64):
-                handle.seek((size - (1 << 18)) * step // 63)
-                digest.update(handle.read(1 << 18))
+        try:
+            _add_content(digest, file, size)
+        except OSError as error:
+            error.filename = error.filename or str(file)
+            raise
     return digest.hexdigest()[:32]
+
+
+def _add_content(digest: "hashlib._Hash", file: Path, size: int) -> None:
+    with file.open("rb") as handle:
+        if size <= 64 << 20:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+            return
+        for step in range(64):
+            handle.seek((size - (1 << 18)) * step // 63)
+            digest.update(handle.read(1 << 18))
 
 
 def companions(path: Path) -> list[Path]:

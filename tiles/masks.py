@@ -18,7 +18,7 @@ TOLERANCE_PX = 0.05
 
 
 def is_unusable(stored: NDArray[np.generic], mask: MaskSource) -> NDArray[np.bool_]:
-    """Return where a quality raster holds a value, or a bit, that makes a pixel unusable."""
+    """Return where a quality raster (y, x) holds a value, or a bit, that makes a pixel unusable."""
     return _holds(stored, mask, mask.unusable)
 
 

@@ -7,6 +7,8 @@ one band, so the darkest thousandth of the darkest band tells whether the consta
 
 import math
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +52,7 @@ def require_offset(scene: Scene, check: OffsetCheck) -> Told | None:
     """
     names = [b for b in DARK_BANDS if b in scene.bands]
     bands = [scene.bands[n] for n in names if scene.bands[n].scale < 0.01]
-    found = [d for b in bands if (d := darkest(b)) is not None]
+    found = [d for d in darkest(bands) if d is not None]
     if not found:
         return None
     low, wide = (min(values) for values in zip(*found, strict=True))
@@ -88,14 +90,22 @@ def _told_twice(scene: Scene, check: OffsetCheck) -> bool:
     return bool(named) and told == ".".join(named[-1]) and told >= check.since
 
 
-def darkest(band: BandSource) -> tuple[float, float] | None:
-    """Return the stored values of the darkest thousandth and hundredth of a band.
+def darkest(bands: Sequence[BandSource]) -> list[tuple[float, float] | None]:
+    """Return the stored values of the darkest thousandth and hundredth of each band.
 
     None where too few are valid. A sample is read: the overviews of the file, or windows on a
-    regular lattice.
+    regular lattice; bands of one file together, so that its blocks are decoded once.
     """
-    with gdal_env(), open_raster(band.path) as ds:
-        stored = _sample(ds, band)
+    samples: dict[int, NDArray[np.float64]] = {}
+    for path in dict.fromkeys(band.path for band in bands):
+        places = [i for i, band in enumerate(bands) if band.path == path]
+        with gdal_env(), open_raster(path) as ds:
+            found = _sample(ds, path, [bands[i].index for i in places])
+        samples |= dict(zip(places, found, strict=True))
+    return [_darkest(samples[i], band) for i, band in enumerate(bands)]
+
+
+def _darkest(stored: NDArray[np.float64], band: BandSource) -> tuple[float, float] | None:
     stored = stored[stored > 0]
     if band.nodata is not None and not math.isnan(band.nodata):
         stored = stored[stored != band.nodata]
@@ -105,19 +115,21 @@ def darkest(band: BandSource) -> tuple[float, float] | None:
     return float(low), float(wide)
 
 
-def _sample(ds: DatasetReader, band: BandSource) -> NDArray[np.float64]:
+def _sample(ds: DatasetReader, path: Path, indexes: list[int]) -> NDArray[np.float64]:
+    """Return the sampled stored values, a row for each band."""
     whole = Window(0, 0, ds.width, ds.height)
     small = max(ds.height, ds.width) <= WINDOWS * WINDOW_PX
-    if small or ds.overviews(band.index):
-        shape = (min(ds.height, 2 * SIDE), min(ds.width, 2 * SIDE))
-        with read_failure(band.path, (band.index,), whole):
-            return np.asarray(ds.read(band.index, out_shape=shape), np.float64).ravel()
+    if small or all(ds.overviews(index) for index in indexes):
+        shape = (len(indexes), min(ds.height, 2 * SIDE), min(ds.width, 2 * SIDE))
+        with read_failure(path, tuple(indexes), whole):
+            found = np.asarray(ds.read(indexes, out_shape=shape), np.float64)
+        return found.reshape(len(indexes), -1)
     parts = []
     for i in range(WINDOWS):
         for j in range(WINDOWS):
             row = int((ds.height - WINDOW_PX) * (i + 0.5) / WINDOWS)
             col = int((ds.width - WINDOW_PX) * (j + 0.5) / WINDOWS)
             window = Window(max(col, 0), max(row, 0), WINDOW_PX, WINDOW_PX)
-            with read_failure(band.path, (band.index,), window):
-                parts.append(ds.read(band.index, window=window).ravel())
-    return np.concatenate(parts).astype(np.float64)
+            with read_failure(path, tuple(indexes), window):
+                parts.append(ds.read(indexes, window=window).reshape(len(indexes), -1))
+    return np.concatenate(parts, axis=1).astype(np.float64)

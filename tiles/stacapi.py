@@ -1,7 +1,6 @@
 """Search of a STAC API on an allowed host; the items found are kept as files."""
 
 import datetime as dt
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import urljoin
 
 from configs.errors import RasterError
 from tiles.catalog import Entry
-from tiles.files import atomic_path
+from tiles.files import write_json
 from tiles.remote import address, fetch_json
 
 __all__ = ["search_api"]
@@ -117,5 +116,4 @@ def _kept(item: Any, page: str, out: Path) -> Entry:
 
 
 def _write(entry: Entry) -> None:
-    with atomic_path(entry.path) as part:
-        part.write_text(json.dumps(entry.item, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(entry.path, entry.item)

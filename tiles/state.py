@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from configs.errors import InputError
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_json
 
 __all__ = ["load_states", "pack_states", "save_states", "state_hash", "unpack_states"]
 
@@ -32,9 +32,7 @@ def save_states(folder: Path, states: dict[str, Any]) -> str:
     digest = _digest(tree, arrays)
     with atomic_path(folder / "state.npz") as part, part.open("wb") as handle:
         np.savez(handle, **arrays)  # type: ignore[arg-type]
-    text = json.dumps({"hash": digest, "states": tree}, indent=1, ensure_ascii=False)
-    with atomic_path(folder / "state.json") as part:
-        part.write_text(text, encoding="utf-8")
+    write_json(folder / "state.json", {"hash": digest, "states": tree})
     return digest
 
 

@@ -134,7 +134,7 @@ def cut_tile(path: Path, address: TileAddress, suffix: str, within: Any = None) 
 
 def warm() -> None:
     """Load what cuts tiles, so that the first one is not slow."""
-    import rio_tiler.io  # noqa: F401
+    import rio_tiler.io  # noqa: F401 - loaded, not used
 
     _mercator()
 

@@ -19,7 +19,7 @@ from configs.told import Told
 from web.desk import desk_of
 from web.errors import Problem
 
-__all__ = ["ACTIONS", "COOKIE", "CSRF_HEADER", "Caller", "may", "scope_of"]
+__all__ = ["ACTIONS", "COOKIE", "CSRF_HEADER", "Caller", "covers", "may", "scope_of"]
 
 COOKIE = "tuban_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -120,6 +120,11 @@ def scope_of(actor: Actor) -> Scope:
     if actor.role in ("public", "nobody"):
         return Scope((), redacted=True)
     return scope_of_staff(actor)
+
+
+def covers(caller: Caller, division: str) -> bool:
+    """Tell whether a division lies in that of a caller."""
+    return division.startswith(caller.actor.division)
 
 
 def _require_own_page(request: Request, caller: Caller, action: str) -> None:

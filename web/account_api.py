@@ -12,7 +12,8 @@ from pydantic import Field
 from clues.accounts import LASTS, ROLES
 from clues.store.accounts import UserRow
 from configs.told import Told
-from web.access import COOKIE, Caller, may
+from web import officemodels
+from web.access import COOKIE, Caller, covers, may
 from web.answers import answer
 from web.asking import Body, TheDesk
 from web.errors import Problem
@@ -82,14 +83,14 @@ def told_user(user: UserRow) -> dict[str, Any]:
     return {name: getattr(user, name) for name in names}
 
 
-@router.get("/session", summary="Who is signed in")
+@router.get("/session", summary="Who is signed in", response_model=officemodels.Session)
 def read_session(request: Request, caller: Open) -> Response:
     """Return the user and the mark that writes must carry; nulls where nobody is signed in."""
     user = None if caller.user is None else told_user(caller.user)
     return answer(request, {"user": user, "csrf": caller.csrf or None})
 
 
-@router.post("/session", summary="Sign in")
+@router.post("/session", summary="Sign in", response_model=officemodels.Session)
 async def sign_in(request: Request, desk: TheDesk, _caller: Open, form: SignIn) -> Response:
     """Open a session and set its cookie."""
     try:
@@ -121,7 +122,7 @@ async def sign_in(request: Request, desk: TheDesk, _caller: Open, form: SignIn) 
     return response
 
 
-@router.delete("/session", summary="Sign out")
+@router.delete("/session", status_code=204, summary="Sign out")
 def sign_out(desk: TheDesk, caller: Own) -> Response:
     """End the session and take its cookie back."""
     if caller.secret:
@@ -131,7 +132,7 @@ def sign_out(desk: TheDesk, caller: Own) -> Response:
     return response
 
 
-@router.post("/session/password", summary="Change one's password")
+@router.post("/session/password", status_code=204, summary="Change one's password")
 def change_password(desk: TheDesk, caller: Own, form: NewPassword) -> Response:
     """Take the next password; other sessions of the user end."""
     user = _user(caller)
@@ -143,13 +144,15 @@ def change_password(desk: TheDesk, caller: Own, form: NewPassword) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/tokens", summary="One's tokens")
+@router.get("/tokens", summary="One's tokens", response_model=officemodels.TokenList)
 def read_tokens(request: Request, desk: TheDesk, caller: Own) -> Response:
     """Return the tokens of the caller, without their secrets."""
     return answer(request, {"items": [_told_token(t) for t in desk.accounts.tokens(_user(caller))]})
 
 
-@router.post("/tokens", status_code=201, summary="Make a token")
+@router.post(
+    "/tokens", status_code=201, summary="Make a token", response_model=officemodels.NewToken
+)
 def add_token(request: Request, desk: TheDesk, caller: Own, form: NewToken) -> Response:
     """Return a token; its secret is told this once."""
     if not caller.secret:
@@ -161,7 +164,7 @@ def add_token(request: Request, desk: TheDesk, caller: Own, form: NewToken) -> R
     return response
 
 
-@router.delete("/tokens/{token}", summary="Revoke a token")
+@router.delete("/tokens/{token}", status_code=204, summary="Revoke a token")
 def revoke_token(
     desk: TheDesk, caller: Own, token: Annotated[int, Path(ge=1, le=2**31 - 1)]
 ) -> Response:
@@ -171,15 +174,17 @@ def revoke_token(
     return Response(status_code=204)
 
 
-@router.get("/users", summary="All users")
-def read_users(request: Request, desk: TheDesk, _caller: Keeper) -> Response:
-    """Return the users by name."""
-    return answer(request, {"items": [told_user(u) for u in desk.accounts.users()]})
+@router.get("/users", summary="All users", response_model=officemodels.UserList)
+def read_users(request: Request, desk: TheDesk, caller: Keeper) -> Response:
+    """Return the users of the caller's division by name."""
+    items = [told_user(u) for u in desk.accounts.users() if covers(caller, u.division)]
+    return answer(request, {"items": items})
 
 
-@router.post("/users", status_code=201, summary="Enter a user")
+@router.post("/users", status_code=201, summary="Enter a user", response_model=officemodels.User)
 def add_user(request: Request, desk: TheDesk, caller: Keeper, form: NewUser) -> Response:
     """Enter a user, who chooses another password at the first sign-in."""
+    _require_covered(caller, form.division)
     user = desk.accounts.add(
         form.name,
         form.role,
@@ -191,19 +196,32 @@ def add_user(request: Request, desk: TheDesk, caller: Keeper, form: NewUser) -> 
     return answer(request, told_user(user), 201)
 
 
-@router.patch("/users/{name}", summary="Change a user")
+@router.patch("/users/{name}", summary="Change a user", response_model=officemodels.User)
 def change_user(
     request: Request, desk: TheDesk, caller: Keeper, name: UserName, form: ChangedUser
 ) -> Response:
     """Change role, division, name shown, or close an account; its sessions end."""
     changes = {k: v for k, v in form.model_dump(exclude={"password"}).items() if v is not None}
-    if not any(u.name == name for u in desk.accounts.users()):
+    if not any(u.name == name and covers(caller, u.division) for u in desk.accounts.users()):
         raise Problem(404, Told("没有此用户", "there is no such user"))
+    if form.division is not None:
+        _require_covered(caller, form.division)
     by = caller.actor.name
     if form.password is not None:
         desk.accounts.set_password(name, form.password, by=by, must_change=True)
     user = desk.accounts.change(name, by=by, **changes)
     return answer(request, told_user(user))
+
+
+def _require_covered(caller: Caller, division: str) -> None:
+    """Refuse accounts that would see more than the administrator who keeps them."""
+    if not covers(caller, division.strip()):
+        raise Problem(
+            403,
+            Told("辖区超出您的管理范围", "the division is not within yours"),
+            Told("由上级管理员办理", "ask an administrator of the division above"),
+            kind="division",
+        )
 
 
 def _user(caller: Caller) -> UserRow:

@@ -1,6 +1,5 @@
 """The desk as one application: routes, guards, the page."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
@@ -24,6 +22,7 @@ from web import (
     clues_api,
     exports_api,
     features_api,
+    officemodels,
     public_api,
     rejudging_api,
     statistics_api,
@@ -31,9 +30,10 @@ from web import (
     uploads,
     vocabulary_api,
 )
-from web.access import COOKIE, Caller, may
+from web.access import Caller, may
 from web.answers import answer
 from web.asking import refuse_foreign_signs
+from web.describing import describe
 from web.desk import Desk, TheDesk
 from web.errors import install
 from web.guards import Guards
@@ -64,7 +64,7 @@ what libraries keep by thread, and more than a few threads only hinder each othe
 system = APIRouter(tags=["system"])
 
 
-@system.get("/health", summary="Whether the desk can work")
+@system.get("/health", summary="Whether the desk can work", response_model=officemodels.Health)
 def health(
     request: Request,
     desk: TheDesk,
@@ -126,7 +126,7 @@ def create_app(
         app.include_router(router)
     _mount_page(app)
     app.add_middleware(Guards, secure=secure, uploads=UPLOADS)
-    app.__dict__["openapi"] = lambda: _openapi(app)
+    app.__dict__["openapi"] = lambda: describe(app)
     return app
 
 
@@ -151,21 +151,3 @@ def _mount_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     def index(_caller: Annotated[Caller, Depends(may("open"))]) -> Response:
         return FileResponse(page / "index.html", headers={"Cache-Control": "no-cache"})
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the description of the API, with how a caller tells who they are."""
-    if app.openapi_schema is None:
-        found = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-        )
-        found.setdefault("components", {})["securitySchemes"] = {
-            "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-            "token": {"type": "http", "scheme": "bearer"},
-        }
-        found["security"] = [{"session": []}, {"token": []}]
-        app.openapi_schema = json.loads(json.dumps(found))
-    return app.openapi_schema

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from clues.store.clueview import clue as clue_view
-from clues.store.events import events_of
+from clues.store.eventview import events_seen
 from clues.store.images import images
 from clues.store.publicview import last_change
 from clues.store.traces import traces_of
 from clues.store.worklist import Filters, Order, Scope, count, neighbours, points, worklist
 from configs.told import Told
-from web import toldmodels
+from web import officemodels, toldmodels
 from web.access import Caller, may
 from web.answers import Packed, answer, packed
 from web.asking import AskedFilters, Body, ClueNo, Reader, TheDesk
@@ -147,18 +147,16 @@ def read_events(request: Request, desk: TheDesk, caller: Reader, clue_no: ClueNo
     """Return the events of a clue and its cases, in their order."""
     thing = seen_clue(desk, caller, clue_no)
     with desk.store.engine.connect() as connection:
-        found = events_of(connection, object_id=thing["object_id"])
-    own = [vars(e) for e in found if _is_seen(e.division, caller.scope)]
-    return answer(request, {"items": own[-MOST_EVENTS:]})
+        found = events_seen(connection, thing["object_id"], caller.scope)
+    return answer(request, {"items": [vars(e) for e in found[-MOST_EVENTS:]]})
 
 
-def _is_seen(division: str, scope: Scope) -> bool:
-    return not scope.divisions or any(
-        not division or division.startswith(d) or d.startswith(division) for d in scope.divisions
-    )
-
-
-@router.post("/clues/{clue_no}/comments", status_code=201, summary="Say something of it")
+@router.post(
+    "/clues/{clue_no}/comments",
+    status_code=201,
+    summary="Say something of it",
+    response_model=officemodels.KeptComment,
+)
 def add_comment(
     request: Request, desk: TheDesk, caller: Commenter, clue_no: ClueNo, form: NewComment
 ) -> Response:

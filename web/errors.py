@@ -13,7 +13,7 @@ from clues.photos import FileRefused
 from configs.errors import InputError, ResourceError, StoreAway, StoreError, TubanError
 from configs.told import Told
 
-__all__ = ["MEDIA_TYPE", "Problem", "install", "problem_response"]
+__all__ = ["MEDIA_TYPE", "PROBLEM", "Problem", "install", "problem_response"]
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,20 @@ FIXES: dict[int, Told] = {
     500: Told("稍后重试；若仍出现，请管理员查看日志", "try again; if it stays, look at the log"),
     503: Told("稍后重试", "try again in a moment"),
 }
+
+
+TEXTS = (
+    *("type", "title", "title_zh", "title_en", "detail", "detail_zh", "detail_en"),
+    *("fix_zh", "fix_en"),
+)
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "Problem details (RFC 9457); `type` ends in a stable word for programs.",
+    "required": ["status", *TEXTS],
+    "properties": {"status": {"type": "integer"}, **{n: {"type": "string"} for n in TEXTS}},
+}
+"""JSON schema of a refusal; some have further members."""
 
 
 class Problem(Exception):

@@ -21,7 +21,12 @@ Exporter = Annotated[Caller, Depends(may("export"))]
 FormatName = Annotated[str, Path(pattern=r"^[a-z]{2,10}$", description="xlsx, csv, geojson, …")]
 
 
-@router.get("/exports/{format_name}", summary="The clues chosen, as a file")
+@router.get(
+    "/exports/{format_name}",
+    summary="The clues chosen, as a file",
+    response_class=Response,
+    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)
 def export(
     desk: TheDesk,
     caller: Exporter,

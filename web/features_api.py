@@ -76,7 +76,12 @@ def landing(request: Request, caller: Viewer) -> Response:
     return answer(request, {"title": "tuban", "description": text, "links": links})
 
 
-@router.get("/api", summary="Description of the features API (OpenAPI 3.0)")
+@router.get(
+    "/api",
+    summary="Description of the features API (OpenAPI 3.0)",
+    response_class=Response,
+    responses={200: {"content": {OPENAPI: {}}}},
+)
 def api(request: Request, caller: Viewer) -> Response:
     """Return the description."""
     return sent(request, as_json(description(request, FILTERS)), OPENAPI)

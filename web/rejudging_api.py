@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from configs.told import Told
+from web import officemodels
 from web.access import Caller, may
 from web.answers import IfMatch, answer, version_of
 from web.asking import Body, ClueNo, TheDesk
@@ -39,7 +40,11 @@ class DrawnOutline(Body):
     change_type: str = Field("", max_length=40)
 
 
-@router.post("/clues/{clue_no}/rejudge", summary="Judge it again with a document")
+@router.post(
+    "/clues/{clue_no}/rejudge",
+    summary="Judge it again with a document",
+    response_model=officemodels.Rejudged,
+)
 def rejudge(
     request: Request, desk: TheDesk, caller: Judge, clue_no: ClueNo, body: AttachedPaper
 ) -> Response:
@@ -47,13 +52,20 @@ def rejudge(
 
     A document that no layer holds makes nothing legal: what it would change is unresolved.
     """
-    seen_clue(desk, caller, clue_no)
+    clue = seen_clue(desk, caller, clue_no)
+    if body.attachment and body.attachment not in {f["sha256"] for f in clue["attachments"]}:
+        what = Told("该文件不是此线索的附件", "that file was not sent to this clue")
+        raise Problem(422, what, Told("先上传附件", "send the scan first"), kind="values")
     paper = NewPaper(**body.model_dump(), by=caller.actor.name)
     told = desk.services.rejudge(clue_no, paper)
     return answer(request, vars(told))
 
 
-@router.post("/clues/{clue_no}/outline", summary="Draw or cut its outline")
+@router.post(
+    "/clues/{clue_no}/outline",
+    summary="Draw or cut its outline",
+    response_model=officemodels.Outlined,
+)
 def outline(
     request: Request,
     desk: TheDesk,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from clues.audit.verify import verify
 from clues.store.runview import batches_seen, runs_seen
 from configs.told import Told
-from web import toldmodels
+from web import officemodels, toldmodels
 from web.access import Caller, may
 from web.answers import answer
 from web.asking import AskedFilters, ClueNo, Reader, TheDesk
@@ -59,28 +59,34 @@ def read_sample(
     return answer(request, desk.casebook.sample(caller.scope, seed, n, filters))
 
 
-@router.get("/clues/{clue_no}/timeline", summary="Its history")
+@router.get(
+    "/clues/{clue_no}/timeline", summary="Its history", response_model=officemodels.Timeline
+)
 def read_timeline(request: Request, desk: TheDesk, caller: Reader, clue_no: ClueNo) -> Response:
     """Return the periods that showed a clue and the events of its cases, in time."""
     thing = seen_clue(desk, caller, clue_no)
     return answer(request, {"items": desk.casebook.timeline(thing["object_id"], caller.scope)})
 
 
-@router.get("/runs", summary="Runs")
+@router.get("/runs", summary="Runs", response_model=officemodels.RunList)
 def read_runs(request: Request, desk: TheDesk, caller: Reader) -> Response:
     """Return the runs whose clues the caller sees."""
     with desk.store.engine.connect() as connection:
         return answer(request, {"items": runs_seen(connection, caller.scope)})
 
 
-@router.get("/batches", summary="Batches")
+@router.get("/batches", summary="Batches", response_model=officemodels.BatchList)
 def read_batches(request: Request, desk: TheDesk, caller: Reader) -> Response:
     """Return the batches whose clues the caller sees."""
     with desk.store.engine.connect() as connection:
         return answer(request, {"items": batches_seen(connection, caller.scope)})
 
 
-@router.get("/audit/verify", summary="Check the store against its events")
+@router.get(
+    "/audit/verify",
+    summary="Check the store against its events",
+    response_model=officemodels.AuditCheck,
+)
 def check_audit(request: Request, desk: TheDesk, caller: Auditor) -> Response:
     """Walk all events, rows and files; what is broken is named to those who see everything."""
     if not _checking.acquire(blocking=False):

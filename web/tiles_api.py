@@ -10,6 +10,7 @@ from configs.errors import RasterError
 from configs.told import Told
 from tiles.tilecache import TileCache
 from tiles.webtiles import FORMATS, MOST_ZOOM, TileAddress, warm
+from web import officemodels
 from web.access import Caller, may
 from web.answers import answer
 from web.desk import desk_of
@@ -49,7 +50,11 @@ def tile_server(request: Request) -> TileServer:
     return found
 
 
-@router.get("/api/images", summary="Images of both dates and of the change, newest runs included")
+@router.get(
+    "/api/images",
+    summary="Images of both dates and of the change, newest runs included",
+    response_model=officemodels.ImageList,
+)
 def list_images(
     request: Request,
     caller: Viewer,
@@ -81,8 +86,6 @@ def image_record(row: Any) -> dict[str, Any]:
     responses={
         200: {"content": {media: {} for _, media in FORMATS.values()}},
         204: {"description": "Nothing is to be seen there."},
-        304: {"description": "The caller holds it."},
-        404: {"description": "There is no such image for this caller, or no such tile."},
     },
 )
 def tile(

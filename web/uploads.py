@@ -13,6 +13,7 @@ from clues.cases.casefiles import file_path
 from clues.store.attachmentview import seen_file
 from clues.uploads import check_upload
 from configs.told import Told
+from web import officemodels
 from web.access import Caller, may
 from web.answers import answer
 from web.asking import ClueNo, TheDesk
@@ -56,7 +57,11 @@ _checking = threading.BoundedSemaphore(AT_ONCE)
 
 
 @router.post(
-    "/clues/{clue_no}/attachments", status_code=201, summary="Send a file", openapi_extra=FORM
+    "/clues/{clue_no}/attachments",
+    status_code=201,
+    summary="Send a file",
+    response_model=officemodels.KeptFile,
+    openapi_extra=FORM,
 )
 async def add_attachment(
     request: Request, desk: TheDesk, caller: Sender, clue_no: ClueNo

@@ -20,7 +20,11 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api", tags=["words"])
 
 
-@router.get("/vocabulary", summary="Names of all codes, in both languages")
+@router.get(
+    "/vocabulary",
+    summary="Names of all codes, in both languages",
+    response_model=dict[str, Any],
+)
 def read_vocabulary(request: Request, desk: TheDesk, _caller: Reader) -> Response:
     """Return the names of every code that the API tells, and the table of steps with forms."""
     return answer(request, _words() | {"formats": list(desk.services.formats())})

@@ -25,8 +25,9 @@ from clues.cases.refusals import CaseRefused
 from clues.cases.sayings import Sayings
 from clues.store import cases as kept
 from clues.store.batches import Batch, put_in_batch
-from clues.store.cases import ClueRow
-from clues.store.events import Entry, RowHash, append_all, last_event
+from clues.store.cases import CaseRow, ClueRow
+from clues.store.events import Entry, Event, RowHash, append_all, last_event
+from clues.store.runs import run_configs
 from clues.store.sealing import row_hashes
 from clues.store.worklist import Scope
 from clues.store.worklistrows import refresh
@@ -36,7 +37,7 @@ from configs.verdicts import verdict_code
 __all__ = ["Casebook", "Dispatched", "life_of", "scope_of", "steps_for"]
 
 CHECKS = {"desk_check": "desk", "field_check": "field"}
-NOT_UNDONE = ("undo", "split", "joined")
+NOT_UNDONE = ("undo",)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,6 @@ class Casebook(Sayings, Oversight):
         division: str = "",
         assigned_to: str = "",
         due_date: dt.date | None = None,
-        profile: str | None = None,
     ) -> Dispatched:
         """Open cases on clues and hand them out; all of them or, on an error, none.
 
@@ -98,21 +98,21 @@ class Casebook(Sayings, Oversight):
             Township or county that gets them; their county by default.
         assigned_to : str
         due_date : date, optional
-            Instead of that of the batch or profile.
-        profile : str, optional
-            Of the run; tells the days where neither batch nor date is given.
+            Instead of that of the batch; without either the profile of the run tells the days.
         """
         require_role(actor, "dispatch")
-        due = due_date or (batch.due_date if batch else batch_due(self.today(), profile))
+        named = due_date or (batch.due_date if batch else None)
 
         def work(connection: Any) -> Dispatched:
             numbers = list(dict.fromkeys(clue_nos))
             clues = kept.clue_rows(connection, numbers, scope_of(actor))
             left = {n: Told("没有此线索", "no such clue") for n in numbers if n not in clues}
+            runs = {} if named else run_configs(connection, {c.run for c in clues.values()})
             done: dict[str, str] = {}
             fresh: list[tuple[ClueRow, dict[str, Any], Sequence[tuple[str, str]]]] = []
             for number, clue in clues.items():
                 where = division or clue.county_code
+                due = named or batch_due(self.today(), runs[clue.run].get("profile"))
                 plain = Case("", "dispatched", where, clue.area_dm2, assigned_to=assigned_to)
                 if not where.startswith(clue.county_code):
                     left[number] = Told(f"不在 {where}", f"it does not lie in {where}")
@@ -199,7 +199,8 @@ class Casebook(Sayings, Oversight):
     def undo(self, actor: Actor, case_no: str, version: int) -> dict[str, Any]:
         """Take back one's own last step, where nothing came after it; return the case.
 
-        The step stays in the chain; a further event gives back what was before it.
+        The step stays in the chain; a further event gives back what was before it. Where the step
+        was a split, the new case ends and its parcels return.
         """
 
         def work(connection: Any) -> dict[str, Any]:
@@ -212,6 +213,8 @@ class Casebook(Sayings, Oversight):
                     case_no,
                     Told("用打回或重新办理", "send it back, or reopen it"),
                 )
+            if name in ("split", "joined"):
+                return self._rejoin(connection, actor, row, event)
             opened = event.before is None
             case = _unopened(life_of(row)) if opened else case_from(row, event.before["case"])
             told = {"undone": event.seq, "step": name}
@@ -222,6 +225,30 @@ class Casebook(Sayings, Oversight):
             return self.told(connection, actor, case_no)
 
         return self.write(work)
+
+    def _rejoin(self, connection: Any, actor: Actor, row: CaseRow, event: Event) -> dict[str, Any]:
+        """Give the parcels of a case that was split off back, and take that case out."""
+        told = event.after["form"]
+        other = self.found(connection, actor, told.get("into") or told["from"])
+        first, part = (row, other) if "into" in told else (other, row)
+        steps = [last_event(connection, r.id) for r in (first, part)]
+        untouched = [(e.what, e.who) for e in steps if e] == [
+            ("case.split", actor.name),
+            ("case.joined", actor.name),
+        ]
+        if not untouched or kept.is_spoken_of(connection, part.id):
+            raise CaseRefused(
+                Told("拆分后案件已有办理或材料", "the cases were worked on since they were split"),
+                row.case_no,
+                Told("分别办理", "go on with each of them"),
+            )
+        kept.move_parcels(connection, first.case_no, first.clue_id, part.parcels)
+        kept.drop_case(connection, part.id)
+        values = columns_of(life_of(first))
+        undone = {"undone": event.seq, "step": "split", "ended": part.case_no}
+        self.save(connection, actor, first, "undo", values, undone, [("case", part.case_no, "")])
+        refresh(connection, [first.object_id])
+        return self.told(connection, actor, first.case_no)
 
     def assign(
         self, actor: Actor, case_no: str, version: int, assigned_to: str, division: str = ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from clues.cases.bookkeeping import Bookkeeping
-from clues.store.events import events_of
+from clues.store.eventview import events_seen
 from clues.store.exceptional import exceptions
 from clues.store.lineage import object_history
 from clues.store.overview import figures, legal_cropland, sampled
@@ -31,23 +31,14 @@ class Oversight(Bookkeeping):
         self._made: dict[Hashable, Any] = {}
 
     def timeline(self, object_id: str, scope: Scope) -> list[dict[str, Any]]:
-        """Return what happened to a thing in time: its periods, and the events of its cases.
-
-        Events of cases outside the divisions of a scope are left out.
-        """
+        """Return what happened to a thing in time: its periods, and the events that one sees."""
         with self.store.engine.connect() as connection:
             periods = object_history(connection, object_id)
-            events = events_of(connection, object_id=object_id)
+            events = events_seen(connection, object_id, scope)
         told: list[dict[str, Any]] = [
             {"kind": "period", "at": str(p["period_after"])} | p for p in periods
         ]
-        for event in events:
-            near = any(
-                event.division.startswith(d) or d.startswith(event.division)
-                for d in scope.divisions
-            )
-            if near or not scope.divisions or not event.division:
-                told.append({"kind": "event"} | vars(event))
+        told += [{"kind": "event"} | vars(event) for event in events]
         return sorted(told, key=lambda t: str(t["at"]))
 
     def exceptions(self, scope: Scope, day: dt.date | None = None) -> dict[str, Any]:

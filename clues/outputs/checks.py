@@ -1,13 +1,12 @@
 """The report of a layer check: a workbook with a sheet in each language, and JSON."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from clues.checks import LayersCheck
 from configs.problems import effect_name, problem
 from configs.vocabulary import role_name
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_json
 
 __all__ = ["write_check_json", "write_check_workbook"]
 
@@ -136,6 +135,4 @@ def write_check_json(check: LayersCheck, path: Path) -> None:
         "findings": findings,
         "not_checked": [{"zh": zh, "en": en} for zh, en in check.not_checked],
     }
-    with atomic_path(path) as part:
-        text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(path, value, plain=str)

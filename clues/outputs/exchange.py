@@ -158,7 +158,7 @@ def _leads(record: dict[str, Any], leads: dict[str, list[dict[str, Any]]]) -> di
 
 
 def lonlat_outlines(table: "gpd.GeoDataFrame") -> NDArray[Any]:
-    """Return the outlines in longitude, latitude with RFC 7946 ring order."""
+    """Return the outlines in degrees of CGCS2000, longitude first, with RFC 7946 ring order."""
     crs = table.crs.to_string()
 
     def to_lonlat(xy: NDArray[np.float64]) -> NDArray[np.float64]:

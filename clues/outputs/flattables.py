@@ -1,13 +1,13 @@
 """Clues as flat tables: CSV for any spreadsheet, GeoParquet for programs."""
 
-import csv
+import itertools
 from pathlib import Path
 from typing import Any
 
 from clues.outputs.exchange import lonlat_outlines
 from clues.outputs.flat import FLAT_FIELDS, flat_rows
 from clues.outputs.tables import ClueTables
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_csv_rows
 
 __all__ = ["write_csv", "write_geoparquet"]
 
@@ -29,11 +29,10 @@ def write_csv(tables: ClueTables, path: Path) -> None:
     path : Path
         ``.csv``; written atomically.
     """
-    with atomic_path(path) as part, part.open("w", encoding="utf-8-sig", newline="") as handle:
-        lines = csv.writer(handle, lineterminator="\r\n")
-        lines.writerow([field.zh for field in FLAT_FIELDS])
-        for _, values in flat_rows(tables):
-            lines.writerow([_cell(values[f.key], f.decimals) for f in FLAT_FIELDS])
+    rows = (
+        [_cell(values[f.key], f.decimals) for f in FLAT_FIELDS] for _, values in flat_rows(tables)
+    )
+    write_csv_rows(path, itertools.chain([[field.zh for field in FLAT_FIELDS]], rows))
 
 
 def _cell(value: Any, decimals: int) -> str:

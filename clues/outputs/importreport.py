@@ -1,13 +1,12 @@
 """What came of a ledger that was read back: a workbook for the sender, JSON for programs."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clues.outputs.book import open_book, write_sheet
 from clues.readbacktexts import KIND_NAMES, say
-from tiles.files import atomic_path
+from tiles.files import write_json
 
 if TYPE_CHECKING:
     from clues.readbackplan import ImportPlan
@@ -145,7 +144,5 @@ def write_import_report(
             for c in plan.changes
         ],
     }
-    with atomic_path(data_path) as part:
-        text = json.dumps(plain, indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(data_path, plain)
     return [book_path, data_path]

@@ -1,6 +1,5 @@
 """Patches proposed for inspection, as a workbook to fill in and as CSV."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +9,7 @@ from typing import Any
 from clues.outputs.book import open_book, write_sheet
 from configs.units import mu
 from configs.vocabulary import Outcome, change_type
-from tiles.files import atomic_path
+from tiles.files import write_csv_rows
 
 __all__ = ["Proposed", "proposal_reason", "write_proposed_csv", "write_proposed_workbook"]
 
@@ -133,8 +132,4 @@ def write_proposed_csv(proposed: Sequence[Proposed], path: Path) -> None:
         ]
         for one in proposed
     ]
-    with (
-        atomic_path(path) as part,
-        part.open("w", encoding="utf-8-sig", newline="") as handle,
-    ):
-        csv.writer(handle).writerows([CSV, *rows])
+    write_csv_rows(path, [CSV, *rows])

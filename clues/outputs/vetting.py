@@ -1,6 +1,5 @@
 """What vetting found, for other programs: JSON, GeoJSON (RFC 7946), GeoPackage."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from clues.measures import plain_records
 from clues.outputs.exchange import lonlat_outlines
 from clues.vettingtext import ANSWER_NAMES, use_text
 from configs.units import metres2, mu
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_json
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -62,7 +61,7 @@ def write_vetting_json(vetting: "Vetting", head: dict[str, Any], path: Path) -> 
             for c in checks[parcel]
         ]
         parcels.append(record | {"checks": own, "classes": classes.get(parcel, [])})
-    _write(head | {"parcels": parcels}, path)
+    write_json(path, head | {"parcels": parcels}, plain=_plain)
 
 
 def write_vetting_geojson(vetting: "Vetting", path: Path) -> None:
@@ -80,7 +79,7 @@ def write_vetting_geojson(vetting: "Vetting", path: Path) -> None:
                 "geometry": shapely.geometry.mapping(outlines[i]),
             }
         )
-    _write({"type": "FeatureCollection", "features": features}, path)
+    write_json(path, {"type": "FeatureCollection", "features": features}, plain=_plain)
 
 
 def write_vetting_geopackage(vetting: "Vetting", path: Path) -> None:
@@ -128,12 +127,6 @@ def _by_parcel(table: "pd.DataFrame") -> dict[str, list[dict[str, Any]]]:
     for record in plain_records(table):
         groups.setdefault(record["parcel_id"], []).append(record)
     return groups
-
-
-def _write(value: Any, path: Path) -> None:
-    with atomic_path(path) as part:
-        text = json.dumps(value, indent=1, ensure_ascii=False, default=_plain)
-        part.write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

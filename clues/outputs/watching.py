@@ -17,7 +17,7 @@ from clues.wording import Language
 from configs.units import metres2, mu, percent
 from configs.vocabulary import role_name
 from configs.watching import WatchRules
-from tiles.files import atomic_path
+from tiles.files import atomic_path, write_json
 
 __all__ = [
     "ANSWER_NAMES",
@@ -109,10 +109,7 @@ def _observed(share: float) -> Decimal | None:
 
 def write_watch_json(found: Watch, head: dict[str, Any], path: Path) -> None:
     """Write everything as JSON; what could not be observed is null, never 0."""
-    value = head | {"documents": watch_records(found)}
-    with atomic_path(path) as part:
-        text = json.dumps(value, indent=1, ensure_ascii=False, default=_json_value)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(path, head | {"documents": watch_records(found)}, plain=_json_value)
 
 
 def _json_value(value: Any) -> Any:

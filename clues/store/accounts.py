@@ -23,6 +23,7 @@ __all__ = [
     "find_token",
     "find_user",
     "revoke_token",
+    "revoke_tokens",
     "seen_session",
     "tokens_of",
     "users",
@@ -169,6 +170,13 @@ def tokens_of(connection: Connection, user: int) -> list[TokenRow]:
         TokenRow(r.id, r.name, in_utc(r.created_at), in_utc(r.expires_at), in_utc(r.revoked_at))
         for r in rows
     ]
+
+
+def revoke_tokens(connection: Connection, user: int, now: dt.datetime) -> None:
+    """Revoke all tokens of a user."""
+    table = schema.tokens
+    own = (table.c.user_id == user) & table.c.revoked_at.is_(None)
+    connection.execute(update(table).where(own).values(revoked_at=now))
 
 
 def revoke_token(connection: Connection, user: int, token: int, now: dt.datetime) -> bool:

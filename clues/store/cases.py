@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from clues.store import schema
 from clues.store.tables import in_utc
@@ -18,9 +19,12 @@ __all__ = [
     "add_comment",
     "case_row",
     "case_rows",
+    "case_seen",
     "change_case",
     "clue_rows",
+    "drop_case",
     "insert_cases",
+    "is_spoken_of",
     "link_attachment",
     "move_parcels",
     "parcels_of",
@@ -52,6 +56,7 @@ class ClueRow:
     county_code: str
     patch_key: int
     area_dm2: int
+    run: str
     parcels: tuple[tuple[str, str], ...]
     word: str
     word_reason: str
@@ -85,14 +90,25 @@ class CaseRow:
     parcels: tuple[tuple[str, str], ...]
 
 
+def case_seen(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition on cases of a clue that somebody sees."""
+    case = schema.cases.c
+    conditions: list[ColumnElement[bool]] = []
+    if scope.divisions:
+        conditions.append(or_(*(begins(case.division, d) for d in scope.divisions)))
+    if scope.assignee:
+        conditions.append(case.assigned_to == scope.assignee)
+    return and_(true(), *conditions)
+
+
 def clue_rows(connection: Connection, clue_nos: Sequence[str], scope: Scope) -> dict[str, ClueRow]:
     """Return clues by number, those that somebody sees."""
     found: dict[str, ClueRow] = {}
     row = schema.worklist.c
-    names = ("clue_id", "clue_no", "object_id", "county_code", "patch_key", "area_dm2", "case_nos")
+    names = ("clue_id", "clue_no", "object_id", "county_code", "patch_key", "area_dm2", "run")
     for start in range(0, len(clue_nos), AT_ONCE):
         some = clue_nos[start : start + AT_ONCE]
-        asked = select(*(row[n] for n in names)).where(
+        asked = select(*(row[n] for n in names), row.case_nos).where(
             row.clue_no.in_(some), matching(Filters(), scope)
         )
         rows = connection.execute(asked).all()
@@ -101,8 +117,10 @@ def clue_rows(connection: Connection, clue_nos: Sequence[str], scope: Scope) -> 
         for r in rows:
             word, reason = words.get(r.object_id, ("", ""))
             found[r.clue_no] = ClueRow(
-                *(r.clue_id, r.clue_no, r.object_id, r.county_code, r.patch_key, r.area_dm2),
-                *(tuple(p for p, _ in parcels.get(r.patch_key, ())), word, reason),
+                **{n: getattr(r, n) for n in names},
+                parcels=tuple(p for p, _ in parcels.get(r.patch_key, ())),
+                word=word,
+                word_reason=reason,
                 has_cases=r.case_nos != "[]",
             )
     return found
@@ -172,14 +190,10 @@ def case_rows(
     asked = (
         select(schema.cases, row.clue_no, row.object_id, row.limitation_until, row.batch)
         .join(schema.worklist, row.clue_id == case.clue_id)
-        .where(matching(filters, scope), case.case_no > after)
+        .where(matching(filters, scope), case_seen(scope), case.case_no > after)
         .order_by(case.case_no)
         .limit(limit)
     )
-    if scope.divisions:
-        asked = asked.where(or_(*(begins(case.division, d) for d in scope.divisions)))
-    if scope.assignee:
-        asked = asked.where(case.assigned_to == scope.assignee)
     rows = connection.execute(asked).mappings()
     return [{name: in_utc(value) for name, value in r.items()} for r in rows]
 
@@ -257,6 +271,19 @@ def renew_parcels(connection: Connection, case_no: str, patch_key: int) -> None:
     connection.execute(delete(part).where(part.c.case_id == key))
     same = {"case_id": key, "clue_id": clue_id}
     connection.execute(insert(part), [same | {"line": x, "parcel_id": p} for x, p in now])
+
+
+def is_spoken_of(connection: Connection, case_id: int) -> bool:
+    """Tell whether a case has checks, comments or files."""
+    tables = (schema.checks, schema.comments, schema.attachment_links)
+    return any(
+        connection.scalar(select(t.c.id).where(t.c.case_id == case_id).limit(1)) for t in tables
+    )
+
+
+def drop_case(connection: Connection, case_id: int) -> None:
+    """Take out a case that has no parcels."""
+    connection.execute(delete(schema.cases).where(schema.cases.c.id == case_id))
 
 
 def parcels_of(connection: Connection, clue_id: int) -> dict[str, list[tuple[str, str]]]:

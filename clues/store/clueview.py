@@ -9,8 +9,9 @@ import shapely
 from sqlalchemy import Connection, or_, select
 
 from clues.store import schema
+from clues.store.cases import case_seen
 from clues.store.tables import in_utc
-from clues.store.worklist import ROW, Filters, Scope, begins, listed, visible
+from clues.store.worklist import ROW, Filters, Scope, listed, visible
 from tiles.geodesy import transformer
 
 __all__ = ["attachments_of", "cases_of", "clue", "comments_of", "in_degrees"]
@@ -56,8 +57,8 @@ def clue(
         "geometry": _geojson(found["geometry"], found["grid_crs"]),
         "parcels": _parcels(connection, found["patch_key"], found["grid_crs"]),
         "cases": cases_of(connection, int(found["clue_id"]), scope),
-        "comments": comments_of(connection, thing),
-        "attachments": attachments_of(connection, thing),
+        "comments": comments_of(connection, thing, scope),
+        "attachments": attachments_of(connection, thing, scope),
         "is_over": bool(found["is_over"]),
         "run_id": int(found["run_id"]),
     }
@@ -121,11 +122,8 @@ def _documents(connection: Connection, keys: Sequence[str]) -> dict[str, dict[st
 def cases_of(connection: Connection, clue_id: int, scope: Scope) -> list[dict[str, Any]]:
     """Return the cases of a clue that somebody sees, each with its parcels, in their order."""
     case, part = schema.cases.c, schema.case_parcels.c
-    asked = select(schema.cases).where(case.clue_id == clue_id).order_by(case.id)
-    if scope.divisions:
-        asked = asked.where(or_(*(begins(case.division, d) for d in scope.divisions)))
-    if scope.assignee:
-        asked = asked.where(case.assigned_to == scope.assignee)
+    own = case.clue_id == clue_id
+    asked = select(schema.cases).where(own, case_seen(scope)).order_by(case.id)
     parts: dict[int, list[dict[str, str]]] = {}
     parcels = select(part.case_id, part.parcel_id, part.line).where(part.clue_id == clue_id)
     for key, parcel_id, line in connection.execute(parcels.order_by(part.line, part.parcel_id)):
@@ -155,8 +153,11 @@ def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
     return {k: v for k, v in row.items() if k not in names}
 
 
-def comments_of(connection: Connection, object_id: str) -> list[dict[str, Any]]:
-    """Return what was said of a thing, each with the version it spoke of, in order."""
+def comments_of(connection: Connection, object_id: str, scope: Scope) -> list[dict[str, Any]]:
+    """Return what was said of a thing and of the cases that somebody sees, in order.
+
+    Each comes with the version it spoke of.
+    """
     comment, patch, run, case = (
         t.c for t in (schema.comments, schema.patches, schema.runs, schema.cases)
     )
@@ -166,21 +167,21 @@ def comments_of(connection: Connection, object_id: str) -> list[dict[str, Any]]:
         .join(schema.patches, patch.id == comment.patch_key)
         .join(schema.runs, run.id == patch.run_id)
         .outerjoin(schema.cases, case.id == comment.case_id)
-        .where(comment.object_id == object_id)
+        .where(comment.object_id == object_id, or_(case.id.is_(None), case_seen(scope)))
         .order_by(comment.id)
     )
     return [_aware(row) for row in connection.execute(asked).mappings()]
 
 
-def attachments_of(connection: Connection, object_id: str) -> list[dict[str, Any]]:
-    """Return the files of a thing, in the order they were linked."""
+def attachments_of(connection: Connection, object_id: str, scope: Scope) -> list[dict[str, Any]]:
+    """Return the files of a thing and of the cases that somebody sees, as they were linked."""
     file, link, case = (t.c for t in (schema.attachments, schema.attachment_links, schema.cases))
     asked = (
         select(*(file[n] for n in ("sha256", "name", "media_type", "size")))
         .add_columns(*(link[n] for n in ("id", "kind", "facts", "by", "at")), case.case_no)
         .join(schema.attachment_links, link.attachment_id == file.id)
         .outerjoin(schema.cases, case.id == link.case_id)
-        .where(link.object_id == object_id)
+        .where(link.object_id == object_id, or_(case.id.is_(None), case_seen(scope)))
         .order_by(link.id)
     )
     return [_aware(row) for row in connection.execute(asked).mappings()]

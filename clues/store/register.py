@@ -25,7 +25,6 @@ __all__ = [
     "confirmed_ground",
     "issue_batch",
     "registered_clues",
-    "run_configs",
 ]
 
 STATUSES = ("open", "issued", "judged", "ended")
@@ -347,10 +346,3 @@ def _told_uses(connection: Connection) -> dict[str, str]:
         .order_by(answer.id)
     )
     return {str(o): str(value) for o, value in connection.execute(asked)}
-
-
-def run_configs(connection: Connection, names: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the configs of runs by name, each once."""
-    run = schema.runs.c
-    asked = select(run.name, run.config).where(run.name.in_(sorted(set(names)))).order_by(run.id)
-    return list({str(name): dict(config) for name, config in connection.execute(asked)}.values())

@@ -1,12 +1,13 @@
 """Runs of a store."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from clues.store import schema
 
-__all__ = ["newest_runs", "runs_named", "state_of"]
+__all__ = ["newest_runs", "run_configs", "runs_named", "state_of"]
 
 
 def state_of(connection: Connection) -> tuple[int, int]:
@@ -28,3 +29,10 @@ def newest_runs(connection: Connection, most: int) -> list[str]:
 def runs_named(scope: str) -> Select[Any]:
     """Return the query for the rows of the runs of a name: all judgements of one period."""
     return select(schema.runs.c.id).where(schema.runs.c.name == scope)
+
+
+def run_configs(connection: Connection, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the last configs of runs by name."""
+    run = schema.runs.c
+    asked = select(run.name, run.config).where(run.name.in_(sorted(set(names)))).order_by(run.id)
+    return {str(name): dict(config) for name, config in connection.execute(asked)}

@@ -138,17 +138,15 @@ def _case_parcels(
     connection: Connection, wanted: Sequence[Any] | None
 ) -> Callable[[Any], list[Any]]:
     part, case = schema.case_parcels.c, schema.cases.c
-    asked = (
-        select(case.case_no, part.line, part.parcel_id)
-        .join(schema.cases, case.id == part.case_id)
-        .order_by(part.line, part.parcel_id)
+    asked = select(case.case_no, part.line, part.parcel_id).join(
+        schema.cases, case.id == part.case_id
     )
     if wanted is not None:
         asked = asked.where(case.case_no.in_(wanted))
     found: dict[str, list[Any]] = {}
     for case_no, line, parcel_id in connection.execute(asked):
         found.setdefault(case_no, []).append([line, parcel_id])
-    return lambda case_no: found.get(case_no, [])
+    return lambda case_no: sorted(found.get(case_no, []))  # servers sort texts by their language
 
 
 def patch_hashes(connection: Connection, patch_key: int) -> tuple[RowHash, ...]:

@@ -147,8 +147,15 @@ class Points:
 
 
 def begins(column: Any, digits: str) -> ColumnElement[bool]:
-    """Return the condition that the division in a column lies in one that is given by digits."""
-    return and_(column >= digits, column < digits + ":")  # ":" comes after "9"
+    """Return the condition that the division in a column lies in one that is given by digits.
+
+    Only digits are compared: where other signs stand beside them differs from server to server.
+    """
+    if not (digits.isascii() and digits.isdigit()) or not digits.strip("9"):
+        inside: ColumnElement[bool] = func.substr(column, 1, len(digits)) == digits
+        return inside
+    following = str(int(digits) + 1).zfill(len(digits))
+    return and_(column >= digits, column < following)
 
 
 def _case_of(row: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:

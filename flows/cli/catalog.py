@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from configs.errors import ExitCode
-from flows.cli.options import Out, tell
+from flows.cli.options import Out, parse_day, tell
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -79,7 +79,7 @@ def search(
     from tiles.stacapi import search_api
 
     area = _area(aoi, bbox)
-    first, last = _day(begin, "--from"), _day(end, "--to")
+    first, last = parse_day(begin, "--from"), parse_day(end, "--to")
     if is_remote(where):
         found = search_api(
             where,
@@ -192,18 +192,9 @@ def _area(aoi: Path | None, bbox: str | None) -> Any:
     return shapely.box(west, south, east, north)
 
 
-def _day(text: str | None, option: str) -> "dt.date | None":
-    import datetime as dt
-
-    try:
-        return None if text is None else dt.date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option} {text!r} is no date; write 2025-06-12") from None
-
-
 def _span(text: str, option: str) -> "tuple[dt.date, dt.date]":
     first, _, last = text.partition("..")
-    days = (_day(first, option), _day(last or first, option))
+    days = (parse_day(first, option), parse_day(last or first, option))
     if days[0] is None or days[1] is None or days[0] > days[1]:
         raise typer.BadParameter(f"{option} {text!r}; write 2024-04-01..2024-09-30")
     return days[0], days[1]

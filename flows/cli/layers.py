@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.errors import ExitCode
-from flows.cli.options import Out, tell
+from flows.cli.options import Out, parse_day, tell
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -68,7 +68,7 @@ def import_(
     from clues.onemap import Catalogue
     from configs.layers import LayersFile
 
-    begins = _day(valid_from, "--valid-from")
+    begins = parse_day(valid_from, "--valid-from")
     with Catalogue(store) as catalogue:
         if role is None:
             done = catalogue.import_layers(LayersFile.load(source), valid_from=begins)
@@ -102,7 +102,7 @@ def at(
     from clues.onemap import Catalogue
 
     x, y = _point(place)
-    day, known = _day(on, "--on"), _day(known_on, "--known-on")
+    day, known = parse_day(on, "--on"), parse_day(known_on, "--known-on")
     with Catalogue(store, existing=True) as catalogue:
         found = catalogue.at(x, y, crs=crs, on=_required(day), known_on=known)
     for one in found:
@@ -124,15 +124,6 @@ def _required(day: "dt.date | None") -> "dt.date":
     if day is None:
         raise typer.BadParameter("--on needs a date")
     return day
-
-
-def _day(text: str | None, option: str) -> "dt.date | None":
-    import datetime as dt
-
-    try:
-        return None if text is None else dt.date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option} {text!r} is no date; write 2025-06-12") from None
 
 
 def _point(text: str) -> tuple[float, float]:

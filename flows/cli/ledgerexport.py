@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Out, tell
+from flows.cli.options import Out, parse_day, tell
 
 __all__ = ["export"]
 
@@ -33,16 +33,11 @@ def export(
     bhtb is the patch list of the land survey, update what people confirmed of it; VCT and MDB are
     written by the survey's own software.
     """
-    import datetime as dt
-
     from configs.runparts import LEDGER_FORMATS
     from flows.civilday import civil_day
     from flows.formats import export_ledger
 
-    try:
-        day = civil_day(run) if date is None else dt.date.fromisoformat(date)
-    except ValueError:
-        raise typer.BadParameter(f"--date {date!r} is no date; write 2026-10-08") from None
+    day = parse_day(date, "--date") or civil_day(run)
     wanted = LEDGER_FORMATS if formats.strip() == "all" else formats.split(",")
     for path in export_ledger(run, wanted, out, day=day, pictures=pictures):
         typer.echo(f"{path.name}\t{path.stat().st_size}")

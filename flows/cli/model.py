@@ -62,17 +62,14 @@ def train(
         _train_change(labels, registry, name, force)
         return
     assert config is not None
-    import datetime as dt
-
     from configs.run import RunConfig
+    from flows.civilday import home_day
     from flows.modeltraining import train_landcover
 
     settings = RunConfig.load(config)
     folder = registry or settings.models
     assert folder is not None  # settled by load
-    path, card = train_landcover(
-        settings, folder, name=name or settings.name, created=dt.date.today()
-    )
+    path, card = train_landcover(settings, folder, name=name or settings.name, created=home_day())
     for figure in ("macro_f1", "macro_f1_map", "kappa"):
         if figure in card.metrics:
             typer.echo(f"{figure}\t{card.metrics[figure]:.3f}")
@@ -82,15 +79,14 @@ def train(
 
 
 def _train_change(labels: Path, registry: Path | None, name: str | None, force: bool) -> None:
-    import datetime as dt
-
     from flows.changetraining import train_change
+    from flows.civilday import home_day
 
     path, card, trained = train_change(
         labels,
         opened(registry).folder,
         name=name or labels.stem,
-        created=dt.date.today(),
+        created=home_day(),
         force=force,
     )
     typer.echo("place\tF1\tF1 of auto")

@@ -34,16 +34,15 @@ def retrain(
     registry: Registry = None,
 ) -> None:
     """Learn true against pseudo change from verdicts; a model that is not better is not used."""
-    import datetime as dt
-
     from flows import retraining
+    from flows.civilday import home_day
 
     done = retraining.retrain(
         runs,
         opened(registry),
         sources=verdicts or (),
         name=name,
-        created=dt.date.today(),
+        created=home_day(),
         force=force,
     )
     typer.echo("\tpseudo dismissed\treal dismissed\tBrier score")

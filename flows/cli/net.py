@@ -30,8 +30,7 @@ def net(
     One input of float32 (1, 2 × bands, side, side), the earlier date first; one output
     (1, 1, side, side), the probability of change. Needs the extra `onnx`.
     """
-    import datetime as dt
-
+    from flows.civilday import home_day
     from flows.storednet import store_net
 
     stored, card = store_net(
@@ -39,7 +38,7 @@ def net(
         opened(registry).folder,
         name=name or path.stem,
         bands=tuple(part.strip() for part in bands.split(",") if part.strip()),
-        created=dt.date.today(),
+        created=home_day(),
         scale=scale,
         threshold=threshold,
     )

@@ -1,5 +1,6 @@
 """Options that mean the same in every command, and how a command talks."""
 
+import datetime as dt
 import logging
 import re
 import sys
@@ -24,6 +25,7 @@ __all__ = [
     "Tile",
     "Workers",
     "group_of",
+    "parse_day",
     "parse_size",
     "report",
     "set_talk",
@@ -46,6 +48,14 @@ def parse_size(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is no size; write 4GB, 512MiB or a number of bytes")
     units = _BINARY_UNITS if match[3] else _UNITS
     return int(float(match[1]) * units[match[2]])
+
+
+def parse_day(text: str | None, option: str) -> dt.date | None:
+    """Return the day that an option names, None where it is not given."""
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{option} {text!r} is no date; write 2025-06-12") from None
 
 
 By = Annotated[

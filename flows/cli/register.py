@@ -1,15 +1,12 @@
 """``tuban register``: clues and objects over all periods, batches, the land use after a year."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from configs.errors import ExitCode
-from flows.cli.options import group_of, tell
-
-if TYPE_CHECKING:
-    import datetime as dt
+from flows.cli.options import group_of, parse_day, tell
 
 __all__ = ["baseline", "issue", "list_", "register", "show"]
 
@@ -53,7 +50,7 @@ def list_(
     from flows.registerbook import COLUMNS, clue_rows, list_clues, write_rows
 
     clues = list_clues(
-        place, county=county, fate=fate, status=status, run=run, due=_day(due, "--due")
+        place, county=county, fate=fate, status=status, run=run, due=parse_day(due, "--due")
     )
     rows = clue_rows(clues)
     if out is not None:
@@ -114,8 +111,8 @@ def issue(
     done = issue_clues(
         place,
         number,
-        _day(date, "--date") or home_day(),
-        due=_day(due, "--due"),
+        parse_day(date, "--date") or home_day(),
+        due=parse_day(due, "--due"),
         days=days,
         county=county,
         run=run,
@@ -150,7 +147,9 @@ def baseline(
     """
     from flows.registerbook import make_baseline, write_baseline
 
-    done = make_baseline(place, store, classes=classes, valid_from=_day(valid_from, "--valid-from"))
+    done = make_baseline(
+        place, store, classes=classes, valid_from=parse_day(valid_from, "--valid-from")
+    )
     version, found = done.imported.version, done.baseline
     state = "new" if done.imported.is_new else "as before"
     typer.echo(f"landuse\t{version.version}\t{state}\tfrom {version.valid_from or 'ever'}")
@@ -165,15 +164,6 @@ def baseline(
             "fill in baseline_unsettled.csv (--out) and give it back as --classes"
         )
         raise typer.Exit(ExitCode.EXCEPTIONS)
-
-
-def _day(text: str | None, option: str) -> "dt.date | None":
-    import datetime as dt
-
-    try:
-        return None if text is None else dt.date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option} {text!r} is no date; write 2026-03-20") from None
 
 
 def register(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from configs.errors import ExitCode
-from flows.cli.options import Out, tell
+from flows.cli.options import Out, parse_day, tell
 
 __all__ = ["register", "vet"]
 
@@ -32,15 +32,10 @@ def vet(
 
     Every check answers pass, fail or ask; a layer that is absent or not complete makes it ask.
     """
-    import datetime as dt
-
     from flows import vetting as flow
     from flows.civilday import home_day
 
-    try:
-        day = home_day() if on is None else dt.date.fromisoformat(on)
-    except ValueError:
-        raise typer.BadParameter(f"--on {on!r} is no date; write 2025-06-12") from None
+    day = parse_day(on, "--on") or home_day()
     languages: dict[str, tuple[Literal["zh", "en"], ...]] = {
         "both": ("zh", "en"),
         "zh": ("zh",),

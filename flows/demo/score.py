@@ -27,7 +27,7 @@ from configs.vocabulary import change_types
 from flows.demo.matching import FOUND_SHARE, LARGE_M2, PATCH_SHARE, Matching, f1, match
 from flows.demo.truth import read_truth
 from models.accuracy import calibration_error, chance_error
-from tiles.files import atomic_path
+from tiles.files import write_json
 
 __all__ = ["MISS_REASONS", "add_score", "score_lines", "score_run"]
 
@@ -251,5 +251,4 @@ def add_score(folder: Path, score: dict[str, Any]) -> None:
     path = folder / "run.json"
     summary = json.loads(path.read_text(encoding="utf-8"))
     summary["demo"] = {"score": score}
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(path, summary)

@@ -117,6 +117,14 @@ def test_a_closed_account_loses_sessions_and_tokens(accounts: Accounts):
     assert accounts.signed_in("wang", SECRET) is None
 
 
+def test_a_password_that_somebody_else_chose_ends_tokens(accounts: Accounts):
+    _, token = accounts.new_token(accounts.users()[0], "qgis", 1)
+    accounts.set_password("wang", "another sorghum field", by="wang")
+    assert accounts.of_token(token) is not None
+    accounts.set_password("wang", "barley beyond the dyke", by="root", must_change=True)
+    assert accounts.of_token(token) is None
+
+
 def test_a_revoked_token_is_over(accounts: Accounts):
     user = accounts.users()[0]
     key, token = accounts.new_token(user, "qgis", 1)

@@ -40,6 +40,7 @@ from tests.clues.desk import (  # noqa: F401
     server,
     template,
 )
+from tests.database import database_server
 
 CLUE = "99990126Q1000002"
 
@@ -249,18 +250,44 @@ def test_a_killed_writer_loses_no_event_that_was_acknowledged(
         worker = context.Process(target=acknowledging, args=(place, str(said)))
         before = len(said.read_text().splitlines()) if said.exists() else 0
         worker.start()
-        for _ in range(2400):
-            time.sleep(0.05)
-            if said.exists() and len(said.read_text().splitlines()) > before + 3:
-                break
+        wait_for_lines(said, before + 3)
         os.kill(worker.pid or 0, signal.SIGKILL)
         worker.join(60)
+    require_acknowledged(place, said, ends=2)
+
+
+def wait_for_lines(said: Path, count: int) -> None:
+    for _ in range(2400):
+        time.sleep(0.05)
+        if said.exists() and len(said.read_text().splitlines()) > count:
+            break
+
+
+def require_acknowledged(place: Path | str, said: Path, ends: int) -> None:  # noqa: F811
+    """Require every comment that was acknowledged, and at most one more for each sudden end."""
     store = Store.at(place)
     with store.engine.connect() as connection:
         kept = [e.after["text"] for e in read_events(connection) if e.what == "comment.add"]
     told = said.read_text().splitlines()
-    assert len(told) > 6
+    assert len(told) > 3
     assert not [text for text in told if kept.count(text) < told.count(text)]
-    assert len(kept) <= len(told) + 2
+    assert len(kept) <= len(told) + ends
     assert not verify(store).broken
     store.close()
+
+
+@pytest.mark.desk
+@pytest.mark.slow
+def test_a_server_that_fails_loses_no_event_that_was_acknowledged(tmp_path: Path):
+    said = tmp_path / "acknowledged"
+    context = multiprocessing.get_context("fork")
+    with database_server() as failing:
+        filled(failing.url, 3).close()
+        worker = context.Process(target=acknowledging, args=(failing.url, str(said)))
+        worker.start()
+        wait_for_lines(said, 5)
+        failing.stop("immediate")
+        worker.join(60)
+        assert worker.exitcode == 1
+        failing.start()
+        require_acknowledged(failing.url, said, ends=1)

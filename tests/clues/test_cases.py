@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from clues.cases.casebook import Casebook
 from clues.cases.life import Case, allowed, take
 from clues.cases.refusals import CaseRefused, Conflict, NotAllowed, NotThere
 from clues.store import schema
+from clues.store.attachmentview import seen_file
 from clues.store.batches import Batch
 from clues.store.clueview import clue
+from clues.store.eventview import events_seen
 from clues.store.repository import Store
 from clues.store.verdicts import add_verdicts, stored_verdicts
 from clues.store.worklist import Filters, Scope, worklist
 from clues.verdicts import settle, verdicts_of
+from configs.batches import due_days
 from configs.cases import case_book
 from configs.errors import StoreError
 from tests.clues.desk import (  # noqa: F401
@@ -172,6 +176,38 @@ def test_parcels_of_a_clue_go_to_different_cases(store: Store, book: Casebook):
     assert not verify(store).broken
 
 
+def test_a_split_is_taken_back_until_one_of_the_cases_is_worked_on(store: Store, book: Casebook):
+    told, parcels = opened(book, FIRST), [("land", "T000000000000_2")]
+    for undone in (0, 1):
+        pair = book.split(COUNTY, told["case_no"], told["version"], parcels)["cases"]
+        with pytest.raises(CaseRefused, match="no last step of yours"):
+            book.undo(ADMIN, pair[undone]["case_no"], pair[undone]["version"])
+        back = book.undo(COUNTY, pair[undone]["case_no"], pair[undone]["version"])
+        assert back["case_no"] == told["case_no"]
+        assert sorted(p["parcel_id"] for p in back["parcels"]) == [
+            *("T000000000000_1", "T000000000000_2")
+        ]
+        assert row_of(store, FIRST)["case_nos"] == [told["case_no"]]
+        assert not verify(store).broken
+        told = back
+    with pytest.raises(CaseRefused, match="no last step of yours"):
+        book.undo(COUNTY, told["case_no"], told["version"])
+    one, two = book.split(COUNTY, told["case_no"], told["version"], parcels)["cases"]
+    book.comment(COUNTY, FIRST, "of the second parcel", two["case_no"])
+    with pytest.raises(CaseRefused, match="worked on"):
+        book.undo(COUNTY, one["case_no"], one["version"])
+    assert not verify(store).broken
+
+
+def test_a_split_stays_where_a_step_followed(store: Store, book: Casebook):
+    told, parcels = opened(book, FIRST), [("land", "T000000000000_2")]
+    one, two = book.split(COUNTY, told["case_no"], told["version"], parcels)["cases"]
+    step(book, COUNTY, two, "desk_check", finding="papers asked for")
+    with pytest.raises(CaseRefused, match="worked on"):
+        book.undo(COUNTY, one["case_no"], one["version"])
+    assert len(row_of(store, FIRST)["case_nos"]) == 2
+
+
 def test_a_case_has_the_parcels_of_a_new_outline_and_a_cut_clue_counts_by_its_parts(
     store: Store, book: Casebook
 ):
@@ -220,6 +256,25 @@ def test_a_township_sees_its_own_case_only(store: Store, book: Casebook):
     assert other.items == []
     with pytest.raises(CaseRefused, match="does not lie"):
         book.assign(COUNTY, told["case_no"], 2, "", "999902")
+    book.comment(COUNTY, FIRST, "of the first case", told["case_no"])
+    book.comment(COUNTY, FIRST, "of the clue")
+    file = book.attach(COUNTY, FIRST, b"a", "a.pdf", "application/pdf", case_no=told["case_no"])
+    for scope, own in (
+        (Scope(("999902101",)), []),
+        (Scope(("999901102",)), ["of the clue"]),
+        (Scope(("999901",), "chen"), ["of the clue"]),
+    ):
+        with store.engine.connect() as connection:
+            seen = clue(connection, FIRST, scope)
+            kept = seen_file(connection, file["sha256"], scope)
+            events = events_seen(connection, "T000000000000", scope)
+        assert [c["text"] for c in (seen or {"comments": []})["comments"]] == own
+        assert (seen or {"attachments": []})["attachments"] == []
+        assert kept is None
+        assert not [e for e in events if e.subject == f"case:{told['case_no']}"]
+    with store.engine.connect() as connection:
+        assert len(worklist(connection, Filters(), Scope(("999901",))).items) == 6
+        assert seen_file(connection, file["sha256"], Scope(("999901",)))
     stranger = Actor("zhou", "county", "999902")
     assert list(book.dispatch(stranger, [SECOND]).left_out) == [SECOND]
     with pytest.raises(NotThere):
@@ -283,6 +338,17 @@ def test_a_batch_gives_the_due_date_and_lateness_is_told(store: Store, book: Cas
     assert one == two
     assert one["population"] == 6
     assert book.sample(EVERYTHING, "2027", 6)["items"] != book.sample(EVERYTHING, "1", 6)["items"]
+
+
+def test_without_a_batch_the_profile_of_the_run_tells_the_due_date(store: Store, book: Casebook):
+    sudden = replace(record("run-9"), name="flood", config={"profile": "emergency"})
+    store.register(sudden, *county_run(1, "999902", "U", 900.0))
+    done = book.dispatch(ADMIN, [SECOND, "99990226Q1000001"])
+    due = {n: row_of(store, n)["due_date"] - book.today() for n in done.cases}
+    assert due == {
+        SECOND: dt.timedelta(days=due_days(None)),
+        "99990226Q1000001": dt.timedelta(days=due_days("emergency")),
+    }
 
 
 def said(store: Store, patch: str, word: str, by: str = "Sun") -> None:

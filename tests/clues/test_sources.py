@@ -252,3 +252,10 @@ def test_postgis(oracle_dir, tmp_path, postgis):
     assert layers_fingerprint(path) != before
     with pytest.raises(LayerError, match="has 0 geometry columns"):
         open_source(url, layer="tuban_test.nothing")
+
+
+def test_a_geopackage_is_read_as_utf8_whatever_the_shapefiles_of_its_role_are_in(tmp_path):
+    number, shape = "示政土〔2024〕7号", shapely.box(X, Y, X + 9, Y + 9)
+    table = geopandas.GeoDataFrame({"PWH": [number]}, geometry=[shape], crs=CRS)
+    table.to_file(tmp_path / "new.gpkg", index=False)
+    assert list(open_source(tmp_path / "new.gpkg", encoding="GBK")["PWH"]) == [number]

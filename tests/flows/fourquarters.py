@@ -118,23 +118,29 @@ class Life:
     def is_new_to_people(self, quarter: int, pairs: Pairs) -> bool | None:
         """Tell whether it must stand in the list of clues of a quarter; None: not said.
 
-        It must where it shows something that no list told yet; what changes back between
-        consecutive dates is another question.
+        It must where it shows something that no list told yet. What was judged is told again only
+        where it grew. What nobody judged and changes back between consecutive dates is another
+        question.
         """
         fate = self.fate(quarter, pairs)
+        unsaid = False if self.is_judged(quarter) else None
         hidden = self.kind == "hidden" and (
             quarter == HIDDEN_DAY or (quarter == HIDDEN_DAY + 1 and pairs == "consecutive")
         )
         outside = self.kind == "outside" and quarter == NARROW_QUARTER
         if fate in ("", "ended") or hidden or outside:
-            return False if pairs == "cumulative" or fate in ("", "persisting") else None
+            return False if pairs == "cumulative" or fate in ("", "persisting") else unsaid
         if fate in ("new", "grown", "merged"):
             return True
         if fate in ("persisting", "shrunk") and pairs == "cumulative":
             return False
         if fate == "split":
-            return self.verdict is None or self.verdict[0] >= quarter
-        return False if fate == "persisting" else None
+            return not self.is_judged(quarter)
+        return False if fate == "persisting" else unsaid
+
+    def is_judged(self, quarter: int) -> bool:
+        """Tell whether people had judged it before the list of a quarter."""
+        return self.verdict is not None and self.verdict[0] < quarter
 
     def outline(self, day: int) -> shapely.Geometry:
         """Return what stands at a date, in the CRS of the images."""

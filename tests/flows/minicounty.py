@@ -122,3 +122,21 @@ def write_image(path: Path, bands: NDArray[np.float32], crs: str | None = CRS) -
         blockysize=64,
     ) as raster:
         raster.write(bands)
+
+
+def compress_image(path: Path) -> None:
+    """Write an image again in compressed blocks of 64 pixels, all bands of a block together."""
+    with rasterio.open(path) as raster:
+        profile = raster.profile | {"compress": "zstd", "interleave": "pixel"}
+        bands = raster.read()
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(bands)
+
+
+def spoil_block(path: Path, row: int, col: int) -> None:
+    """Make a block of a compressed image unreadable, in place: the size of the file stays."""
+    with rasterio.open(path) as raster:
+        offset = int(raster.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1))
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(bytes(64))

@@ -1,6 +1,8 @@
 """The command tree: names, help, exit codes, and what `--help` may load."""
 
+import datetime as dt
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,13 +15,21 @@ from configs.errors import ConfigError, ExitCode
 from configs.layers import LayersFile
 from configs.loading import load_model
 from configs.run import RunConfig
+from configs.runparts import LEDGER_FORMATS, METHODS
 from flows.cli import app as cli
-from flows.cli.options import parse_size, report
+from flows.cli.options import parse_day, parse_size, report
+from tests.flows.minicounty import build_mini
 
 HEAVY = """
 dask distributed geopandas numba numpy osgeo pandas prefect pyogrio pyproj rasterio scipy shapely
 sklearn skimage sqlalchemy xarray
 """
+
+NOT_FOR_CHECK = """
+alembic dask distributed docx numba onnxruntime osgeo prefect reportlab scipy sklearn skimage
+sqlalchemy xarray xlsxwriter detect.kernels models.forest flows.tilejob
+"""
+"""What `tuban check` never needs: it opens heads of images and tables of layers."""
 
 
 def invoke(*args: str, app: typer.Typer | None = None):
@@ -106,6 +116,25 @@ def test_no_size(text):
         parse_size(text)
 
 
+def test_days():
+    assert parse_day("2025-06-12", "--on") == dt.date(2025, 6, 12)
+    assert parse_day(None, "--on") is None
+    with pytest.raises(typer.BadParameter, match="is no date; write 2025-06-12"):
+        parse_day("12.6.2025", "--on")
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [("detect", "method", METHODS), ("ledger export", "formats", LEDGER_FORMATS)],
+)
+def test_help_names_every_choice(command, option, names):
+    found = typer.main.get_command(cli.build_app())
+    for name in command.split():
+        found = found.commands[name]
+    told = next(p.help for p in found.params if p.name == option)
+    assert re.findall(r"[a-z]+", told)[: len(names)] == list(names)
+
+
 def test_report_is_on_stderr(capsys):
     report(ConfigError("what", "where", "fix"))
     assert capsys.readouterr() == ("", "error: what\n  where: where\n  fix:   fix\n")
@@ -136,6 +165,21 @@ def test_help_loads_nothing_heavy_and_is_quick():
         assert "LOADED []" in told.stdout, told.stdout[-300:] + told.stderr
         seconds.append(float(told.stdout.rpartition("SECONDS ")[2].split()[0]))
     assert min(seconds) < 1.0  # CPU time with the interpreter's start: 0.4 s on an idle machine
+
+
+def test_check_loads_only_what_opens_images_and_layers(tmp_path):
+    config = build_mini(tmp_path)
+    code = (
+        "import sys\n"
+        "from flows.cli.app import build_app\n"
+        "try: build_app()(sys.argv[1:])\n"
+        "except SystemExit as end: print('CODE', end.code)\n"
+        f"print('LOADED', [m for m in {NOT_FOR_CHECK.split()!r} if m in sys.modules])"
+    )
+    told = run_main(code, "check", str(config), "--out", str(tmp_path / "runs"))
+    assert "ok   layers: approval 1 rows, landuse 48 rows" in told.stdout, told.stdout + told.stderr
+    assert "CODE 0" in told.stdout
+    assert "LOADED []" in told.stdout
 
 
 FAULTY = """

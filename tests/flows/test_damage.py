@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,7 +15,7 @@ from configs.run import RunConfig
 from flows.runner import open_run, work_run, work_stages
 from flows.stages import RunOptions
 from tests.flows.command import run_folder
-from tests.flows.minicounty import SIZE, build_mini, write_config
+from tests.flows.minicounty import SIZE, build_mini, compress_image, spoil_block, write_config
 from tests.flows.test_catalog import six
 from tests.tiles.deliverymade import safe
 from tiles.checksums import require_intact
@@ -25,29 +26,21 @@ from tiles.sensors import open_epoch
 OPTIONS = RunOptions(tile=64, workers=2)
 
 
-def copied(source: Path, target: Path, damaged: tuple[int, int] | None = None) -> Path:
-    """Write an image again in compressed blocks of 64 pixels, one of them made unreadable."""
-    with rasterio.open(source) as ds:
-        profile = ds.profile | {"compress": "zstd", "interleave": "pixel"}
-        values = ds.read()
-    with rasterio.open(target, "w", **profile) as ds:
-        ds.write(values)
-    if damaged is None:
-        return target
-    row, col = damaged
-    with rasterio.open(target) as ds:
-        offset = int(ds.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1))
-    content = bytearray(target.read_bytes())
-    content[offset : offset + 64] = bytes(64)
-    target.write_bytes(content)
+def copied(folder: Path, name: str, damaged: tuple[int, int] | None = None) -> Path:
+    """Write the after image again in compressed blocks, one of them made unreadable."""
+    target = folder / name
+    shutil.copyfile(folder / "after.tif", target)
+    compress_image(target)
+    if damaged is not None:
+        spoil_block(target, *damaged)
     return target
 
 
 def test_the_damaged_block_is_named(tmp_path: Path) -> None:
     build_mini(tmp_path)
-    whole = copied(tmp_path / "after.tif", tmp_path / "whole.tif")
+    whole = copied(tmp_path, "whole.tif")
     assert damaged_image(whole, (1, 2)) is None
-    torn = copied(tmp_path / "after.tif", tmp_path / "torn.tif", (1, 2))
+    torn = copied(tmp_path, "torn.tif", (1, 2))
     probe(torn, 1)  # the end of the file can be read
     error = damaged_image(torn, (1,))
     assert error is not None
@@ -57,7 +50,7 @@ def test_the_damaged_block_is_named(tmp_path: Path) -> None:
 
 def test_a_run_without_another_scene_names_file_and_block(tmp_path: Path) -> None:
     build_mini(tmp_path)
-    copied(tmp_path / "after.tif", tmp_path / "torn.tif", (1, 2))
+    copied(tmp_path, "torn.tif", (1, 2))
     after = {"scenes": ["torn.tif"], "date": "2025-09-06"}
     config = RunConfig.load(write_config(tmp_path, after=after))
     with (
@@ -69,12 +62,22 @@ def test_a_run_without_another_scene_names_file_and_block(tmp_path: Path) -> Non
         caught.value
     )
 
+    # Another start does not try the file again, until it is another one.
+    with open_run(config, tmp_path / "runs", OPTIONS) as context:
+        seen = context.run.products()
+        with pytest.raises(DamagedImage, match=r"rows 64–127, columns 128–191"):
+            work_stages(context)
+        assert context.run.products() == seen
+    copied(tmp_path, "torn.tif")
+    with open_run(config, tmp_path / "runs", OPTIONS) as context:
+        assert [s.scene_id for s in context.plan.after.scenes] == ["torn"]
+
 
 @pytest.mark.slow
 def test_the_damaged_scene_is_set_aside_and_ids_stay(tmp_path: Path) -> None:
     build_mini(tmp_path)
     plain = work_run(tmp_path / "mini.yaml", tmp_path / "plain", OPTIONS, plain=True)
-    torn = copied(tmp_path / "after.tif", tmp_path / "torn.tif", (1, 2))
+    torn = copied(tmp_path, "torn.tif", (1, 2))
     after = {"scenes": ["torn.tif", "after.tif"], "date": "2025-09-06", "order": "given"}
     config = write_config(tmp_path, after=after)
     work_run(config, tmp_path / "runs", OPTIONS, plain=True)
@@ -95,7 +98,7 @@ def test_the_damaged_scene_is_set_aside_and_ids_stay(tmp_path: Path) -> None:
     # Another start knows the damage; once the file is mended, its scene is used again.
     for mended, scenes in ((False, ["after"]), (True, ["torn", "after"])):
         if mended:
-            copied(tmp_path / "after.tif", torn)
+            copied(tmp_path, "torn.tif")
         with open_run(RunConfig.load(config), tmp_path / "runs", OPTIONS) as context:
             assert [s.scene_id for s in context.plan.after.scenes] == scenes
 

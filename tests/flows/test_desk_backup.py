@@ -12,6 +12,8 @@ import pytest
 
 from clues.accounts import Accounts
 from clues.audit.chain import append, first_broken
+from clues.audit.verify import verify
+from clues.cases.casebook import Casebook
 from clues.store.dumping import dump_store
 from clues.store.events import read_events
 from clues.store.repository import Store
@@ -19,11 +21,13 @@ from configs.errors import InputError, StoreError
 from flows.deskbackup import back_up
 from flows.deskplace import DeskPlace, desk_place
 from flows.deskrestoring import restore_backup
+from tests.clues.desk import COUNTY, county_run
 from tests.clues.test_store import judged, record
 from tests.database import postgis_server
 from tiles.files import sha256
 
 WRITERS = 3
+CLUE = "99990126Q1000002"
 
 
 @dataclass
@@ -229,20 +233,67 @@ def server() -> Iterator[str]:
         yield url
 
 
+def emptied(url: str) -> str:
+    store = Store(url)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    store.engine.dispose()
+    return url
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", pytest.param("server", marks=pytest.mark.desk)])
+def test_a_desk_at_work_is_restored_and_fits_its_events(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+):
+    url = emptied(request.getfixturevalue("server")) if kind == "server" else ""
+    place = DeskPlace(url or str(tmp_path / "own.sqlite"), tmp_path / "own")
+    store = place.open(new=True)
+    store.register(record("run-1"), *county_run(4))
+    end, done = threading.Event(), [0] * WRITERS
+
+    def work(number: int) -> None:
+        own = place.open()
+        book = Casebook(own, attachments=place.files / "attachments")
+        while not end.is_set():
+            words = f"{number} {done[number]}"
+            book.attach(COUNTY, CLUE, words.encode(), f"{words}.pdf", "application/pdf")
+            book.comment(COUNTY, CLUE, words)
+            done[number] += 1
+        own.close()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    while sum(done) < 6:
+        end.wait(0.05)
+    backup = back_up(place, tmp_path / "backups").folder
+    end.set()
+    for thread in threads:
+        thread.join(60)
+    other = desk_place(str(tmp_path / "other" / "register.sqlite"))
+    restore_backup(backup, other)
+    restored = other.open()
+    found = verify(restored, other.files / "attachments")
+    told = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
+    assert not found.broken
+    assert found.files == told["tables"]["attachments"]["rows"] >= 6
+    assert restored.counts()["comments"] >= 4
+    assert not verify(store, place.files / "attachments").broken
+    restored.close()
+    store.close()
+
+
 @pytest.mark.desk
 def test_a_server_is_backed_up_under_load_and_restored_on_both_kinds(server: str, tmp_path: Path):
-    place = made_desk(DeskPlace(server, tmp_path / "own"))
+    place = made_desk(DeskPlace(emptied(server), tmp_path / "own"))
     backup = backup_under_load(place, tmp_path / "backups")
     file = desk_place(str(tmp_path / "file" / "register.sqlite"))
     restore_backup(backup, file)
     require_restored(backup, file)
     with pytest.raises(StoreError, match="not empty"):
         restore_backup(backup, DeskPlace(server, tmp_path / "again"))
-    store = Store(server)
-    with store.engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    store.engine.dispose()
-    again = DeskPlace(server, tmp_path / "again")
+    again = DeskPlace(emptied(server), tmp_path / "again")
     restore_backup(backup, again)
     require_restored(backup, again)

@@ -1,12 +1,21 @@
 """Files are whole or absent."""
 
 import errno
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from configs.errors import ResourceError
-from tiles.files import atomic_path, fingerprint, free_bytes, require_free, sha256
+from tiles.files import (
+    atomic_path,
+    fingerprint,
+    free_bytes,
+    require_free,
+    sha256,
+    write_csv_rows,
+    write_json,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -36,6 +45,21 @@ def test_atomic_path_keeps_the_old_file_on_error(tmp_path: Path) -> None:
         write_half()
     assert target.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_json_is_for_people_too_and_refuses_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    write_json(path, {"县": [1, Decimal("0.5")]}, plain=str)
+    assert path.read_bytes() == '{\n "县": [\n  1,\n  "0.5"\n ]\n}\n'.encode()
+    with pytest.raises(TypeError, match="Decimal"):
+        write_json(path, Decimal(1))
+    assert names(path.parent) == ["a.json"]
+
+
+def test_csv_opens_in_any_spreadsheet(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_csv_rows(path, iter([["县", "mu"], ['a "b"', 1.5]]))
+    assert path.read_bytes() == b"\xef\xbb\xbf" + '县,mu\r\n"a ""b""",1.5\r\n'.encode()
 
 
 def test_a_full_disk_says_so(tmp_path: Path) -> None:
@@ -82,3 +106,12 @@ def test_require_free(tmp_path: Path) -> None:
     require_free(missing, 1)
     with pytest.raises(ResourceError, match="are needed"):
         require_free(missing, 10**18)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs the /proc of Linux")
+def test_a_file_that_the_disk_does_not_hand_out_is_named() -> None:
+    unreadable = Path("/proc/self/mem")  # its first page is not there: a read fails as a bad disk's
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        fingerprint(unreadable)
+    assert caught.value.errno == errno.EIO
+    assert caught.value.filename == str(unreadable)

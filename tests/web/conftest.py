@@ -67,6 +67,10 @@ class ServedDesk:
     folder: Path
     clients: dict[str, TestClient] = field(default_factory=dict)
 
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.store)
+
     def nobody(self) -> TestClient:
         """Return a client that is not signed in."""
         return TestClient(self.app, base_url="http://desk.test")

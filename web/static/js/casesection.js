@@ -2,6 +2,7 @@
 
 import { assign, split } from "./api.js";
 import { announce } from "./announce.js";
+import { takeBack } from "./casesteps.js";
 import { clock } from "./clock.js";
 import { button, h } from "./dom.js";
 import { day, inMu, moment } from "./format.js";
@@ -86,8 +87,11 @@ function divide(clue, one, desk) {
   });
   ask(`${t("case.split")} ${one.case_no}`, [h("p", { class: "wide" }, t("case.which")), boxes, h("p", { class: "wide muted" }, t("case.final"))], async (values) => {
     const chosen = one.parcels.filter((_, at) => values[`parcel-${at}`]);
-    await split(one.case_no, one.version, chosen);
-    announce(t("case.divided", { case: one.case_no }));
+    const { cases: [kept] } = await split(one.case_no, one.version, chosen);
+    announce(t("case.divided", { case: one.case_no }), {
+      label: t("verdict.undo"),
+      action: () => takeBack(clue, kept, desk),
+    });
     await desk.changed(clue.clue_no);
   }, { done: t("case.split") });
 }

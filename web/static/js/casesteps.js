@@ -51,12 +51,13 @@ export async function take(action, values, clue, found, desk) {
   calm();
   announce(t("step.done", { step: nameOf("actions", action), case: found.case_no }), {
     label: t("verdict.undo"),
-    action: () => back(clue, after, desk),
+    action: () => takeBack(clue, after, desk),
   });
   await desk.changed(clue.clue_no);
 }
 
-async function back(clue, after, desk) {
+/** Undo the last step of a case, say so, and show the clue anew. */
+export async function takeBack(clue, after, desk) {
   try {
     await undo(after.case_no, after.version);
     announce(t("step.undone", { case: after.case_no }));

@@ -84,7 +84,7 @@ export const enCases = {
   "case.town": "Code of the county or a township of it; empty: the county",
   "case.split": "Split",
   "case.which": "Choose the parcels that become a case of their own:",
-  "case.final": "A split cannot be undone.",
+  "case.final": "A split can be undone until one of the two cases is worked on.",
   "case.divided": "{case} is split",
   "clock.left": "{days} days left of the limitation",
   "clock.over": "The limitation ended {days} days ago",

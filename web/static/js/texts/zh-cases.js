@@ -84,7 +84,7 @@ export const zhCases = {
   "case.town": "本县或其乡镇代码，不填即本县",
   "case.split": "分案",
   "case.which": "选择分出的地块：",
-  "case.final": "分案后不能撤销，请核对后再提交。",
+  "case.final": "分案后，任一案件有办理记录前可以撤销。",
   "case.divided": "{case} 已分案",
   "clock.left": "追责时效剩余 {days} 天",
   "clock.over": "追责时效已过 {days} 天",
