@@ -110,8 +110,8 @@ def many_files(tmp_path_factory: pytest.TempPathFactory) -> DeskFiles:
 def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """Return a folder that is made once for all workers of a session.
 
-    TUBAN_TEST_DESK names a folder to keep it in between sessions, for those who write tests; what it
-    keeps is out of date when code of clues changes.
+    TUBAN_TEST_DESK names a folder to keep it in between sessions, for those who write tests;
+    what it keeps is out of date when code of clues changes.
     """
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
