@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,9 +87,20 @@ def dashboard_line(client: Any, scheduler: str) -> str | None:
         why = "dashboard: none, its pages are drawn by bokeh: pip install tuban[dashboard]"
         return None if scheduler == "threads" else why
     link = client.dashboard_link
-    if link and client.cluster is not None:  # Dask names the host, but it listens on loopback only
+    if client.cluster is not None:  # Dask names the host, but it listens on loopback only
         link = f"http://{LOCAL_ONLY.partition(':')[0]}:{urlsplit(link).port}/status"
-    return f"dashboard: {link or 'the scheduler serves none (bokeh is missing there)'}"
+    elif not _draws_pages(client):
+        link = "the scheduler serves none (bokeh is missing there)"
+    return f"dashboard: {link}"
+
+
+def _draws_pages(client: Any) -> bool:
+    """Ask a scheduler elsewhere: its address of the pages is there with and without bokeh."""
+    try:
+        client.run_on_scheduler(version, "bokeh")
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _require_room(memory: int | None) -> None:

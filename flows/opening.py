@@ -165,7 +165,8 @@ def _too_old(
     if limit is None or after is None or rule is None:
         return ()
     day = today or dt.datetime.now(ZoneInfo(config.area.time_zone)).date()
-    if (min(day, rule.end or day) - after.day).days <= limit:
+    age = (min(day, rule.end or day) - after.day).days
+    if age <= limit:
         return ()
     if config.freshness.when_older == "refuse":
         raise InputError(
@@ -173,7 +174,8 @@ def _too_old(
             "happened since cannot show",
             "after: latest in the config",
             "bring new images into the catalogue (tuban catalog build), lower "
-            "least_usable_percent, or say freshness: {when_older: tell}",
+            "least_usable_percent, or allow it in the config: freshness: {when_older: tell} goes "
+            f"on and says so in the list, freshness: {{oldest_days: {age}}} takes these as fresh",
         )
     return (
         Told(

@@ -54,6 +54,10 @@ class Estimate:
     stages : tuple of StageCost
     memory_bytes : float
         Peak of the process tree.
+    driver_bytes : float
+        Peak of the stages that one process works.
+    worker_bytes : float
+        What each further worker takes.
     folder_bytes : float
         What stays in the run folder.
     source : str
@@ -63,6 +67,8 @@ class Estimate:
     workers: int
     stages: tuple[StageCost, ...]
     memory_bytes: float
+    driver_bytes: float
+    worker_bytes: float
     folder_bytes: float
     source: str
 
@@ -75,6 +81,11 @@ class Estimate:
     def cpu_seconds(self) -> float:
         """CPU time in all."""
         return sum(s.cpu_seconds for s in self.stages)
+
+    @property
+    def core_hours(self) -> float:
+        """Hours of all cores from the first stage to the last, idle or not: what is paid for."""
+        return self.workers * self.seconds / 3600
 
 
 @dataclass(frozen=True)
@@ -184,12 +195,13 @@ def estimate(
         read, written = (None if n is None else n * pixels * share for n in moved)
         cpu = rate.fixed_s + grows
         costs.append(StageCost(stage, share, rate.fixed_s + spread, cpu, read, written))
-    patches = rates.patches_per_mpx * mpx
-    peak = max(r.fixed_bytes + r.bytes_per_patch * patches for r in rates.stages.values())
+    peaks = rates.peak_bytes(pixels)
     return Estimate(
         workers=workers,
         stages=tuple(costs),
-        memory_bytes=peak + (workers - 1) * rates.worker_bytes,
+        memory_bytes=max(peaks.values()) + (workers - 1) * rates.worker_bytes,
+        driver_bytes=max(peak for stage, peak in peaks.items() if stage not in PARALLEL),
+        worker_bytes=rates.worker_bytes,
         folder_bytes=rates.folder_bytes + rates.folder_per_px * pixels,
         source=rates.source,
     )

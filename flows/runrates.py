@@ -78,6 +78,11 @@ class Rates:
     folder_bytes: float
     folder_per_px: float
 
+    def peak_bytes(self, pixels: float) -> dict[str, float]:
+        """Return the memory that each stage of a run of some size takes with one worker."""
+        patches = self.patches_per_mpx * pixels / 1e6
+        return {n: r.fixed_bytes + r.bytes_per_patch * patches for n, r in self.stages.items()}
+
 
 def shipped_rates() -> Rates:
     """Return the rates measured on the machine that the shipped table names."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import DamagedImage, RasterError
+from configs.told import Told
 from flows.aside import require_whole
 from flows.environment import give_back_memory
 from flows.keys import StageKey
@@ -83,6 +84,7 @@ def _plan(context: StageContext) -> dict[str, Any]:
         require_register(context.config.register_place)
     summary = context.plan.summary()
     require_free(context.run.folder, summary["bytes_needed"])
+    _foretell_memory(context)
     for model in context.models:
         log.info("the run works with the stored %s model %s", model.card.kind, model.card.file_name)
     key = context.plan_key
@@ -143,6 +145,29 @@ STAGES: dict[str, Callable[[StageContext], dict[str, Any]]] = {
     "outputs": _outputs,
 }
 """The stages in order."""
+
+
+def _foretell_memory(context: StageContext) -> None:
+    """Warn before the work where one of the stages that grow with the patches will not fit."""
+    limit = context.options.memory
+    if limit is None:
+        return
+    from flows.runrates import folder_rates, shipped_rates
+
+    rates = folder_rates(context.run.folder.parent) or shipped_rates()
+    peaks = rates.peak_bytes(context.plan.pixels)
+    stage = max((n for n, r in rates.stages.items() if r.bytes_per_patch), key=peaks.__getitem__)
+    if peaks[stage] <= limit:
+        return
+    peak, least = peaks[stage] / 1e6, math.ceil(peaks[stage] / 1e8) / 10
+    told = Told(
+        f"预计阶段 {stage} 需要内存 {peak:.0f} MB，超过 --memory 的 {limit / 1e6:.0f} MB："
+        f"请改用 --memory {least:.1f}GB，或用 area.aoi 分区运行。",
+        f"stage {stage} is going to take about {peak:.0f} MB, more than --memory "
+        f"{limit / 1e6:.0f} MB: give {least:.1f}GB, or work a smaller area at a time (area.aoi); "
+        f"by {rates.patches_per_mpx:.0f} patches per Mpx, from {rates.source}",
+    )
+    log.warning("%s", told.both)
 
 
 def _warn_of_memory(name: str, peak: int, limit: int | None) -> None:

@@ -1,6 +1,7 @@
 """The command line: `tuban COMMAND …`. One file per command group registers itself here."""
 
 import importlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -159,12 +160,24 @@ def main() -> None:
     except Exception as error:
         if wants_traceback():
             raise
-        tell(
-            f"error: {type(error).__name__}: {error}\n"
-            "  where: this is a fault of the program, not of your data\n"
-            "  fix:   run the command again with --debug and report what it prints"
-        )
+        tell(_unforeseen(error))
         sys.exit(ExitCode.USER_ERROR)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return the three lines for an error that no part of the program foresaw."""
+    if isinstance(error, OSError) and error.filename:
+        return (
+            f"error: {error.strerror}\n"
+            f"  where: {os.fsdecode(error.filename)}\n"
+            "  fix:   look after the file, its rights and its disk or share, then run the same "
+            "command again: it goes on where this one stopped"
+        )
+    return (
+        f"error: {type(error).__name__}: {error}\n"
+        "  where: this is a fault of the program, not of your data\n"
+        "  fix:   run the command again with --debug and report what it prints"
+    )
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """``tuban runs``: what lies in the folder of runs, and what a run is going to take."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from flows.cli.options import Out, Tile, tell
 if TYPE_CHECKING:
     from flows.runplan import Estimate, PlannedRun
 
-__all__ = ["list_runs", "plan", "prune", "register", "show", "verify"]
+__all__ = ["estimate_rows", "list_runs", "plan", "prune", "register", "show", "verify"]
 
 SHOWN = 20
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
@@ -125,6 +125,10 @@ def plan(
         list[int] | None,
         typer.Option("--workers", min=1, help="Workers; may be repeated.", show_default="1, 4, 16"),
     ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option("--price", min=0, help="Price of a core-hour in any currency: adds a column."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a run is going to read, write and take, and what it would reuse and why.
@@ -136,12 +140,12 @@ def plan(
 
     found = plan_run(config, out, RunOptions(tile=tile), workers or [1, 4, 16])
     if as_json:
-        _json(_plan_values(found))
+        _json(_plan_values(found, price))
     else:
-        _lines(_plan_lines(found))
+        _lines(_plan_lines(found, price))
 
 
-def _plan_lines(found: "PlannedRun") -> list[str]:
+def _plan_lines(found: "PlannedRun", price: float | None) -> list[str]:
     from flows.runtext import columns, size_text, time_text
 
     plan, first = found.plan, found.estimates[0]
@@ -165,19 +169,32 @@ def _plan_lines(found: "PlannedRun") -> list[str]:
         why = "; ".join(f"{count} × {text}" for text, count in one.made.items())
         rows.append([one.stage, str(one.reused), str(one.to_make), *figures, why])
     lines += [*columns(rows, right=(1, 2, 3, 4, 5)), ""]
-    rows = [["workers", "time", "memory", "folder"]]
-    for e in found.estimates:
-        rows.append([str(e.workers), time_text(e.seconds), *map(size_text, _sizes(e))])
-    lines += [*columns(rows, right=(0, 1, 2, 3)), "", f"rates: {first.source}"]
+    rows = estimate_rows(found.estimates, price)
+    lines += [*columns(rows, right=range(len(rows[0]))), "", f"rates: {first.source}"]
     return lines
 
 
-def _sizes(estimate: "Estimate") -> tuple[float, float]:
-    return estimate.memory_bytes, estimate.folder_bytes
+def estimate_rows(estimates: Sequence["Estimate"], price: float | None) -> list[list[str]]:
+    """Return the table of what a run takes, head first: a row for each number of workers."""
+    from flows.runtext import size_text, time_text
+
+    rows = [["workers", "time", "core-hours", "driver", "each worker", "memory", "folder"]]
+    for e in estimates:
+        sizes = (e.driver_bytes, e.worker_bytes, e.memory_bytes, e.folder_bytes)
+        spent = [time_text(e.seconds), f"{e.core_hours:,.2f}"]
+        rows.append([str(e.workers), *spent, *map(size_text, sizes)])
+    if price is None:
+        return rows
+    told = ["price", *(f"{e.core_hours * price:,.2f}" for e in estimates)]
+    return [[*row, cell] for row, cell in zip(rows, told, strict=True)]
 
 
-def _plan_values(found: "PlannedRun") -> dict[str, Any]:
+def _plan_values(found: "PlannedRun", price: float | None) -> dict[str, Any]:
     from dataclasses import asdict
+
+    def told(one: "Estimate") -> dict[str, Any]:
+        values = asdict(one) | {"seconds": one.seconds, "core_hours": one.core_hours}
+        return values if price is None else values | {"price": one.core_hours * price}
 
     return {
         "folder": str(found.folder),
@@ -190,7 +207,7 @@ def _plan_values(found: "PlannedRun") -> dict[str, Any]:
         "blocks": found.blocks,
         "image_bytes": found.image_bytes,
         "stages": [asdict(o) | {"to_make": o.to_make} for o in found.outlook],
-        "estimates": [asdict(e) | {"seconds": e.seconds} for e in found.estimates],
+        "estimates": [told(one) for one in found.estimates],
     }
 
 

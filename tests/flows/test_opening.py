@@ -2,13 +2,16 @@
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from configs.errors import InputError
 from configs.run import RunConfig
+from flows.checking import check_run
 from flows.opening import OPENING_NAME, Opening, images_of
 from flows.runner import run_folder
 from tests.tiles.cataloguemade import write_catalog
@@ -83,13 +86,27 @@ def test_old_images_are_told(config, tmp_path, profile, today, end, told):
         assert "what changed since is not in this list" in said["en"]
 
 
-def test_an_emergency_is_not_worked_on_old_images(config, tmp_path):
+def test_an_emergency_is_not_worked_on_old_images_unless_the_config_allows_it(config, tmp_path):
+    """The refusal names both keys, and what it says to write is what opens the run."""
     asked = {"name": "hot", "profile": "emergency", "catalog": config.catalog}
+    day = dt.date(2025, 7, 12)
     with pytest.raises(InputError, match="of 2025-06-12, more than 15 days old") as refused:
-        images_of(RunConfig.model_validate(asked), tmp_path)
-    assert "when_older: tell" in refused.value.fix
-    asked |= {"freshness": {"when_older": "tell"}}
-    assert images_of(RunConfig.model_validate(asked), tmp_path).old
+        images_of(RunConfig.model_validate(asked), tmp_path, today=day)
+    tell, fresh = re.findall(r"freshness: (\{[^}]+\})", refused.value.fix)
+    assert yaml.safe_load(tell) == {"when_older": "tell"}
+    assert yaml.safe_load(fresh) == {"oldest_days": 30}
+    for allowed, told in ((tell, True), (fresh, False)):
+        wish = RunConfig.model_validate(asked | {"freshness": yaml.safe_load(allowed)})
+        assert bool(images_of(wish, tmp_path, today=day).old) is told
+
+
+def test_check_says_how_old_images_are_allowed(config, tmp_path):
+    file = tmp_path / "flood.yaml"
+    file.write_text("name: flood\nprofile: emergency\ncatalog: catalog\n", encoding="utf-8")
+    (found,) = [c for c in check_run(file, tmp_path / "runs") if not c.passed]
+    assert found.name == "dates found"
+    assert "more than 15 days old" in found.value
+    assert "freshness: {when_older: tell}" in found.fix
 
 
 def test_another_wish_is_another_run(config, tmp_path):

@@ -291,6 +291,11 @@ def test_numbers_are_of_one_thing_for_ever_and_a_run_again_adds_nothing(year: Ye
 
 @pytest.mark.slow
 def test_clues_are_issued_and_the_land_use_after_the_year_is_what_was_confirmed(year: Year):
+    """Exact within confirmed outlines and away from them, the new parcels close to the outlines.
+
+    Noise moves the outline of a patch by a pixel, and the parcel is the patch: see `wrong_classes`
+    and `parcel_ious` for what is asked of the rim. The areas add up to the square decimetre.
+    """
     place, store = str(year.register), year.folder / f"{year.pairs}-onemap"
     words = ("--number", "1", "--date", "2026-01-05", "--days", "30")
     assert "due\t2026-02-04" in said("issue", place, *words)
@@ -309,6 +314,9 @@ def test_clues_are_issued_and_the_land_use_after_the_year_is_what_was_confirmed(
         assert [v.parent for v in versions] == [None, versions[0].version]
         former, after = (read_version("landuse", catalogue.path(v)) for v in versions)
     assert wrong_classes(year, former, after) == []
+    ious = parcel_ious(year, former, after)
+    assert len(ious) >= 40
+    assert [(n, i, b) for n, (i, b) in ious.items() if i < b] == []
     areas = np.rint(after["area_m2"].to_numpy() * 100).astype(int)
     drawn = np.rint(ellipsoidal_area(former.geometry.to_numpy(), former.crs.to_string()) * 100)
     assert areas.sum() == int(drawn.sum())
@@ -355,26 +363,56 @@ def wrong_next_year(year: Year, store: Path) -> list[tuple[Any, ...]]:
     return wrong
 
 
-def wrong_classes(year: Year, former: Any, after: Any) -> list[tuple[int, int, str, str]]:
-    """Return pixels whose class is not that of the plan.
+INNER, OUTER = 1.5 * PIXEL, 3 * PIXEL
+"""Metres within an outline from which the class must be the new one, beyond it the former one."""
 
-    The rim of an outline tells nothing: noise moves the outline of a patch by pixels.
+
+def confirmed(year: Year) -> list[tuple[Life, shapely.Geometry]]:
+    """Return what people found lawful or unlawful and still stands, with its true ground."""
+    found = []
+    for life in year.plan:
+        if life.verdict is not None and life.verdict[1] != "伪变化":
+            ground = life.outline(life.verdict[0]).intersection(life.outline(len(QUARTERS)))
+            found += [] if ground.is_empty else [(life, ground)]
+    return found
+
+
+def wrong_classes(year: Year, former: Any, after: Any) -> list[tuple[int, int, str, str]]:
+    """Return pixels whose class is not that of the plan: (row, column, wanted, found).
+
+    A pixel whose centre lies 1.5 pixels or more within the outline of a confirmed object must have
+    the class that people told; one 3 pixels or more beyond every such outline must have its former
+    class. What lies between is held by `parcel_ious`.
     """
     rows, cols = np.mgrid[: ROWS * HIGH, : COLS * WIDE].reshape(2, -1) + 0.5
     points = shapely.points(WEST + cols * PIXEL, NORTH - rows * PIXEL)
     wanted, found = codes_at(former, points), codes_at(after, points)
-    inner, outer = 1.5 * PIXEL, 3 * PIXEL
-    doubtful = np.zeros(len(points), dtype=bool)
-    for life in year.plan:
-        if life.verdict is None or life.verdict[1] == "伪变化":
-            continue
-        first = life.verdict[0]
-        ground = life.outline(first).intersection(life.outline(len(QUARTERS)))
-        inside = shapely.contains(ground.buffer(-inner), points)
-        doubtful |= shapely.contains(ground.buffer(outer), points) & ~inside
+    rim = np.zeros(len(points), dtype=bool)
+    for life, ground in confirmed(year):
+        inside = shapely.contains(ground.buffer(-INNER), points)
+        rim |= shapely.contains(ground.buffer(OUTER), points) & ~inside
         wanted[inside] = life.told[1]
-    wrong = np.flatnonzero((wanted != found) & ~doubtful)
+    wrong = np.flatnonzero((wanted != found) & ~rim)
     return [(int(rows[i]), int(cols[i]), wanted[i], found[i]) for i in wrong]
+
+
+def parcel_ious(year: Year, former: Any, after: Any) -> dict[int, tuple[float, float]]:
+    """Return, by number of the confirmed object, how well its parcels are its true outline.
+
+    The parcels are all ground of its slot that has the class people told and had another before;
+    the first figure is their common area with the outline over the area of both, 0 to 1. The second
+    is what it would be if the rim were off by a whole pixel on every side: less must not be.
+    """
+    found = {}
+    for life, ground in confirmed(year):
+        now, then = (
+            shapely.union_all(table[table["code"] == life.told[1]].geometry.to_numpy())
+            for table in (after, former)
+        )
+        parcels = now.difference(then).intersection(life.ground())
+        iou = parcels.intersection(ground).area / parcels.union(ground).area
+        found[life.number] = iou, ground.buffer(-PIXEL).area / ground.buffer(PIXEL).area
+    return found
 
 
 def codes_at(table: Any, points: Any) -> Any:

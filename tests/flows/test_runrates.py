@@ -1,12 +1,22 @@
 """What `tuban runs plan` tells of memory: a fixed part, and what patches take."""
 
+import re
+from itertools import product
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from configs.run import RunConfig
+from flows.cli.app import build_app
+from flows.cli.runs import estimate_rows
 from flows.manifest import Run
+from flows.runner import open_run
 from flows.runplan import estimate
 from flows.runrates import Rates, folder_rates, shipped_rates
+from flows.stages import RunOptions, run_stage
+from tests.flows.command import ROOT
+from tests.flows.minicounty import build_mini
 
 
 def memory(pixels: float, rates: Rates, workers: int = 1) -> float:
@@ -36,3 +46,52 @@ def test_memory_follows_the_patches_of_earlier_runs(patches: int, tmp_path: Path
     assert memory(2e6, rates) == pytest.approx(1_200_000_000)
     grown = memory(1e9, rates) - memory(2e6, rates)
     assert grown == pytest.approx(3_950 * (patches / 2) * 998)
+
+
+def test_memory_reaches_the_run_which_warns_before_the_work(tmp_path: Path):
+    """Ten megabytes are less than the program itself: it says what it foresees, then refuses."""
+    words = ["run", str(build_mini(tmp_path)), "--out", str(tmp_path / "runs"), "--plain"]
+    told = CliRunner().invoke(build_app(), [*words, "--memory", "10MB"])
+    assert told.exit_code == 1, told.output
+    needed = shipped_rates().peak_bytes(192 * 192)["outputs"] / 1e6
+    zh = f"预计阶段 outputs 需要内存 {needed:.0f} MB，超过 --memory 的 10 MB：请改用 --memory 0.7GB"
+    en = f"stage outputs is going to take about {needed:.0f} MB, more than --memory 10 MB: give 0.7"
+    assert zh in told.stderr
+    assert en in told.stderr
+    assert told.stderr.index(en) < told.stderr.index("error: 10 MB are allowed and")
+
+
+@pytest.mark.parametrize(("memory", "warns"), [(None, False), (10**9, False), (10**8, True)])
+def test_only_what_will_not_fit_is_warned_of(
+    memory: int | None, warns: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    config = RunConfig.load(build_mini(tmp_path))
+    with open_run(config, tmp_path / "runs", RunOptions(memory=memory)) as context:
+        run_stage("plan", context)
+    assert ("预计阶段" in caplog.text) is warns
+
+
+AREAS = ((3_400, 1), (158_000, 136), (9_600_000, 2_844))
+"""Square kilometres and counties of the tables in the docs; each at 10 m and at 2 m."""
+
+
+@pytest.mark.parametrize("name", ["scale.md", "scale.zh.md"])
+def test_the_costed_plan_in_the_docs_is_what_the_command_prints(name: str):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    rates = shipped_rates()
+    for pixel_m in (10, 2):
+        estimates = [estimate(3_400e6 / pixel_m**2, n, rates) for n in (1, 4, 16)]
+        for row in estimate_rows(estimates, 0.05)[1:]:
+            assert f"| {pixel_m} m | {' | '.join(row)} |" in text
+    shown = [
+        row.split("|")[6:11] for row in text.split("\n") if re.match(r"\|.*km².* \d+ m \|", row)
+    ]
+    for cells, ((km2, count), pixel_m) in zip(shown, product(AREAS, (10, 2)), strict=True):
+        one, many = (estimate(km2 * 1e6 / pixel_m**2 / count, n, rates) for n in (1, 16))
+        hours = {s.stage: s.cpu_seconds * count / 3600 for s in one.stages}
+        cpu = sum(hours.values())
+        wanted = (cpu, 0.05 * cpu, hours["tiles"], hours["outputs"], many.seconds / 60)
+        for cell, value in zip(cells, wanted, strict=True):
+            figure = cell.split()[0].replace(",", "")
+            rounding = 0.5 * 10.0 ** -len(figure.partition(".")[2])
+            assert float(figure) == pytest.approx(value, rel=0.02, abs=rounding), cells
