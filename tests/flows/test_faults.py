@@ -20,6 +20,7 @@ import pytest
 from configs.errors import ExitCode
 from flows.manifest import Run
 from flows.stages import RunOptions
+from flows.tiling import TILE_FOLDER
 from tests.flows.clusters import Cluster
 from tests.flows.command import products, run_folder, unfinished
 from tests.flows.faults import (
@@ -426,7 +427,7 @@ def test_a_store_that_is_away_for_a_while(scene: Scene, tmp_path: Path):
 
 def start_stopped(scene: Scene, out: Path) -> BaseProcess:
     """Start a run and stop its process when it has written a third of its tiles."""
-    places = [n for n, name in enumerate(scene.writes, 1) if "/work/tiles/" in name]
+    places = [n for n, name in enumerate(scene.writes, 1) if f"/{TILE_FOLDER}/" in name]
     process = start_run(scene.config, out, OPTIONS, Fault("stop", places[len(places) * 36 // 100]))
     wait_stopped(process, out)
     return process
