@@ -1,7 +1,7 @@
-"""Accounts: hashed secrets, lock-out, sessions that end, tokens, what events tell of them."""
+"""Accounts on both stores: hashed secrets, lock-out, sessions that end, tokens, their events."""
 
 import datetime as dt
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,22 +14,19 @@ from clues.store import schema
 from clues.store.events import read_events
 from clues.store.repository import Store
 from configs.errors import InputError
+from tests.clues.desk import place, server, template  # noqa: F401
 
 SECRET = "sorghum under the levee"
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("accounts") / "clues.sqlite"
-    store = Store.at(path)
-    Accounts(store).add("wang", "county", "370305", SECRET, by="setup", must_change=False)
-    store.close()
-    return path
-
-
 @pytest.fixture
-def accounts(file: Path, tmp_path: Path) -> Accounts:
-    return Accounts(Store(f"sqlite:///{shutil.copy(file, tmp_path)}"))
+def accounts(place: Path | str) -> Iterator[Accounts]:  # noqa: F811
+    """Give the accounts of a store with one user in it."""
+    store = Store.at(place)
+    accounts = Accounts(store)
+    accounts.add("wang", "county", "370305", SECRET, by="setup", must_change=False)
+    yield accounts
+    store.close()
 
 
 def everything_kept(accounts: Accounts) -> str:
