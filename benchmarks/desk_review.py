@@ -2,9 +2,9 @@
 
 Run with ``python -m benchmarks.desk_review --thought 1``. The county of 34 clues of the tests is
 run and brought into a desk, `tuban desk serve` serves it from a process of its own, Chromium
-without a graphics card shows it. In each language 25 clues are judged by keyboard, with thought
-(seconds) before each key. Printed are median, 95th percentile and worst in ms, the most keys a
-clue took, and the load of the machine; ``--write`` puts the table into RESULTS.md.
+without a graphics card shows it. In each language 25 clues (``--clues``) are judged by keyboard,
+with thought (seconds) before each key. Printed are median, 95th percentile and worst in ms, the
+most keys a clue took, and the load of the machine; ``--write`` puts the table into RESULTS.md.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def filled(folder: Path) -> Path:
     return folder / "desk.sqlite"
 
 
-def judged(store: Path, language: str, thought: float) -> list[Judged]:
+def judged(store: Path, language: str, thought: float, count: int) -> list[Judged]:
     """Serve a copy of the desk and judge its clues by keyboard."""
     with tempfile.TemporaryDirectory() as folder:
         own = Path(shutil.copy(store, folder))
@@ -54,7 +54,7 @@ def judged(store: Path, language: str, thought: float) -> list[Judged]:
                 who = visit(browser, address)
                 who.open(language)
                 who.sign_in(NAME, PASSWORD)
-                found = judge_by_keys(who, COUNT, 1000 * thought)
+                found = judge_by_keys(who, count, 1000 * thought)
                 who.close()
             return found
         finally:
@@ -75,6 +75,7 @@ def main() -> None:
     """Fill, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--thought", type=float, default=1.0, help="seconds before each key")
+    parser.add_argument("--clues", type=int, default=COUNT, help="to judge in each language")
     parser.add_argument("--write", action="store_true", help="into RESULTS.md")
     given = parser.parse_args()
     lines = ["| page | clues | most keys | p50 ms | p95 ms | worst ms | goal, p95 | load average |"]
@@ -82,7 +83,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = filled(Path(folder))
         for language in ("zh", "en"):
-            lines.append(row(language, judged(store, language, given.thought)))
+            lines.append(row(language, judged(store, language, given.thought, given.clues)))
     print("\n".join(lines))
     if given.write:
         told = "`python -m benchmarks.desk_review --write`: from the last key of a verdict until "
