@@ -27,9 +27,10 @@ class Named(StrictModel):
 
 
 class FormField(Named):
-    """One field of a form."""
+    """One field of a form; ``within``: least and greatest value of a number."""
 
     kind: Literal["text", "long", "date", "area", "number", "verdict"]
+    within: tuple[float, float] | None = None
 
 
 class Action(Named):

@@ -33,7 +33,7 @@ def read_form(action: Action, form: Mapping[str, Any], where: str) -> dict[str, 
                 where,
                 Told("去掉该字段", "leave it out"),
             )
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and not value.strip()):
             continue
         try:
             read[name] = _value(book.fields[name], value)
@@ -71,8 +71,9 @@ def _value(field: FormField, value: Any) -> Any:
     if field.kind == "number":
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError("number")
-        if not math.isfinite(value):
-            raise ValueError("number")
+        least, most = field.within or (-math.inf, math.inf)
+        if not (math.isfinite(value) and least <= value <= most):
+            raise ValueError(f"{least:g} – {most:g}" if field.within else "number")
         return value
     if value not in case_book().verdicts:
         raise ValueError(" | ".join(case_book().verdicts))

@@ -1,6 +1,7 @@
 """Cases on both stores: their life, who may what, areas, splitting, undo, what ledgers bring."""
 
 import datetime as dt
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -293,6 +294,11 @@ def test_roles_levels_and_guards(book: Casebook):
         step(book, COUNTY, told, "judge", verdict="legal", colour="red")
     with pytest.raises(CaseRefused, match="no step"):
         step(book, COUNTY, told, "burn")
+    for where in ({"lon": 500}, {"lat": -91}, {"azimuth": 361}, {"accuracy_m": math.inf}):
+        with pytest.raises(CaseRefused, match=r"longitude|latitude|azimuth|accuracy"):
+            step(book, COUNTY, told, "field_check", situation="a wall", **where)
+    with pytest.raises(CaseRefused, match="situation on site is missing"):
+        step(book, COUNTY, told, "field_check", situation="  ")
     told = step(book, COUNTY, told, "judge", verdict="legal")
     with pytest.raises(NotAllowed):
         step(book, CITY, told, "approve")

@@ -19,7 +19,7 @@ export function labelled(words, input, { hint = "", wide = false } = {}) {
 
 /** Return a field of the vocabulary; areas are entered in square metres. */
 export function formField(name, { required = false, value = "" } = {}) {
-  const { kind } = part("fields")[name];
+  const { kind, within } = part("fields")[name];
   const given = { name, required };
   const words = nameOf("fields", name);
   if (kind === "long") return labelled(words, h("textarea", { ...given, maxlength: 4000, rows: 3, value }), { wide: true });
@@ -32,7 +32,7 @@ export function formField(name, { required = false, value = "" } = {}) {
     return labelled(`${words}${t("form.m2")}`, h("input", { ...given, type: "number", min: 0, step: 0.01, inputmode: "decimal", data: { kind }, value: shown }));
   }
   const type = { date: "date", number: "number" }[kind] ?? "text";
-  const more = kind === "number" ? { step: "any", inputmode: "decimal" } : kind === "text" ? { maxlength: 200 } : {};
+  const more = kind === "number" ? { step: "any", inputmode: "decimal", min: within?.[0], max: within?.[1] } : kind === "text" ? { maxlength: 200 } : {};
   return labelled(words, h("input", { ...given, type, ...more, data: { kind }, value }));
 }
 
