@@ -11,7 +11,8 @@ pytestmark = pytest.mark.desk
 
 FAULTS = "() => axe.run().then(({ violations }) => violations.map(v => [v.id, v.nodes[0].html]))"
 CUT_OFF = """
-() => [...document.querySelectorAll(".tabs, .verdict-row, .clue-head, .list-tools, dialog")]
+() => [".places", ".tabs", ".verdict-row", ".clue-head", ".list-tools", "dialog"]
+  .flatMap((one) => [...document.querySelectorAll(one)])
   .filter((e) => e.checkVisibility({ visibilityProperty: true }))
   .filter((e) => e.scrollWidth > e.clientWidth + 1)
   .map((e) => `${e.className} ${e.scrollWidth} > ${e.clientWidth}`)
@@ -64,6 +65,7 @@ def test_every_view_is_open_to_everybody(browser, many, axe, language):
     who.painted()
     for tab in TABS:
         who.tab(tab)
+        assert who.page.inner_text("#clue-part").strip(), tab
         looking.look(tab)
     for opener in (".filter-bar button", ".list-tools .take", ".list-tools .give"):
         looking.dialog(opener)

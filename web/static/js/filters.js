@@ -8,7 +8,7 @@ import { t } from "./texts.js";
 
 /** Filters of the API in the order of the form, with where their choices come from. */
 const FIELDS = [
-  ["state", "states"], ["outcome", "outcomes"], ["verdict", "verdicts"], ["rule", null], ["change_type", "change_types"],
+  ["state", "states"], ["outcome", "outcomes"], ["verdict", "verdicts"], ["rule", "rules"], ["change_type", "change_types"],
   ["fate", "fates"], ["batch", "batches"], ["run", "runs"], ["division", null], ["assigned_to", null],
 ];
 const ORDERS = ["priority", "area", "due", "number"];
@@ -62,7 +62,7 @@ export class Filters {
       runs: items(listedRuns).map((run) => [run.name, run.name]),
       batches: items(listedBatches).map((batch) => [batch.name ?? batch.batch, batch.name ?? batch.batch]),
     };
-    const options = (kind) => listed[kind] ?? choices(kind);
+    const options = (kind) => listed[kind] ?? choices(kind).map(([code, words]) => [code, coded(kind, code, words)]);
     const inputs = FIELDS.map(([name, kind]) => field(name, kind
       ? h("select", { id: `by-${name}`, name }, h("option", { value: "" }, t("filter.any")),
         options(kind).map(([code, words]) => h("option", { value: code, selected: String(code) === this.query[name] }, words)))
@@ -91,5 +91,8 @@ const field = (name, input) => h("p", { class: "field" }, h("label", { for: inpu
 function worded(name, value) {
   if (name.endsWith("_area")) return t("area.mu", { value: Number((value / PER_MU).toFixed(2)) });
   const kind = FIELDS.find(([one]) => one === name)?.[1];
-  return kind ? nameOf(kind, value) : value;
+  return kind ? coded(kind, value, nameOf(kind, value)) : value;
 }
+
+/** Rules are known by their codes too. */
+const coded = (kind, code, words) => (kind === "rules" && words !== code ? `${code} ${words}` : words);

@@ -9,6 +9,7 @@ import { t } from "./texts.js";
 /** Return the history as a list. */
 export async function showTimeline(clue) {
   const { items } = await timeline(clue.clue_no);
+  if (!items.length) return h("p", { class: "muted" }, t("time.none"));
   return h("ol", { class: "timeline" }, items.toReversed().map((one) => (one.kind === "period" ? period(one) : event(one))));
 }
 

@@ -97,6 +97,10 @@ export class Worklist {
     this.draw();
   }
 
+  get isFiltered() {
+    return Object.keys(this.filters).some((name) => name !== "order");
+  }
+
   get height() {
     this.rowHeight ??= parseFloat(getComputedStyle(this.box).getPropertyValue("--row"));
     return this.rowHeight;
@@ -112,7 +116,7 @@ export class Worklist {
     const first = Math.max(0, Math.floor(scrollTop / this.height) - AHEAD);
     const last = Math.min(this.items.length, Math.ceil((scrollTop + clientHeight) / this.height) + AHEAD);
     this.rows.style.height = `${this.items.length * this.height}px`;
-    if (!this.items.length) return fill(this.rows, this.total === 0 && h("p", { class: "list-none" }, t("list.none")));
+    if (!this.items.length) return fill(this.rows, this.total === 0 && h("p", { class: "list-none" }, t(this.isFiltered ? "list.none" : "list.empty")));
     const drawn = this.items.slice(first, last).map((item, index) => this.drawn(item, first + index));
     this.nodes = new Map(drawn.map((one) => [one.item.clue_no, one]));
     this.rows.replaceChildren(...drawn.map(({ node }) => node));

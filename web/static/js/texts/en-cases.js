@@ -64,6 +64,7 @@ export const enCases = {
   "file.approval": "Approval",
   "file.decision": "Decision",
   "file.other": "Other",
+  "time.none": "Nothing was done with this clue yet.",
   "time.seen": "Seen by the run",
   "time.import": "Brought in",
   "time.undo": "Last step taken back",

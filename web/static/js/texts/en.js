@@ -53,6 +53,7 @@ export const en = {
   "list.clue": "clue",
   "list.clues": "clues",
   "list.none": "No clue fits. Take away a filter.",
+  "list.empty": "There are no clues here for you yet.",
   "list.end": "This is the last clue",
   "list.begin": "This is the first clue",
   "list.due": "Due on {day}",

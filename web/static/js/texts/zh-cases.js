@@ -64,6 +64,7 @@ export const zhCases = {
   "file.approval": "批文",
   "file.decision": "决定书",
   "file.other": "其他",
+  "time.none": "还没有办理记录。",
   "time.seen": "监测发现",
   "time.import": "成果入库",
   "time.undo": "撤销上一步",

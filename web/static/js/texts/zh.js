@@ -53,6 +53,7 @@ export const zh = {
   "list.clue": "条线索",
   "list.clues": "条线索",
   "list.none": "没有符合条件的线索。请放宽筛选条件。",
+  "list.empty": "还没有您可以查看的线索。",
   "list.end": "已是最后一条",
   "list.begin": "已是第一条",
   "list.due": "办理期限 {day}",
