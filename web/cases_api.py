@@ -11,7 +11,7 @@ from clues.store.cases import case_rows
 from clues.store.worklist import clue_numbers_matching
 from configs.told import Told
 from web import toldmodels
-from web.access import Caller, may
+from web.access import ACTIONS, Caller, may
 from web.answers import IfMatch, answer, version_of
 from web.asking import (
     AskedFilters,
@@ -23,6 +23,7 @@ from web.asking import (
     today,
 )
 from web.casetelling import told_case
+from web.desk import Desk
 from web.errors import Problem
 
 __all__ = ["router"]
@@ -120,7 +121,7 @@ def act(
     if_match: IfMatch = None,
 ) -> Response:
     """Take a step on a case as it was seen; return the case after it."""
-    if action == "dispatch" and caller.role not in _dispatchers():
+    if action == "dispatch" and caller.role not in ACTIONS["dispatch"]:
         raise Problem(403, Told("无权下发", "this role may not dispatch"), kind="role")
     version = version_of(if_match)
     return _told(request, desk.casebook.act(caller.actor, case_no, action, version, body.form))
@@ -168,6 +169,7 @@ def assign(
 ) -> Response:
     """Give a case to an inspector or to a township of its county."""
     version = version_of(if_match)
+    _require_worker(desk, caller, body.assigned_to)
     found = desk.casebook.assign(caller.actor, case_no, version, body.assigned_to, body.division)
     return _told(request, found)
 
@@ -189,7 +191,15 @@ def dispatch(request: Request, desk: TheDesk, caller: Dispatcher, body: Dispatch
             Told("缩小筛选范围，分批下发", "narrow the filters and dispatch in parts"),
             kind="values",
         )
+    _require_worker(desk, caller, body.assigned_to)
     batch = Batch(**body.batch.model_dump()) if body.batch else None
+    if batch and batch.due_date < batch.issue_date:
+        raise Problem(
+            422,
+            Told("办理期限早于下发日期", "the due date is before the day of issue"),
+            Told("核对两个日期", "check both dates"),
+            kind="values",
+        )
     done = desk.casebook.dispatch(
         caller.actor,
         numbers,
@@ -202,10 +212,18 @@ def dispatch(request: Request, desk: TheDesk, caller: Dispatcher, body: Dispatch
     return answer(request, {"cases": done.cases, "left_out": left})
 
 
-def _dispatchers() -> tuple[str, ...]:
-    from web.access import ACTIONS
-
-    return ACTIONS["dispatch"]
+def _require_worker(desk: Desk, caller: Caller, name: str) -> None:
+    """Refuse a name with which nobody who works on cases of the caller's division signs in."""
+    own = caller.actor.division
+    workers = (u for u in desk.accounts.users() if u.active and u.role in ACTIONS["act"])
+    around = (u for u in workers if u.division.startswith(own) or own.startswith(u.division))
+    if name and name not in {u.name for u in around}:
+        raise Problem(
+            422,
+            Told(f"没有可办理案件的用户 {name}", f"nobody who works on cases signs in as {name}"),
+            Told("填写经办人的登录用户名", "write the name that this person signs in with"),
+            kind="values",
+        )
 
 
 def _told(request: Request, case: dict[str, Any]) -> Response:

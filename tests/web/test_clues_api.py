@@ -160,3 +160,23 @@ def test_words_of_every_code_are_told_in_both_languages(desk: ServedDesk):
         assert all(w["zh"] and w["en"] for w in words[kind].values()), kind
     rows = desk.as_("county").get("/api/clues").json()["items"]
     assert {row["rule"] for row in rows} <= set(words["rules"])
+
+
+def test_clues_go_to_people_who_work_on_cases_here(desk: ServedDesk):
+    client, numbers = desk.as_("county"), desk.clue_nos("county", state="suspected")[-1:]
+    before = desk.store.counts()
+    for name in ("inspecter", "other", "supervisor", "citizen"):
+        told = client.post("/api/dispatch", json={"clue_nos": numbers, "assigned_to": name})
+        assert told.status_code == 422, name
+        assert name in told.json()["detail_en"]
+    batch = {"year": 2026, "number": 78, "issue_date": "2026-02-01", "due_date": "2026-01-31"}
+    told = client.post("/api/dispatch", json={"clue_nos": numbers, "batch": batch})
+    assert told.status_code == 422
+    assert desk.store.counts() == before
+    given = {"clue_nos": numbers, "assigned_to": "inspector"}
+    (case,) = client.post("/api/dispatch", json=given).json()["cases"].values()
+    path = f"/api/cases/{case}/assign"
+    for name, code in (("other", 422), ("", 200)):
+        version = client.get(f"/api/cases/{case}").json()["version"]
+        told = client.post(path, json={"assigned_to": name}, headers={"If-Match": str(version)})
+        assert told.status_code == code, told.text
