@@ -77,7 +77,8 @@ def deploy(
     if not dry_run:
         pools = dict.fromkeys(one.work_pool.name for one in wanted)
         for name in pools:
-            tell(f"runs start once a worker is there: prefect worker start --pool {name}")
+            start = f"prefect worker start --pool {name} --install-policy never"
+            tell(f"runs start once a worker is there: {start}")
 
 
 def _check(wanted: "list[Deployment]", configs: list[Path], out: Path) -> None:
