@@ -42,9 +42,7 @@ class StageContext(KeyedRun):
 
     def foretell(self, stage: str, keys: Mapping[str, StageKey]) -> None:
         """Say on one line which products of a stage are reused, and why the others are made."""
-        told = self.run.reuse_message(stage, keys)
-        Progress.current().say(told)
-        log.info("%s", told)
+        Progress.current().say(self.run.reuse_message(stage, keys))
 
     def once(
         self,
