@@ -244,6 +244,7 @@ def test_degrees_swapped_or_metres_called_degrees(tmp_path):
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
         ("a.zip", b"PK no zip", "zip cannot be read"),
         ("a.vrt", b"<OGRVRTDataSource/>", "no known vector format"),
+        ("a.xlsx", b"PK", r"no known vector format[\s\S]*join the table to the outlines"),
         ("a.geojson", b'{"type": "FeatureCollection", "features": [', "cannot be read"),
     ],
 )
