@@ -31,9 +31,8 @@ WAVELENGTHS_UM = {
 
 def _known(name: str) -> str:
     if name not in NAMED and not re.fullmatch(r"band[1-9]\d*", name):
-        raise ValueError(
-            f"there is no role {name!r}: {choice(name, NAMED)} A band without a role is band1, …"
-        )
+        near = choice(name, NAMED)
+        raise ValueError(f"there is no role {name!r} (without one: band1, band2 …): {near}")
     return name
 
 

@@ -98,8 +98,8 @@ def test_a_stack_of_unknown_bands_is_refused() -> None:
 
 
 def test_a_misspelt_role_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ValidationError, match=r"no role 'nri': did you mean 'nir'"):
+    with pytest.raises(ValidationError, match=r"no role 'nri' .*: did you mean 'nir'"):
         SensorBand(name="B1", role="nri")
-    with pytest.raises(ValidationError, match=r"no role 'swir': did you mean 'swir[12]'"):
+    with pytest.raises(ValidationError, match=r"no role 'swir' .*: did you mean 'swir[12]'"):
         SensorBand(name="B1", role="red", stands_in_for="swir")
     assert SensorBand(name="B5", role="band5").role == "band5"
