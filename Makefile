@@ -78,7 +78,7 @@ bench-compare: $(READY)  ## what is more than a fifth worse than the committed t
 
 bench-accuracy: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
 	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python benchmarks/crosscheck.py
+	$(BIN)/python -m benchmarks.crosscheck
 
 pictures: $(READY)  ## the pictures of the documentation, from a fresh demo run (minutes)
 	@rm -rf runs/pictures; $(BIN)/tuban demo --out runs/pictures && \
