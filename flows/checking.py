@@ -199,4 +199,5 @@ def _layers(config: RunConfig) -> str:
         f"{one.role} {one.rows} rows" + (f" ({one.problems} problems)" if one.problems else "")
         for one in found
     ]
-    return "; ".join([", ".join(texts), *(told.both for told in missing)])
+    listed = ["`tuban layers check` lists the problems"] if any(o.problems for o in found) else []
+    return "; ".join([", ".join(texts), *listed, *(told.both for told in missing)])
