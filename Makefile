@@ -97,7 +97,7 @@ docs: $(READY)  ## the documentation as a site, in site/; nothing in it is fetch
 	$(BIN)/python -m mkdocs build --strict
 
 acceptance: $(READY)  ## the quick tests that docs/acceptance.md names
-	$(PYTEST) -m "not slow and not desk" \
+	$(PYTEST) -m "not slow and not desk and not long" \
 	  $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_]+' docs/acceptance.md | sort -u)
 
 dist: $(READY)  ## wheel, source archive and bill of materials, in dist/

@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pytest
 import typer
 from starlette.routing import Match
 from typer.testing import CliRunner, Result
 
 from clues.catalogue import catalogue
+from clues.layers import read_role
 from configs.errors import ExitCode
 from configs.labelled import LabelledPairs
 from configs.layers import LayersFile
@@ -27,6 +29,7 @@ from flows.cli.app import build_app
 from tests.docs.conftest import WorkedCounty
 from tests.docs.pageblocks import ROOT, Block, blocks_of, is_translated, pages
 from tests.docs.workplaces import PREPARED, RUNS, clue_numbers, lay_out, run_of
+from tests.flows.minicounty import box
 from web.app import ROUTERS
 
 BLOCKS = [b for page in pages() if not is_translated(page) for b in blocks_of(page)]
@@ -115,6 +118,21 @@ def read_layers(text: str, folder: Path) -> None:
     assert LayersFile.model_validate({"version": 1, "layers": []} | told)
 
 
+def read_approvals(text: str, folder: Path) -> None:
+    """Read the delivery whose fields the page names: two rows in force, one that is replaced."""
+    read_layers(text, folder)
+    told = {"WH_NEW": ["待补", "3", "4"], "WH_OLD": ["甲字1号", "", ""]}
+    told |= {"QFRQ": ["2025-01-31"] * 3, "PFMJ": [1.5] * 3, "ZT": ["有效", "生效", "作废"]}
+    ground = gpd.GeoDataFrame(told, geometry=[box(0, 0, 10, 10)] * 3, crs="EPSG:32650")
+    ground.to_file(folder / "approvals_2025.shp", encoding="GBK")
+    file = LayersFile.load(placed("one.yaml", f"version: 1\nlayers:\n{text}", folder))
+    table = read_role("approval", file.layers).table
+    assert set(table["number"]) == {"甲字1号", "3"}
+    assert set(table["use"]) == {"industry"}
+    assert {day.isoformat() for day in table["date"]} == {"2025-01-31"}
+    assert table["area_m2"].tolist() == pytest.approx([1000, 1000])
+
+
 def read_rules(text: str, folder: Path) -> None:
     name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
     assert name is not None
@@ -136,7 +154,7 @@ def read_pairs(text: str, folder: Path) -> None:
 SHOWN_FILES = {
     "docs/how-to/catalogue.md": (read_sensor, read_sensor),
     "docs/how-to/clouds.md": (read_config,),
-    "docs/how-to/layers.md": (read_layers, read_layers),
+    "docs/how-to/layers.md": (read_layers, read_approvals, read_layers),
     "docs/how-to/ledger.md": (read_config,),
     "docs/how-to/models.md": (read_config, read_config, read_pairs),
     "docs/how-to/monitoring.md": (read_monitor,),
