@@ -38,6 +38,7 @@ BLOCKS = [b for page in pages() if not is_translated(page) for b in blocks_of(pa
 RUN_ELSEWHERE = {
     "docs/contributing/": "tests/test_examples.py",
     "docs/gallery/": "tests/docs/test_gallery.py",
+    "docs/tutorial/": "tests/docs/test_tutorial.py",
     "docs/how-to/monitoring.md": "tests/flows/test_monitoring.py",
     "docs/how-to/other-countries.md": "tests/elsewhere",
 }
@@ -59,18 +60,16 @@ OTHER_PROGRAMS = {
     "dask": "a scheduler and its workers on other machines",
     "prefect": "a server and its worker",
     "docker": "an image and its services",
-    "curl": "its addresses are tested to exist; tests/web asks the desk",
+    "curl": "its addresses are tested to exist; the desk is served by the tutorial",
     "export": "for the commands of servers and hosts that follow",
     "echo": "writes a secret for docker",
 }
 """First words of commands that only a server, a cluster, a registry or root can run, and why."""
 
 NOT_RUN = {
-    "tuban desk serve": "runs until it is ended: tests/flows/test_desk_commands.py",
+    "tuban desk serve": "runs until it is ended; the tutorial serves the desk",
     "tuban deploy": "tests/flows/test_server.py runs it on a Prefect server",
     "tuban catalog search https:": "asks a host",
-    "tuban detect before.tif": "tests/flows/test_change_models.py, tests/flows/test_net_runs.py",
-    "tuban model net": "tests/flows/test_net_runs.py",
     "tuban model retrain": "needs forty verdicts: tests/flows/test_verdict_models.py",
     "tuban package merge": "tests/flows/test_packages.py merges three counties",
 }
@@ -281,6 +280,8 @@ def substitutes(folder: Path) -> dict[str, str]:
         "--clues 38,40,53": f"--clues {int(first[-6:])},{int(second[-6:])}",
         "packages/130427磁县_2026Q3_成果包_20260908.zip": "packages/*成果包*.zip",
         "backups/tuban-desk-20260401T020000Z": "backups/tuban-desk-*",
+        "before.tif after.tif": "before.tif after.tif --no-register",  # drawn without a shift
+        "unet.onnx --bands B02,B03,B04,B08": "unet.onnx --bands 1,2,3,4",
     }
 
 
