@@ -38,7 +38,7 @@ test: $(READY)  ## the quick tests
 	echo "== make test took $$(( $$(date +%s) - start )) s"; exit $$code
 
 test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)
-	@$(PYTEST) -m desk --durations=10 || test $$? -eq 5
+	@$(PYTEST) -m "desk and not long" --durations=10 || test $$? -eq 5
 
 test-slow: $(READY)  ## faults, invariance and accuracy at full length
 	@$(PYTEST) $(SIDE_BY_SIDE) -m "slow and not desk and not long" --durations=25
@@ -78,7 +78,7 @@ bench-compare: $(READY)  ## what is more than a fifth worse than the committed t
 
 bench-accuracy: $(READY)  ## accuracy on labelled pairs and the cross-check beside its peer
 	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python benchmarks/crosscheck.py
+	$(BIN)/python -m benchmarks.crosscheck
 
 pictures: $(READY)  ## the pictures of the documentation, from a fresh demo run (minutes)
 	@rm -rf runs/pictures; $(BIN)/tuban demo --out runs/pictures && \
@@ -97,7 +97,7 @@ docs: $(READY)  ## the documentation as a site, in site/; nothing in it is fetch
 	$(BIN)/python -m mkdocs build --strict
 
 acceptance: $(READY)  ## the quick tests that docs/acceptance.md names
-	$(PYTEST) -m "not slow and not desk" \
+	$(PYTEST) -m "not slow and not desk and not long" \
 	  $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_]+' docs/acceptance.md | sort -u)
 
 dist: $(READY)  ## wheel, source archive and bill of materials, in dist/

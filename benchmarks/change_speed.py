@@ -1,6 +1,6 @@
 """Speed of the change statistics, of IR-MAD, of patches and of series, beside peers in one run.
 
-Run ``python benchmarks/change_speed.py [--parts statistics irmad patches series threads]``. Prints
+Run ``python -m benchmarks.change_speed [--parts statistics irmad patches series threads]``. Prints
 tables for RESULTS.md: CPU seconds first (medians of interleaved runs), wall seconds, peer ÷ own.
 Peers that the project does not depend on live in folders of their own and are left out, with a word
 in the table, where they are not named:
@@ -21,16 +21,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import change_peers as peers
 import geopandas as gpd
 import numpy as np
 import rasterio
 import shapely
 from affine import Affine
-from measure import Task, Timing, bandwidth_gain, in_threads, interleaved, machine, table
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmarks import change_peers as peers
+from benchmarks.measure import Task, Timing, bandwidth_gain, in_threads, interleaved, machine, table
 from configs.indices import spectral_index
 from detect import projections
 from detect.components import join, label_tile

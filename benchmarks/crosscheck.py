@@ -1,6 +1,6 @@
 """Speed of the cross-check and judgement of a county, against plain overlays.
 
-Run ``python benchmarks/crosscheck.py [--patches 20000] [--approvals 100000] [--workers 2]``. Makes
+Run ``python -m benchmarks.crosscheck [--patches 20000] [--approvals 100000] [--workers 2]``. Makes
 a county of irregular patches, overlapping approvals and five further layers (land use, basic
 farmland, redline, growth boundary, reserve land), judges it with `judge_patches` (cutting, areas,
 rules, reasons in two languages, traces; making the county is not counted), has

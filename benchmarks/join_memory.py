@@ -1,6 +1,6 @@
 """Memory of the join alone, by the number of patches.
 
-Run ``python benchmarks/join_memory.py 20000 268000 --work FOLDER``. The tiles of a pair of 2,048 x
+Run ``python -m benchmarks.join_memory 20000 268000 --work FOLDER``. The tiles of a pair of 2,048 x
 2,048 pixels of `benchmarks/scenes.py` (some 1,300 patches) are laid side by side, a pixel apart, as
 often as it needs; a process of its own joins them, classifies and writes the patches and paints the
 raster. Printed are its peak memory (resident set), what it held before, and hashes of the patches
@@ -25,9 +25,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
-from measure import machine, table
-from scenes import build_pair
 
+from benchmarks.measure import machine, table
+from benchmarks.scenes import build_pair
 from configs.run import RunConfig
 from detect.tile_runs import TileRuns
 from detect.valid_runs import load_valid_runs, save_valid_runs
@@ -183,7 +183,15 @@ def main() -> None:
     rows = []
     for wanted in told.patches:
         copies = max(1, round(math.sqrt(wanted / 1278)))
-        command = [sys.executable, __file__, "--work", str(told.work), "--copies", str(copies)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.join_memory",
+            "--work",
+            str(told.work),
+            "--copies",
+            str(copies),
+        ]
         for _ in range(2):  # the first lays the tiles, which takes memory too
             out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         one = json.loads(out.splitlines()[-1])

@@ -1,6 +1,6 @@
 """Clues where nothing changed, and changes found in the same scene under the same disturbances.
 
-Run ``python benchmarks/nothing_changed.py [--size 3168] [--seed 101] [--only NAME …]``. One scene
+Run ``python -m benchmarks.nothing_changed [--size 3168] [--seed 101] [--only NAME …]``. One scene
 of the demo world, 3168 × 3168 pixels of 10 m (1,004 km²), seen twice; at least 200 places of 0.3 ha
 and more have changed, together 3 km². The after image is disturbed, one way at a time and all
 together, and worked up to the judgement with the settings of the product, without a mask of the

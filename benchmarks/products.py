@@ -1,6 +1,6 @@
 """Speed and memory of what is given out for people and programs.
 
-Run ``python benchmarks/products.py RUN [--clues 20000] [--formats xlsx,csv,…]``. Takes the clues of
+Run ``python -m benchmarks.products RUN [--clues 20000] [--formats xlsx,csv,…]``. Takes the clues of
 a finished run (of `tuban demo`, say) as many times as it needs, each time beside the others and
 with numbers of its own, writes them in every format, each in a process of its own, and prints wall
 and CPU seconds, clues a second, size, and by how much the peak memory of the process grew.
@@ -21,9 +21,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from measure import cpu_seconds, machine, table
 from PIL import Image
 
+from benchmarks.measure import cpu_seconds, machine, table
 from clues.outputs.survey import write_update_package
 from clues.outputs.tables import ClueTables
 from configs.runparts import LEDGER_FORMATS

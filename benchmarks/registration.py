@@ -1,6 +1,6 @@
 """Known displacements put into real pairs and found again, beside other estimators.
 
-Run ``python benchmarks/registration.py [--data FOLDER]``. FOLDER holds ``oscd/rennes``,
+Run ``python -m benchmarks.registration [--data FOLDER]``. FOLDER holds ``oscd/rennes``,
 ``oscd/cupertino`` and ``taizhou_landsat``. The after image is moved by Fourier shift or turned by
 cubic interpolation; the error is that of the estimate with minus the estimate without the
 injection, root mean square over the scene, in pixels. Other estimators: scikit-image's phase

@@ -1,6 +1,6 @@
 """Memory and time of a whole run by the size of the area.
 
-Run ``python benchmarks/scaling.py 2048 4096 8192 --work FOLDER``, on a machine with nothing else to
+Run ``python -m benchmarks.scaling 2048 4096 8192 --work FOLDER``, on a machine with nothing else to
 do. Each size is a pair of `benchmarks/scenes.py`, worked by ``tuban run --plain --memory 2GB`` in a
 process of its own; memory is the proportional set size of the whole process tree, looked at 20
 times a second. Every run adds a line to ``scaling.jsonl`` in FOLDER; ``--write`` puts the table of
@@ -15,9 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from measure import machine, table, worked
 from PIL import Image, ImageDraw, ImageFont
-from scenes import build_pair
+
+from benchmarks.measure import machine, table, worked
+from benchmarks.scenes import build_pair
 
 HERE = Path(__file__).parent
 RESULTS, PLOT = HERE / "RESULTS.md", HERE.parent / "docs" / "images" / "scaling.png"
@@ -198,7 +199,7 @@ def main() -> None:
         print(margins_of(latest))
     if told.write:
         sizes = " ".join(str(s) for s in sorted(latest))
-        write(latest, f"`python benchmarks/scaling.py {sizes} --write`. {lines[-1]['machine']}")
+        write(latest, f"`python -m benchmarks.scaling {sizes} --write`. {lines[-1]['machine']}")
 
 
 if __name__ == "__main__":

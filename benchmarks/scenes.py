@@ -1,6 +1,6 @@
 """A pair of Sentinel-2-like scenes of any size, with layers: what scaling is measured on.
 
-Run ``python benchmarks/scenes.py FOLDER --size 4096``. Everything follows from a hash of the place
+Run ``python -m benchmarks.scenes FOLDER --size 4096``. Everything follows from a hash of the place
 of a pixel, so a larger pair holds the smaller one, and blocks are written one by one: memory does
 not grow with the size. Ground: tracts of one use (cropland above all) cut into strips of fields
 with their own crops, villages, woods and ponds; textures that stay; crops that turn and stand less

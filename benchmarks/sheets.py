@@ -1,6 +1,6 @@
 """Speed and memory of evidence sheets: those of a finished run, moved over its whole area.
 
-Run ``python benchmarks/sheets.py RUN [--count 1000]``; RUN is the folder of a judged run whose
+Run ``python -m benchmarks.sheets RUN [--count 1000]``; RUN is the folder of a judged run whose
 images and layers are where its ``run.json`` says. The clues of the run are laid out again at drawn
 places until there are enough, so that pictures are cut and layers searched all over the area.
 Prints a table for RESULTS.md: CPU seconds per sheet (PDF and page) and peak memory as they grow.
@@ -19,8 +19,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from measure import machine, table
 
+from benchmarks.measure import machine, table
 from clues.outputs.sheet import evidence_sheets
 from clues.outputs.tables import ClueTables
 from configs.run import RunConfig

@@ -4,7 +4,7 @@ Every county of the seeds is built and run (level 3); the clues of the learning 
 verdicts from the truth, of which a share is wrong. The model learned from them is applied to the
 patches of each other county, and the change list is scored as `tuban demo` scores it.
 
-    python benchmarks/verdicts.py --out /tmp/verdicts --seeds 5 11 12 13 14 --learn 1 2
+    python -m benchmarks.verdicts --out /tmp/verdicts --seeds 5 11 12 13 14 --learn 1 2
 
 Limit "own" is the one that the model chose from its verdicts; "equal" is the lowest at which the
 recall is that of before, which nobody knows beforehand: what the ranking is worth.

@@ -64,7 +64,7 @@ def own_environment(work: Path, **more: str) -> dict[str, str]:
     A machine may forbid to write bytecode, which makes every import compile its source again.
     """
     found = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    roots = [str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")]
+    roots = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     found["PYTHONPATH"] = os.pathsep.join(filter(None, roots))
     return found | {"PYTHONPYCACHEPREFIX": str(work.resolve() / "bytecode")} | more
 

@@ -92,7 +92,7 @@ def _check_bounds(crs: Any, bounds: Any, where: str) -> None:
             f"the coordinates x {west:.10g} to {east:.10g}, y {south:.10g} to {north:.10g} "
             f"contradict {crs_name(crs)}: {problem}",
             where,
-            f"{_guess(bounds)}; then set `crs:` and `crs_override: true`, or mend the source",
+            _remedy(bounds),
         )
 
 
@@ -117,21 +117,40 @@ def _within(bounds: Any, limits: tuple[float, float, float, float]) -> bool:
     return bool((bounds[:2] >= limits[:2]).all() and (bounds[2:] <= limits[2:]).all())
 
 
+def _remedy(bounds: Any) -> str:
+    """Say what mends coordinates that contradict their CRS; no `crs:` mends swapped axes."""
+    if _looks_like(bounds) is None and _looks_like(bounds[[1, 0, 3, 2]]) is not None:
+        return _guess(bounds)
+    return f"{_guess(bounds)}; then set `crs:` and `crs_override: true`, or mend the source"
+
+
 def _guess(bounds: Any) -> str:
     """Say which CRS the coordinates look like."""
-    west, east = float(bounds[0]), float(bounds[2])
     if not np.isfinite(bounds).all():
         return "there are no coordinates to tell it from"
-    if _within(bounds, (73, 3, 136, 54)):
-        return "they look like longitude and latitude in China (EPSG:4490)"
-    zone = int(west // 1_000_000)
-    if 25 <= zone <= 45 and int(east // 1_000_000) == zone:
-        return f"they look like 3° zone {zone} with prefix (EPSG:{4513 + zone - 25})"
-    if 13 <= zone <= 23 and int(east // 1_000_000) == zone:
-        return f"they look like 6° zone {zone} with prefix (EPSG:{4491 + zone - 13})"
-    if _within(bounds, (100_000, 300_000, 1_000_000, 6_500_000)):
+    if (found := _looks_like(bounds)) is not None:
+        return f"they look like {found}"
+    if (found := _looks_like(bounds[[1, 0, 3, 2]])) is not None:
         return (
-            "they look like a zone without prefix (EPSG:4534 to 4554, central meridian 75° to "
-            "135°; 114° is EPSG:4547)"
+            f"x and y are swapped: exchange them in the source (QGIS: Swap X and Y coordinates); "
+            f"then they look like {found}"
         )
     return "their CRS cannot be guessed"
+
+
+def _looks_like(bounds: Any) -> str | None:
+    """Return the CRS that the coordinates look like, or None."""
+    west, east = float(bounds[0]), float(bounds[2])
+    if _within(bounds, (73, 3, 136, 54)):
+        return "longitude and latitude in China (EPSG:4490)"
+    zone = int(west // 1_000_000)
+    if 25 <= zone <= 45 and int(east // 1_000_000) == zone:
+        return f"3° zone {zone} with prefix (EPSG:{4513 + zone - 25})"
+    if 13 <= zone <= 23 and int(east // 1_000_000) == zone:
+        return f"6° zone {zone} with prefix (EPSG:{4491 + zone - 13})"
+    if _within(bounds, (100_000, 300_000, 1_000_000, 6_500_000)):
+        return (
+            "a zone without prefix (EPSG:4534 to 4554, central meridian 75° to "
+            "135°; 114° is EPSG:4547)"
+        )
+    return None

@@ -33,6 +33,7 @@ MAGIC = {
     ".geojson": b"{",
     ".json": b"{",
 }
+TABLES = (".xlsx", ".xls", ".csv")
 MAX_UNZIPPED_BYTES = 4 << 30
 MAX_ZIP_RATIO = 200
 KNOWN = (
@@ -114,7 +115,11 @@ def _checked_path(source: Path, where: str) -> tuple[str, str]:
     if suffix == ".zip" and source.is_file():
         return _checked_zip(source, where)
     if source.is_dir() or suffix not in MAGIC:
-        raise LayerError(f"{source.name} is of no known vector format", where, f"give a {KNOWN}")
+        table = suffix in TABLES
+        how = "join the table to the outlines of its parcels in a GIS, then " if table else ""
+        raise LayerError(
+            f"{source.name} is of no known vector format", where, f"{how}give a {KNOWN}"
+        )
     with source.open("rb") as handle:
         head = handle.read(512)
     _require_magic(head, suffix, where)

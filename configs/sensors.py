@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from configs.bandroles import Role
 from configs.errors import ConfigError
 from configs.loading import StrictModel, available, load_model, load_preset
 from configs.mistakes import choice
 
 __all__ = [
     "GENERIC",
-    "ROLES",
     "Calibration",
     "DeliveredImage",
     "Delivery",
@@ -31,7 +31,6 @@ __all__ = [
     "SensorSpec",
     "anchored_sensor",
     "detect_sensor",
-    "role_of_wavelength",
     "sensor_file",
     "sensor_name",
     "sensor_names",
@@ -39,18 +38,6 @@ __all__ = [
 ]
 
 GENERIC = "generic"
-
-ROLES = ("blue", "green", "red", "nir", "swir1", "swir2")
-"""Roles used for analysis, in the order in which bands are handed on."""
-
-WAVELENGTHS_UM = {
-    "blue": (0.45, 0.52),
-    "green": (0.52, 0.60),
-    "red": (0.62, 0.70),
-    "nir": (0.76, 0.90),
-    "swir1": (1.55, 1.75),
-    "swir2": (2.05, 2.40),
-}
 
 
 def _compiled(text: str) -> str:
@@ -68,10 +55,10 @@ class SensorBand(StrictModel):
     """One band as the supplier names it, and its role here."""
 
     name: str
-    role: str
+    role: Role
     wavelength_um: float | None = Field(None, gt=0)
     analysis: bool = Field(True, description="used for change detection")
-    stands_in_for: str | None = Field(None, description="role it takes where that band is absent")
+    stands_in_for: Role | None = Field(None, description="role it takes where that band is absent")
 
 
 class ScaleRule(StrictModel):
@@ -378,18 +365,4 @@ def detect_sensor(file_name: str, own: str | None = None) -> str | None:
         pattern = sensor_spec(name).name_pattern
         if pattern and re.search(pattern, file_name):
             return name
-    return None
-
-
-def role_of_wavelength(wavelength_um: float) -> str | None:
-    """Return the role of a band centre in micrometres, or None outside the six ranges.
-
-    Examples
-    --------
-    >>> role_of_wavelength(0.4825), role_of_wavelength(2.22), role_of_wavelength(11.0)
-    ('blue', 'swir2', None)
-    """
-    for role, (low, high) in WAVELENGTHS_UM.items():
-        if low <= wavelength_um < high:
-            return role
     return None

@@ -9,12 +9,16 @@ import datetime as dt
 import io
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pypdfium2
 from PIL import Image
@@ -26,6 +30,17 @@ DAY = dt.date(2025, 10, 8)
 """Printed in names of files, which no picture shows."""
 
 IMAGES = Path(__file__).parent / "images"
+
+PLACE_M = 1600.0
+CHIP_PX = 320
+"""Sides of the ground and of the pictures of two dates."""
+
+CHANGE_COLOURS = ((150, 150, 150), (255, 255, 255), (200, 30, 30))
+"""Of what cannot be told, did not change, changed."""
+
+PASSWORD = "sorghum under the levee"
+PATIENCE = 120.0
+"""Seconds until the desk must have answered."""
 
 
 def keep(picture: Image.Image, name: str) -> Path:
@@ -136,25 +151,102 @@ def report(run: Path) -> Path:
 
 def report_page(run: Path) -> Path:
     """Return the report as a browser shows it: the first clues under their sliders, in English."""
-    from playwright.sync_api import sync_playwright
-
     from configs.runparts import ReportSettings
     from flows.reporting import write_reports
 
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as folder, window(1000, 800) as shown:
         settings = ReportSettings(language="en", clues=2)
         (path,) = write_reports(run, Path(folder), ["html"], settings, day=DAY)
-        found = shutil.which("chromium")
-        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        window = browser.new_page(viewport={"width": 1000, "height": 800})
-        window.goto(path.as_uri())
-        window.evaluate("document.fonts.ready")
-        shot = window.locator("#first").screenshot()
-        browser.close()
+        shown.goto(path.as_uri())
+        shown.evaluate("document.fonts.ready")
+        shot = shown.locator("#first").screenshot()
     return keep(Image.open(io.BytesIO(shot)), "report-page")
 
 
+@contextmanager
+def window(width: int, height: int) -> Iterator[Any]:
+    """Open the page of a browser; close the browser after use."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        found = shutil.which("chromium")
+        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": width, "height": height})
+        shown.set_default_timeout(1000 * PATIENCE)
+        yield shown
+        browser.close()
+
+
+def two_dates(run: Path) -> Path:
+    """Return the place with most clues: the earlier image, the later one, what changed between."""
+    import numpy as np
+    import rasterio
+    from rasterio.windows import from_bounds
+
+    from flows.finished import finished_context, finished_tables, run_summary
+    from flows.pictures import cutter_of
+
+    clues = finished_tables(run).clues
+    places = [centre.buffer(PLACE_M / 2, cap_style="square") for centre in clues.geometry.centroid]
+    place = max(places, key=lambda square: int(clues.intersects(square).sum()))
+    context = finished_context(run, run_summary(run))
+    if context is None:
+        raise SystemExit(f"{run} was judged without images")
+    with cutter_of(context) as cutter:
+        chips = cutter.cut(place.bounds, CHIP_PX)
+    with rasterio.open(run / "change.tif") as raster:
+        part = from_bounds(*chips[0].bounds, raster.transform)
+        shape = (CHIP_PX, CHIP_PX)
+        change = raster.read(1, window=part, out_shape=shape, boundless=True, fill_value=0)
+    colours = np.array(CHANGE_COLOURS, np.uint8)[change.clip(max=2)]  # 2 and more: what changed
+    parts = [*(chip.image for chip in chips), colours]
+    gap = np.full((CHIP_PX, 8, 3), 255, np.uint8)
+    row = np.hstack([parts[0], gap, parts[1], gap, parts[2]])
+    return keep(Image.fromarray(row), "two-dates")
+
+
+def desk(run: Path) -> Path:
+    """Return the page of the desk with the first clue of its list, in English."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+        probe.close()
+        tuban = [Path(sys.executable).with_name("tuban"), "desk"]
+        store = ["--store", str(Path(folder) / "county.sqlite")]
+        subprocess.run([*tuban, "add", run, *store], check=True)
+        who = ["user", "add", "anna", "--role", "administrator", "--lasting"]
+        subprocess.run([*tuban, *who, *store], check=True, input=PASSWORD, text=True)
+        served = subprocess.Popen([*tuban, "serve", *store, "--port", port])
+        try:
+            shot = _desk_shot(port)
+        finally:
+            served.terminate()
+            served.wait()
+    return keep(Image.open(io.BytesIO(shot)), "desk")
+
+
+def _desk_shot(port: str) -> bytes:
+    """Sign in, wait until the first clue is painted on both dates; return what is seen."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), 1):
+            break
+        time.sleep(0.2)
+    with window(1280, 760) as shown:
+        shown.goto(f"http://127.0.0.1:{port}/?lang=en")
+        shown.fill("input[name=name]", "anna")
+        shown.fill("input[name=password]", PASSWORD)
+        shown.keyboard.press("Enter")
+        shown.wait_for_selector(".pane-map[data-painted]")
+        shown.wait_for_selector(".why-steps li.holds")
+        shown.wait_for_selector("#clue-part:not([aria-busy])")
+        shot: bytes = shown.screenshot()
+    return shot
+
+
 PARTS: dict[str, Callable[[Path], Path]] = {
+    "two-dates": two_dates,
+    "desk": desk,
     "ledger": ledger,
     "sheet": sheet,
     "map": county_map,

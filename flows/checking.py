@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from configs.errors import TubanError
+from configs.errors import LayerError, TubanError
 from configs.run import RunConfig
 from flows.aside import scene_set_aside
 from flows.layersathand import layers_at_hand
@@ -194,9 +194,14 @@ def _layers(config: RunConfig) -> str:
 
     with TemporaryDirectory() as folder:
         config, missing = layers_at_hand(config, Path(folder))
-        found = glance_at_file(require_layers(config))
+        try:
+            found = glance_at_file(require_layers(config))
+        except LayerError as error:
+            fix = f"{error.fix}; `tuban layers check` tells this of all layers at once"
+            raise LayerError(error.what, error.where, fix) from error
     texts = [
         f"{one.role} {one.rows} rows" + (f" ({one.problems} problems)" if one.problems else "")
         for one in found
     ]
-    return "; ".join([", ".join(texts), *(told.both for told in missing)])
+    listed = ["`tuban layers check` lists the problems"] if any(o.problems for o in found) else []
+    return "; ".join([", ".join(texts), *listed, *(told.both for told in missing)])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_PORT", "Serving", "serve_desk"]
 
+log = logging.getLogger(__name__)
+
 DEFAULT_PORT = 8600
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GRACE_SECONDS = 20
@@ -108,6 +110,7 @@ def serve_desk(place: "DeskPlace", serving: Serving) -> None:
         )
         warm()
         _log_lines()
+        log.info("the desk is at http://%s:%d (Ctrl-C ends it)", serving.host, serving.port)
         threading.Thread(target=services.warm, name="warming", daemon=True).start()
         server = uvicorn.Server(
             uvicorn.Config(
@@ -126,6 +129,8 @@ def serve_desk(place: "DeskPlace", serving: Serving) -> None:
         )
         try:
             server.run()
+        except KeyboardInterrupt:
+            log.info("the desk has ended")
         except SystemExit as end:
             raise ResourceError(
                 "the desk cannot listen there",

@@ -25,6 +25,7 @@ PLAN = (
     "tiles",
     "configs.run",
     "configs.runparts",
+    "configs.bandroles",
     "configs.sensors",
     "flows.counties",
     "flows.plan",

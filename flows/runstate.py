@@ -77,9 +77,8 @@ def read_states(out: Path) -> list[RunState]:
         If there is no such folder.
     """
     if not out.is_dir():
-        raise InputError(
-            "there is no such folder", str(out), "name the folder of the runs with --out"
-        )
+        fix = "name the folder of all runs: tuban runs list DIR"
+        raise InputError("there is no such folder", str(out), fix)
     names = (MANIFEST_NAME, SUMMARY_NAME)
     folders = [p for p in out.iterdir() if p.is_dir() and any((p / n).is_file() for n in names)]
     found = [read_state(folder) for folder in sorted(folders)]

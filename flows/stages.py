@@ -42,7 +42,9 @@ class StageContext(KeyedRun):
 
     def foretell(self, stage: str, keys: Mapping[str, StageKey]) -> None:
         """Say on one line which products of a stage are reused, and why the others are made."""
-        Progress.current().say(self.run.reuse_message(stage, keys))
+        told = self.run.reuse_message(stage, keys)
+        Progress.current().say(told)
+        log.info("%s", told)
 
     def once(
         self,

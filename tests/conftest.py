@@ -17,6 +17,9 @@ settings.register_profile("repeated", derandomize=True)
 settings.register_profile("fresh", derandomize=False)
 settings.load_profile(os.environ.get("TUBAN_EXAMPLES", "repeated"))
 
+# Prefect reads this when it is first imported, in whichever test that is; a busy machine wants it.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+
 LOGGERS = ("", "configs", "tiles", "detect", "models", "clues", "flows")
 
 

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from configs.sensors import ROLES, SensorBand, SensorSpec, role_of_wavelength
+from configs.bandroles import ROLES, role_of_wavelength
+from configs.sensors import SensorBand, SensorSpec
 from tiles.calibration import calibration_file
 from tiles.metadata import Metadata
 from tiles.naming import acquired_from_name

@@ -8,8 +8,8 @@ import pyproj
 from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
+from configs.bandroles import ROLES
 from configs.errors import RasterError
-from configs.sensors import ROLES
 from tiles.geodesy import metres_per_unit
 from tiles.grid import SNAP, AnalysisGrid, Extent
 from tiles.ortho import ground_bounds, ground_pixel, map_crs, orientation, require_terrain

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
+from configs.bandroles import ROLES
 from configs.errors import RasterError
 from configs.sensors import (
     GENERIC,
-    ROLES,
     SensorSpec,
     detect_sensor,
     sensor_file,

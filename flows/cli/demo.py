@@ -1,6 +1,8 @@
 """``tuban demo``: a synthetic county with known truth, or real Sentinel-2 images, in one go."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,17 +68,26 @@ def _score(summary: dict[str, Any], truth: Path) -> None:
 
 def _next_steps(folder: Path) -> None:
     """Say what to look at, and what comes next with images and layers of one's own."""
-    steps = (
-        ("open", folder / "report.html"),
-        ("then", folder / "clues.xlsx"),
-        ("why a clue is one", f"tuban explain {_first_clue(folder)} --run {folder}"),
-        ("work the clues", f"tuban desk add {folder} --store desk.sqlite"),
-        ("your own images", "tuban init mine, then tuban check mine/tuban.yaml"),
-        ("how to fill it in", "docs/how-to/real-imagery.md"),
-    )
+    first = _first_clue(folder)
+    sheet = folder / "evidence" / f"{first}.pdf"
+    steps = [
+        ("open", folder / "report.html", "what was found, what could not be seen"),
+        ("then", folder / "clues.xlsx", "a row for each clue; people fill in the grey cells"),
+        ("the first clue", sheet, "both dates, the layers over it, documents, reasons"),
+        ("why it is one", f"tuban explain {first} --run {folder}", ""),
+        ("work the clues", f"tuban desk add {folder} --store desk.sqlite", ""),
+        ("step by step", "docs/tutorial/first-case.md", "up to a closed case"),
+        ("your own images", "tuban init mine", "how to fill it in: docs/how-to/real-imagery.md"),
+        ("then", "tuban check mine/tuban.yaml", "before tuban run mine/tuban.yaml"),
+    ]
+    if not sheet.is_file():
+        del steps[2]
+    activate = Path(sys.executable).with_name("activate")
+    if shutil.which("tuban") is None and activate.is_file():
+        steps.insert(2, ("put tuban on the path", f"source {activate}", ""))
     typer.echo("\nnext")
-    for what, how in steps:
-        typer.echo(f"{what:<20}{how}")
+    for what, how, why in steps:
+        typer.echo(f"{what:<22}{how}{f'  # {why}' if why else ''}")
 
 
 def _first_clue(folder: Path) -> str:

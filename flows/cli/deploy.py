@@ -11,6 +11,7 @@ from flows.cli.options import tell
 if TYPE_CHECKING:
     from flows.deploying import Step
     from flows.deployments import Deployment
+    from flows.stale import StaleRun
 
 __all__ = ["register"]
 
@@ -77,7 +78,8 @@ def deploy(
     if not dry_run:
         pools = dict.fromkeys(one.work_pool.name for one in wanted)
         for name in pools:
-            tell(f"runs start once a worker is there: prefect worker start --pool {name}")
+            start = f"prefect worker start --pool {name} --install-policy never"
+            tell(f"runs start once a worker is there: {start}")
 
 
 def _check(wanted: "list[Deployment]", configs: list[Path], out: Path) -> None:
@@ -102,11 +104,18 @@ def _mark_stale(dry: bool) -> None:
         seen = mark_stale(client, dry=dry)
     for one in seen:
         if one.why is None:
-            typer.echo(f"{one.name} {one.flow_run}: left as it is")
+            typer.echo(f"{one.name} {one.flow_run}: left as it is, {_why_left(one)}")
         else:
             typer.echo(f"{one.name} {one.flow_run}: {'stale' if dry else 'closed'}, {one.why}")
     if not seen:
         typer.echo("no flow run is open")
+
+
+def _why_left(one: "StaleRun") -> str:
+    if one.folder:
+        return f"it works in {one.folder}, or that folder lies on another machine: look there"
+    remove = f"prefect flow-run delete {one.flow_run}"
+    return f"it never told its run folder; if its process is gone: {remove}"
 
 
 def register(app: typer.Typer) -> None:

@@ -113,13 +113,7 @@ def serve(
     """Serve the desk: on this machine only, unless a proxy with HTTPS stands in front."""
     from flows.deskserving import Serving, serve_desk
 
-    serving = Serving(host, port, https, proxies, zone)
-    place = _place(store, files)
-    tell(f"the desk is at http://{host}:{port} (Ctrl-C ends it)")
-    try:
-        serve_desk(place, serving)
-    except KeyboardInterrupt:
-        tell("the desk has ended")
+    serve_desk(_place(store, files), Serving(host, port, https, proxies, zone))
 
 
 def _accounts(place: "DeskPlace") -> "Accounts":

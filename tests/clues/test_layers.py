@@ -221,8 +221,14 @@ def test_crs_missing_or_contradicted(tmp_path):
 def test_degrees_swapped_or_metres_called_degrees(tmp_path):
     fields = {"PZWH": ["1"], "PZRQ": ["20240101"]}
     swapped = write(tmp_path / "a.gpkg", [shapely.box(36, 114, 36.1, 114.1)], "EPSG:4490", **fields)
-    with pytest.raises(LayerError, match="latitude and longitude are swapped"):
+    with pytest.raises(LayerError, match="latitude and longitude are swapped") as error:
         read("approval", swapped)
+    assert "exchange them in the source" in error.value.fix
+    assert "crs_override" not in error.value.fix
+    north_first = [shapely.box(Y, X, Y + 100, X + 100)]
+    plane = write(tmp_path / "c.gpkg", north_first, CRS, **fields)
+    with pytest.raises(LayerError, match=r"x and y are swapped[\s\S]*3° zone 38 with prefix"):
+        read("approval", plane)
     metres = write(tmp_path / "b.geojson", [square(0, 0)], crs=None, **fields)
     with pytest.raises(LayerError, match=r"no degrees[\s\S]*3° zone 38 with prefix"):
         read("approval", metres)
@@ -238,6 +244,7 @@ def test_degrees_swapped_or_metres_called_degrees(tmp_path):
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
         ("a.zip", b"PK no zip", "zip cannot be read"),
         ("a.vrt", b"<OGRVRTDataSource/>", "no known vector format"),
+        ("a.xlsx", b"PK", r"no known vector format[\s\S]*join the table to the outlines"),
         ("a.geojson", b'{"type": "FeatureCollection", "features": [', "cannot be read"),
     ],
 )

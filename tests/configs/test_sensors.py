@@ -5,12 +5,11 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from configs.bandroles import ROLES, role_of_wavelength
 from configs.sensors import (
-    ROLES,
     SensorBand,
     SensorSpec,
     detect_sensor,
-    role_of_wavelength,
     sensor_names,
     sensor_spec,
 )
@@ -96,3 +95,11 @@ def test_a_stack_of_unknown_bands_is_refused() -> None:
             bands=(SensorBand(name="B1", role="red"),),
             stacks=(("B9",),),
         )
+
+
+def test_a_misspelt_role_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ValidationError, match=r"no role 'nri' .*: did you mean 'nir'"):
+        SensorBand(name="B1", role="nri")
+    with pytest.raises(ValidationError, match=r"no role 'swir' .*: did you mean 'swir[12]'"):
+        SensorBand(name="B1", role="red", stands_in_for="swir")
+    assert SensorBand(name="B5", role="band5").role == "band5"

@@ -1,4 +1,4 @@
-"""The fenced blocks of the pages that users read."""
+"""The fenced blocks of the pages that users read, and how what they print is compared."""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LEFT_OUT = "…"
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,16 @@ def blocks_of(page: Path) -> list[Block]:
     name, text = page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf-8")
     found = enumerate(FENCE.finditer(text), 1)
     return [Block(name, i, m["language"].strip(), m["text"]) for i, m in found]
+
+
+def missing_line(wanted: str, printed: str) -> str:
+    """Return the first line of a block that is not printed in its order; "" where all are.
+
+    ``…`` stands for any text, alone on a line for any lines.
+    """
+    rest = iter(printed.splitlines())
+    for line in wanted.splitlines():
+        pattern = ".*".join(map(re.escape, line.strip().split(LEFT_OUT)))
+        if not any(re.fullmatch(pattern, said.strip()) for said in rest):
+            return line
+    return ""

@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pytest
 import typer
 from starlette.routing import Match
 from typer.testing import CliRunner, Result
 
 from clues.catalogue import catalogue
+from clues.layers import read_role
 from configs.errors import ExitCode
 from configs.labelled import LabelledPairs
 from configs.layers import LayersFile
@@ -27,6 +29,7 @@ from flows.cli.app import build_app
 from tests.docs.conftest import WorkedCounty
 from tests.docs.pageblocks import ROOT, Block, blocks_of, is_translated, pages
 from tests.docs.workplaces import PREPARED, RUNS, clue_numbers, lay_out, run_of
+from tests.flows.minicounty import box
 from web.app import ROUTERS
 
 BLOCKS = [b for page in pages() if not is_translated(page) for b in blocks_of(page)]
@@ -35,6 +38,7 @@ BLOCKS = [b for page in pages() if not is_translated(page) for b in blocks_of(pa
 RUN_ELSEWHERE = {
     "docs/contributing/": "tests/test_examples.py",
     "docs/gallery/": "tests/docs/test_gallery.py",
+    "docs/tutorial/": "tests/docs/test_tutorial.py",
     "docs/how-to/monitoring.md": "tests/flows/test_monitoring.py",
     "docs/how-to/other-countries.md": "tests/elsewhere",
 }
@@ -56,18 +60,16 @@ OTHER_PROGRAMS = {
     "dask": "a scheduler and its workers on other machines",
     "prefect": "a server and its worker",
     "docker": "an image and its services",
-    "curl": "its addresses are tested to exist; tests/web asks the desk",
+    "curl": "its addresses are tested to exist; the desk is served by the tutorial",
     "export": "for the commands of servers and hosts that follow",
     "echo": "writes a secret for docker",
 }
 """First words of commands that only a server, a cluster, a registry or root can run, and why."""
 
 NOT_RUN = {
-    "tuban desk serve": "runs until it is ended: tests/flows/test_desk_commands.py",
+    "tuban desk serve": "runs until it is ended; the tutorial serves the desk",
     "tuban deploy": "tests/flows/test_server.py runs it on a Prefect server",
     "tuban catalog search https:": "asks a host",
-    "tuban detect before.tif": "tests/flows/test_change_models.py, tests/flows/test_net_runs.py",
-    "tuban model net": "tests/flows/test_net_runs.py",
     "tuban model retrain": "needs forty verdicts: tests/flows/test_verdict_models.py",
     "tuban package merge": "tests/flows/test_packages.py merges three counties",
 }
@@ -115,6 +117,21 @@ def read_layers(text: str, folder: Path) -> None:
     assert LayersFile.model_validate({"version": 1, "layers": []} | told)
 
 
+def read_approvals(text: str, folder: Path) -> None:
+    """Read the delivery whose fields the page names: two rows in force, one that is replaced."""
+    read_layers(text, folder)
+    told = {"WH_NEW": ["待补", "3", "4"], "WH_OLD": ["甲字1号", "", ""]}
+    told |= {"QFRQ": ["2025-01-31"] * 3, "PFMJ": [1.5] * 3, "ZT": ["有效", "生效", "作废"]}
+    ground = gpd.GeoDataFrame(told, geometry=[box(0, 0, 10, 10)] * 3, crs="EPSG:32650")
+    ground.to_file(folder / "approvals_2025.shp", encoding="GBK")
+    file = LayersFile.load(placed("one.yaml", f"version: 1\nlayers:\n{text}", folder))
+    table = read_role("approval", file.layers).table
+    assert set(table["number"]) == {"甲字1号", "3"}
+    assert set(table["use"]) == {"industry"}
+    assert {day.isoformat() for day in table["date"]} == {"2025-01-31"}
+    assert table["area_m2"].tolist() == pytest.approx([1000, 1000])
+
+
 def read_rules(text: str, folder: Path) -> None:
     name = re.search(r"^name: (\S+)$", text, re.MULTILINE)
     assert name is not None
@@ -136,7 +153,7 @@ def read_pairs(text: str, folder: Path) -> None:
 SHOWN_FILES = {
     "docs/how-to/catalogue.md": (read_sensor, read_sensor),
     "docs/how-to/clouds.md": (read_config,),
-    "docs/how-to/layers.md": (read_layers, read_layers),
+    "docs/how-to/layers.md": (read_layers, read_approvals, read_layers),
     "docs/how-to/ledger.md": (read_config,),
     "docs/how-to/models.md": (read_config, read_config, read_pairs),
     "docs/how-to/monitoring.md": (read_monitor,),
@@ -263,6 +280,8 @@ def substitutes(folder: Path) -> dict[str, str]:
         "--clues 38,40,53": f"--clues {int(first[-6:])},{int(second[-6:])}",
         "packages/130427磁县_2026Q3_成果包_20260908.zip": "packages/*成果包*.zip",
         "backups/tuban-desk-20260401T020000Z": "backups/tuban-desk-*",
+        "before.tif after.tif": "before.tif after.tif --no-register",  # drawn without a shift
+        "unet.onnx --bands B02,B03,B04,B08": "unet.onnx --bands 1,2,3,4",
     }
 
 

@@ -20,6 +20,7 @@ from tests.docs.pageblocks import ROOT, blocks_of
 from tests.flows.minicounty import NEW_BUILDINGS, SIZE, box, paint, write_image
 from tests.flows.test_change_models import village, write_pairs
 from tests.flows.threecounties import CODES, NAMES, build_three, write_run
+from tests.models.onnxbytes import convolution
 
 RUNS = ("county-1a2b3c4d", "demo-s1-d2-8ad2c228", "county-2025-1a2b3c4d", "county-2025Q3")
 """Names that pages give to a finished run; a run is known by the name it has."""
@@ -104,8 +105,13 @@ def new_approvals(folder: Path) -> None:
 
 
 def villages(folder: Path) -> None:
-    """Labelled places."""
-    write_pairs(folder, [village(folder, seed) for seed in range(4)])
+    """Labelled places, a pair of images like theirs, and a net."""
+    pairs = [village(folder, seed) for seed in range(4)]
+    write_pairs(folder, pairs)
+    for date in ("before", "after"):
+        shutil.copy(folder / str(pairs[0][date]), folder / f"{date}.tif")
+    weights = np.full((1, 8, 3, 3), 0.1)
+    (folder / "unet.onnx").write_bytes(convolution(weights, [0.0], ("n", 8, 32, 32)))
 
 
 def two_periods(folder: Path) -> None:

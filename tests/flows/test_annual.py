@@ -1,6 +1,7 @@
 """The annual flow under Prefect: tasks, retries, cancellation, and nothing leaving the machine."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 
 from configs.errors import ConfigError
 from configs.profiles import ProfileName
+from configs.run import RunConfig
 from flows.artifacts import SERIES_SHARE, SHARES, share_done
 from flows.cli.app import build_app
 from flows.cluster import open_client
@@ -29,8 +31,8 @@ from flows.finished import finished_tables
 from flows.lock import RunLock
 from flows.parameters import Working
 from flows.progress import Progress
-from flows.runner import SERIES, work_run
-from flows.stages import STAGES, RunOptions
+from flows.runner import SERIES, open_run, work_run
+from flows.stages import STAGES, RunOptions, run_stage
 from flows.stale import why_stale
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
 from tests.flows.minicounty import build_mini, write_config
@@ -249,6 +251,15 @@ def test_a_flow_refuses_the_config_of_another(tmp_path: Path):
     config = write_config(tmp_path, profile="emergency")
     with pytest.raises(ConfigError, match="for the flow emergency, the flow is annual"):
         load_flow_from_entrypoint("flows.annual.annual").fn(str(config))
+
+
+def test_what_is_reused_stands_in_the_log_that_a_server_shows(
+    mini: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "flows.stages")
+    with open_run(RunConfig.load(mini), tmp_path / "runs", RunOptions()) as context:
+        run_stage("plan", context)
+    assert "plan: 0 of 2 reused, 2 to make: 2 × not made yet" in caplog.text
 
 
 def test_a_dry_run_needs_no_server(mini: Path, monkeypatch: pytest.MonkeyPatch):

@@ -243,6 +243,11 @@ def test_flow_runs_whose_process_is_gone_are_closed_by_hand(server: PrefectServe
     assert told().count(": closed, ") == 1
     assert states()[2] == "CRASHED"
     assert "no flow run is open" in told()
+    silent = server.ask("POST", "/flow_runs/", {"flow_id": flow})["id"]
+    forced = {"state": {"type": "RUNNING"}, "force": True}
+    server.ask("POST", f"/flow_runs/{silent}/set_state", forced)
+    assert f"if its process is gone: prefect flow-run delete {silent}" in told()
+    server.ask("DELETE", f"/flow_runs/{silent}")
 
 
 def pace(folder: Path, seconds: float, ended: Callable[[], bool]) -> None:

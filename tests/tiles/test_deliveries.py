@@ -175,6 +175,17 @@ def test_chinese_deliveries(tmp_path: Path, sensor: str, names: tuple[str, str, 
     assert alone.bands == scene.bands
 
 
+def test_a_wide_field_image_is_read_by_the_four_bands_of_the_other_camera(tmp_path: Path):
+    product = "GF1_WFV3_E117.5_N36.7_20250612_L1A0006547030"
+    home = gaofen(tmp_path, product, "MSS1", None)
+    for file in sorted(home.iterdir()):
+        file.rename(home / f"{product}{file.suffix}")
+    scene = opened(home / f"{product}.tiff", "gf1_pms")
+    assert (scene.sensor, tuple(scene.bands), scene.pan) == ("gf1_pms", SIX[:4], None)
+    assert scene.acquired is not None
+    assert scene.acquired.isoformat() == "2025-06-12T15:30:05+00:00"
+
+
 @pytest.mark.parametrize(("sensor", "names"), DELIVERED)
 def test_a_delivery_without_coefficients_is_refused(
     tmp_path: Path, sensor: str, names: tuple[str, str, str]

@@ -29,7 +29,7 @@ WORDS = {
         "键盘操作",
         "意见已保存",
     ),
-    "en": ("clues", "use without application", "new building", "No clue fits", "Keys", "is kept"),
+    "en": ("clues", "used without application", "new building", "No clue fits", "Keys", "is kept"),
 }
 
 
