@@ -16,8 +16,8 @@ from pathlib import Path
 
 from benchmarks.desk_load import free_port, served, write
 from clues.accounts import Accounts
-from flows.deskadding import add_run
-from flows.deskplace import desk_place
+from flows.desk.adding import add_run
+from flows.desk.place import desk_place
 from tests.web.browsing import chromium, visit
 from tests.web.keyed import PASSWORD, Judged, checked_on_site, judge_by_keys, signed_in
 from tests.web.manyclues import CODE, run_many

@@ -102,7 +102,7 @@ def _map(run: Path, look: "MapLook", by: str) -> Image.Image:
 
 def field_page(run: Path) -> Path:
     """Return the picture of the page of the most urgent clue in the map book of the field."""
-    from flows.fieldwork import FieldChoice, build_field_package
+    from flows.field.building import FieldChoice, build_field_package
     from flows.finished import finished_tables
 
     clues = finished_tables(run).clues.sort_values(["priority", "clue_no"], ascending=[False, True])

@@ -76,10 +76,10 @@ STORED = ("flows.imagery", "flows.stored", "flows.storedchange", "flows.storedne
 
 SERIES = (
     "configs.monitoring",
-    "flows.monitorfound",
-    "flows.monitoring",
-    "flows.monitorjob",
-    "flows.monitorplan",
+    "flows.monitor.found",
+    "flows.monitor.monitoring",
+    "flows.monitor.job",
+    "flows.monitor.plan",
     "flows.seriesmarks",
     "flows.versions",
 )

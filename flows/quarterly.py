@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.parameters import (
+from flows.server.parameters import (
     ConfigFile,
     Fresh,
     HowWorked,

@@ -284,7 +284,7 @@ def work_run(
     os.environ.update(prefect_environment(out / ".prefect"))
     from importlib import import_module
 
-    from flows.parameters import Working
+    from flows.server.parameters import Working
     from flows.survey import flow_name
 
     name = flow_name(config)

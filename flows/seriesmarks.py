@@ -20,9 +20,9 @@ from configs.told import Told
 from detect.components import Components
 from detect.marks import MarkState
 from detect.valid_runs import mask_runs
-from flows.monitorfound import painted
-from flows.monitoring import fit_monitor, update_monitor
-from flows.monitorjob import MonitorPlan, date_of, is_drawn, load_found
+from flows.monitor.found import painted
+from flows.monitor.job import MonitorPlan, date_of, is_drawn, load_found
+from flows.monitor.monitoring import fit_monitor, update_monitor
 from flows.plan import RunPlan
 from flows.stagekeys import RunOptions
 from flows.versions import Version, Versions

@@ -154,7 +154,7 @@ def _foretell_memory(context: StageContext) -> None:
     limit = context.options.memory
     if limit is None:
         return
-    from flows.runrates import folder_rates, shipped_rates
+    from flows.runs.rates import folder_rates, shipped_rates
 
     rates = folder_rates(context.run.folder.parent) or shipped_rates()
     peaks = rates.peak_bytes(context.plan.pixels)

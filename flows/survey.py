@@ -7,7 +7,7 @@ from configs.errors import ConfigError
 from configs.profiles import ProfileName
 from configs.run import RunConfig
 from flows.environment import settle_environment
-from flows.parameters import Order
+from flows.server.parameters import Order
 
 __all__ = ["flow_name", "survey"]
 
@@ -37,11 +37,11 @@ def survey(name: ProfileName, order: Order) -> dict[str, Any]:
         If the config is for another flow.
     """
     settle_environment()
-    from flows.artifacts import ProgressArtifact, publish_artifacts
     from flows.manifest import Run
     from flows.runner import SERIES, Series, open_run, work_stages
+    from flows.server.artifacts import ProgressArtifact, publish_artifacts
+    from flows.server.stale import take_folder
     from flows.stages import RunOptions
-    from flows.stale import take_folder
     from flows.tasks import series_task, stage_task
 
     config = RunConfig.load(Path(order.config))

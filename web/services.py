@@ -1,4 +1,4 @@
-"""What the desk needs of run folders; `flows.deskservices` gives it."""
+"""What the desk needs of run folders; `flows.desk.services` gives it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

@@ -35,7 +35,7 @@ def verify(
     Exit code 1 where anything does not fit.
     """
     from clues.audit.verify import verify as check_all
-    from flows.deskplace import desk_place
+    from flows.desk.place import desk_place
 
     place = desk_place(store, files)
     opened = place.open()
@@ -69,7 +69,7 @@ def checkpoint(
 ) -> None:
     """Sign the present end of the events; give the file to somebody outside."""
     from clues.audit.checkpoints import make_checkpoint
-    from flows.deskplace import desk_place
+    from flows.desk.place import desk_place
 
     opened = desk_place(store).open()
     try:
@@ -86,7 +86,7 @@ def export(
 ) -> None:
     """Write all events for somebody outside."""
     from clues.audit.checkpoints import export_events
-    from flows.deskplace import desk_place
+    from flows.desk.place import desk_place
 
     opened = desk_place(store).open()
     try:

@@ -9,9 +9,9 @@ import typer
 from flows.cli.options import tell
 
 if TYPE_CHECKING:
-    from flows.deploying import Step
-    from flows.deployments import Deployment
-    from flows.stale import StaleRun
+    from flows.server.deploying import Step
+    from flows.server.deployments import Deployment
+    from flows.server.stale import StaleRun
 
 __all__ = ["register"]
 
@@ -61,12 +61,12 @@ def deploy(
     if mark_stale:
         _mark_stale(dry_run)
         return
-    from flows.deployments import wanted_deployments
+    from flows.server.deployments import wanted_deployments
 
     wanted = wanted_deployments(configs or [], out, file, pool=pool)
     _check(wanted, configs or [] if check else [], out)
-    from flows.deploying import deploy as bring_in_line
-    from flows.deploying import open_server, server_address
+    from flows.server.deploying import deploy as bring_in_line
+    from flows.server.deploying import open_server, server_address
 
     if dry_run and server_address() is None:
         tell("no server is named in PREFECT_API_URL: this is what an empty one would be given")
@@ -76,14 +76,13 @@ def deploy(
         steps = bring_in_line(wanted, client, dry=dry_run)
     _show(steps, WOULD if dry_run else DONE)
     if not dry_run:
-        pools = dict.fromkeys(one.work_pool.name for one in wanted)
-        for name in pools:
+        for name in dict.fromkeys(one.work_pool.name for one in wanted):
             start = f"prefect worker start --pool {name} --install-policy never"
             tell(f"runs start once a worker is there: {start}")
 
 
 def _check(wanted: "list[Deployment]", configs: list[Path], out: Path) -> None:
-    from flows.deploychecks import deployment_doubts, require_runnable
+    from flows.server.checks import deployment_doubts, require_runnable
 
     for doubt in (*require_runnable(configs, out), *deployment_doubts(wanted)):
         tell(f"warning: {doubt}")
@@ -97,8 +96,8 @@ def _show(steps: "list[Step]", words: dict[str, str]) -> None:
 
 
 def _mark_stale(dry: bool) -> None:
-    from flows.deploying import open_server
-    from flows.stale import mark_stale
+    from flows.server.deploying import open_server
+    from flows.server.stale import mark_stale
 
     with open_server() as client:
         seen = mark_stale(client, dry=dry)

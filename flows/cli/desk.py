@@ -12,7 +12,7 @@ from flows.cli.options import group_of, tell
 
 if TYPE_CHECKING:
     from clues.accounts import Accounts
-    from flows.deskplace import DeskPlace
+    from flows.desk.place import DeskPlace
 
 __all__ = ["add", "backup", "register", "restore", "serve"]
 
@@ -42,7 +42,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name to sign in with.
 
 
 def _place(store: str, files: Path | None) -> "DeskPlace":
-    from flows.deskplace import desk_place
+    from flows.desk.place import desk_place
 
     return desk_place(store, files)
 
@@ -73,7 +73,7 @@ def add(
 
     Bringing the same run in again changes nothing.
     """
-    from flows.deskadding import add_run
+    from flows.desk.adding import add_run
 
     done = add_run(
         run, _place(store or str(run), files), by=by or _self(), pictures=not without_images
@@ -111,7 +111,7 @@ def serve(
     ] = "Asia/Shanghai",
 ) -> None:
     """Serve the desk: on this machine only, unless a proxy with HTTPS stands in front."""
-    from flows.deskserving import Serving, serve_desk
+    from flows.desk.serving import Serving, serve_desk
 
     serve_desk(_place(store, files), Serving(host, port, https, proxies, zone))
 
@@ -201,7 +201,7 @@ def backup(
     ] = False,
 ) -> None:
     """Back up store and files, also while the desk is being served; every file is checksummed."""
-    from flows.deskbackup import back_up
+    from flows.desk.backup import back_up
 
     done = back_up(_place(store, files), target, images=not without_images)
     typer.echo(f"backup\t{done.folder}")
@@ -218,7 +218,7 @@ def restore(
     files: Files = None,
 ) -> None:
     """Restore a backup into an empty place, SQLite or PostGIS, and compare all checksums."""
-    from flows.deskrestoring import restore_backup
+    from flows.desk.restoring import restore_backup
 
     done = restore_backup(source, _place(store, files))
     typer.echo(f"store\t{done.store}")

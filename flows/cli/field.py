@@ -33,7 +33,7 @@ def build(
 ) -> None:
     """Write a field package: GeoPackage with check cards, QField project, map book, KMZ, images."""
     from flows.civilday import civil_day
-    from flows.fieldwork import FieldChoice, build_field_package
+    from flows.field.building import FieldChoice, build_field_package
 
     names = tuple(part.strip() for part in clues.replace("，", ",").split(",") if part.strip())
     choice = FieldChoice(township, names, inspector.strip()[:80])
@@ -59,7 +59,7 @@ def import_returned(
     It counts if it was taken in the patch or within 50 m, after the later image, with place and
     time. Importing the same again adds nothing.
     """
-    from flows.fieldimport import import_field
+    from flows.field.importing import import_field
 
     done = import_field(returned, run, by=by, accept_good_rows=accept_good_rows, overrule=overrule)
     from clues.fieldphotos import MARKS

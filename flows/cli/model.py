@@ -64,7 +64,7 @@ def train(
     assert config is not None
     from configs.run import RunConfig
     from flows.civilday import home_day
-    from flows.modeltraining import train_landcover
+    from flows.learning.modeltraining import train_landcover
 
     settings = RunConfig.load(config)
     folder = registry or settings.models
@@ -79,8 +79,8 @@ def train(
 
 
 def _train_change(labels: Path, registry: Path | None, name: str | None, force: bool) -> None:
-    from flows.changetraining import train_change
     from flows.civilday import home_day
+    from flows.learning.changetraining import train_change
 
     path, card, trained = train_change(
         labels,

@@ -34,8 +34,8 @@ def retrain(
     registry: Registry = None,
 ) -> None:
     """Learn true against pseudo change from verdicts; a model that is not better is not used."""
-    from flows import retraining
     from flows.civilday import home_day
+    from flows.learning import retraining
 
     done = retraining.retrain(
         runs,
@@ -77,7 +77,7 @@ def propose(
     registry: Registry = None,
 ) -> None:
     """Name the patches of a run to inspect next: those whose verdicts would teach most."""
-    from flows import proposing
+    from flows.learning import proposing
 
     if out.suffix.lower() not in (".xlsx", ".csv"):
         raise typer.BadParameter(f"--out {out}: end it with .xlsx or .csv")

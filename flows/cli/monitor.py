@@ -29,7 +29,7 @@ def fit(
 
     The same command goes on after a crash.
     """
-    from flows.monitoring import fit_monitor
+    from flows.monitor.monitoring import fit_monitor
     from flows.stages import RunOptions
 
     options = RunOptions(scheduler, workers, tile, memory)
@@ -59,7 +59,7 @@ def update(
 
     A scene that is known already is skipped; one that is older than the newest date is refused.
     """
-    from flows.monitoring import update_monitor
+    from flows.monitor.monitoring import update_monitor
     from flows.stages import RunOptions
 
     options = RunOptions(scheduler, workers, 512, memory)

@@ -11,7 +11,7 @@ from configs.errors import ExitCode
 from flows.cli.options import Out, Tile, tell
 
 if TYPE_CHECKING:
-    from flows.runplan import Estimate, PlannedRun
+    from flows.runs.plan import Estimate, PlannedRun
 
 __all__ = ["estimate_rows", "list_runs", "plan", "prune", "register", "show", "verify"]
 
@@ -30,8 +30,8 @@ def list_runs(
     import datetime as dt
     from dataclasses import asdict
 
-    from flows.runstate import read_states
-    from flows.runtext import columns, size_text
+    from flows.runs.state import read_states
+    from flows.runs.text import columns, size_text
 
     found = read_states(out)
     if as_json:
@@ -54,7 +54,7 @@ def list_runs(
 
 def show(run: RunFolder, as_json: AsJson = False) -> None:
     """Show what a run did: stages and what they cost, what was reused, products, latency."""
-    from flows.runshow import run_account, shown_account
+    from flows.runs.show import run_account, shown_account
 
     account = run_account(run)
     if as_json:
@@ -67,8 +67,8 @@ def verify(run: RunFolder, as_json: AsJson = False) -> None:
     """Hash every file of a run against its manifest; exit 1 where one is missing or altered."""
     from dataclasses import asdict
 
-    from flows.runtext import size_text
-    from flows.runverify import verify_run
+    from flows.runs.text import size_text
+    from flows.runs.verify import verify_run
 
     found = verify_run(run)
     if as_json:
@@ -97,8 +97,8 @@ def prune(
     Stores, verdicts, edits, photos and files that the manifest does not know always stay. A pruned
     run still verifies and goes on.
     """
-    from flows.runprune import prune_run
-    from flows.runtext import columns, size_text
+    from flows.runs.prune import prune_run
+    from flows.runs.text import columns, size_text
 
     total = 0
     for run in runs:
@@ -135,7 +135,7 @@ def plan(
 
     Times come from earlier runs in the same folder, else from a machine that is named.
     """
-    from flows.runplan import plan_run
+    from flows.runs.plan import plan_run
     from flows.stages import RunOptions
 
     found = plan_run(config, out, RunOptions(tile=tile), workers or [1, 4, 16])
@@ -146,7 +146,7 @@ def plan(
 
 
 def _plan_lines(found: "PlannedRun", price: float | None) -> list[str]:
-    from flows.runtext import columns, size_text, time_text
+    from flows.runs.text import columns, size_text, time_text
 
     plan, first = found.plan, found.estimates[0]
     km2 = plan.pixels * plan.pixel_m**2 / 1e6
@@ -176,7 +176,7 @@ def _plan_lines(found: "PlannedRun", price: float | None) -> list[str]:
 
 def estimate_rows(estimates: Sequence["Estimate"], price: float | None) -> list[list[str]]:
     """Return the table of what a run takes, head first: a row for each number of workers."""
-    from flows.runtext import size_text, time_text
+    from flows.runs.text import size_text, time_text
 
     rows = [["workers", "time", "core-hours", "driver", "each worker", "memory", "folder"]]
     for e in estimates:

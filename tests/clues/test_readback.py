@@ -28,9 +28,9 @@ from clues.store.verdicts import stored_verdicts
 from clues.verdicts import read_verdicts, settle
 from clues.workbooks import read_workbook
 from configs.errors import InputError
+from flows.learning.retraining import settled_verdicts
 from flows.ledgerimport import import_ledger
 from flows.registering import register_run
-from flows.retraining import settled_verdicts
 
 FIRST, SECOND = "99990125Q2000001", "99990125Q2000002"
 AREA, CROPLAND, PBF = "非农违法面积（亩）", "非农违法耕地面积（亩）", "非农违法基本农田面积（亩）"

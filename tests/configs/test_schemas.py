@@ -91,7 +91,7 @@ from configs import (batches, cases, channels, crosswalk, holidays, indices, lay
                      reportwords, rules, run, sensors, transitions, verdicts, vetting, vocabulary,
                      watching)
 from configs.loading import available
-from flows.runrates import shipped_rates
+from flows.runs.rates import shipped_rates
 
 readers = {"rules": rules.load_rules, "vetting": vetting.load_vetting,
            "watching": watching.load_watch_rules, "sensors": sensors.sensor_spec}

@@ -12,9 +12,9 @@ import openpyxl
 from flows.assessing import against_truth
 from flows.civilday import civil_day
 from flows.demo.truth import read_truth
-from flows.deskadding import add_run
-from flows.deskplace import desk_place
-from flows.fieldwork import FieldChoice, build_field_package
+from flows.desk.adding import add_run
+from flows.desk.place import desk_place
+from flows.field.building import FieldChoice, build_field_package
 from tests.docs.conftest import WorkedCounty
 from tests.docs.pageblocks import ROOT, blocks_of
 from tests.flows.minicounty import NEW_BUILDINGS, SIZE, box, paint, write_image

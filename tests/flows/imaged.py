@@ -11,7 +11,7 @@ from lxml import etree
 from PIL import Image
 
 from clues.outputs.mapwords import MapLook
-from flows.fieldwork import FieldChoice, build_field_package
+from flows.field.building import FieldChoice, build_field_package
 from flows.finished import finished_tables
 from flows.mapping import draw_maps
 

@@ -23,17 +23,17 @@ from typer.testing import CliRunner
 from configs.errors import ConfigError
 from configs.profiles import ProfileName
 from configs.run import RunConfig
-from flows.artifacts import SERIES_SHARE, SHARES, share_done
 from flows.cli.app import build_app
 from flows.cluster import open_client
 from flows.environment import prefect_environment
 from flows.finished import finished_tables
 from flows.lock import RunLock
-from flows.parameters import Working
 from flows.progress import Progress
 from flows.runner import SERIES, open_run, work_run
+from flows.server.artifacts import SERIES_SHARE, SHARES, share_done
+from flows.server.parameters import Working
+from flows.server.stale import why_stale
 from flows.stages import STAGES, RunOptions, run_stage
-from flows.stale import why_stale
 from tests.flows.command import made, products, run_folder, start, tuban, unfinished
 from tests.flows.minicounty import build_mini, write_config
 from tiles.reader import PairReader

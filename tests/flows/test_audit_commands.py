@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from configs.errors import ExitCode
 from flows.cli.app import build_app
-from flows.deskplace import desk_place
+from flows.desk.place import desk_place
 from tests.clues.desk import COUNTY, book_of, filled, place, server, template  # noqa: F401
 
 CLUE = "99990126Q1000002"

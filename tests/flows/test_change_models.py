@@ -18,7 +18,7 @@ from configs.errors import ConfigError, InputError
 from configs.labelled import LabelledPairs
 from configs.run import RunConfig
 from flows.cli.app import build_app
-from flows.labelledpairs import read_pairs
+from flows.learning.labelledpairs import read_pairs
 from flows.plan import make_plan
 from flows.storedchange import stored_change
 from models.changelearning import ChangeLearner, pair_feature_names

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from configs.errors import InputError
 from flows.cli.app import build_app
-from flows.deskserving import DEFAULT_PORT, Serving
+from flows.desk.serving import DEFAULT_PORT, Serving
 from tests.test_house import ROOT
 from web import app as desk_app
 

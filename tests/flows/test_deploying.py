@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from configs.errors import ConfigError
 from flows.cli.app import build_app
-from flows.deploychecks import require_runnable
-from flows.deployments import Deployment, shipped_file, wanted_deployments
+from flows.server.checks import require_runnable
+from flows.server.deployments import Deployment, shipped_file, wanted_deployments
 from tests.flows.command import ROOT
 from tests.flows.minicounty import build_mini, write_config
 

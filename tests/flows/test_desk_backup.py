@@ -18,9 +18,9 @@ from clues.store.dumping import dump_store
 from clues.store.events import read_events
 from clues.store.repository import Store
 from configs.errors import InputError, StoreError
-from flows.deskbackup import back_up
-from flows.deskplace import DeskPlace, desk_place
-from flows.deskrestoring import restore_backup
+from flows.desk.backup import back_up
+from flows.desk.place import DeskPlace, desk_place
+from flows.desk.restoring import restore_backup
 from tests.clues.desk import COUNTY, county_run
 from tests.clues.test_store import judged, record
 from tests.database import postgis_server

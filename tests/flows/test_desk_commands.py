@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from clues.store.repository import Store
 from configs.errors import ExitCode
 from flows.cli.app import build_app
-from flows.deskplace import desk_place
+from flows.desk.place import desk_place
 from tests.clues.test_store import judged, record
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,8 +25,8 @@ from clues.store.verdicts import stored_verdicts
 from configs.errors import ExitCode, InputError
 from flows.cli.app import build_app
 from flows.delivered import judge_delivered
-from flows.fieldimport import import_field
-from flows.fieldwork import FieldChoice, build_field_package
+from flows.field.building import FieldChoice, build_field_package
+from flows.field.importing import import_field
 from flows.finished import finished_tables
 from tests.clues.test_oracle import write_county
 from tests.clues.test_photos import jpeg, told

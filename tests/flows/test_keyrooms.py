@@ -29,7 +29,7 @@ DECIDES_NOTHING = {
     "flows.lock": "who holds a folder",
     "flows.manifest": "what is kept",
     "flows.opening": "chosen images are in the key of the plan",
-    "flows.parcelwatch": "writes about the parcels of a monitor",
+    "flows.monitor.parcelwatch": "writes about the parcels of a monitor",
     "flows.preparing": "writes products of its own",
     "flows.progress": "progress",
     "flows.runner": "order of the stages, handing in",
@@ -47,7 +47,7 @@ BESIDE_THE_STAGE = {
             "what flows.fitting and flows.fitjob import for the fit",
         ),
         **dict.fromkeys(
-            ("flows.monitorjob", "flows.seriesmarks", "models"), "the same: of a series, of models"
+            ("flows.monitor.job", "flows.seriesmarks", "models"), "the same: of a series, of models"
         ),
         "flows.tilejob": "only the container of fitted states",
     },
@@ -64,7 +64,7 @@ BESIDE_THE_STAGE = {
 
 STAGES = {
     "gate": {
-        *("clues", "detect", "models", "flows.seriesmarks", "flows.monitorjob", "flows.tilejob"),
+        *("clues", "detect", "models", "flows.seriesmarks", "flows.monitor.job", "flows.tilejob"),
         *("configs.transitions", "configs.vocabulary", "configs.units"),
     },
 }

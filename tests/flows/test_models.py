@@ -17,7 +17,7 @@ from configs.errors import ConfigError, InputError
 from configs.run import RunConfig
 from configs.vocabulary import COVERS
 from flows.cli.app import build_app
-from flows.modeltraining import train_landcover
+from flows.learning.modeltraining import train_landcover
 from flows.plan import RunPlan, make_plan
 from flows.runner import work_run
 from flows.stages import RunOptions

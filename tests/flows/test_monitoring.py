@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from configs.errors import InputError, RunError
 from detect.series import fit_series, series_breaks, update_series
 from flows.cli.app import build_app
-from flows.monitoring import fit_monitor, update_monitor
+from flows.monitor.monitoring import fit_monitor, update_monitor
 from flows.stages import RunOptions
 from flows.versions import Versions
 from tests.flows.monitored import (
@@ -159,7 +159,7 @@ def test_date_by_date_is_all_at_once_is_the_statistics(valley, monitor, tmp_path
     stack, _ = open_stack(group_files(everything), sensor=None)
     plan = single.version.facts["plan"]
     extent = Extent(**plan["extent"])
-    from flows.monitorjob import MonitorPlan
+    from flows.monitor.job import MonitorPlan
 
     reader = StackReader(
         tuple(d.epoch for d in stack), MonitorPlan.of_record(plan).grid, ("red", "nir")

@@ -10,7 +10,7 @@ import rasterio
 import yaml
 
 from flows.demo.real import _Cube
-from flows.monitoring import fit_monitor, update_monitor
+from flows.monitor.monitoring import fit_monitor, update_monitor
 from flows.stages import RunOptions
 
 pytestmark = pytest.mark.slow

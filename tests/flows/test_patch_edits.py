@@ -16,9 +16,9 @@ from clues.layers import read_onemap
 from configs.errors import InputError, RunError
 from flows.cli.app import build_app
 from flows.judging import rules_of
+from flows.learning.retraining import _with_found, judged_patches_of
 from flows.manifest import Run
 from flows.patchediting import PatchImport, export_patches, import_patches
-from flows.retraining import _with_found, judged_patches_of
 from flows.runner import work_run
 from flows.stages import RunOptions
 from tests.flows.minicounty import CRS, box, build_mini, write_config

@@ -12,8 +12,8 @@ from flows.cli.app import build_app
 from flows.cli.runs import estimate_rows
 from flows.manifest import Run
 from flows.runner import open_run
-from flows.runplan import estimate
-from flows.runrates import Rates, folder_rates, shipped_rates
+from flows.runs.plan import estimate
+from flows.runs.rates import Rates, folder_rates, shipped_rates
 from flows.stages import RunOptions, run_stage
 from tests.flows.command import ROOT
 from tests.flows.minicounty import build_mini

@@ -20,10 +20,10 @@ from flows.cli.app import build_app
 from flows.lock import LOCK_NAME, Holder
 from flows.manifest import FORMAT, Run
 from flows.runner import work_run
-from flows.runplan import plan_run
-from flows.runprune import prune_run
-from flows.runstate import read_state, read_states
-from flows.runverify import verify_run
+from flows.runs.plan import plan_run
+from flows.runs.prune import prune_run
+from flows.runs.state import read_state, read_states
+from flows.runs.verify import verify_run
 from flows.stages import RunOptions
 from tests.flows.command import ROOT, made, products, run_folder, tuban
 from tests.flows.minicounty import box, build_mini, write_approvals, write_config

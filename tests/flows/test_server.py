@@ -26,12 +26,12 @@ from typer.testing import CliRunner
 
 from configs.profiles import ProfileName
 from flows.cli.app import build_app
-from flows.deploying import deploy, open_server
-from flows.deployments import shipped_file, wanted_deployments
 from flows.lock import RunLock, read_holder
 from flows.runner import work_run
+from flows.server.deploying import deploy, open_server
+from flows.server.deployments import shipped_file, wanted_deployments
+from flows.server.stale import FOLDER_LABEL, LOCK_LABEL
 from flows.stages import STAGES, RunOptions
-from flows.stale import FOLDER_LABEL, LOCK_LABEL
 from tests.flows.command import made, products, run_folder, tuban, unfinished
 from tests.flows.minicounty import build_mini, write_config
 from tests.flows.prefectserver import PrefectServer, prefect_server, wait_for

@@ -19,9 +19,9 @@ from configs.run import RunConfig
 from flows.checking import CheckResult, check_run
 from flows.imagery import ROOMS, Imagery
 from flows.keys import code_fingerprint
+from flows.learning.proposing import propose
+from flows.learning.retraining import retrain
 from flows.plan import make_plan
-from flows.proposing import propose
-from flows.retraining import retrain
 from flows.stored import stored_feedback
 from models import feedback
 from models.feedback import LEARNED, feedback_of, pseudo_permille, with_feedback

@@ -16,11 +16,11 @@ from starlette.applications import Starlette
 
 from clues.accounts import Accounts
 from clues.store.repository import Store
-from flows.deskadding import add_run
-from flows.deskbackup import back_up
-from flows.deskplace import desk_place
-from flows.deskrestoring import restore_backup
-from flows.deskservices import DeskServices
+from flows.desk.adding import add_run
+from flows.desk.backup import back_up
+from flows.desk.place import desk_place
+from flows.desk.restoring import restore_backup
+from flows.desk.services import DeskServices
 from tests.clues.desk import PLACES, fresh
 from tests.database import postgis_server
 from tests.web.browsing import Served, chromium, listening

@@ -146,7 +146,7 @@ def test_a_pdf_holds_a_page_for_each_clue_chosen(desk: ServedDesk):
 def test_more_evidence_sheets_than_a_book_holds_are_refused(
     desk: ServedDesk, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("flows.desksheets.MOST_SHEETS", 2)
+    monkeypatch.setattr("flows.desk.sheets.MOST_SHEETS", 2)
     told = desk.as_("city").get("/api/exports/pdf", params={"division": FIRST})
     assert told.status_code == 422
     assert "2 evidence sheets at most, and 3" in told.json()["detail"]

@@ -23,9 +23,9 @@ from clues.store.places import places_of
 from clues.store.repository import Store
 from clues.store.worklist import Filters, Scope, clue_numbers_matching
 from configs.errors import InputError, StoreError
-from flows.deskadding import add_run
-from flows.deskplace import DeskPlace, desk_place
-from flows.deskservices import DeskServices
+from flows.desk.adding import add_run
+from flows.desk.place import DeskPlace, desk_place
+from flows.desk.services import DeskServices
 from flows.finished import finished_tables
 from tests.clues.test_store import judged, record
 from tests.web.conftest import FIRST, SECOND, DeskFiles

@@ -14,9 +14,9 @@ from PIL import Image
 
 from clues.accounts import Accounts
 from clues.audit.verify import verify
-from flows.deskadding import add_run
-from flows.deskplace import desk_place
-from flows.deskservices import DeskServices
+from flows.desk.adding import add_run
+from flows.desk.place import desk_place
+from flows.desk.services import DeskServices
 from tests.database import postgis_server
 from tests.web.browsing import Visit, listening, visit
 from tests.web.conftest import PASSWORD, PEOPLE, ZONE, DeskFiles

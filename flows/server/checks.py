@@ -6,7 +6,7 @@ from pathlib import Path
 from configs.errors import ConfigError
 from configs.run import RunConfig
 from flows.checking import check_run
-from flows.deployments import Deployment
+from flows.server.deployments import Deployment
 
 __all__ = ["NOT_YET", "deployment_doubts", "require_runnable"]
 

@@ -14,7 +14,7 @@ from configs.monitoring import MonitorConfig
 from detect.indices import index_bands, reflectance_unit
 from detect.series import SeriesSettings
 from flows.cluster import default_workers
-from flows.monitorjob import MonitorPlan
+from flows.monitor.job import MonitorPlan
 from flows.plan import area_of_interest
 from flows.preparing import BASE_BYTES
 from flows.stages import RunOptions

@@ -22,9 +22,9 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Crashed
 
-from flows.artifacts import tolerant
 from flows.lock import holder_state
 from flows.manifest import MANIFEST_NAME
+from flows.server.artifacts import tolerant
 
 if TYPE_CHECKING:
     from flows.manifest import Run

@@ -65,7 +65,7 @@ def export(
     InputError
         If the format is unknown, no clue is named, or the tables of a run are gone.
     """
-    from flows.desksheets import write_sheet_book
+    from flows.desk.sheets import write_sheet_book
 
     if format_name not in DESK_FORMATS:
         raise InputError(

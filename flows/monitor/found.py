@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detect.components import Components, TileRuns, join
 from detect.patches import patch_table
-from flows.monitorjob import UNMODELLED, MonitorJob, date_of, load_found
+from flows.monitor.job import UNMODELLED, MonitorJob, date_of, load_found
 from tiles.files import atomic_path
 from tiles.grid import Extent
 from tiles.layerwriter import RasterLayer, write_layers

@@ -11,7 +11,7 @@ from configs.errors import InputError, TubanError
 
 if TYPE_CHECKING:
     from clues.store.repository import Store
-    from flows.deskplace import DeskPlace
+    from flows.desk.place import DeskPlace
     from web.services import Outline
 
 __all__ = ["run_folder", "take_outline"]
@@ -47,7 +47,7 @@ def take_outline(
         If an outline cannot be taken, or the run folder is not at hand.
     """
     from clues.store.places import places_of
-    from flows.deskadding import add_run
+    from flows.desk.adding import add_run
     from flows.patchediting import export_patches, import_patches
 
     polygons = _polygons(outline)
@@ -108,7 +108,7 @@ def _polygons(outline: "Outline") -> list[Any]:
 
 def run_folder(files: Path, run: str) -> Path:
     """Return the folder that a run of the desk came from; `InputError` where it is not at hand."""
-    from flows.deskadding import ORIGIN, RUNS
+    from flows.desk.adding import ORIGIN, RUNS
 
     path = files / RUNS / run / ORIGIN
     try:

@@ -18,7 +18,7 @@ from clues.photos import FileRefused, is_photo_name, read_photo, thumbnail
 from configs.errors import InputError
 from configs.told import Told
 from flows.civilday import zone_of
-from flows.fieldreturned import Returned, left_over, opened, photo_bytes
+from flows.field.returned import Returned, left_over, opened, photo_bytes
 from flows.finished import finished_tables, run_summary
 from flows.ledgerimport import LedgerImport, enter_rows, run_of
 from flows.mapping import run_pictures

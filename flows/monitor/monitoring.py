@@ -13,16 +13,16 @@ from configs.loading import validated
 from configs.monitoring import MonitorConfig
 from flows.keys import StageKey, stage_key
 from flows.manifest import Run
-from flows.monitorfound import finish_version
-from flows.monitorjob import MonitorJob, MonitorPlan, work_tile
-from flows.monitorplan import (
+from flows.monitor.found import finish_version
+from flows.monitor.job import MonitorJob, MonitorPlan, work_tile
+from flows.monitor.parcelwatch import report_parcels
+from flows.monitor.plan import (
     config_groups,
     history_of,
     make_monitor_plan,
     open_dates,
     sampled_unit,
 )
-from flows.parcelwatch import report_parcels
 from flows.progress import Progress
 from flows.stages import RunOptions
 from flows.versions import Version, Versions
@@ -345,7 +345,7 @@ def _key(job: MonitorJob, records: list[dict[str, Any]], before: Version | None)
     parent = {} if before is None else {"version before": before.path("version.json")}
     return stage_key(
         "monitor",
-        rooms=["flows.monitorjob", "detect", "tiles"],
+        rooms=["flows.monitor.job", "detect", "tiles"],
         config=job.plan.record(),
         files={f"scene {r['date']} {r['scene']}": r["fingerprint"] for r in records} | parent,
     )

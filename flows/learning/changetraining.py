@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import InputError
-from flows.labelledpairs import PairFacts, read_pairs
+from flows.learning.labelledpairs import PairFacts, read_pairs
 from models.changetraining import Trained, learn_change
 from models.learnedchange import change_arrays
 from models.modelfile import ModelCard, open_model, require_name, save_model

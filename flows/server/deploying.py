@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
 
 from configs.errors import RunError
-from flows.deployments import Deployment
+from flows.server.deployments import Deployment
 
 __all__ = ["Step", "deploy", "no_server", "open_server", "server_address"]
 

@@ -9,7 +9,7 @@ from flows.lock import LOCK_NAME
 from flows.manifest import MANIFEST_NAME, SUMMARY_NAME, Run
 from flows.opening import OPENING_NAME
 from flows.registering import STORE_NAME
-from flows.runstate import read_state
+from flows.runs.state import read_state
 
 __all__ = ["Verification", "is_own", "verify_run"]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from configs.errors import RasterError
 from configs.monitoring import MonitorConfig
-from flows.monitorjob import MonitorJob
-from flows.monitorplan import open_dates
-from flows.parceljob import ParcelGroup, group_parcels, read_group
+from flows.monitor.job import MonitorJob
+from flows.monitor.parceljob import ParcelGroup, group_parcels, read_group
+from flows.monitor.plan import open_dates
 from flows.stages import RunOptions
 from flows.versions import Version
 from flows.workers import map_tiles, require_all_worked

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from flows.monitorjob import MonitorJob, load_found
+from flows.monitor.job import MonitorJob, load_found
 from tiles.grid import AnalysisGrid, Extent
 from tiles.labels import burn_labels
 

@@ -13,7 +13,7 @@ from typing import Any
 from configs.errors import RunError
 from configs.loading import load_values
 from flows.manifest import Run
-from flows.runstate import summary_of
+from flows.runs.state import summary_of
 
 __all__ = ["Rates", "StageRate", "folder_rates", "shipped_rates"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs.errors import InputError
-from flows.comparing import base_rate, compare
 from flows.imagery import Imagery, imagery_of_runs
+from flows.learning.comparing import base_rate, compare
 from flows.registering import STORE_NAME, has_store, run_verdicts, store_name
 from models.feedback import feedback_arrays, fit_feedback, patch_features, spatial_folds
 from models.feedbackscores import FeedbackScores, feedback_scores
@@ -42,7 +42,7 @@ class Retrained:
     card : ModelCard
     scores : dict of str to FeedbackScores
         ``none`` (no model), ``in_use`` (where one was compared), ``new``: see
-        `flows.comparing.compare`.
+        `flows.learning.comparing.compare`.
     promoted : bool
     why : str
         Why it is in use now, or is not.

@@ -10,8 +10,8 @@ import numpy as np
 from clues.outputs.proposed import Proposed, write_proposed_csv, write_proposed_workbook
 from configs.errors import InputError
 from configs.vocabulary import change_type
+from flows.learning.retraining import judged_patches_of, settled_verdicts
 from flows.registering import has_store, store_of
-from flows.retraining import judged_patches_of, settled_verdicts
 from models.feedback import feedback_of, patch_blocks, pseudo_permille
 from models.modelfile import open_model
 from models.proposals import choose_patches

@@ -11,7 +11,7 @@ from pathlib import Path
 from configs.errors import RunLocked
 from flows.lock import holder_state
 from flows.manifest import Product, Run
-from flows.runverify import is_own
+from flows.runs.verify import is_own
 from flows.tiling import TILE_FOLDER
 from tiles.files import PART_MARK
 

@@ -48,8 +48,8 @@ def write_sheet_book(files: Path, tables: "Mapping[str, ClueTables]", path: Path
 
 def _write_sheets(files: Path, run: str, tables: "ClueTables", folder: Path) -> None:
     from clues.outputs.sheet import evidence_sheets
-    from flows.deskimages import require_same_images
-    from flows.deskoutline import run_folder
+    from flows.desk.images import require_same_images
+    from flows.desk.outline import run_folder
     from flows.finished import finished_context, run_summary
     from flows.sheeting import cut_sheets
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from clues.store.images import images, keep_images
 from configs.errors import InputError, StoreError
 from configs.told import Told
-from flows.deskimages import display_images, drop_old_images
-from flows.desklayers import layers_around
-from flows.deskplace import DeskPlace
+from flows.desk.images import display_images, drop_old_images
+from flows.desk.layers import layers_around
+from flows.desk.place import DeskPlace
 from flows.finished import finished_tables, run_summary
 from flows.registering import keeps_register, store_of
 from tiles.files import atomic_path, write_json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clues.outputs.tables import ClueTables
     from clues.store.images import ImageRow
     from clues.store.repository import Store
-    from flows.desklayers import LayerGround
+    from flows.desk.layers import LayerGround
 
 __all__ = ["RUNS", "AddedRun", "add_run"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from configs.vocabulary import Language
-from flows.deskexports import DESK_FORMATS, export
-from flows.deskrejudging import Rejudging
+from flows.desk.exports import DESK_FORMATS, export
+from flows.desk.rejudging import Rejudging
 from web.services import Export, NewPaper, Outline, Rejudgement
 
 if TYPE_CHECKING:
     from clues.store.repository import Store
-    from flows.deskplace import DeskPlace
+    from flows.desk.place import DeskPlace
 
 __all__ = ["DeskServices"]
 
@@ -63,7 +63,7 @@ class DeskServices:
 
         One at a time: the outputs of the run are written again.
         """
-        from flows.deskoutline import take_outline
+        from flows.desk.outline import take_outline
 
         with self._drawing:
             return take_outline(self.place, self.store, clue_no, outline)

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.manifest import Run
-from flows.runstate import read_state, summary_of
-from flows.runtext import columns, size_text, time_text
+from flows.runs.state import read_state, summary_of
+from flows.runs.text import columns, size_text, time_text
 
 __all__ = ["run_account", "shown_account"]
 

@@ -16,7 +16,7 @@ from tiles.files import fsync_folder, sha256, told_full
 
 if TYPE_CHECKING:
     from clues.store.dumping import Dump
-    from flows.deskplace import DeskPlace
+    from flows.desk.place import DeskPlace
 
 __all__ = ["FILES", "FORMAT", "MANIFEST", "ROWS", "Backup", "back_up"]
 

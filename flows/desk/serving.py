@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from configs.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
-    from flows.deskplace import DeskPlace
+    from flows.desk.place import DeskPlace
 
 __all__ = ["DEFAULT_PORT", "Serving", "serve_desk"]
 
@@ -94,7 +94,7 @@ def serve_desk(place: "DeskPlace", serving: Serving) -> None:
     """
     import uvicorn
 
-    from flows.deskservices import DeskServices
+    from flows.desk.services import DeskServices
     from tiles.webtiles import warm
     from web.app import create_app
 

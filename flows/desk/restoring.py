@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import InputError
-from flows.deskbackup import FILES, FORMAT, MANIFEST, ROWS
+from flows.desk.backup import FILES, FORMAT, MANIFEST, ROWS
 from tiles.files import sha256, told_full
 
 if TYPE_CHECKING:
     from clues.store.dumping import Dump
-    from flows.deskplace import DeskPlace
+    from flows.desk.place import DeskPlace
 
 __all__ = ["Restored", "restore_backup"]
 
@@ -35,7 +35,7 @@ def restore_backup(source: Path, place: "DeskPlace") -> Restored:
     Parameters
     ----------
     source : Path
-        Folder that `flows.deskbackup.back_up` wrote, of either kind of store.
+        Folder that `flows.desk.backup.back_up` wrote, of either kind of store.
     place : DeskPlace
 
     Raises

@@ -11,8 +11,8 @@ from flows.manifest import Run
 from flows.opening import images_of
 from flows.plan import RunPlan
 from flows.runner import run_folder
-from flows.runoutlook import Outlook, run_outlook
-from flows.runrates import PARALLEL, Rates, folder_rates, shipped_rates
+from flows.runs.outlook import Outlook, run_outlook
+from flows.runs.rates import PARALLEL, Rates, folder_rates, shipped_rates
 from flows.stages import RunOptions, StageContext
 from tiles.damage import files_of
 from tiles.grid import CELL
@@ -178,7 +178,7 @@ def estimate(
 
     Examples
     --------
-    >>> from flows.runrates import shipped_rates
+    >>> from flows.runs.rates import shipped_rates
     >>> one, four = (estimate(1e9, n, shipped_rates()) for n in (1, 4))
     >>> one.cpu_seconds == four.cpu_seconds, one.seconds > four.seconds
     (True, True)

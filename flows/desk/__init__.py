@@ -1,0 +1,1 @@
+"""Runs at the desk: taken in, served, exported, backed up."""

@@ -1,0 +1,1 @@
+"""Packages for inspectors, and what comes back from the field."""

@@ -1,0 +1,1 @@
+"""Models learned from runs, from verdicts and from labelled pairs."""

@@ -1,0 +1,1 @@
+"""A growing series of images, version after version."""

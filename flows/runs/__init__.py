@@ -1,0 +1,1 @@
+"""Run folders looked at from outside: listed, shown, verified, pruned, planned."""

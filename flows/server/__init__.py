@@ -1,0 +1,1 @@
+"""The flows on a Prefect server: deployments, forms, pages, stale flow runs."""
