@@ -225,6 +225,12 @@ def test_degrees_swapped_or_metres_called_degrees(tmp_path):
         read("approval", swapped)
     assert "exchange them in the source" in error.value.fix
     assert "crs_override" not in error.value.fix
+    urumqi = [shapely.box(43.8, 87.6, 43.9, 87.7)]
+    west = write(tmp_path / "d.gpkg", urumqi, "EPSG:4490", **fields)
+    with pytest.raises(LayerError, match="latitude and longitude are swapped"):
+        read("approval", west)
+    svalbard = write(tmp_path / "e.gpkg", [shapely.box(15, 78, 15.1, 78.1)], "EPSG:4326", **fields)
+    assert len(read("approval", svalbard, crs="EPSG:4326").table) == 1
     north_first = [shapely.box(Y, X, Y + 100, X + 100)]
     plane = write(tmp_path / "c.gpkg", north_first, CRS, **fields)
     with pytest.raises(LayerError, match=r"x and y are swapped[\s\S]*3° zone 38 with prefix"):
