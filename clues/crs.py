@@ -132,7 +132,10 @@ def _remedy(bounds: Any) -> str:
     """Say what mends coordinates that contradict their CRS; no `crs:` mends swapped axes."""
     if _looks_like(bounds) is None and _looks_like(bounds[[1, 0, 3, 2]]) is not None:
         return _guess(bounds)
-    return f"{_guess(bounds)}; then set `crs:` and `crs_override: true`, or mend the source"
+    return (
+        f"{_guess(bounds)}; then set `crs:`, with `crs_override: true` where the source says "
+        "another, or mend the source"
+    )
 
 
 def _guess(bounds: Any) -> str:

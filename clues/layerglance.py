@@ -8,10 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyproj
 import shapely
-from numpy.typing import NDArray
 
 from clues.crs import crs_name
 from clues.layerrows import chosen_of, parsed_rows, source_of
@@ -21,18 +19,21 @@ from tiles.geodesy import transformer
 
 __all__ = ["AwayLayer", "LayerGlance", "Place", "glance_at", "glance_at_file"]
 
+Box = tuple[float, float, float, float]
+"""West, south, east, north."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """The box of a run: west, south, east, north in its CRS."""
+    """The box of a run in its CRS."""
 
-    bounds: tuple[float, float, float, float]
+    bounds: Box
     crs: str
 
 
 @dataclass(frozen=True)
 class AwayLayer:
-    """A source of which no outline meets the box of a run; `km` lie between their middles."""
+    """A source that lies beside the box of a run; `km` are between their middles."""
 
     name: str
     source: str
@@ -101,24 +102,22 @@ def glance_at(specs: Iterable[LayerSpec], place: Place | None = None) -> LayerGl
         rows += int(drawn.sum())
         problems += len(found) + int((~drawn | ~shapely.is_valid(shapes)).sum())
         if place is not None and drawn.any():
-            boxes = shapely.bounds(shapes[drawn])
-            if (km := _km_away(boxes, crs_name(source.crs), place)) is not None:
+            box = shapely.total_bounds(shapes[drawn])
+            if (km := _km_away(tuple(box), crs_name(source.crs), place)) is not None:
                 away.append(AwayLayer(spec.name, str(spec.source), int(drawn.sum()), km))
     return LayerGlance(spec.role, rows, problems, tuple(away))
 
 
-def _km_away(boxes: NDArray[np.float64], crs: str, place: Place) -> int | None:
-    """Return how far outlines lie from a place, by their boxes (n, 4); None where one meets it."""
+def _km_away(bounds: Box, crs: str, place: Place) -> int | None:
+    """Return how far the box of a layer lies from a place, middle to middle; None if they meet."""
     west, south, east, north = transformer(place.crs, crs).transform_bounds(*place.bounds)
-    x0, y0, x1, y1 = boxes.T
-    if ((x0 <= east) & (x1 >= west) & (y0 <= north) & (y1 >= south)).any():
+    if bounds[0] <= east and bounds[2] >= west and bounds[1] <= north and bounds[3] >= south:
         return None
-    whole = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
-    ends = [_middle(whole, crs), _middle(place.bounds, place.crs)]
+    ends = [_middle(bounds, crs), _middle(place.bounds, place.crs)]
     return round(pyproj.Geod(ellps="GRS80").inv(*ends[0], *ends[1])[2] / 1000)
 
 
-def _middle(bounds: tuple[float, ...], crs: str) -> tuple[float, float]:
+def _middle(bounds: Box, crs: str) -> tuple[float, float]:
     """Return longitude and latitude of the middle of a box."""
     west, south, east, north = bounds
     lon, lat = transformer(crs, "EPSG:4490").transform((west + east) / 2, (south + north) / 2)

@@ -14,6 +14,7 @@ import shapely
 
 from clues.delivered import load_patches
 from clues.layers import build_onemap, layers_fingerprint, read_onemap
+from clues.sources import open_source
 from configs.errors import ConfigError, LayerError
 from configs.layers import LayersFile, LayerSpec, PatchSource
 from tiles.geodesy import ellipsoidal_area
@@ -196,6 +197,15 @@ def test_missing_field_names_what_is_there(tmp_path):
         read("approval", source, fields={"number": "NOT_THERE", "date": "PZRQX"})
     with pytest.raises(LayerError, match="no value of PZWH can be read as date"):
         read("approval", source, fields={"date": "PZWH"})
+
+
+def test_a_wrong_encoding_is_told_as_such(tmp_path):
+    frame = geopandas.GeoDataFrame({"DLMC": ["坑塘水面"]}, geometry=[square(0, 0)], crs=CRS)
+    frame.to_file(tmp_path / "a.shp", encoding="GB18030")
+    (tmp_path / "a.cpg").unlink()
+    with pytest.raises(LayerError, match=r"not in UTF-8[\s\S]*leave `encoding:` out"):
+        open_source(tmp_path / "a.shp", encoding="UTF-8")
+    assert open_source(tmp_path / "a.shp")["DLMC"].tolist() == ["坑塘水面"]
 
 
 def test_crs_missing_or_contradicted(tmp_path):
