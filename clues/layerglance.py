@@ -102,8 +102,9 @@ def glance_at(specs: Iterable[LayerSpec], place: Place | None = None) -> LayerGl
         rows += int(drawn.sum())
         problems += len(found) + int((~drawn | ~shapely.is_valid(shapes)).sum())
         if place is not None and drawn.any():
-            box = shapely.total_bounds(shapes[drawn])
-            if (km := _km_away(tuple(box), crs_name(source.crs), place)) is not None:
+            west, south, east, north = map(float, shapely.total_bounds(shapes[drawn]))
+            box = (west, south, east, north)
+            if (km := _km_away(box, crs_name(source.crs), place)) is not None:
                 away.append(AwayLayer(spec.name, str(spec.source), int(drawn.sum()), km))
     return LayerGlance(spec.role, rows, problems, tuple(away))
 
@@ -114,7 +115,8 @@ def _km_away(bounds: Box, crs: str, place: Place) -> int | None:
     if bounds[0] <= east and bounds[2] >= west and bounds[1] <= north and bounds[3] >= south:
         return None
     ends = [_middle(bounds, crs), _middle(place.bounds, place.crs)]
-    return round(pyproj.Geod(ellps="GRS80").inv(*ends[0], *ends[1])[2] / 1000)
+    metres = float(pyproj.Geod(ellps="GRS80").inv(*ends[0], *ends[1])[2])
+    return round(metres / 1000)
 
 
 def _middle(bounds: Box, crs: str) -> tuple[float, float]:
