@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from clues.outputs.reportmodel import QualityFacts
 from configs.errors import InputError
 from configs.told import Told
-from configs.vocabulary import role_name
 from flows.aside import scene_set_aside
 from flows.fitting import clouds_not_searched
 from flows.givenup import told_given_up
@@ -44,7 +43,7 @@ def gate_checks(folder: Path) -> list[dict[str, Any]]:
 def run_exceptions(
     context: "StageContext",
     states: "States",
-    judged: Mapping[str, Any],
+    rejects: Sequence[dict[str, Any]],
     observed: Sequence[dict[str, Any]],
 ) -> list[Told]:
     """Return what a reader must know before trusting the list of a run.
@@ -53,9 +52,8 @@ def run_exceptions(
     ----------
     context : StageContext
     states : States
-    judged : mapping
-        What the manifest keeps of the judgement: ``rejects``, rows of layers with problems;
-        ``away``, roles of complete layers that lie beside the run.
+    rejects : sequence of dict
+        Rows of layers with problems.
     observed : sequence of dict
         The county and then its divisions, with ``observed_percent``.
     """
@@ -75,8 +73,8 @@ def run_exceptions(
                 "corrected: too few clear windows with texture",
             )
         )
-    found += [_away(role) for role in judged.get("away", ())]
-    if rows := len(judged["rejects"]):
+    if rejects:
+        rows = len(rejects)
         found.append(Told(f"图层有 {rows} 条记录有问题", f"{rows} layer rows have problems"))
     found += _too_little_seen(observed)
     if unsearched := clouds_not_searched(context):
@@ -88,14 +86,6 @@ def run_exceptions(
             Told("没有地类模型，变化类型未知", "no land-cover model: change types are unknown")
         )
     return found
-
-
-def _away(role: str) -> Told:
-    return Told(
-        f"图层“{role_name(role)}”全部位于分析范围之外，却声明完整：“没有”的结论不可信",
-        f"the layer {role_name(role, 'en')} lies wholly beside the area, though it is said to be "
-        "complete: do not trust that nothing is there",
-    )
 
 
 def _too_little_seen(areas: Sequence[dict[str, Any]]) -> list[Told]:

@@ -143,14 +143,10 @@ def pair_extent(before: Epoch, after: Epoch, grid: AnalysisGrid) -> Extent:
     RasterError
         If the dates do not meet.
     """
-    extents = _epoch_extent(before, grid), _epoch_extent(after, grid)
-    common = extents[0].intersect(extents[1])
+    common = _epoch_extent(before, grid).intersect(_epoch_extent(after, grid))
     if common.is_empty:
-        boxes = [
-            "x {0:.9g} to {2:.9g}, y {1:.9g} to {3:.9g}".format(*grid.bounds(e)) for e in extents
-        ]
         raise RasterError(
-            f"the two dates do not overlap: before {boxes[0]}; after {boxes[1]} ({grid.crs[:40]})",
+            "the two dates do not overlap",
             f"{before.scenes[0].scene_id} and {after.scenes[0].scene_id}",
             "give two images of the same place; check the CRS of both",
         )

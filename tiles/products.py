@@ -55,8 +55,7 @@ def require_product(folder: Path, files: Sequence[Path], sensor: str | None) -> 
         raise RasterError(
             f"the multispectral image of the delivery is missing ({sensor_spec(kind or '').title})",
             str(folder),
-            f"copy the whole delivery; the file is named like {_example(delivery.image)}, and one "
-            "of another name is given itself instead of its folder",
+            f"copy the whole delivery; the file is named like {_example(delivery.image)}",
         )
 
 
