@@ -145,5 +145,6 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
             "status": status,
             "milliseconds": round(1000 * seconds, 1),
             "who": who,
+            "address": (scope.get("client") or ("",))[0],
         },
     )

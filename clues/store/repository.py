@@ -73,6 +73,9 @@ class Store:
         event.listen(self.engine, "handle_error", self._told, retval=True)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _sqlite_pragmas)
+            self._file: tuple[int, int] | None = None
+            for moment in ("do_connect", "checkout"):
+                event.listen(self.engine, moment, self._require_same_file)
 
     @property
     def place(self) -> str:
@@ -262,6 +265,23 @@ class Store:
             level = self.engine.execution_options(isolation_level="REPEATABLE READ")
             with level.connect() as connection:
                 yield connection
+
+    def _require_same_file(self, *_event: Any) -> None:
+        """Raise where another file is in its place, or none: SQLite would write on into the old."""
+        try:
+            found = Path(self.place).stat()
+        except OSError:
+            there = None
+        else:
+            there = found.st_dev, found.st_ino
+        if self._file is None:
+            self._file = there
+        elif there != self._file:
+            raise StoreAway(
+                "the file of the store was moved, removed or replaced while it was open",
+                self.place,
+                "put it back; or end the program, and start it again with the file that is there",
+            )
 
     def _told(self, context: Any) -> StoreError | None:
         """Return what an operator can do about a store that is away, locked or full."""

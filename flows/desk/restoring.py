@@ -48,7 +48,7 @@ def restore_backup(source: Path, place: "DeskPlace") -> Restored:
     manifest = _manifest(source)
     dump = _dump(manifest)
     _require_whole(source, manifest)
-    _require_no_files(place.files)
+    _require_empty(place)
     part = place.files.with_name(f".part-{uuid.uuid4().hex[:8]}-{place.files.name}")
     try:
         with told_full(place.files):
@@ -72,8 +72,6 @@ def _restore_rows(rows: Path, dump: "Dump", place: "DeskPlace") -> str:
     from clues.store.restoring import enter_dump, require_empty, require_same_rows
 
     path = None if "://" in place.store else Path(place.store)
-    if path is not None and path.exists():
-        raise InputError("the store is there already", str(path), "name a new file")
     part = path and path.with_name(f".part-{uuid.uuid4().hex[:8]}-{path.name}")
     if part is not None:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +143,10 @@ def _require_whole(source: Path, manifest: dict[str, Any]) -> None:
             raise InputError("a part of the backup was altered", str(path), FIX)
 
 
-def _require_no_files(files: Path) -> None:
+def _require_empty(place: "DeskPlace") -> None:
+    if "://" not in place.store and Path(place.store).exists():
+        raise InputError("the store is there already", place.store, "name a new file with --store")
+    files = place.files
     if files.exists() and (not files.is_dir() or any(files.iterdir())):
         raise InputError(
             "the folder for the files of the desk is not empty",

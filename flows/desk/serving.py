@@ -25,7 +25,7 @@ GRACE_SECONDS = 20
 MOST_AT_ONCE = 400
 """Requests worked or waiting at once; more get 503."""
 
-EXTRA = ("method", "path", "status", "milliseconds", "who")
+EXTRA = ("method", "path", "status", "milliseconds", "who", "address")
 LOGGERS = ("web", "uvicorn", "clues", "flows", "tiles", "configs")
 
 

@@ -21,7 +21,7 @@ from clues.store.inserting import AREA_COLUMNS, LayerRecord, RunRecord
 from clues.store.lineage import Held, Period, held_before, keep_fates
 from clues.store.repository import Store
 from clues.store.verdicts import add_verdicts
-from configs.errors import StoreError
+from configs.errors import StoreAway, StoreError
 from tests.database import postgis_server
 
 
@@ -216,6 +216,21 @@ def test_an_unwritable_store_says_what_to_do(tmp_path: Path):
     (tmp_path / "clues.sqlite").mkdir()
     with pytest.raises(StoreError, match=r"(?s)unable to open.*where:.*fix:"):
         Store.at(tmp_path / "clues.sqlite")
+
+
+def test_nothing_is_written_where_the_file_is_another_one(tmp_path: Path):
+    path, away = tmp_path / "clues.sqlite", tmp_path / "away.sqlite"
+    store = Store.at(path)
+    path.rename(away)
+    with pytest.raises(StoreAway, match=r"(?s)moved, removed or replaced.*fix:"):
+        store.register(record(), *judged(5))
+    assert not path.exists()
+    path.touch()
+    with pytest.raises(StoreAway, match="moved, removed or replaced"):
+        store.look()
+    away.rename(path)
+    assert len(store.register(record(), *judged(5))) == 3
+    store.close()
 
 
 def other(name: str, shift: int) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:

@@ -133,16 +133,23 @@ def test_the_desk_serves_logs_json_and_ends_when_told(store: Path, tmp_path: Pat
             told = _health(port, process)
             with pytest.raises(urllib.error.HTTPError) as error:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/ogc/collections", timeout=20)
+            store.rename(tmp_path / "elsewhere")
+            with pytest.raises(urllib.error.HTTPError) as away:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20)
+            assert not store.exists()
+            (tmp_path / "elsewhere").rename(store)
+            _health(port, process)
         finally:
             process.send_signal(signal.SIGTERM)
             ended = process.wait(60)
     assert told["status"] == "ok"
-    assert error.value.code == 401
+    assert (error.value.code, away.value.code) == (401, 503)
     assert ended == 0
     lines = log.read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     asked = [r for r in records if r.get("path") == "/ogc/collections"]
-    assert [(r["method"], r["status"]) for r in asked] == [("GET", 401)]
+    assert [(r["method"], r["status"], r["address"]) for r in asked] == [("GET", 401, "127.0.0.1")]
+    assert any("was moved, removed or replaced" in r["message"] for r in records)
     assert {"at", "level", "logger", "message"} <= set(records[0])
     assert records[0]["message"] == f"the desk is at http://127.0.0.1:{port} (Ctrl-C ends it)"
     assert records[-1]["message"] == "the desk has ended"
