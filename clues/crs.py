@@ -77,10 +77,12 @@ def _check_bounds(crs: Any, bounds: Any, where: str) -> None:
         return  # no geometry at all
     problem = ""
     if crs.is_geographic:
-        if min(west, south) < -180.000001 or east > 360 or max(abs(south), abs(north)) > 90.000001:
+        if _within(bounds, (3, 73, 54, 136)) and (north > 90.000001 or _only_swapped(crs, bounds)):
+            problem = "latitude and longitude are swapped"
+        elif (
+            min(west, south) < -180.000001 or east > 360 or max(abs(south), abs(north)) > 90.000001
+        ):
             problem = "they are no degrees"
-            if _within(bounds, (3, 73, 54, 136)):
-                problem = "latitude and longitude are swapped"
     else:
         centre = _transverse_mercator_easting(crs)
         if centre is not None and max(abs(west - centre[0]), abs(east - centre[0])) > centre[1]:
@@ -94,6 +96,15 @@ def _check_bounds(crs: Any, bounds: Any, where: str) -> None:
             where,
             _remedy(bounds),
         )
+
+
+def _only_swapped(crs: Any, bounds: Any) -> bool:
+    """Tell whether degrees lie where the CRS is used only with x and y exchanged."""
+    area = pyproj.CRS(crs_name(crs)).area_of_use
+    if area is None:
+        return False
+    limits = (area.west, area.south, area.east, area.north)
+    return _within(bounds[[1, 0, 3, 2]], limits) and not _within(bounds, limits)
 
 
 def _transverse_mercator_easting(crs: Any) -> tuple[float, float] | None:
@@ -121,7 +132,10 @@ def _remedy(bounds: Any) -> str:
     """Say what mends coordinates that contradict their CRS; no `crs:` mends swapped axes."""
     if _looks_like(bounds) is None and _looks_like(bounds[[1, 0, 3, 2]]) is not None:
         return _guess(bounds)
-    return f"{_guess(bounds)}; then set `crs:` and `crs_override: true`, or mend the source"
+    return (
+        f"{_guess(bounds)}; then set `crs:`, with `crs_override: true` where the source says "
+        "another, or mend the source"
+    )
 
 
 def _guess(bounds: Any) -> str:

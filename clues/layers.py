@@ -293,7 +293,7 @@ def _checks(role: str, specs: tuple[LayerSpec, ...], table: Any, crs: str) -> li
         stated = table["area_m2"].to_numpy(dtype=float)
         wrong = area_mismatches(stated, drawn)
         facts = [{"stated": f"{stated[i]:.2f}", "drawn": f"{drawn[i]:.2f}"} for i in wrong]
-        at = {"keys": keys[wrong], "field": "area_m2", "values": stated[wrong]}
+        at = {"keys": keys[wrong], "field": "area_m2", "values": stated[wrong].round(2)}
         reports.append(report_rows("area_differs", sources[wrong], rows[wrong], facts=facts, **at))
     if any(spec.no_overlap for spec in specs) and role not in ANY_GEOMETRY:
         first, second, area = overlapping_features(geometry, lambda g: ellipsoidal_area(g, crs))

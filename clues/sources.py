@@ -95,6 +95,12 @@ def _read_file(source: Path, layer: str | None, encoding: str | None, where: str
         return _read(path, suffix, layer, encoding, where)
     except LayerError:
         raise
+    except UnicodeDecodeError as error:
+        raise LayerError(
+            f"the texts are not in {encoding or error.encoding}",
+            where,
+            "leave `encoding:` out, it is found from the bytes; or name another, such as GB18030",
+        ) from error
     except Exception as error:
         raise LayerError(
             f"the layer cannot be read ({type(error).__name__}: {error})",

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -258,6 +258,8 @@ class ParcelSource(_DrawnSource):
 
 class LayersFile(StrictModel):
     """The One-Map of a county: layers by role, and delivered patches if there are any."""
+
+    in_schema: ClassVar[bool] = True
 
     version: Literal[1] = 1
     county: County | None = None

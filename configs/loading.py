@@ -3,7 +3,7 @@
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,6 +29,9 @@ class StrictModel(BaseModel):
     """Base of every settings model: unknown keys are refused, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_schema: ClassVar[bool] = False
+    """Whether ``tuban run --schema`` prints what this file may hold."""
 
 
 if TYPE_CHECKING:
@@ -234,7 +237,9 @@ def _config_error(
             fixes.append(_nearest_key(str(at[-1]), model))
             problems.append((line, f"unknown key {name!r}"))
         else:
-            fixes.append("mend the value; `tuban run --schema` prints what is allowed")
+            printed = getattr(model, "in_schema", False)
+            allowed = "; `tuban run --schema` prints what is allowed" if printed else ""
+            fixes.append(f"mend the value{allowed}")
             problems.append((line, f"{name}: {in_words(entry)}" if name else in_words(entry)))
     what = "; ".join(f"{text} (line {line})" for line, text in problems)
     fix = "; ".join(dict.fromkeys(fixes))

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -46,6 +46,7 @@ class RunConfig(StrictModel):
     model_config = ConfigDict(
         validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
     )
+    in_schema: ClassVar[bool] = True
 
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[\w.-]+$", description="name of the run folder")

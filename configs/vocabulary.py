@@ -315,9 +315,9 @@ def find_use(text: str | None, scheme: str | None = None) -> Use | None:
     Parameters
     ----------
     text : str or None
-        Use code, Chinese or English word, or land-class code such as 0601.
+        Use code, Chinese or English word, or code or name of a land class, such as 0601.
     scheme : str, optional
-        Scheme of land-class codes; without it a code is not understood.
+        Scheme of land classes; without it neither their codes nor their names are understood.
 
     Returns
     -------
@@ -332,9 +332,14 @@ def find_use(text: str | None, scheme: str | None = None) -> Use | None:
     if not text or not text.strip():
         return None
     found = _use_words().get(_plain(text))
-    if found is None and scheme is not None and land_class(scheme, text) is not None:
+    if found is not None or scheme not in SCHEMES:
+        return found
+    classes = land_classes(scheme).values()
+    names = {_plain(name): c.code for c in classes for name in (c.name_zh, c.name_en)}
+    code = names.get(_plain(text), text)
+    if land_class(scheme, code) is not None:
         prefixes = _use_file().of_class.get(scheme, {})
-        longest = (text[:n] for n in range(len(text), 1, -1))
+        longest = (code[:n] for n in range(len(code), 1, -1))
         found = next((uses()[prefixes[t]] for t in longest if t in prefixes), None)
     return found
 

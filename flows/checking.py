@@ -9,6 +9,7 @@ from typing import Any
 
 from configs.errors import LayerError, TubanError
 from configs.run import RunConfig
+from configs.told import Told
 from flows.aside import scene_set_aside
 from flows.layersathand import layers_at_hand
 from flows.opening import images_of
@@ -31,7 +32,7 @@ class CheckResult:
         What was found, or what is wrong.
     passed : bool
     where, fix : str
-        Empty where all is well.
+        Empty where all is well; a run would go on with what only passed, but it is to be looked at.
     """
 
     name: str
@@ -74,7 +75,7 @@ def check_run(config_path: Path, out: Path) -> list[CheckResult]:
         _try(results, "dates", lambda: _require_dates(plan), _date_text)
         _check_models(results, config, plan)
     _try(results, "rules", lambda: _rules(config.rules), lambda r: f"{r.name} {r.version}")
-    _try(results, "layers", lambda: _layers(config), str)
+    _check_layers(results, config, plan)
     if (catalog := config.catalog) is not None:
         _try(results, "catalogue", lambda: load_catalog(catalog), _scene_count)
     if (place := config.register_place) is not None:
@@ -188,17 +189,38 @@ def _register(place: str) -> str:
     return require_register(place)
 
 
-def _layers(config: RunConfig) -> str:
-    from clues.layerglance import glance_at_file
+def _check_layers(results: list[CheckResult], config: RunConfig, plan: RunPlan | None) -> None:
+    """Look at the layers, and whether each lies where the images are."""
+    found = _try(results, "layers", lambda: _layers(config, plan), _layers_text)
+    for away in [] if found is None else [a for one in found[0] for a in one.away]:
+        results.append(
+            CheckResult(
+                f"place of {away.name}",
+                f"none of its {away.rows} outlines lies in the area of the run, {away.km} km off",
+                True,
+                away.source,
+                "check that it is the layer of this place, its `crs:` and the order of its axes; "
+                "from a layer that is `complete: true` the run would take that nothing is there",
+            )
+        )
+
+
+def _layers(config: RunConfig, plan: RunPlan | None) -> tuple[list[Any], tuple[Told, ...]]:
+    from clues.layerglance import Place, glance_at_file
     from flows.judging import require_layers
 
+    place = None if plan is None else Place(plan.grid.bounds(plan.extent), plan.grid.crs)
     with TemporaryDirectory() as folder:
         config, missing = layers_at_hand(config, Path(folder))
         try:
-            found = glance_at_file(require_layers(config))
+            return glance_at_file(require_layers(config), place), missing
         except LayerError as error:
             fix = f"{error.fix}; `tuban layers check` tells this of all layers at once"
             raise LayerError(error.what, error.where, fix) from error
+
+
+def _layers_text(looked: tuple[list[Any], tuple[Told, ...]]) -> str:
+    found, missing = looked
     texts = [
         f"{one.role} {one.rows} rows" + (f" ({one.problems} problems)" if one.problems else "")
         for one in found

@@ -74,7 +74,7 @@ def open_epoch(
         log.warning("a scene is set aside: %s", reason)
     told = sorted({d for s in scenes if (d := s.civil_date(time_zone))})
     if date is not None and told and told != [date]:
-        log.warning("the date %s was given, the file names say %s", date, told)
+        log.warning("the date %s was given, the file names say %s", date, ", ".join(map(str, told)))
     return epoch
 
 

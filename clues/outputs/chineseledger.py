@@ -60,7 +60,10 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
         lambda r: change_type(r.patch["change_type"]).name_zh,
     ),
     Column("epochs", "前、后时相", 12, "变化前、后影像日期（末日）", _epochs),
-    Column("area_mu", "面积（亩）", 9, "1亩=2000/3平方米", lambda r: r.area_as("mu"), "area"),
+    Column(
+        *("area_mu", "面积（亩）", 9, "1亩=2000/3平方米；各行按合计取整，与证据单相差不超过0.01亩"),
+        *(lambda r: r.area_as("mu"), "area"),
+    ),
     Column(
         *("cropland_mu", "耕地（亩）", 9, "占耕地毛面积"),
         *(lambda r: r.area_as("mu", "cropland_dm2"), "area"),

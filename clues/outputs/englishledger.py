@@ -71,7 +71,8 @@ def english_form(speech: Speech) -> Form:
 def _printed(speech: Speech) -> tuple[Column, ...]:
     unit, symbol = speech.area_unit, UNIT_NAMES[speech.area_unit][1]
     told = "of the machine, never a verdict; code and name of the deciding rule"
-    areas = [_area(f"area_{unit}", "Area", "of the patch, on the ellipsoid", "area_dm2", speech)]
+    told_area = "of the patch, on the ellipsoid; rows are rounded so that they add up to the total"
+    areas = [_area(f"area_{unit}", "Area", told_area, "area_dm2", speech)]
     areas += [
         _area(name, speech.role(role).capitalize(), "taken by the patch", name, speech)
         for role, name in CONTROL_AREAS.items()

@@ -6,7 +6,17 @@ from decimal import Decimal
 
 from clues.objects import FATE_NAMES
 from clues.outputs.palette import OUTCOME_COLOURS
-from clues.outputs.reportblocks import Block, Chapter, Column, Graphic, Pair, Points, Table, Words
+from clues.outputs.reportblocks import (
+    Block,
+    Chapter,
+    Column,
+    Graphic,
+    Pair,
+    Points,
+    Table,
+    Tone,
+    Words,
+)
 from clues.outputs.reportcases import case_exceptions
 from clues.outputs.reportcharts import bar_chart, map_figure, paired_bars, pane_figure
 from clues.outputs.reportfigures import STAGES, Tally
@@ -49,21 +59,27 @@ def summary(tell: Teller) -> Chapter:
     lost, won = (sum(getattr(f, n) for f in period.cropland) for n in ("out_dm2", "in_dm2"))
     areas = tell.area(lost), tell.area(won)
     cropland_words = tell("cropland_sentence", out=areas[0], won=areas[1], net=tell.net(*areas))
-    alert = bool(model.indicators["ratio_alert"])
-    told = {
-        "ratio": tell.percent(ratio),
-        "limit": tell.percent(model.indicators["ratio_limit_percent"]),
-    }
+    limit = model.indicators["ratio_limit_percent"]
+    most = model.indicators["ratio_percent_if_open_are_suspected"]
+    key, tone = _ratio_told(bool(model.indicators["ratio_alert"]), most >= limit)
+    told = {"ratio": tell.percent(ratio), "limit": tell.percent(limit), "most": tell.percent(most)}
     blocks: list[Block] = [
         Words(tell.joined(found)),
         Points((totals, suspected, cropland_words)),
-        Words(tell("ratio_alert" if alert else "ratio_calm", **told), "alert" if alert else "good"),
+        Words(tell(key, **told), tone),
     ]
     if not model.has_approvals:
         blocks.append(Words(tell("no_approvals"), "alert"))
     if count := len(model.quality.exceptions or ()) + len(case_exceptions(tell)):
         blocks.append(Words(tell("exceptions_sentence", count=count), "note"))
     return Chapter("summary", tell("summary"), tuple(blocks))
+
+
+def _ratio_told(alert: bool, open_alert: bool) -> tuple[str, Tone]:
+    """Return the sentence of the ratio; it is no good news while open parcels could raise it."""
+    if alert:
+        return "ratio_alert", "alert"
+    return ("ratio_open", "note") if open_alert else ("ratio_calm", "good")
 
 
 def overview_map(tell: Teller) -> Chapter:

@@ -115,5 +115,5 @@ class Teller:
         title = self.model.title
         code = "" if title.county_code == "000000" else title.county_code
         if self.language == "zh":
-            return title.county_name or code or self("this_county")
+            return title.county_name or (f"{code} " if code else self("this_county"))
         return f"{title.county_name} {code}".strip() or self("this_county")

@@ -76,9 +76,9 @@ def check(config: ConfigPath, out: Out = Path("runs")) -> None:
 
     findings = check_run(config, out)
     for finding in findings:
-        mark = "ok  " if finding.passed else "FAIL"
+        mark = "FAIL" if not finding.passed else "look" if finding.fix else "ok  "
         typer.echo(f"{mark} {finding.name}: {finding.value}")
-        if not finding.passed:
+        if finding.fix:
             typer.echo(f"     where: {finding.where}\n     fix:   {finding.fix}")
     if not all(f.passed for f in findings):
         raise typer.Exit(ExitCode.USER_ERROR)

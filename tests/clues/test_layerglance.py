@@ -6,10 +6,10 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from clues.layerglance import LayerGlance, glance_at, glance_at_file
+from clues.layerglance import AwayLayer, LayerGlance, Place, glance_at, glance_at_file
 from clues.layers import build_onemap
 from configs.errors import LayerError
-from configs.layers import LayersFile
+from configs.layers import LayersFile, LayerSpec
 
 CRS = "EPSG:4547"
 WEST, SOUTH = 500_000.0, 4_000_000.0
@@ -86,3 +86,30 @@ def test_a_role_is_looked_at_with_all_its_sources(file: Path):
     specs = LayersFile.load(file).layers
     assert glance_at(specs[1:2]) == LayerGlance("approval", 3, 3)
     assert glance_at(specs[2:]) == LayerGlance("approval", 1, 0)
+
+
+def test_a_source_of_another_place_is_told_with_its_distance(file: Path):
+    here = Place((500_000.0, 3_999_000.0, 501_000.0, 4_000_050.0), CRS)
+    assert not any(one.away for one in glance_at_file(file, here))
+    path = file.parent
+    box = gpd.GeoSeries([shapely.box(*here.bounds)], crs=CRS).to_crs("EPSG:4326").total_bounds
+    assert not any(one.away for one in glance_at_file(file, Place(tuple(box), "EPSG:4326")))
+    north = Place((500_000.0, 4_099_000.0, 501_000.0, 4_101_000.0), CRS)
+    approval, landuse = glance_at_file(file, north)
+    assert approval.away == (
+        AwayLayer("a.gpkg", str(path / "a.gpkg"), 3, 100),
+        AwayLayer("b.gpkg", str(path / "b.gpkg"), 1, 100),
+    )
+    assert landuse.away == (AwayLayer("landuse.gpkg", str(path / "landuse.gpkg"), 3, 100),)
+
+
+def test_degrees_that_are_swapped_lie_elsewhere(tmp_path: Path):
+    """A CRS of the whole world allows x 43.8, y 87.6: only the place of the run tells."""
+    box = shapely.box(43.8, 87.6, 43.9, 87.7)
+    gpd.GeoDataFrame({"DLBM": ["0103"]}, geometry=[box], crs="EPSG:4326").to_file(
+        tmp_path / "a.gpkg"
+    )
+    spec = LayerSpec(role="landuse", source=tmp_path / "a.gpkg")
+    urumqi = Place((87.6, 43.8, 87.7, 43.9), "EPSG:4490")
+    (away,) = glance_at([spec], urumqi).away
+    assert away.km > 4000

@@ -14,6 +14,7 @@ import shapely
 
 from clues.delivered import load_patches
 from clues.layers import build_onemap, layers_fingerprint, read_onemap
+from clues.sources import open_source
 from configs.errors import ConfigError, LayerError
 from configs.layers import LayersFile, LayerSpec, PatchSource
 from tiles.geodesy import ellipsoidal_area
@@ -198,6 +199,15 @@ def test_missing_field_names_what_is_there(tmp_path):
         read("approval", source, fields={"date": "PZWH"})
 
 
+def test_a_wrong_encoding_is_told_as_such(tmp_path):
+    frame = geopandas.GeoDataFrame({"DLMC": ["坑塘水面"]}, geometry=[square(0, 0)], crs=CRS)
+    frame.to_file(tmp_path / "a.shp", encoding="GB18030")
+    (tmp_path / "a.cpg").unlink()
+    with pytest.raises(LayerError, match=r"not in UTF-8[\s\S]*leave `encoding:` out"):
+        open_source(tmp_path / "a.shp", encoding="UTF-8")
+    assert open_source(tmp_path / "a.shp")["DLMC"].tolist() == ["坑塘水面"]
+
+
 def test_crs_missing_or_contradicted(tmp_path):
     fields = {"PZWH": ["1"], "PZRQ": ["20240101"]}
     bare = write(tmp_path / "bare.gpkg", [square(0, 0)], crs=None, **fields)
@@ -225,6 +235,12 @@ def test_degrees_swapped_or_metres_called_degrees(tmp_path):
         read("approval", swapped)
     assert "exchange them in the source" in error.value.fix
     assert "crs_override" not in error.value.fix
+    urumqi = [shapely.box(43.8, 87.6, 43.9, 87.7)]
+    west = write(tmp_path / "d.gpkg", urumqi, "EPSG:4490", **fields)
+    with pytest.raises(LayerError, match="latitude and longitude are swapped"):
+        read("approval", west)
+    svalbard = write(tmp_path / "e.gpkg", [shapely.box(15, 78, 15.1, 78.1)], "EPSG:4326", **fields)
+    assert len(read("approval", svalbard, crs="EPSG:4326").table) == 1
     north_first = [shapely.box(Y, X, Y + 100, X + 100)]
     plane = write(tmp_path / "c.gpkg", north_first, CRS, **fields)
     with pytest.raises(LayerError, match=r"x and y are swapped[\s\S]*3° zone 38 with prefix"):

@@ -85,6 +85,16 @@ def test_a_calm_run_without_hits_has_no_exceptions(tables, tmp_path: Path):
     assert block.text == "无"
 
 
+@pytest.mark.parametrize(("most", "tone"), [(14.99, "good"), (15.0, "note")])
+def test_a_low_ratio_is_no_good_news_while_open_parcels_could_raise_it(tables, most, tone):
+    found = {"ratio_alert": False, "ratio_percent_if_open_are_suspected": most}
+    told = replace(tables, indicators=tables.indicators | found)
+    document = report_document(build_report(told, QualityFacts()), "zh")
+    (words,) = (b for b in document.chapters[0].blocks if "警戒线" in str(b))
+    assert words.tone == tone
+    assert (f"{most:.2f} %" in words.text) is (tone == "note")
+
+
 def test_the_two_figures_of_suspected_cropland_name_their_basis(tables):
     document = report_document(build_report(tables, QualityFacts()), "zh")
     texts = [str(b) for c in document.chapters for b in c.blocks]

@@ -14,6 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from configs.errors import ConfigError
+from configs.loading import StrictModel, load_model
 from configs.profiles import ProfileName
 from configs.run import RunConfig
 from configs.schemas import SCHEMA_FILES, editor_schema
@@ -48,6 +49,14 @@ def test_what_init_writes_names_its_schema_and_keeps_to_it(begun: Path):
         jsonschema.Draft202012Validator.check_schema(written)
         assert written == editor_schema(SCHEMA_FILES[schema])
         assert not problems(text, written)
+
+
+@pytest.mark.parametrize("model", SCHEMA_FILES.values(), ids=lambda m: m.__name__)
+def test_a_wrong_value_is_answered_with_the_schema(model: type[StrictModel], tmp_path: Path):
+    (tmp_path / "a.yaml").write_text("version: 1\nlayers: 7.5\n")
+    with pytest.raises(ConfigError) as refused:
+        load_model(model, tmp_path / "a.yaml")
+    assert "tuban run --schema" in refused.value.fix
 
 
 @pytest.mark.parametrize("model", SCHEMA_FILES.values(), ids=lambda m: m.__name__)

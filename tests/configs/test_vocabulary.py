@@ -112,6 +112,8 @@ def test_no_word_names_two_uses():
         ("Work camp", None, "work_camp"),
         ("livestock_shed", None, "livestock_shed"),
         ("农村宅基地", None, "dwelling"),
+        ("城镇住宅用地", "sandiao", "dwelling"),
+        ("Logistics and storage", "sandiao", "industry"),
         ("0601", "sandiao", "industry"),
         ("0601", "guide2023", "rural_road"),
         ("060201", "guide2023", "greenhouse"),
@@ -124,6 +126,7 @@ def test_words_and_codes_of_uses(word, scheme, use):
 
 def test_uses_that_cannot_be_known():
     assert find_use("0601") is None
+    assert find_use("城镇住宅用地") is None
     assert find_use("") is None
     assert find_use(None, "sandiao") is None
     assert tblx_use("1").code == tblx_use("01").code == "cropland"

@@ -46,7 +46,8 @@ RUN_ELSEWHERE = {
 PICTURES = {
     *("ARCHITECTURE.md#1", "ARCHITECTURE.md#2"),  # drawings of the rooms
     "docs/how-to/desk.md#3",  # nginx
-    "docs/how-to/schedule.md#5",  # systemd
+    "docs/how-to/restoring.md#2",  # cron
+    "docs/how-to/schedule.md#6",  # systemd
 }
 """Neither commands nor files of ours."""
 
@@ -57,6 +58,9 @@ OTHER_PROGRAMS = {
     "make": "its targets are tested to exist",
     "git": "updates the checkout",
     "pip": "installs from a registry",
+    "useradd": "only root adds a user to a machine",
+    "python3": "tests/test_house.py installs the wheel into a new environment",
+    "source": "opens an environment for the commands that follow",
     "dask": "a scheduler and its workers on other machines",
     "prefect": "a server and its worker",
     "docker": "an image and its services",

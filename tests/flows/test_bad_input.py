@@ -261,6 +261,21 @@ def test_what_is_needed_late_is_missed_early(
     assert Run.open(run_folder(mini.parent / "runs")).products() == []
 
 
+def test_check_tells_a_layer_of_another_place(mini: Path) -> None:
+    """The run would go on: so does the check, but with place and remedy."""
+    result = CliRunner().invoke(build_app(), ["check", str(mini)])
+    assert "look" not in result.stdout
+    away = gpd.read_file(mini.parent / "landuse.gpkg").translate(300_000, 0)
+    codes = {"BSM": range(len(away)), "DLBM": "0103"}
+    gpd.GeoDataFrame(codes, geometry=away).to_file(mini.parent / "landuse.gpkg")
+    result = CliRunner().invoke(build_app(), ["check", str(mini)])
+    assert result.exit_code == 0, result.output
+    told = result.stdout.partition("look place of landuse.gpkg: ")[2].splitlines()
+    assert told[0] == f"none of its {len(away)} outlines lies in the area of the run, 300 km off"
+    assert told[1].endswith(str(mini.parent / "landuse.gpkg"))
+    assert "`crs:`" in told[2]
+
+
 def test_check_and_run_refuse_a_config_without_layers_alike(mini: Path) -> None:
     text = yaml.safe_load(mini.read_text(encoding="utf-8"))
     del text["layers"]

@@ -30,5 +30,5 @@ def test_the_day_is_that_of_the_area(tmp_path: Path, summary: object, day: str):
 
 def test_no_command_on_a_run_asks_the_clock_of_the_machine():
     rooms = Path(__file__).resolve().parents[2] / "flows"
-    for name in ("cli/ledgerexport", "cli/field", "cli/map", "cli/report", "artifacts"):
+    for name in ("cli/ledgerexport", "cli/field", "cli/map", "cli/report", "server/artifacts"):
         assert "date.today" not in (rooms / f"{name}.py").read_text(encoding="utf-8"), name

@@ -160,3 +160,4 @@ def test_an_absent_or_wrong_file_is_named(tmp_path: Path, text: str | None, what
     with pytest.raises(ConfigError, match=what) as caught:
         sensor_spec(str(file))
     assert str(file) in caught.value.where
+    assert "tuban run --schema" not in caught.value.fix

@@ -140,7 +140,7 @@ def test_given_date_wins(make_tif: MakeTif, caplog: pytest.LogCaptureFixture) ->
     path = make_tif("a_20240305.tif", np.ones((4, 4, 5), np.uint8))
     epoch = open_epoch([path], date=dt.date(2024, 3, 6))
     assert epoch.civil_to == dt.date(2024, 3, 6)
-    assert "2024-03-06 was given" in caplog.text
+    assert "2024-03-06 was given, the file names say 2024-03-05\n" in caplog.text
 
 
 def test_quality_band_and_own_mask(make_tif: MakeTif, tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ class Place:
     folder: Path
 
 
-@pytest.fixture(scope="module", params=["zh on SQLite", "en on PostGIS"])
+CROSSED = [pytest.param(p, marks=pytest.mark.long) for p in ("en on SQLite", "zh on PostGIS")]
+
+
+@pytest.fixture(scope="module", params=["zh on SQLite", "en on PostGIS", *CROSSED])
 def place(
     request: pytest.FixtureRequest, desk_files: DeskFiles, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
