@@ -285,7 +285,7 @@ def substitutes(folder: Path) -> dict[str, str]:
         "packages/130427磁县_2026Q3_成果包_20260908.zip": "packages/*成果包*.zip",
         "backups/tuban-desk-20260401T020000Z": "backups/tuban-desk-*",
         "before.tif after.tif": "before.tif after.tif --no-register",  # drawn without a shift
-        "unet.onnx --bands B02,B03,B04,B08": "unet.onnx --bands 1,2,3,4",
+        "unet.onnx --bands B02,B03,B04,B08": "unet.onnx --bands blue,green,red,nir",
     }
 
 
