@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks.desk_load import free_port, served, write
@@ -48,7 +49,7 @@ def judged(store: Path, language: str, thought: float, count: int) -> list[Judge
         process = served(own, port)
         try:
             address = f"http://127.0.0.1:{port}"
-            with signed_in(address, NAME) as client:
+            with closing(signed_in(address, NAME)) as client:
                 checked_on_site(client)
             with chromium() as browser:
                 who = visit(browser, address)

@@ -35,7 +35,7 @@ REFUSED = {
         rule('{fact: area, op: "<", value: 5, unit: m}'), "compared with 5 m", 11, "m2 | mu | ha"),
     "no unit": (rule('{fact: area, op: "<", value: 5}'), "compared with 5", 11, "m2 | mu | ha"),
     "an unknown unit": (
-        rule('{fact: area, op: "<", value: 5, unit: acres}'), "'acres' must be", 11, "mend the value"),
+        rule('{fact: area, op: "<", value: 5, unit: acres}'), "'acres' must be", 11, "mend"),
     "a negative share": (BASE + "settings: {tau: -0.2}\n", "-0.2 is no share", 5, "unit share"),
     "percent for a share": (BASE + "settings: {tau: 95}\n", "95 is no share", 5, "unit share"),
     "percent in a test": (
@@ -61,13 +61,13 @@ REFUSED = {
         11, "kind date"),
     "an unknown fact": (rule("{fact: bulit}"), "unknown fact 'bulit'", 11, "'built'"),
     "no sentence": (
-        rule().rpartition("    sentence")[0], "sentence: is missing", 6, "mend the value"),
+        rule().rpartition("    sentence")[0], "sentence: is missing", 6, "mend"),
     "no English sentence": (
-        rule().replace(', en: "Parcel {parcel} {area}."', ""), "en: is missing", 12, "mend the value"),
+        rule().replace(', en: "Parcel {parcel} {area}."', ""), "en: is missing", 12, "mend"),
     "a key with a typo": (
         rule().replace("outcome:", "outcom:"), "'rules.0.outcom'", 6, "'outcome'"),
     "an operator with a typo": (
-        rule('{fact: area, op: "=<", value: 5, unit: mu}'), "'=<' must be", 11, "mend the value"),
+        rule('{fact: area, op: "=<", value: 5, unit: mu}'), "'=<' must be", 11, "mend"),
     "a brace left open": (rule().replace("{area}。", "{area。"), "braces do not match", 12, "mend"),
     "a form of its own": (
         rule().replace("{area}。", "{area:.2f}。"), "write {area} alone", 12, "mend"),
