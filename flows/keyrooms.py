@@ -77,8 +77,8 @@ STORED = ("flows.imagery", "flows.stored", "flows.storedchange", "flows.storedne
 SERIES = (
     "configs.monitoring",
     "flows.monitor.found",
-    "flows.monitor.monitoring",
     "flows.monitor.job",
+    "flows.monitor.monitoring",
     "flows.monitor.plan",
     "flows.seriesmarks",
     "flows.versions",
