@@ -24,6 +24,7 @@ FLOOR, PIXEL, CRS = 4, 10.0, "EPSG:32650"
 TREES, LEARNED, DATES = 100, 20_000, 157
 ITERATIONS = 10
 STRIP = 512
+BANDS = ("red", "nir")
 
 Step = Callable[[bool], float]
 
@@ -67,7 +68,8 @@ def index_change(folder: Path) -> Step:
     from tiles.reader import PairReader
 
     plan = make_plan(_pair(folder))
-    program = index_program([spectral_index("NDVI")], plan.wavelengths)
+    lengths = dict(zip(plan.bands, plan.wavelengths, strict=True))
+    program = index_program([spectral_index("NDVI")], [lengths[b] for b in BANDS])
     extent = plan.extent
 
     def work(small: bool) -> float:
@@ -81,7 +83,7 @@ def index_change(folder: Path) -> Step:
             for r in range(extent.row0, bottom, STRIP)
             for c in range(extent.col0, extent.col1, STRIP)
         ]
-        reader = PairReader(plan.before, plan.after, plan.grid, bands=plan.bands)
+        reader = PairReader(plan.before, plan.after, plan.grid, bands=BANDS)
         total = 0.0
 
         def tile(core: Any) -> tuple[Any, NDArray[np.float32]]:

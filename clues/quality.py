@@ -5,7 +5,9 @@ the remedy. A document is never dropped for a bad attribute: that would turn an 
 into "no approval". Its value becomes unknown; only rows that cannot be put on the map are left out.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,9 @@ REPORT_COLUMNS = [
     "remedy_zh",
 ]
 """`effect` is one of: row left out, value unknown, repaired, listed."""
+
+MANY = 1000
+"""From so many geometries on, threads are worth their start."""
 
 GEOMETRY_CODES = {
     "no geometry": "no_geometry",
@@ -190,13 +195,24 @@ def clean_geometries(
     problems[invalid] = shapely.is_valid_reason(clean[invalid])
     clean[invalid] = [_repaired(shape) for shape in clean[invalid]]
     grid = DEGREE_GRID if pyproj.CRS(crs).is_geographic else METRE_GRID
-    clean = shapely.normalize(shapely.set_precision(clean, grid))
+    clean = _in_threads(lambda part: shapely.normalize(shapely.set_precision(part, grid)), clean)
     if polygons:
         clean = polygon_parts(clean)
     empty = ~shapely.is_missing(clean) & shapely.is_empty(clean)
     clean[empty] = None
     problems[shapely.is_missing(clean) & (problems == "")] = "no area on the map"
     return clean, problems
+
+
+def _in_threads(
+    work: Callable[[NDArray[np.object_]], NDArray[np.object_]], shapes: NDArray[np.object_]
+) -> NDArray[np.object_]:
+    """Work many shapes on all cores: GEOS lets other threads go on meanwhile."""
+    if len(shapes) < MANY:
+        return work(shapes)
+    cores = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(cores) as pool:
+        return np.concatenate(list(pool.map(work, np.array_split(shapes, 4 * cores))))
 
 
 def _repaired(shape: Any) -> Any:

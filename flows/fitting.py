@@ -251,7 +251,7 @@ def label_shapes(layers: Path, job: FitJob) -> LabelShapes | None:
     from clues.layers import read_onemap
 
     grid = job.plan.grid
-    landuse = read_onemap(layers, crs=grid.crs).layers.get("landuse")
+    landuse = read_onemap(layers, crs=grid.crs, only={"landuse"}).layers.get("landuse")
     if landuse is None:
         return None
     number = {cover: i + 1 for i, cover in enumerate(COVERS)}

@@ -20,6 +20,8 @@ POLL_S = 0.5
 SEARCH_S = 0.25
 """Least time between two searches for children and two counts of shared pages, seconds: both take
 milliseconds, and whoever maps memory meanwhile waits for the second."""
+ALONE_S = 5.0
+"""The same of shared pages while there are no children: strangers share libraries at most."""
 PLAIN_EVERY_S = 10.0
 JSON_EVERY_S = 1.0
 
@@ -58,7 +60,7 @@ class Meter:
         self._moved_before = (0, 0)
         self._known: list[psutil.Process] = []
         self._shared: dict[tuple[int, float], int] = {}
-        self._search_at = -math.inf
+        self._search_at = self._share_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
 
@@ -73,7 +75,7 @@ class Meter:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._search_at = -math.inf
+        self._search_at = self._share_at = -math.inf
         self._look()
         self._end = time.perf_counter()
 
@@ -110,14 +112,18 @@ class Meter:
         if searched:
             me = psutil.Process()
             self._known, self._search_at = [me, *me.children(recursive=True)], now + SEARCH_S
+        shares = searched and (len(self._known) > 1 or now >= self._share_at)
+        if shares:
+            self._share_at = now + ALONE_S
         for process in self._known:
             with suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
                 one = process.pid, process.create_time()
                 self._cpu[one] = times.user + times.system
                 resident = int(process.memory_info().rss)
-                if searched:
+                if shares:
                     self._shared[one] = resident - _proportional_bytes(process)
+                if searched:
                     self._moved[one] = _moved_bytes(process)
                 total += resident - self._shared.get(one, 0)
         self.now_bytes = total

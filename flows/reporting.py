@@ -62,7 +62,7 @@ def report_model(
         overview = None
         if context is not None and cutter is not None:
             extent = context.plan.grid.bounds(context.plan.extent)
-            overview = cutter.cut(extent, OVERVIEW_PX)[1]
+            overview = cutter.cut_after(extent, OVERVIEW_PX)
         return build_report(
             tables,
             quality_of(folder, summary, assessment),

@@ -2,8 +2,11 @@
 
 import datetime as dt
 import math
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +14,7 @@ from PIL import Image
 
 from tiles.grid import AnalysisGrid, Extent
 from tiles.pairgrid import pair_extent
-from tiles.reader import PairReader
+from tiles.reader import DateArrays, PairReader
 from tiles.registration import Registration
 from tiles.scene import Epoch
 from tiles.stretch import Stretch, colour_bands, stretch_of
@@ -22,6 +25,9 @@ NO_SCENE = 255
 
 BLOCK = 512, 4096
 """Rows and columns that are read at once for a picture of a large frame."""
+
+THREADS = 2
+"""Blocks that are read at the same time; each takes up to 25 MB."""
 
 CACHE_MB = 96.0
 """Memory for warped cells and stored blocks, MB: what chips that lie close together share."""
@@ -136,15 +142,19 @@ class ChipCutter:
             Before, after; the same bounds, the stretch of the whole pair.
         """
         extent = self._square(bounds)
-        step = max(1, min(extent.shape) // (2 * size_px))
-        dates = self._thinned(extent, step)
-        made = []
-        for epoch, (values, valid, source) in zip(self._epochs, dates, strict=True):
-            image = _resized(self._stretch.picture(values, valid), size_px)
-            unseen = _resized(np.where(valid, 0, 255).astype(np.uint8), size_px) > HALF
-            chip = self._chip(epoch, _striped(image, unseen), source, self.grid.bounds(extent))
-            made.append(replace(chip, unseen=float(unseen.mean())))
-        return made[0], made[1]
+        return self._cut(0, extent, size_px), self._cut(1, extent, size_px)
+
+    def cut_after(self, bounds: tuple[float, float, float, float], size_px: int = 400) -> Chip:
+        """Cut the later date alone, as `cut` does."""
+        return self._cut(1, self._square(bounds), size_px)
+
+    def _cut(self, date: int, extent: Extent, size_px: int) -> Chip:
+        values, valid, source = self._thinned(date, extent, min(extent.shape) // (2 * size_px))
+        image = _resized(self._stretch.picture(values, valid), size_px)
+        unseen = _resized(np.where(valid, 0, 255).astype(np.uint8), size_px) > HALF
+        place = self.grid.bounds(extent)
+        chip = self._chip(self._epochs[date], _striped(image, unseen), source, place)
+        return replace(chip, unseen=float(unseen.mean()))
 
     def _square(self, bounds: tuple[float, float, float, float]) -> Extent:
         extent = self.grid.extent_of(bounds)
@@ -155,19 +165,24 @@ class ChipCutter:
         col0 = (extent.col0 + extent.col1 - cols) // 2
         return Extent(row0, col0, row0 + rows, col0 + cols)
 
-    def _thinned(self, extent: Extent, step: int) -> list["Date"]:
-        """Read both dates, every `step`-th pixel, in blocks that keep memory flat."""
+    def _thinned(self, date: int, extent: Extent, step: int) -> DateArrays:
+        """Read a date, every `step`-th pixel, in blocks that keep memory flat."""
+        step = max(1, step)
         tall, wide = (step * max(1, side // step) for side in BLOCK)
-        rows: list[list[Date]] = []
-        for row0 in range(extent.row0, extent.row1, tall):
-            row1 = min(row0 + tall, extent.row1)
-            parts = [
-                [_every(step, date) for date in self._reader.read_dates(Extent(row0, c, row1, end))]
-                for c in range(extent.col0, extent.col1, wide)
-                for end in (min(c + wide, extent.col1),)
-            ]
-            rows.append([_beside([part[side] for part in parts], -1) for side in (0, 1)])
-        return [_beside([row[side] for row in rows], -2) for side in (0, 1)]
+        ways = range(extent.row0, extent.row1, tall), range(extent.col0, extent.col1, wide)
+        blocks = [
+            Extent(row, col, min(row + tall, extent.row1), min(col + wide, extent.col1))
+            for row, col in product(*ways)
+        ]
+
+        def read(block: Extent) -> DateArrays:
+            return _every(step, self._reader.read_date(date, block))
+
+        with ThreadPoolExecutor(THREADS) if len(blocks) > 1 else nullcontext() as pool:
+            parts = list(map(read, blocks) if pool is None else pool.map(read, blocks))
+        across = len(ways[1])
+        rows = [_beside(parts[at : at + across], -1) for at in range(0, len(parts), across)]
+        return _beside(rows, -2)
 
     def _chip(
         self,
@@ -186,17 +201,14 @@ class ChipCutter:
         return Chip(image, bounds, scene.scene_id, day, credit, scene.sensor_title)
 
 
-Date = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
-
-
-def _every(step: int, date: Date) -> Date:
+def _every(step: int, date: DateArrays) -> DateArrays:
     """Return every `step`-th pixel; copied, since a view would keep the whole block."""
     values, valid, source = date
     at = np.s_[::step, ::step]
     return values[:, *at].copy(), valid[at].copy(), source[at].copy()
 
 
-def _beside(dates: list[Date], axis: int) -> Date:
+def _beside(dates: list[DateArrays], axis: int) -> DateArrays:
     values, valid, source = (np.concatenate(a, axis=axis) for a in zip(*dates, strict=True))
     return values, valid, source
 
