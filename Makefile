@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench bench-full \
+.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench bench-scene bench-full \
   bench-compare bench-accuracy pictures gallery reference licences docs acceptance dist clean
 
 help:  ## list the targets
@@ -69,6 +69,9 @@ ci-deps:  ## install what the desk tests need from Debian 12 (as root): PostGIS,
 
 bench: $(READY)  ## beside peers and the limits of the machine, short (15 minutes on two idle cores)
 	$(BIN)/python -m benchmarks.suite short --write
+
+bench-scene: $(READY)  ## one Sentinel-2 scene of 10,980 x 10,980 pixels, one turn (half an hour)
+	$(BIN)/python -m benchmarks.suite scene --write
 
 bench-full: $(READY)  ## the same at full size, to 30,000 x 30,000 pixels (hours, 40 GB of disk)
 	$(BIN)/python -m benchmarks.suite full --write --drop

@@ -102,6 +102,17 @@ def whole_table(one: Mapping[str, Any]) -> str:
     return table(lines, head)
 
 
+def stages_table(whole: Mapping[str, Any]) -> str:
+    """Return where tuban's time goes, by size: wall and CPU seconds of each stage."""
+    sizes = sorted(whole, key=int)
+    spent = [whole[size]["rows"]["tuban"].get("stages", {}) for size in sizes]
+    lines = [
+        [name, *(f"{one[name]['seconds']:.1f} / {one[name]['cpu_seconds']:.1f}" for one in spent)]
+        for name in spent[-1]
+    ]
+    return table(lines, ["wall / CPU s", *(f"{int(size):,}" for size in sizes)])
+
+
 def steps_table(steps: Mapping[str, Any]) -> str:
     """Return steps with all peers, the best of them and the goal."""
     lines = []
@@ -187,6 +198,7 @@ def document(results: Mapping[str, Any]) -> str:
                 f"Whole way, {int(size):,} × {int(size):,} pixels, median of {one['repeats']}:",
                 whole_table(one),
             ]
+    parts += ["Where tuban's time goes:", stages_table(results["whole"])]
     parts += ["Cost per pixel:", linear_table(results["whole"])]
     parts += ["Steps:", steps_table(results["steps"])]
     parts += ["Start-up:", startup_table(results["startup"])]

@@ -1,10 +1,11 @@
 """Tuban beside its peers and beside the limits of the machine, in one run.
 
-``make bench`` (the short profile), ``make bench-full`` and ``make bench-compare`` call this. Run
-``python -m benchmarks.suite short|full [--work FOLDER] [--write]`` on a machine with nothing else
-to do. Pairs, peers' environments and runs lie in FOLDER and are used again. ``--write`` puts the
-tables into RESULTS.md and the figures into results.json; ``compare`` works the short profile, or
-reads ``--results FILE``, and tells what is more than a fifth worse than the committed results.
+``make bench`` (the short profile), ``make bench-scene``, ``make bench-full`` and ``make
+bench-compare`` call this. Run ``python -m benchmarks.suite short|scene|full [--work FOLDER]
+[--write]`` on a machine with nothing else to do. Pairs, peers' environments and runs lie in FOLDER
+and are used again. ``--write`` puts the tables into RESULTS.md and the figures into results.json;
+``compare`` works the short profile, or reads ``--results FILE``, and tells what is more than a
+fifth worse than the committed results.
 """
 
 import argparse
@@ -40,6 +41,8 @@ class Profile:
         Of the steps: side of images, rows for the forest, patches.
     small : int
         Side of the pair for start-up and for the identical ledgers.
+    without : tuple of str
+        Peers that are left out of the whole way.
     """
 
     side: int
@@ -47,11 +50,13 @@ class Profile:
     repeats: int
     sizes: tuple[int, int, int]
     small: int = 1024
+    without: tuple[str, ...] = ()
 
 
 PROFILES = {
     "tiny": Profile(1024, (512,), 1, (256, 50_000, 1_000), 512),
-    "short": Profile(5490, (2048,), 2, (1024, 1_000_000, 20_000)),
+    "short": Profile(4096, (2048,), 2, (1024, 1_000_000, 20_000)),
+    "scene": Profile(10980, (2048, 5490), 1, (1024, 1_000_000, 20_000), without=("Orfeo chain",)),
     "full": Profile(10980, (2048, 5490, 30_000), 3, (1024, 1_000_000, 20_000)),
 }
 
@@ -79,7 +84,7 @@ def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, An
         pair = whole_way.pair_of(work, side)
         alone = side != profile.side
         repeats = 1 if alone else profile.repeats
-        names = ("tuban",) if alone else None
+        names = ("tuban",) if alone else whole_way.names_but(profile.without)
         whole[str(side)] = whole_way.measured(pair, tools, work, repeats, names)
         if drop and side > profile.side:
             for path in (pair.before, pair.after):

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,14 @@ def contestants(
     return found
 
 
+NAMES = ("tuban", "forest script", "GDAL chain", "Orfeo chain")
+
+
+def names_but(without: Collection[str]) -> list[str]:
+    """Return who works the whole way, without some."""
+    return [name for name in NAMES if name not in without]
+
+
 def limit(name: str, *more: object) -> dict[str, float]:
     """Ask for a limit of the machine in a fresh process."""
     words = [sys.executable, "-m", "benchmarks.limits", name, *map(str, more)]
@@ -193,14 +201,10 @@ def limit(name: str, *more: object) -> dict[str, float]:
 
 
 def measured(
-    pair: Pair, tools: PeerTools, work: Path, repeats: int, names: tuple[str, ...] | None = None
+    pair: Pair, tools: PeerTools, work: Path, repeats: int, names: Collection[str]
 ) -> dict[str, Any]:
-    """Run everybody in turns; return medians by name, and decoding with one and two threads."""
-    tasks = {
-        name: task
-        for name, task in contestants(pair, tools, work).items()
-        if names is None or name in names
-    }
+    """Run them in turns; return medians by name, and decoding with one and two threads."""
+    tasks = {name: task for name, task in contestants(pair, tools, work).items() if name in names}
     took: dict[str, list[Worked]] = {name: [] for name in tasks}
     told: dict[str, dict[str, Any]] = {}
     decoded: dict[str, list[dict[str, float]]] = {"decode 1": [], "decode 2": []}

@@ -23,6 +23,8 @@ def results():
     }
     alone = {name: dict(whole[name]) for name in ("tuban", "decode 1", "decode 2")}
     alone["tuban"] |= {"cpu": 3.0, "wall": 2.0}
+    for rows, seconds in ((whole, 7.0), (alone, 1.0)):
+        rows["tuban"]["stages"] = {"tiles": {"seconds": seconds, "cpu_seconds": 2 * seconds}}
     run = {"wall": 60.0, "cpu": 70.0, "compiled": 25.0, "kernels": 30}
     run["dearest"] = [["detect.kernels.trace.walk_rings", 2.0]]
     return {
@@ -98,6 +100,7 @@ def test_tables_say_met_and_missed_and_what_is_not_here(results):
     assert "CPU ≤ 0.7 × rasterio + NumPy: 0.50, met" in lines["index change"]
     assert "≤ 2 s (missed)" in lines["`tuban check`"]
     assert "25.0 CPU s, ≤ 20 s (missed)" in lines["first run with an empty cache at first"]
+    assert "| tiles | 1.0 / 2.0 | 7.0 / 14.0 |" in told
     assert "Not measured: Orfeo ToolBox; no Debian" in told
     assert lines["2,048"].endswith("| +0 % | – | 900 |")
     assert "0.656" in lines["5,490"]  # (20 − 3) CPU s on 25.9 Mpx more
