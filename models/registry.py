@@ -179,7 +179,8 @@ class ModelRegistry:
                 raise InputError(
                     f"no {kind} model is in use",
                     str(self.folder),
-                    "choose one with `tuban model use NAME`",
+                    "choose one with `tuban model use NAME` (--registry names its folder), or name "
+                    "the folder where one is in use: `models:` in the config, or TUBAN_MODELS",
                 )
             path, (card, arrays) = used, _opened(used)
         else:

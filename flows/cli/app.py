@@ -59,6 +59,7 @@ what a command needs beyond that is imported inside the command.
 BRIEF = "check"
 """A command that ends before there is anything to collect; looking took a tenth of its time."""
 
+INTERRUPTED = "interrupted; the same command goes on where this one stopped"
 _GLOBAL_FLAGS = ("--debug", "--quiet")
 _GLOBAL_VALUES = ("--progress",)
 
@@ -161,13 +162,23 @@ def main() -> None:
         build_app()(prog_name="tuban")
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
-            tell("interrupted; the same command goes on where this one stopped")
+            tell(INTERRUPTED)
         raise
     except Exception as error:
         if wants_traceback():
             raise
+        if _came_of_interruption(error):
+            tell(INTERRUPTED)
+            sys.exit(ExitCode.INTERRUPTED)
         tell(_unforeseen(error))
         sys.exit(ExitCode.USER_ERROR)
+
+
+def _came_of_interruption(error: BaseException | None) -> bool:
+    """Tell whether an error arose while the program was ending because it was told to."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _unforeseen(error: Exception) -> str:

@@ -30,6 +30,10 @@ MOST_MISSING = 0.1
 """Share of the patches that the model in use learned from that may lie in none of the runs."""
 
 NOT_READ = "not compared with the model in use, which cannot be opened"
+WORSE_THAN_NONE = (
+    "no model is better than the one in use on these verdicts: look at the verdicts again, or take "
+    "`feedback` out of the configs"
+)
 REGROWN = "compared on ground that neither had seen: the model in use was grown again without it"
 
 
@@ -173,12 +177,14 @@ def _scores(asked: _Asked, limit: int) -> dict[str, FeedbackScores]:
 
 
 def _judged(asked: _Asked, limit: int, notes: tuple[str, ...] = ()) -> Comparison:
-    """Tell whether the new model is better than the one in use, or than none, and why."""
+    """Tell whether the new model is better than the one in use and than none, and why."""
     scores = _scores(asked, limit)
-    of, rival = "the model in use", scores.get("in_use")
-    if rival is None:
-        of, rival = "no model", scores["none"]
-    new = scores["new"]
+    new, none, used = scores["new"], scores["none"], scores.get("in_use")
+    of, rival = "no model", none
+    if used is not None and used.brier <= none.brier:
+        of, rival = "the model in use", used
     said = f"Brier score {new.brier:.4f} on ground it did not see, {rival.brier:.4f} of {of}"
     better = new.brier < rival.brier
+    if used is not None and of == "no model" and not better:
+        notes += (WORSE_THAN_NONE,)
     return Comparison(scores, better, f"{'better' if better else 'not better'}: {said}", notes)

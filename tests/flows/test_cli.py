@@ -226,6 +226,19 @@ def test_interruption_is_130(tmp_path, name):
     assert "worked to the end" not in told.stdout
 
 
+def test_an_error_on_the_way_out_is_still_an_interruption(tmp_path):
+    """Such as of a server that the same signal ended."""
+    body = (
+        "import os\n    try:\n        raise KeyboardInterrupt\n"
+        "    finally:\n        os.stat('nowhere')"
+    )
+    told = run_main(FAULTY.format(body=body), str(tmp_path))
+    assert told.returncode == ExitCode.INTERRUPTED, told.stderr
+    assert told.stderr.splitlines() == [
+        "interrupted; the same command goes on where this one stopped"
+    ]
+
+
 def test_indices_are_listed_and_shown():
     listed = invoke("indices", "list", "--sensor", "sentinel2", "--domain", "urban")
     assert listed.exit_code == 0

@@ -128,6 +128,24 @@ def test_a_model_that_is_not_better_is_kept_and_not_used_unless_forced(run, tmp_
     assert same.card.created == DAY
 
 
+def test_better_than_a_bad_model_in_use_is_not_enough(run, tmp_path: Path):
+    """Neither a model of drawn verdicts nor one of the contrary is better than none."""
+    folder, pseudo = run
+    registry = ModelRegistry(tmp_path / "models")
+    contrary = told(tmp_path / "c.csv", list(enumerate(~pseudo)))
+    used = retrain([folder], registry, created=DAY, sources=[contrary], force=True)
+    drawn = np.random.default_rng(3).permutation(pseudo)
+    done = retrain([folder], registry, created=DAY,
+                   sources=[told(tmp_path / "w.csv", list(enumerate(drawn)))])  # fmt: skip
+    scores = done.scores
+    assert scores["none"].brier < scores["new"].brier < scores["in_use"].brier
+    assert not done.promoted
+    assert done.why.startswith("not better: Brier score")
+    assert done.why.endswith("of no model")
+    assert any("no model is better than the one in use" in note for note in done.notes)
+    assert registry.in_use("clues") == used.path
+
+
 def test_more_verdicts_are_better_and_fewer_are_not(tmp_path: Path):
     folder, pseudo = judged(tmp_path / "run", seed=3, n=179, noise=0.15)
     rows, registry = list(enumerate(pseudo)), ModelRegistry(tmp_path / "models")
