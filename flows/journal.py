@@ -61,8 +61,6 @@ class Journal:
         self._torn = self._whole < len(data)
         if self._torn:
             log.info("%s: the torn end (%d bytes) is dropped", path, len(data) - self._whole)
-        if self.damaged:
-            log.warning("%s: lines %s are damaged and ignored", path, self.damaged)
 
     def append(self, line: dict[str, Any]) -> None:
         """Write one line and flush it to disk; a torn end is cut off before.

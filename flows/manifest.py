@@ -94,12 +94,14 @@ class Run:
         self._products: dict[tuple[str, str], Product] = {}
         self._keys: dict[str, dict[str, Any]] = {}
         self._dropped: set[tuple[str, str]] = set()
-        self._tally: dict[str, dict[str, int]] = {}
+        self._tally: dict[str, Counter[str]] = {}
         self._writing = threading.Lock()
         self._fence = ExitStack()
         self._journal = Journal(folder / MANIFEST_NAME)
         for line in self._journal.lines:
             self._take(line)
+        if bad := self.damaged:
+            log.warning("%s: lines %s are damaged and ignored", self._journal.path, bad)
         newest = max((n.get("format", 1) for n in self.notes if n["kind"] == "start"), default=1)
         if newest > FORMAT:
             raise RunError(
@@ -138,7 +140,8 @@ class Run:
         if fresh:
             run.note("fresh")
             run._drop_all()
-        run.note("start", name=name, config=dict(config), pid=os.getpid(), format=FORMAT)
+        told = {"name": name, "config": dict(config), "pid": os.getpid(), "format": FORMAT}
+        run.note("start", **told, damaged=run.damaged)  # what these told of is made anew
         return run
 
     @classmethod
@@ -233,10 +236,8 @@ class Run:
             Wall time of making it.
         """
         records = tuple(self._record(path) for path in files)
-        digest, stamp = key.digest, _now()
-        product = Product(
-            stage, name, digest, records, dict(values or {}), round(seconds, 3), stamp
-        )
+        digest, told = key.digest, dict(values or {})
+        product = Product(stage, name, digest, records, told, round(seconds, 3), _now())
         with self._writing:
             if digest not in self._keys:
                 self._append({"kind": "key", "digest": digest, "parts": key.parts})
@@ -270,8 +271,7 @@ class Run:
             Whether files may be missing that were pruned: nothing is going to read them.
         """
         reason = self.why_not(stage, name, key, pruned=pruned)
-        tally = self._tally.setdefault(stage, {})
-        tally[reason or ""] = tally.get(reason or "", 0) + 1
+        self._tally.setdefault(stage, Counter())[reason or ""] += 1
         return self._products[stage, name] if reason is None else None
 
     def why_not(self, stage: str, name: str, key: StageKey, *, pruned: bool = False) -> str | None:
@@ -311,7 +311,7 @@ class Run:
 
     def faults(self) -> list[str]:
         """Hash every file of every product; return what is missing, altered or damaged."""
-        found = [f"{MANIFEST_NAME}, line {n} is damaged" for n in self._journal.damaged]
+        found = [f"{MANIFEST_NAME}, line {n} is damaged" for n in self.damaged]
         for product in self.products():
             kept = (record for record in product.files if record.path not in self.pruned)
             found += [why for r in kept if (why := self._fault(r, thorough=True))]
@@ -324,6 +324,12 @@ class Run:
     def tally(self, stage: str) -> dict[str, int]:
         """Return how often `reuse` gave each reason for a stage; "" where it reused."""
         return dict(self._tally.get(stage, {}))
+
+    @property
+    def damaged(self) -> list[int]:
+        """Lines of the manifest that were altered since the last start."""
+        known = {n for note in self.notes for n in note.get("damaged", ())}
+        return [n for n in self._journal.damaged if n not in known]
 
     @property
     def left_over(self) -> set[str]:
@@ -346,8 +352,7 @@ class Run:
         try:
             info = path.stat()
         except FileNotFoundError:
-            how = "was pruned" if record.path in self.pruned else "is gone"
-            return f"file {record.path} {how}"
+            return f"file {record.path} {'was pruned' if record.path in self.pruned else 'is gone'}"
         same = info.st_size == record.size
         doubtful = thorough or record.size <= SMALL_BYTES or info.st_mtime_ns != record.mtime_ns
         if same and doubtful:
@@ -362,9 +367,8 @@ class Run:
         if line["kind"] == "key":
             self._keys[line["digest"]] = line["parts"]
         elif line["kind"] == "product":
-            values = {k: v for k, v in line.items() if k != "kind"}
-            values["files"] = tuple(FileRecord(**f) for f in line["files"])
-            self._keep(Product(**values))
+            values = {k: v for k, v in line.items() if k not in ("kind", "files")}
+            self._keep(Product(**values, files=tuple(FileRecord(**f) for f in line["files"])))
         else:
             self._noted(line)
             if line["kind"] == "fresh":
@@ -386,8 +390,7 @@ class Run:
         self._products.clear()
 
     def _remove_unfinished(self) -> None:
-        left = sorted(p for p in self.folder.rglob(f"{PART_MARK}*") if p.is_file())
-        for path in left:
+        for path in (left := sorted(p for p in self.folder.rglob(f"{PART_MARK}*") if p.is_file())):
             path.unlink(missing_ok=True)
         if left:
             log.info("removed %d unfinished files of an interrupted run", len(left))

@@ -88,7 +88,7 @@ def kind_of(column: Any) -> str:
     return "plain"
 
 
-def dump_store(store: Store, folder: Path | None) -> Dump:
+def dump_store(store: Store, folder: Path | None, like: Dump | None = None) -> Dump:
     """Write the rows of a store as they are at one moment; nobody waits for it.
 
     Parameters
@@ -96,13 +96,15 @@ def dump_store(store: Store, folder: Path | None) -> Dump:
     store : Store
     folder : Path or None
         Gets one file per table; None to compute the checksums alone.
+    like : Dump, optional
+        Only the tables that it has: it may be of an earlier schema, and the store with it.
     """
     sums: dict[str, TableSum] = {}
     columns: dict[str, list[tuple[str, str]]] = {}
     with _one_moment(store) as connection:
         revision = MigrationContext.configure(connection).get_current_revision() or ""
         for table in schema.metadata.sorted_tables:
-            if table.name in LEFT_OUT:
+            if table.name in LEFT_OUT or (like is not None and table.name not in like.tables):
                 continue
             columns[table.name] = [(c.name, kind_of(c)) for c in table.columns]
             if folder is None:

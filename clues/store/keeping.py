@@ -38,9 +38,14 @@ def keep_copy(file: Path, revision: str) -> Path:
     except (OSError, sqlite3.Error) as error:
         raise StoreAway(
             f"the tables of the store are of version {revision} and are brought up to date, but no "
-            f"copy can be kept ({error})",
+            f"copy can be kept: {getattr(error, 'what', error)}",
             str(target),
             "let the folder be written and free some space, then run the same command again",
         ) from error
-    log.warning("the store %s was of version %s; as it was: %s", file.name, revision, target)
+    log.warning(
+        "the store %s of version %s is brought up to date; as it was, it lies in %s",
+        file.name,
+        revision,
+        target,
+    )
     return target

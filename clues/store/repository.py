@@ -94,10 +94,11 @@ class Store:
         store.migrate()
         return store
 
-    def migrate(self, revision: str = "head") -> None:
+    def migrate(self, revision: str = "head", *, keep: bool = True) -> None:
         """Bring the schema to the newest version, or an empty store to an older one.
 
-        A file as it was stays beside it, as ``<name>.before-<version>.sqlite``.
+        A file as it was stays beside it, as ``<name>.before-<version>.sqlite``, unless it is not
+        to be kept.
 
         Raises
         ------
@@ -105,10 +106,13 @@ class Store:
             If a later version of the program wrote it.
         """
         config = _migrations()
+        if revision != "head":
+            self._require_known(revision)
         with self.transaction() as connection:
             if not self._is_newest(connection):
                 config.attributes["connection"] = connection
-                self._keep_old(connection)
+                if keep:
+                    self._keep_old(connection)
                 command.upgrade(config, revision)
                 if revision != "head":
                     return
@@ -142,15 +146,20 @@ class Store:
             self._is_newest(connection)
 
     def _is_newest(self, connection: Connection) -> bool:
-        scripts = ScriptDirectory.from_config(_migrations())
         present = MigrationContext.configure(connection).get_current_revision()
-        if present is not None and present not in {s.revision for s in scripts.walk_revisions()}:
+        if present is not None:
+            self._require_known(present)
+        scripts = ScriptDirectory.from_config(_migrations())
+        return present == scripts.get_current_head()
+
+    def _require_known(self, revision: str) -> None:
+        scripts = ScriptDirectory.from_config(_migrations())
+        if revision not in {s.revision for s in scripts.walk_revisions()}:
             raise StoreError(
-                f"the clue store is of schema {present}, which this version does not know",
+                f"the clue store is of schema {revision}, which this version does not know",
                 self.place,
                 "use the version of tuban that wrote it, or a later one",
             )
-        return present == scripts.get_current_head()
 
     def close(self) -> None:
         """Close all connections; a SQLite file is then one file again."""
@@ -289,6 +298,13 @@ class Store:
         if isinstance(error, DatabaseError) and "not a database" in str(error.orig):
             return StoreError(
                 "the file is no clue store", self.place, "name another file, or put it back"
+            )
+        if isinstance(error, DatabaseError) and "malformed" in str(error.orig):
+            return StoreError(
+                "the clue store is damaged",
+                self.place,
+                "put a copy in its place or restore a backup (`tuban desk restore`); a run makes "
+                "its own store anew where it is moved away, without what people filled in",
             )
         if not isinstance(error, OperationalError):
             return None

@@ -82,7 +82,7 @@ def require_same_rows(store: Store, dump: Dump) -> dict[str, TableSum]:
     StoreError
         Naming the first table.
     """
-    found = dump_store(store, None).tables
+    found = dump_store(store, None, dump).tables
     for name, told in dump.tables.items():
         if found.get(name) != told:
             raise StoreError(

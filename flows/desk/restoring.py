@@ -80,7 +80,7 @@ def _restore_rows(rows: Path, dump: "Dump", place: "DeskPlace") -> str:
         require_empty(store)
         enter_dump(store, dump, rows)
         require_same_rows(store, dump)
-        store.migrate()
+        store.migrate(keep=False)  # the backup is kept
         where = store.place if path is None else str(path)
     except BaseException:
         store.engine.dispose()

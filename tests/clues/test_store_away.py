@@ -29,6 +29,18 @@ def test_a_register_whose_folder_is_away_is_not_made_anew(tmp_path):
     assert not (tmp_path / "share").exists()
 
 
+def test_a_damaged_store_is_told_as_such(tmp_path):
+    path = tmp_path / "register.sqlite"
+    Store.at(path).close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="the clue store is damaged") as damaged:
+        Store.at(path)
+    assert damaged.value.where == str(path)
+    assert "tuban desk restore" in damaged.value.fix
+
+
 def test_a_server_that_is_away_is_told(tmp_path):
     pytest.importorskip("psycopg")
     store = Store("postgresql://somebody:secret@127.0.0.1:9/county")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -159,6 +160,31 @@ def test_a_backup_under_load_is_restored_with_its_checksums(place: DeskPlace, tm
     assert done.store == str(tmp_path / "other" / "register.sqlite")
     require_restored(backup, other)
     assert not list(tmp_path.rglob(".part-*"))
+
+
+def test_a_backup_of_an_earlier_version_is_restored_and_brought_up_to_date(
+    backup: Path, tmp_path: Path
+):
+    manifest = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
+    manifest["revision"] = "0004"  # without the batches that each clue was in
+    del manifest["tables"]["issues"]
+    (backup / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    other = desk_place(str(tmp_path / "other" / "register.sqlite"))
+    restore_backup(backup, other)
+    assert {p.name for p in (tmp_path / "other").iterdir()} == {"register.sqlite", "register-desk"}
+    require_restored(backup, other)
+    with sqlite3.connect(other.store) as kept:
+        assert kept.execute("SELECT count(*) FROM issues").fetchone() == (0,)
+
+
+def test_a_backup_of_a_later_version_is_refused(backup: Path, tmp_path: Path):
+    manifest = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
+    manifest["revision"] = "0999"
+    (backup / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    other = desk_place(str(tmp_path / "other" / "register.sqlite"))
+    with pytest.raises(StoreError, match=r"(?s)0999.*use the version of tuban that wrote it"):
+        restore_backup(backup, other)
+    assert not list((tmp_path / "other").iterdir())
 
 
 @pytest.mark.parametrize("part", ["rows/events.jsonl.gz", "files/attachments/ab/photo"])

@@ -129,6 +129,11 @@ def test_damaged_line_in_the_middle_is_ignored_and_reported(tmp_path, caplog):
     assert [p.name for p in again.products()] == ["t2"]
     assert again.faults() == ["manifest.jsonl, line 3 is damaged"]
     assert "damaged" in caplog.text
+    with new_run(tmp_path) as run:
+        make_product(run, "t1")
+    caplog.clear()
+    assert Run.open(run.folder).faults() == []
+    assert not caplog.text
 
 
 def test_reading_run_cannot_write_and_needs_a_manifest(tmp_path):
