@@ -6,10 +6,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+ROOMS := configs tiles detect models clues web flows
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench bench-scene bench-full \
-  bench-compare bench-accuracy pictures gallery reference licences docs acceptance dist clean
+.PHONY: help setup demo test test-desk test-slow test-long check format ci-deps bench bench-scene \
+  bench-full bench-compare bench-accuracy coverage pictures gallery reference licences docs \
+  acceptance dist clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +49,15 @@ test-long: $(READY)  ## more seeds, tilings and drawn examples (not part of a la
 	@$(PYTEST) -m long --durations=25
 	@TUBAN_EXAMPLES=fresh $(PYTEST) -m "hypothesis and not desk and not long"
 
+coverage: $(READY)  ## lines of each room that tests work, kernels interpreted on small arrays too (hours)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -q -m "not desk and not long"
+	$(BIN)/coverage run -m pytest -q -m "desk and not long"
+	$(BIN)/coverage run -m pytest -q -m long tests/detect/test_interpreted.py
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+	@for room in $(ROOMS); do echo "$$room $$($(BIN)/coverage report --include="$$room/*" --format=total --fail-under=90) %" || exit 1; done
+
 check: $(READY)  ## style, types, floors, spelling, sizes, what nothing uses, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,7 +65,7 @@ check: $(READY)  ## style, types, floors, spelling, sizes, what nothing uses, se
 	$(BIN)/lint-imports
 	$(BIN)/codespell --skip "*.ttf,*.json,./.venv,./runs,./.git,constraints.txt,*/static/vendor/*" .
 	$(BIN)/vulture
-	$(BIN)/bandit -q -r configs tiles detect models clues web flows -c pyproject.toml
+	$(BIN)/bandit -q -r $(ROOMS) -c pyproject.toml
 
 format: $(READY)  ## let ruff format everything
 	$(BIN)/ruff check --fix .
