@@ -276,6 +276,16 @@ def test_check_tells_a_layer_of_another_place(mini: Path) -> None:
     assert "`crs:`" in told[2]
 
 
+@pytest.mark.slow
+def test_a_run_tells_a_complete_layer_of_another_place(mini: Path) -> None:
+    away = gpd.read_file(mini.parent / "approval.shp").to_crs(CRS)
+    away.set_geometry(away.translate(300_000, 0)).to_file(mini.parent / "approval.shp")
+    code, lines = run(mini)
+    assert code == ExitCode.EXCEPTIONS
+    told = "layer land approval is said to be complete, but lies wholly beside the area"
+    assert any(told in line for line in lines), lines
+
+
 def test_check_and_run_refuse_a_config_without_layers_alike(mini: Path) -> None:
     text = yaml.safe_load(mini.read_text(encoding="utf-8"))
     del text["layers"]
