@@ -223,6 +223,7 @@ def test_gbk_and_an_approval_without_geometry(mini: Path):
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert f'<td class="n">{problem["row"]}</td><td class="">approval:{undrawn}</td>' in report
     assert "补绘图形；此前不在图上" in report
+    assert '<td class="">图形</td>' in report
     assert any("1 layer rows have problems" in line for line in lines)
 
 
