@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.columnchecks import check_codes, check_dates, check_missing, check_sums
+from clues.layerrows import named_as_delivered
 from clues.layers import (
     ANY_GEOMETRY,
     DOCUMENT_ROLES,
@@ -161,7 +162,7 @@ def _check_layer(layer: LayerTable, today: dt.date, oldest: dt.date) -> pd.DataF
     """Return all findings within one role."""
     mapped = {name for part in layer.columns for name in part}
     read = layer.rejects[~layer.rejects["code"].isin(CHECKED_HERE)]
-    frames = [read]
+    frames = list[pd.DataFrame]()
     table = pd.DataFrame(layer.table.drop(columns="geometry"))
     rows = pd.concat([table, layer.not_on_map.drop(columns="geometry", errors="ignore")])
     rows = rows.reset_index(drop=True)
@@ -172,23 +173,24 @@ def _check_layer(layer: LayerTable, today: dt.date, oldest: dt.date) -> pd.DataF
         frames.append(check_sums(rows))
     if layer.role not in ANY_GEOMETRY and len(layer.table):
         frames.extend(_check_geometry(layer, mapped))
-    report = pd.concat([f for f in frames if len(f)] or [read], ignore_index=True)
+    found = [named_as_delivered(f, layer.specs, layer.columns) for f in frames]
+    report = pd.concat([f for f in (read, *found) if len(f)] or [read], ignore_index=True)
     doubled = report.loc[report["code"] == "duplicate_feature", "key"]
     return report[(report["code"] != "double_id") | ~report["key"].isin(doubled)]
 
 
 def _reported(layer: LayerTable) -> set[tuple[str, int, str]]:
     """Return (source, row, internal field) of the values that reading has reported."""
-    empty = layer.rejects[layer.rejects["code"] == "value_missing"]
-    known = {(s, int(r), f) for s, r, f in empty[["source", "row", "field"]].to_numpy()}
     names: dict[tuple[str, str], list[str]] = {}
     for spec, columns in zip(layer.specs, layer.columns, strict=True):
         for name, column in columns.items():
             names.setdefault((spec.name, column), []).append(name)
-    wrong = layer.rejects[layer.rejects["code"] == "unreadable_value"]
-    for source, row, column in wrong[["source", "row", "field"]].to_numpy():
-        known |= {(source, int(row), name) for name in names.get((source, column), [])}
-    return known
+    wrong = layer.rejects[layer.rejects["code"].isin(("value_missing", "unreadable_value"))]
+    return {
+        (source, int(row), name)
+        for source, row, column in wrong[["source", "row", "field"]].to_numpy()
+        for name in names.get((source, column), [])
+    }
 
 
 def _rows_at(layer: LayerTable, code: str, at: Any, field: str, **more: Any) -> pd.DataFrame:
@@ -259,7 +261,7 @@ def _areas(layer: LayerTable, drawn: NDArray[np.float64]) -> pd.DataFrame:
         row, source = np.zeros(1, np.int64), layer.specs[0].name
         return report_rows("unit_suspected", source, row, field="area_m2", facts=unit)
     facts = [{"stated": f"{stated[i]:.2f}", "drawn": f"{drawn[i]:.2f}"} for i in wrong]
-    return _rows_at(layer, "area_differs", wrong, "area_m2", values=stated[wrong], facts=facts)
+    return _rows_at(layer, "area_differs", wrong, "area_m2", facts=facts)
 
 
 def _wrong_unit(

@@ -26,7 +26,7 @@ def add_classes(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     facts = [{"scheme": scheme[i]} for i in unknown]
     codes = table["code"].to_numpy(dtype=object)[unknown]
     reports = (
-        report_rows("value_missing", name, rows[empty], field="code", facts={"name": "code"}),
+        report_rows("value_missing", name, rows[empty], field="code"),
         report_rows("unknown_class", name, rows[unknown], field="code", values=codes, facts=facts),
     )
     return pd.concat(reports, ignore_index=True)

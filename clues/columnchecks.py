@@ -67,7 +67,7 @@ def check_missing(role: str, table: pd.DataFrame, reported: set[tuple[str, int, 
         places = zip(table["source"].iloc[empty], table["row"].iloc[empty], strict=True)
         keep = [(s, int(r), name) not in reported for s, r in places]
         at = empty[np.array(keep, dtype=bool)]
-        frames.append(_report("value_missing", table, at, name, {"name": name}))
+        frames.append(_report("value_missing", table, at, name))
     return pd.concat(frames, ignore_index=True)
 
 

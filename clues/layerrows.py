@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clues.attributes import chosen_rows, read_fields
@@ -10,7 +11,7 @@ from clues.codes import add_classes, add_right_kind, add_uses
 from clues.sources import open_source
 from configs.layers import FieldSpec, LayerSpec
 
-__all__ = ["chosen_of", "parsed_rows", "source_of"]
+__all__ = ["chosen_of", "named_as_delivered", "parsed_rows", "source_of"]
 
 
 def source_of(spec: LayerSpec) -> Any:
@@ -71,3 +72,25 @@ def chosen_of(
         table.attrs["columns"] = columns
         found = found[found["row"].isin(table["row"])]
     return table, found
+
+
+def named_as_delivered(
+    report: pd.DataFrame, specs: Sequence[LayerSpec], columns: Sequence[Mapping[str, str]]
+) -> pd.DataFrame:
+    """Return a row-level report with fields named as the sources name them.
+
+    Parameters
+    ----------
+    report : DataFrame
+        See `clues.quality.REPORT_COLUMNS`; what cannot be read is of a source field already.
+    specs, columns : sequence
+        Of the sources of a role, see `clues.layers.LayerTable`.
+    """
+    own = {
+        (s.name, name): own
+        for s, part in zip(specs, columns, strict=True)
+        for name, own in part.items()
+    }
+    places = zip(report["source"], report["field"], report["code"], strict=True)
+    named = [f if c == "unreadable_value" else own.get((s, f), f) for s, f, c in places]
+    return report.assign(field=np.array(named, dtype=object))

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from clues.crs import crs_name
-from clues.layerrows import chosen_of, parsed_rows, source_of
+from clues.layerrows import chosen_of, named_as_delivered, parsed_rows, source_of
 from clues.postgis import database_fingerprint
 from clues.quality import (
     REPORT_COLUMNS,
@@ -241,7 +241,8 @@ def read_role(
     result = result.reset_index(drop=True)
     reports.extend(_checks(role, specs, result, crs))
     lost = table[~on_map] if role in DOCUMENT_ROLES else table.iloc[:0]
-    rejects = pd.concat(reports, ignore_index=True)[REPORT_COLUMNS]
+    rejects = named_as_delivered(pd.concat(reports, ignore_index=True), specs, columns)
+    rejects = rejects[REPORT_COLUMNS]
     key_of = dict(zip(zip(table["source"], table["row"], strict=True), table["key"], strict=True))
     rejects["key"] = [key_of[p] for p in zip(rejects["source"], rejects["row"], strict=True)]
     return LayerTable(
@@ -293,7 +294,7 @@ def _checks(role: str, specs: tuple[LayerSpec, ...], table: Any, crs: str) -> li
         stated = table["area_m2"].to_numpy(dtype=float)
         wrong = area_mismatches(stated, drawn)
         facts = [{"stated": f"{stated[i]:.2f}", "drawn": f"{drawn[i]:.2f}"} for i in wrong]
-        at = {"keys": keys[wrong], "field": "area_m2", "values": stated[wrong].round(2)}
+        at = {"keys": keys[wrong], "field": "area_m2"}
         reports.append(report_rows("area_differs", sources[wrong], rows[wrong], facts=facts, **at))
     if any(spec.no_overlap for spec in specs) and role not in ANY_GEOMETRY:
         first, second, area = overlapping_features(geometry, lambda g: ellipsoidal_area(g, crs))

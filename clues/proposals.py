@@ -108,7 +108,8 @@ def _add_uses(table: pd.DataFrame, how: ParcelSource, name: str) -> pd.DataFrame
     table["use"] = [found.get(w, "unknown") for w in words]
     lost = np.flatnonzero([w is not None and found.get(w) == "unknown" for w in words])
     rows = table["row"].to_numpy()[lost]
-    return report_rows("unknown_use", name, rows, field="use", values=words[lost])
+    field = table.attrs["columns"].get("use", "use")
+    return report_rows("unknown_use", name, rows, field=field, values=words[lost])
 
 
 def _with_places(parcels: Any, crs: str) -> Any:

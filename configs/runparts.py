@@ -48,7 +48,10 @@ class AreaSettings(StrictModel):
     """The administrative area of the run."""
 
     county_code: str = Field("000000", pattern=r"^\d{6}$", description="GB/T 2260 county code")
-    county_name: str = Field("", description="name printed in titles and file names")
+    county_name: str = Field(
+        "",
+        description="name printed in titles and file names; by default that of the layers file",
+    )
     time_zone: str = Field("Asia/Shanghai", description="zone of civil dates")
     aoi: Path | None = Field(None, description="polygon layer that limits the analysis")
     by_county: bool = Field(

@@ -125,6 +125,7 @@ def keep_run_judgement(
         "rule_set_version": rules.digest,
         "layers": layer_records(onemap),
         "rejects": reject_rows(onemap),
+        "away": _away(onemap, context.plan),
         "tallies": tallies(judgement),
     }
     if fates is not None:
@@ -177,6 +178,18 @@ def layer_records(onemap: Any) -> list[dict[str, Any]]:
         }
         for role, layer in sorted(onemap.layers.items())
     ]
+
+
+def _away(onemap: Any, plan: "RunPlan") -> list[str]:
+    """Return the roles of layers that are complete and lie beside the run."""
+    west, south, east, north = plan.grid.bounds(plan.extent)
+    found = []
+    for role, layer in sorted(onemap.layers.items()):
+        if layer.complete and len(layer.table):
+            x0, y0, x1, y1 = layer.table.total_bounds
+            if x0 > east or x1 < west or y0 > north or y1 < south:
+                found.append(str(role))
+    return found
 
 
 def _plain(complete: Any) -> Any:

@@ -18,7 +18,8 @@ NAME = "layers-at-hand.yaml"
 def layers_at_hand(config: RunConfig, folder: Path) -> tuple[RunConfig, tuple[Told, ...]]:
     """Return a config whose layers can all be read, and which ones were left out.
 
-    Nothing is looked at unless the config says ``missing_layers: leave_out``.
+    A county that has no name in the config has that of the layers file. No layer is looked at
+    unless the config says ``missing_layers: leave_out``.
 
     Parameters
     ----------
@@ -26,6 +27,7 @@ def layers_at_hand(config: RunConfig, folder: Path) -> tuple[RunConfig, tuple[To
     folder : Path
         Run folder, where a layers file of what is left is written.
     """
+    config = _named(config)
     if config.missing_layers == "refuse":
         return config, ()
     if config.layers is None or not config.layers.exists():
@@ -46,6 +48,17 @@ def layers_at_hand(config: RunConfig, folder: Path) -> tuple[RunConfig, tuple[To
         return config, ()
     layers = tuple(_incomplete(spec) if spec.role in lame else spec for spec in kept)
     return _left(config, file.model_copy(update={"layers": layers}), folder), tuple(missing)
+
+
+def _named(config: RunConfig) -> RunConfig:
+    """Return a config with the name that the layers file tells of its county."""
+    area, path = config.area, config.layers
+    if area.county_name or path is None or not path.exists():
+        return config
+    county = LayersFile.load(path).county
+    if county is None or county.code not in ("", area.county_code):
+        return config
+    return config.model_copy(update={"area": area.model_copy(update={"county_name": county.name})})
 
 
 def _readable(file: LayersFile, spec: LayerSpec) -> LayerSpec | TubanError:

@@ -144,7 +144,7 @@ class Publication:
     @cached_property
     def exceptions(self) -> list[Told]:
         """What a reader must know before trusting the list."""
-        return run_exceptions(self.context, self.states, self.judged["rejects"], self.observed)
+        return run_exceptions(self.context, self.states, self.judged, self.observed)
 
     @cached_property
     def account(self) -> dict[str, Any]:

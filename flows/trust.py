@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clues.outputs.reportmodel import QualityFacts
 from configs.errors import InputError
 from configs.told import Told
+from configs.vocabulary import role_name
 from flows.aside import scene_set_aside
 from flows.fitting import clouds_not_searched
 from flows.givenup import told_given_up
@@ -43,7 +44,7 @@ def gate_checks(folder: Path) -> list[dict[str, Any]]:
 def run_exceptions(
     context: "StageContext",
     states: "States",
-    rejects: Sequence[dict[str, Any]],
+    judged: Mapping[str, Any],
     observed: Sequence[dict[str, Any]],
 ) -> list[Told]:
     """Return what a reader must know before trusting the list of a run.
@@ -52,8 +53,9 @@ def run_exceptions(
     ----------
     context : StageContext
     states : States
-    rejects : sequence of dict
-        Rows of layers with problems.
+    judged : mapping
+        What the manifest keeps of the judgement: ``rejects``, rows of layers with problems;
+        ``away``, roles of complete layers that lie beside the run.
     observed : sequence of dict
         The county and then its divisions, with ``observed_percent``.
     """
@@ -73,8 +75,8 @@ def run_exceptions(
                 "corrected: too few clear windows with texture",
             )
         )
-    if rejects:
-        rows = len(rejects)
+    found += [_away(role) for role in judged.get("away", ())]
+    if rows := len(judged["rejects"]):
         found.append(Told(f"图层有 {rows} 条记录有问题", f"{rows} layer rows have problems"))
     found += _too_little_seen(observed)
     if unsearched := clouds_not_searched(context):
@@ -86,6 +88,14 @@ def run_exceptions(
             Told("没有地类模型，变化类型未知", "no land-cover model: change types are unknown")
         )
     return found
+
+
+def _away(role: str) -> Told:
+    return Told(
+        f"图层“{role_name(role)}”声明完整，但全部图形位于分析范围之外：请核对是否为本地图层及其坐标系",
+        f"the layer {role_name(role, 'en')} is said to be complete, but lies wholly beside the "
+        "area: check that it is of this place, and its CRS",
+    )
 
 
 def _too_little_seen(areas: Sequence[dict[str, Any]]) -> list[Told]:

@@ -143,11 +143,17 @@ def pair_extent(before: Epoch, after: Epoch, grid: AnalysisGrid) -> Extent:
     RasterError
         If the dates do not meet.
     """
-    common = _epoch_extent(before, grid).intersect(_epoch_extent(after, grid))
+    extents = _epoch_extent(before, grid), _epoch_extent(after, grid)
+    common = extents[0].intersect(extents[1])
     if common.is_empty:
+        boxes = [
+            f"{epoch.scenes[0].scene_id} x {west:.9g} to {east:.9g}, y {south:.9g} to {north:.9g}"
+            for epoch, extent in zip((before, after), extents, strict=True)
+            for west, south, east, north in [grid.bounds(extent)]
+        ]
         raise RasterError(
             "the two dates do not overlap",
-            f"{before.scenes[0].scene_id} and {after.scenes[0].scene_id}",
+            f"{'; '.join(boxes)} ({grid.crs[:40]})",
             "give two images of the same place; check the CRS of both",
         )
     return common

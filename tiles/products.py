@@ -55,7 +55,8 @@ def require_product(folder: Path, files: Sequence[Path], sensor: str | None) -> 
         raise RasterError(
             f"the multispectral image of the delivery is missing ({sensor_spec(kind or '').title})",
             str(folder),
-            f"copy the whole delivery; the file is named like {_example(delivery.image)}",
+            f"copy the whole delivery; the file is named like {_example(delivery.image)}; "
+            "where yours is not, name the file instead of the folder",
         )
 
 

@@ -1,5 +1,6 @@
 """Explanations of findings, by the rule set that their run was judged by."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ def explained(
 ) -> list[dict[str, Any]]:
     """Return, for each parcel and line, every rule that was tried, in order, and why it held.
 
+    Where a document was attached, the reason is that of the judgement with it.
+
     Parameters
     ----------
     folder : Path
@@ -32,10 +35,14 @@ def explained(
     for trace in traces:
         name = str(kept) if kept.is_file() else str(trace["rule_set"])
         stamp = kept.stat().st_mtime_ns if kept.is_file() else 0
-        text = explanation(trace, _rules(name, stamp), language)
+        rules = _rules(name, stamp)
+        text = explanation(trace, rules, language)
         lines = [line for line in text.split("\n") if line.strip()]
         if attached := trace.get("attached"):
-            lines.append(attached[language])
+            lines[1] = attached[language]
+            now = rules.spoken.outcome(attached["outcome"], language)
+            if now != re.split("：|: ", lines[0])[-1]:
+                lines[0] += f" → {now}"
         told.append({"parcel_id": trace["parcel"], "line": trace["line"], "lines": lines})
     return told
 

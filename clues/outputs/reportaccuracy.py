@@ -109,7 +109,7 @@ def _rejects(tell: Teller) -> list[Block]:
             str(row["source"] or ""),
             str(row["row"] or ""),
             str(row["key"] or ""),
-            " ".join(str(row[n]) for n in ("field", "value") if row[n]),
+            " ".join(_field(tell, row)),
             str(row["problem_zh" if zh else "problem"]),
             str(row["remedy_zh" if zh else "remedy"]),
         )
@@ -122,6 +122,12 @@ def _rejects(tell: Teller) -> list[Block]:
     if len(every) > MOST_REJECTS:
         found.append(Words(tell("more_rejects", count=len(every) - MOST_REJECTS), "note"))
     return found
+
+
+def _field(tell: Teller, row: Mapping[str, Any]) -> list[str]:
+    """Return the field of a row with a problem, and the value where it tells one."""
+    field = tell("outline") if row["field"] == "geometry" else str(row["field"])
+    return [part for part in (field, str(row["value"] or "")) if part]
 
 
 def _landcover(tell: Teller) -> list[Block]:

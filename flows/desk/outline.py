@@ -55,7 +55,7 @@ def take_outline(
         found = places_of(connection, [clue_no])
     if not found:
         raise InputError(f"there is no clue {clue_no!r}", "clue", "check the number")
-    _require_undivided(store, clue_no)
+    _require_one_open(store, clue_no)
     run = run_folder(place.files, found[0].run)
     with tempfile.TemporaryDirectory(prefix="tuban-outline-") as scratch:
         layer = Path(scratch) / "patches.gpkg"
@@ -74,19 +74,26 @@ def take_outline(
     }
 
 
-def _require_undivided(store: "Store", clue_no: str) -> None:
-    """Raise where parcels of a clue lie with several cases: a new outline has other parcels."""
-    from clues.store.cases import clue_rows, parcels_of
+def _require_one_open(store: "Store", clue_no: str) -> None:
+    """Raise where a clue has several cases, or a closed one: a new outline has other parcels."""
+    from clues.store.cases import case_row, clue_rows, parcels_of
     from clues.store.worklist import Scope
 
     with store.engine.connect() as connection:
         clue = clue_rows(connection, [clue_no], Scope())[clue_no]
         cases = parcels_of(connection, clue.clue_id)
+        rows = [case_row(connection, case_no) for case_no in cases]
     if len(cases) > 1:
         raise InputError(
             f"the parcels of the clue lie with several cases ({', '.join(cases)})",
             "outline",
             "end these cases by its parcels as they are",
+        )
+    if any(row and row.values["state"] == "closed" for row in rows):
+        raise InputError(
+            f"the case of the clue is closed ({', '.join(cases)})",
+            "outline",
+            "have the case reopened first",
         )
 
 

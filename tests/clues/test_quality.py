@@ -117,11 +117,11 @@ def test_seeded_defects_are_all_found_and_none_invented(tmp_path):
     assert ["approval:5", "PZRQ", "cannot be read as date", "value unknown"] in found
     assert [
         "approval:4",
-        "area_m2",
+        "PZMJ",
         "stated 150000.00 m², drawn 10000.00 m²",
         "listed",
     ] in found
-    assert sum(f[1] == "id" for f in found) == 1
+    assert sum(f[1] == "DKBH" for f in found) == 1
     overlaps = [f for f in found if f[1] == "geometry"]
     assert len(overlaps) == 1
     assert overlaps[0][2].endswith("by 1000.00 m²")

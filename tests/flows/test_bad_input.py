@@ -223,6 +223,7 @@ def test_gbk_and_an_approval_without_geometry(mini: Path):
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert f'<td class="n">{problem["row"]}</td><td class="">approval:{undrawn}</td>' in report
     assert "补绘图形；此前不在图上" in report
+    assert '<td class="">图形</td>' in report
     assert any("1 layer rows have problems" in line for line in lines)
 
 
@@ -274,6 +275,16 @@ def test_check_tells_a_layer_of_another_place(mini: Path) -> None:
     assert told[0] == f"none of its {len(away)} outlines lies in the area of the run, 300 km off"
     assert told[1].endswith(str(mini.parent / "landuse.gpkg"))
     assert "`crs:`" in told[2]
+
+
+@pytest.mark.slow
+def test_a_run_tells_a_complete_layer_of_another_place(mini: Path) -> None:
+    away = gpd.read_file(mini.parent / "approval.shp").to_crs(CRS)
+    away.set_geometry(away.translate(300_000, 0)).to_file(mini.parent / "approval.shp")
+    code, lines = run(mini)
+    assert code == ExitCode.EXCEPTIONS
+    told = "layer land approval is said to be complete, but lies wholly beside the area"
+    assert any(told in line for line in lines), lines
 
 
 def test_check_and_run_refuse_a_config_without_layers_alike(mini: Path) -> None:

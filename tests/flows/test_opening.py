@@ -11,7 +11,9 @@ import yaml
 
 from configs.errors import InputError
 from configs.run import RunConfig
+from configs.runparts import AreaSettings
 from flows.checking import check_run
+from flows.layersathand import layers_at_hand
 from flows.opening import OPENING_NAME, Opening, images_of
 from flows.runner import run_folder
 from tests.tiles.cataloguemade import write_catalog
@@ -127,6 +129,18 @@ def test_the_reason_of_the_same_images_stays_as_it_was_told(config, tmp_path):
     assert again.reasons == first.reasons
     assert "passed over" not in json.loads((folder / OPENING_NAME).read_text())["reasons"][0][1]
     assert [t["en"] for t in again.record["why_images"]] == [t.en for t in first.reasons]
+
+
+@pytest.mark.parametrize(
+    ("code", "own", "wanted"),
+    [("370305", "", "临淄区"), ("", "", "临淄区"), ("370306", "", ""), ("370305", "临淄", "临淄")],
+)
+def test_a_county_without_a_name_has_that_of_the_layers(config, tmp_path, code, own, wanted):
+    county = f"county: {{code: '{code}', name: 临淄区}}"
+    (tmp_path / "LAYERS.yaml").write_text(f"version: 1\n{county}\n", encoding="utf-8")
+    area = AreaSettings(county_code="370305", county_name=own)
+    asked = config.model_copy(update={"area": area, "layers": tmp_path / "LAYERS.yaml"})
+    assert layers_at_hand(asked, tmp_path)[0].area.county_name == wanted
 
 
 def test_a_config_that_names_its_images_asks_nothing(tmp_path):

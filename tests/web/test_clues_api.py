@@ -105,7 +105,8 @@ def test_a_document_no_layer_holds_makes_a_clue_doubtful_at_once(desk: ServedDes
     exported = client.get("/api/exports/geojson", params={"q": number}).json()["features"]
     assert "99号" in json.dumps(exported, ensure_ascii=False)
     lines = client.get(f"/api/clues/{number}/explanation").json()["parcels"][0]["lines"]
-    assert "99号" in lines[-1]
+    assert lines[0].endswith("结论：疑似违法 → 存疑")
+    assert "99号" in lines[1]
 
 
 def test_a_document_whose_outline_lies_elsewhere_changes_nothing(desk: ServedDesk):

@@ -16,6 +16,7 @@ from clues.audit.chain import first_broken
 from clues.cases.actors import Actor
 from clues.cases.casebook import Casebook
 from clues.store import schema
+from clues.store.cases import case_row, change_case
 from clues.store.clueview import clue
 from clues.store.events import read_events
 from clues.store.images import images
@@ -164,7 +165,15 @@ def test_a_clue_is_cut_at_the_desk(run: Path, place: DeskPlace, store: Store):
     assert fresh <= set(finished_tables(run).patches["clue_no"])
 
 
-def test_an_outline_is_not_drawn_under_parcels_of_several_cases(
+def put_into(store: Store, case_no: str, state: str) -> None:
+    """Put a case into a state without the steps that lead there."""
+    with store.transaction() as connection:
+        held = case_row(connection, case_no)
+        assert held is not None
+        assert change_case(connection, held.id, held.version, {"state": state}, held.updated_at)
+
+
+def test_an_outline_is_not_drawn_under_several_cases_or_a_closed_one(
     run: Path, place: DeskPlace, store: Store
 ):
     add_run(run, place, by="setup")
@@ -186,6 +195,10 @@ def test_an_outline_is_not_drawn_under_parcels_of_several_cases(
     with pytest.raises(InputError, match="several cases"):
         services.outline(number, Outline(drawn, "chen"))
     book.undo(OFFICE, pair[0]["case_no"], pair[0]["version"])
+    put_into(store, case_no, "closed")
+    with pytest.raises(InputError, match="is closed"):
+        services.outline(number, Outline(drawn, "chen"))
+    put_into(store, case_no, "judged")
     assert services.outline(number, Outline(drawn, "chen"))
 
 

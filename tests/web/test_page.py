@@ -111,6 +111,16 @@ def test_a_phone_shows_one_pane_at_a_time(browser, many):
     who.close()
 
 
+def test_who_has_no_clues_is_told_so(browser, many):
+    who = visit(browser, many.address)
+    who.open("en")
+    who.sign_in("inspector", PASSWORD)
+    who.page.wait_for_selector(".list-none:has-text('no clues here for you yet')")
+    who.page.fill("#search", "0")
+    who.page.wait_for_selector(".list-none:has-text('Take away a filter')")
+    who.close()
+
+
 def test_everything_has_a_name_and_can_be_read(browser, many):
     who = entered(browser, many, "en")
     page = who.page
@@ -123,6 +133,9 @@ def test_everything_has_a_name_and_can_be_read(browser, many):
     page.wait_for_selector("dialog .filter-form")
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(PALE) == []
+    page.select_option("#by-rule", "V11")
+    page.click("dialog .primary")
+    page.wait_for_selector(".chip:has-text('V11 Damage to cropland')")
     who.close()
 
 

@@ -244,7 +244,10 @@ def put_right_and_closed(browser: Any, place: Place, number: str) -> None:
     page.click("dialog .asked-end .primary")
     page.wait_for_selector("dialog", state="detached")
     in_state(who, "rectified")
+    draw = "修改图斑" if place.language == "zh" else "Edit the outline"
+    page.wait_for_selector(f".verdict-more button:has-text('{draw}')")
     take(who, "close", "closed")
+    page.wait_for_selector(f".verdict-more button:has-text('{draw}')", state="detached")
     who.tab("time")
     assert page.locator(".timeline li").count() >= 12
     page.click(".list-tools .take")

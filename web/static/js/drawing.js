@@ -44,10 +44,13 @@ class Drawing {
     this.maps.each((map) => { map.doubleClickZoom.disable(); map.on("click", this.onclick); });
     this.maps.place.addEventListener("keydown", this.onkey);
     desk.look("map");
+    this.share = this.maps.share;
+    this.maps.share = 0; // the handle of the swipe would lie on the cross
     this.choose("draw");
   }
 
   choose(kind) {
+    if (this.sent) return;
     this.kind = kind;
     this.points = [];
     this.kinds.forEach((one) => one.setAttribute("aria-pressed", String(one.dataset.kind === kind)));
@@ -55,11 +58,13 @@ class Drawing {
   }
 
   add({ lng, lat }) {
+    if (this.sent) return;
     this.points.push([Number(lng.toFixed(7)), Number(lat.toFixed(7))]);
     this.draw();
   }
 
   back() {
+    if (this.sent) return;
     this.points.pop();
     this.draw();
   }
@@ -96,7 +101,7 @@ class Drawing {
 
   draw() {
     this.pieces = this.made();
-    this.keep.disabled = !this.pieces || this.sent;
+    this.keep.disabled = !this.pieces;
     const features = this.points.map((at) => feature("Point", at));
     if (this.points.length > 1) features.push(feature("LineString", this.points));
     for (const rings of this.pieces ?? []) features.push(feature("Polygon", rings));
@@ -134,6 +139,7 @@ class Drawing {
     this.maps.place.removeEventListener("keydown", this.onkey);
     this.maps.each((map) => { map.off("click", this.onclick); map.doubleClickZoom.enable(); });
     this.maps.data("drawn", EMPTY, LAYERS);
+    this.maps.share = this.share;
   }
 }
 

@@ -24,7 +24,7 @@ export async function show(main, { user, query }) {
     note("sample", asked);
     const found = await sample(asked);
     fill(drawn, h("p", {}, t("sample.drawn", { count: count(found.items.length), whole: count(found.population) })),
-      h("p", { class: "muted" }, t("sample.again"), " ", h("code", {}, found.digest)), clueTable(found.items, t("place.sample")));
+      found.items.length > 0 && [h("p", { class: "muted" }, t("sample.again"), " ", h("code", {}, found.digest)), clueTable(found.items, t("place.sample"))]);
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -18,8 +18,11 @@ export const steps = [
   { action: "field_check", open: openFieldCheck },
   { action: "judge", offered: () => false, open: (clue, found, desk) => openStep("judge", clue, found, desk) }, // the bar judges the first case by its keys
   ...PLAIN.map((action) => ({ action, open: (clue, found, desk) => openStep(action, clue, found, desk) })),
-  { action: "outline", title: "draw.open", offered: (clue, user) => isOffice(user) && Boolean(clue.geometry), open: (clue, found, desk) => startDrawing(clue, desk) },
+  { action: "outline", title: "draw.open", offered: (clue, user) => isOffice(user) && isDrawable(clue), open: (clue, found, desk) => startDrawing(clue, desk) },
 ];
+
+/** May an outline be drawn: not under several cases, nor under one that is closed. */
+const isDrawable = ({ geometry, cases }) => Boolean(geometry) && cases.length < 2 && cases.every((one) => one.state !== "closed");
 
 /** Return the step of a name. */
 export const stepOf = (action) => steps.find((step) => step.action === action);

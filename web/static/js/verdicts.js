@@ -16,6 +16,9 @@ const JUDGE = "judge";
 /** Unlawful needs somebody to have been there. */
 const seenFor = (verdict, { state }) => verdict !== "illegal" || ["field_checked", "judged"].includes(state);
 
+/** Does this person give verdicts, which can be undone? */
+const judges = ({ role }) => ["administrator", ...part("actions")[JUDGE].roles].includes(role);
+
 /** Buttons below the clue. */
 export class VerdictBar {
   constructor(desk) {
@@ -71,7 +74,7 @@ export class VerdictBar {
     const last = this.done.at(-1);
     const back = button({ class: "quiet", disabled: !last, "aria-keyshortcuts": "u", on: { click: () => this.undo() } },
       icon("undo"), t("verdict.undo"), h("kbd", {}, "u"));
-    return h("div", { class: "verdict-more" }, made, back);
+    return h("div", { class: "verdict-more" }, made, judges(desk.user) && back);
   }
 
   async judge(verdict) {
