@@ -69,40 +69,38 @@ def commit() -> str:
 
 
 def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, Any]:
-    """Measure a profile; return the results as they are written."""
+    """Measure a profile; return the results as they are written, kept in `work` as they come."""
     work.mkdir(parents=True, exist_ok=True)
-    about = machine(PACKAGES)
     tools = peer_tools(work)
     for what, why in tools.missing.items():
         print(f"== left out: {what}: {why}", flush=True)
     small = whole_way.pair_of(work, profile.small)
     whole_way.run_tuban(small, work, "--plain")  # fills caches of bytecode and kernels
-    ledger = whole_way.same_ledger(small, work)
-    limits = whole_way.limit("memory") | whole_way.limit("disk", work)
-    whole: dict[str, Any] = {}
+    found: dict[str, Any] = {
+        "profile": name,
+        "command": f"python -m benchmarks.suite {name}",
+        "commit": commit(),
+        "machine": f"{machine(PACKAGES)} Commit {commit()}. {_peers(tools, work)}",
+        "missing": dict(tools.missing),
+        "ledger": whole_way.same_ledger(small, work),
+        "limits": whole_way.limit("memory") | whole_way.limit("disk", work),
+        "whole": {},
+    }
     for side in sorted({profile.side, *profile.others}):
         pair = whole_way.pair_of(work, side)
         alone = side != profile.side
         repeats = 1 if alone else profile.repeats
         names = ("tuban",) if alone else whole_way.names_but(profile.without)
-        whole[str(side)] = whole_way.measured(pair, tools, work, repeats, names)
+        found["whole"][str(side)] = whole_way.measured(pair, tools, work, repeats, names)
+        (work / "measured.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
         if drop and side > profile.side:
             for path in (pair.before, pair.after):
                 path.unlink()
     pair = whole_way.pair_of(work, profile.side)
-    stepped = steps.measured(pair, tools, work, profile.repeats, profile.sizes)
-    return {
-        "profile": name,
-        "command": f"python -m benchmarks.suite {name}",
-        "commit": commit(),
-        "machine": f"{about} Commit {commit()}. {_peers(tools, work)}",
-        "ledger": ledger,
-        "limits": limits,
-        "missing": dict(tools.missing),
-        "whole": whole,
-        "steps": stepped,
-        "startup": startup.measured(small, work, 5),
-    }
+    found["steps"] = steps.measured(pair, tools, work, profile.repeats, profile.sizes)
+    (work / "measured.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    found["startup"] = startup.measured(small, work, 5)
+    return found
 
 
 def _peers(tools: PeerTools, work: Path) -> str:

@@ -80,7 +80,7 @@ def run_tuban(pair: Pair, work: Path, *options: str) -> tuple[Worked, dict[str, 
     shutil.rmtree(runs, ignore_errors=True)
     words = ("--quiet", "run", str(pair.config), "--memory", "2GB", "-o", str(runs), *options)
     took = worked([tuban_command(), *words], environment=own_environment(work), fine=(0, 3))
-    (folder,) = runs.iterdir()
+    (folder,) = (path.parent for path in runs.glob("*/run.json"))  # Prefect's files lie beside
     summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return took, summary | {"folder": str(folder)}
 

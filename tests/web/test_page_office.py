@@ -39,7 +39,7 @@ def click_around(who: Visit, *places: tuple[int, int]) -> None:
         who.page.mouse.click(box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y)
 
 
-def test_an_outline_is_drawn_anew_and_the_parts_of_a_cut_are_told(browser, own_many):
+def test_an_outline_is_drawn_anew_and_then_cut(browser, own_many):
     client = signed_in(own_many.address, "county")
     who = at_place(browser, own_many, "county", "en", "#/review?order=number")
     page, number = who.page, who.painted()
@@ -65,9 +65,14 @@ def test_an_outline_is_drawn_anew_and_the_parts_of_a_cut_are_told(browser, own_m
     page.click(".draw-bar [data-kind=cut]")
     click_around(who, (-200, 20), (200, 20))
     page.wait_for_selector(".draw-bar:has-text('2 pieces'):has-text('cannot be undone')")
-    page.click(".draw-bar button:has-text('Cancel')")
+    page.click(".draw-bar .primary:enabled")
+    page.wait_for_selector("#told:has-text('New clues')")
     page.wait_for_selector(".draw-bar", state="detached")
-    assert client.get("/api/clues").json()["total"] == count
+    assert client.get("/api/clues").json()["total"] == count + 2
+    assert who.painted(number) in page.inner_text("#told")
+    page.fill("#search", number)
+    page.wait_for_selector(".clue-badges .badge:has-text('Gone')")
+    page.wait_for_selector(".verdict-more button:has-text('Edit the outline')", state="detached")
     who.close()
 
 

@@ -66,6 +66,7 @@ export class CluePanel {
         clue.verdict && h("span", { class: `badge ${clue.verdict}` }, `${t("clue.verdict")}${t("colon")}${nameOf("verdicts", clue.verdict)}`),
         h("span", { class: "badge" }, state),
         clue.review_level && clue.cases.length > 0 && h("span", { class: "badge" }, nameOf("review_levels", clue.review_level)),
+        clue.is_over && h("span", { class: "badge" }, t("exception.gone")),
         clue.severity && h("span", { class: "badge" }, t("clue.severity", { level: clue.severity }))));
   }
 

@@ -120,8 +120,10 @@ class Drawing {
       const answer = await redraw(this.clue.clue_no, this.clue.version, polygons);
       calm();
       forgetAll();
-      announce(t("draw.kept", { version: answer.version }));
-      await this.desk.reload(this.clue.clue_no);
+      const made = answer.clues.map((one) => one.clue_no);
+      const parts = made.length ? `${t("sentence.end")}${t("sentence.gap")}${t("draw.parts", { clues: made.join(" ") })}` : "";
+      announce(`${t("draw.kept", { version: answer.version })}${parts}`);
+      await this.desk.reload(made[0] ?? this.clue.clue_no);
       this.end();
     } catch (problem) {
       this.sent = false;

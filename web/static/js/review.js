@@ -62,7 +62,7 @@ class Review {
       choose: (no) => this.choose(no),
       maps: this.maps,
       look: (name) => this.look(name),
-      reload: (no) => this.refilter(no),
+      reload: (no) => { this.outlines.drawn = ""; return this.refilter(no); }, // the same clue, another outline
     });
     mapTools(this.maps, this.outlines, { fit: () => this.fit(), whole: () => this.whole() });
     this.ahead = pausing(60, () => this.prefetch());

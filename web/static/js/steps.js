@@ -21,8 +21,8 @@ export const steps = [
   { action: "outline", title: "draw.open", offered: (clue, user) => isOffice(user) && isDrawable(clue), open: (clue, found, desk) => startDrawing(clue, desk) },
 ];
 
-/** May an outline be drawn: not under several cases, nor under one that is closed. */
-const isDrawable = ({ geometry, cases }) => Boolean(geometry) && cases.length < 2 && cases.every((one) => one.state !== "closed");
+/** May an outline be drawn: not of what is gone, nor under several cases or one that is closed. */
+const isDrawable = ({ geometry, is_over: gone, cases }) => Boolean(geometry) && !gone && cases.length < 2 && cases.every((one) => one.state !== "closed");
 
 /** Return the step of a name. */
 export const stepOf = (action) => steps.find((step) => step.action === action);

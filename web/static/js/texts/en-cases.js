@@ -131,6 +131,7 @@ export const enCases = {
   "draw.cuts": "It will be cut into {count} pieces. Ready to keep.",
   "draw.final": "What is kept cannot be undone.",
   "draw.sending": "Keeping it and judging again …",
+  "draw.parts": "New clues: {clues}",
   "draw.kept": "The outline is kept as version {version} and judged again",
   "exception.overdue": "Overdue",
   "exception.overdue.why": "Not closed, and the due date has passed.",

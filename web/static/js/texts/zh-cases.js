@@ -131,6 +131,7 @@ export const zhCases = {
   "draw.cuts": "将切成 {count} 块，可以保存。",
   "draw.final": "保存后不能撤销。",
   "draw.sending": "正在保存并重新判定……",
+  "draw.parts": "新线索：{clues}",
   "draw.kept": "图斑已保存为第 {version} 版，并已重新判定",
   "exception.overdue": "已逾期",
   "exception.overdue.why": "未办结且已过办理期限。",
