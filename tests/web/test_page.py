@@ -72,7 +72,7 @@ def test_a_clue_is_found_looked_at_and_spoken_of(browser, many, language):
     page.keyboard.press("?")
     assert keys in page.inner_text("dialog h2")
     page.keyboard.press("Escape")
-    assert page.locator("dialog").count() == 0
+    page.wait_for_selector("dialog", state="detached")
     assert rule in told(page, "/api/vocabulary")["rules"]["V1"][language]
     who.close()
 
