@@ -114,7 +114,7 @@ acceptance: $(READY)  ## the quick tests that docs/acceptance.md names
 	$(PYTEST) -m "not slow and not desk and not long" \
 	  $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_]+' docs/acceptance.md | sort -u)
 
-dist: $(READY)  ## wheel, source archive and bill of materials, in dist/
+dist: $(READY)  ## wheel, source archive with the recipe of the image, bill of materials, in dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/python docs/licences.py --sbom dist/tuban.cdx.json

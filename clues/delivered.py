@@ -1,6 +1,5 @@
 """Change patches drawn elsewhere and delivered as a layer, read into the patch table."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +23,7 @@ from configs.layers import PatchSource, patch_fields
 from configs.vocabulary import change_types, find_use, tblx_use, uses
 from tiles.geodesy import DM2_PER_M2, ellipsoidal_area, sheet_number, to_cgcs2000
 
-__all__ = ["load_patches", "read_patches"]
-
-log = logging.getLogger(__name__)
-
-
-def read_patches(source: PatchSource, folder: Path, crs: str) -> Any:
-    """Return the patch table of `load_patches`; report rows are logged as warnings."""
-    patches, report = load_patches(source, folder, crs)
-    for row in report.itertuples():
-        log.warning(
-            "%s row %s %s: %s (%s)", row.source, row.row, row.field, row.problem, row.remedy
-        )
-    return patches
+__all__ = ["load_patches"]
 
 
 def load_patches(source: PatchSource, folder: Path, crs: str) -> tuple[Any, pd.DataFrame]:

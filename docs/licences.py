@@ -16,15 +16,19 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path(__file__).parent
+FONT_VERSION = "2.004"
+"""Of the shipped font, as the file itself tells it."""
 
 HEADS = {
     "licences.md": """# Licences
 
-The project itself is Apache-2.0. The shipped font is Noto Sans SC (SIL Open Font License 1.1).
+The project itself is Apache-2.0. It ships a font, Noto Sans SC (SIL Open Font License 1.1), and
+in the page of the desk maplibre-gl (BSD-3-Clause) and @maplibre/maplibre-gl-compare (ISC), whose
+versions stand in `web/static/vendor/README.md`.
 Below is what a plain installation brings, with the pinned version and the licence that each
 package states.
-Made by `make licences`; a test holds it against `constraints.txt`. `make dist` writes the same as a
-bill of materials, `dist/tuban.cdx.json` (CycloneDX).
+Made by `make licences`; a test holds it against `constraints.txt`. `make dist` writes the same, and
+what is shipped, as a bill of materials, `dist/tuban.cdx.json` (CycloneDX).
 
 Extras are not in the list: `tuban[s2cloudless]` brings a model under CC BY-SA 4.0.
 
@@ -33,10 +37,12 @@ Extras are not in the list: `tuban[s2cloudless]` brings a model under CC BY-SA 4
 """,
     "licences.zh.md": """# 许可
 
-项目本身为 Apache-2.0。随带的字体是思源黑体 Noto Sans SC（SIL Open Font License 1.1）。
+项目本身为 Apache-2.0。随带思源黑体 Noto Sans SC（SIL Open Font License 1.1），工作台页面随带
+maplibre-gl（BSD-3-Clause）和 @maplibre/maplibre-gl-compare（ISC），其版本见
+`web/static/vendor/README.md`。
 下面是普通安装所带来的软件包，附固定的版本和各软件包自己写明的许可。
-由 `make licences` 生成；一项测试把它与 `constraints.txt` 对照。`make dist` 把同样的内容写成物料清单
-`dist/tuban.cdx.json`（CycloneDX）。
+由 `make licences` 生成；一项测试把它与 `constraints.txt` 对照。`make dist` 把同样的内容
+连同随带的部分写成物料清单 `dist/tuban.cdx.json`（CycloneDX）。
 
 可选的附加部分不在清单中：`tuban[s2cloudless]` 带来一个 CC BY-SA 4.0 的模型。
 
@@ -104,17 +110,29 @@ def pages() -> dict[str, str]:
     return {name: head + "".join(rows) for name, head in HEADS.items()}
 
 
+def shipped() -> Iterator[tuple[str, str, str, str]]:
+    """Yield name, version, package URL and licence of what lies in the project itself."""
+    yield "noto-sans-sc", FONT_VERSION, f"pkg:generic/noto-sans-sc@{FONT_VERSION}", "OFL-1.1"
+    table = (ROOT / "web" / "static" / "vendor" / "README.md").read_text(encoding="utf-8")
+    row = re.compile(r"^\| (@?[a-z/-]+) \| (\d[\d.]*) \| ([\w.-]+)", re.MULTILINE)
+    for name, number, terms in row.findall(table):
+        yield name, number, f"pkg:npm/{name.replace('@', '%40')}@{number}", terms
+
+
 def components() -> Iterator[dict[str, object]]:
     """Yield the components of the bill of materials."""
     here = installed()
-    for name in brought(here):
-        found = here[name]
+    told = [
+        (name, here[name].version, f"pkg:pypi/{name}@{here[name].version}", licence(here[name]))
+        for name in brought(here)
+    ]
+    for name, number, purl, terms in sorted([*told, *shipped()]):
         yield {
             "type": "library",
             "name": name,
-            "version": found.version,
-            "purl": f"pkg:pypi/{name}@{found.version}",
-            "licenses": [{"license": {"name": licence(found)}}],
+            "version": number,
+            "purl": purl,
+            "licenses": [{"license": {"name": terms}}],
         }
 
 

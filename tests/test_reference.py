@@ -56,6 +56,8 @@ def test_the_bill_of_materials_names_every_package_once():
     names = [c["name"] for c in told["components"]]
     assert names == sorted(set(names))
     assert {"rasterio", "numba", "prefect"} <= set(names)
+    vendored = {p.name for p in (ROOT / "web/static/vendor").iterdir() if p.is_dir()}
+    assert {*vendored, "noto-sans-sc"} <= {name.rpartition("/")[2] for name in names}
     assert all(c["purl"].endswith(f"@{c['version']}") for c in told["components"])
 
 

@@ -1,6 +1,7 @@
 """`tuban init`: a commented config and layers file to start from."""
 
 import json
+import re
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = ["Profile", "init", "register"]
 
 CONFIG_NAME = "tuban.yaml"
 LAYERS_NAME = "LAYERS.yaml"
+COMMENTS_AT = 28
+"""Column of the comments behind the values of the config."""
 
 
 class Profile(StrEnum):
@@ -44,7 +47,7 @@ def init(
 
     values = _told(profile) | {"file": CONFIG_NAME, "name": profile.value}
     texts = {
-        CONFIG_NAME: Template(_template("run.yaml")).substitute(values),
+        CONFIG_NAME: _aligned(Template(_template("run.yaml")).substitute(values)),
         LAYERS_NAME: _template("layers.yaml"),
     }
     there = [folder / name for name in texts if (folder / name).exists()]
@@ -84,6 +87,12 @@ def _told(profile: Profile) -> dict[str, str]:
         "residual": str(gate["max_residual_px"]),
         "overlap": str(gate["min_overlap_percent"]),
     }
+
+
+def _aligned(text: str) -> str:
+    """Return a text whose comments behind values begin in one column, where there is room."""
+    behind = re.compile(r"^(.*?\S) +(?=# )", re.MULTILINE)
+    return behind.sub(lambda found: f"{found[1]:<{COMMENTS_AT}} ", text)
 
 
 def _inline(values: dict[str, Any]) -> str:

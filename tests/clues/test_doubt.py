@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clues.delivered import read_patches
+from clues.delivered import load_patches
 from clues.judgement import judge_patches
 from clues.layers import build_onemap
 from configs.layers import LayersFile
@@ -17,7 +17,7 @@ def county(oracle_dir, tmp_path_factory):
     """Return the patches of the worked county as if imagery had found them, and its One-Map."""
     path = write_county(oracle_dir, tmp_path_factory.mktemp("county"))
     file = LayersFile.load(path)
-    patches = read_patches(file.patches, Path(), "EPSG:4526")
+    patches, _ = load_patches(file.patches, Path(), "EPSG:4526")
     return patches, build_onemap(file, crs="EPSG:4526")
 
 

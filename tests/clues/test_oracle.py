@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from clues.delivered import read_patches
+from clues.delivered import load_patches
 from clues.judgement import judge_patches
 from clues.layers import build_onemap
 from configs.layers import LayersFile
@@ -76,7 +76,7 @@ def judged(
     file = LayersFile.load(path)
     if shuffle:
         file = file.model_copy(update={"layers": file.layers[::-1]})
-    patches = read_patches(file.patches, path.parent, crs)
+    patches, _ = load_patches(file.patches, path.parent, crs)
     return judge_patches(patches, build_onemap(file, crs=crs), shipped(rules), **options)
 
 

@@ -10,6 +10,7 @@ from configs.conditions import Condition, to_base
 from configs.errors import ConfigError
 from configs.loading import available
 from configs.rules import load_rules
+from configs.vocabulary import Outcome
 from tests.clues.casebook import cases, shipped
 
 MINIMAL = """\
@@ -48,6 +49,13 @@ def test_shipped_rule_sets_are_whole(name):
         assert rule.sentence.zh.endswith("。")
         assert rule.sentence.en.endswith(".")
         assert not re.search(r"[\u3400-\u9fff]", rule.sentence.en + rule.name.en)
+
+
+@pytest.mark.parametrize("outcome", ["illegal", "unlawful", "违法"])
+def test_no_rule_says_what_only_a_person_may(tmp_path, outcome):
+    told = refused(tmp_path, MINIMAL.replace("outcome: suspected", f"outcome: {outcome}"))
+    assert "outcome" in str(told)
+    assert outcome not in {o.value for o in Outcome} | {o.name_zh for o in Outcome}
 
 
 def test_order_of_groups_and_of_v():
