@@ -5,10 +5,9 @@ from typing import Literal
 
 from configs.loading import StrictModel, load_preset
 
-__all__ = ["VERDICTS", "Meaning", "verdict_code", "verdict_meaning", "verdict_word"]
+__all__ = ["Meaning", "verdict_code", "verdict_meaning", "verdict_word"]
 
 Meaning = Literal["real", "pseudo", "open"]
-VERDICTS: tuple[Meaning, ...] = ("real", "pseudo", "open")
 """What a verdict says of the change on the ground."""
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import RunError
+from configs.told import Told
 from tiles.files import atomic_path, sha256
 
 if TYPE_CHECKING:
@@ -38,18 +39,18 @@ def versions_of(run: "Run") -> list["Product"]:
     return [p for p in run.products(STAGE) if p.values["base"] == base]
 
 
-def unused_edits(run: "Run") -> list[str]:
+def unused_edits(run: "Run") -> list[Told]:
     """Return what a reader must know of edits that the run does not use."""
-    used = {p.name for p in versions_of(run)}
-    left = [p for p in run.products(STAGE) if p.name not in used]
-    if not left or used:
+    edits = run.products(STAGE)
+    if not edits or versions_of(run):
         return []
-    last = left[-1]
-    by, day = last.values["editor"], str(last.values["at"])[:10]
+    by, day = edits[-1].values["editor"], str(edits[-1].values["at"])[:10]
     return [
-        f"图斑的人工修改（{by}，{day}）未采用：影像提取的图斑已变，请重新导出并修改 "
-        f"edits of patches ({by}, {day}) are not used: imagery finds other patches now; "
-        "export and edit them again"
+        Told(
+            f"图斑的人工修改（{by}，{day}）未采用：影像提取的图斑已变，请重新导出并修改",
+            f"edits of patches ({by}, {day}) are not used: imagery finds other patches now; "
+            "export and edit them again",
+        )
     ]
 
 

@@ -14,6 +14,7 @@ from flows.aside import scene_set_aside
 from flows.fitting import clouds_not_searched
 from flows.givenup import told_given_up
 from flows.opening import Opening
+from flows.patchversions import unused_edits
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -63,6 +64,7 @@ def run_exceptions(
     aside = (*plan.before.set_aside, *plan.after.set_aside)
     found = [*Opening.of(context.run.folder).gaps]
     found += told_given_up(context.given_up)
+    found += unused_edits(context.run)
     found += [scene_set_aside(one) for one in aside]
     found += [s.doubt for s in (*plan.before.scenes, *plan.after.scenes) if s.doubt]
     checks = gate_checks(context.run.folder)

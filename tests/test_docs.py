@@ -29,11 +29,22 @@ def code_blocks(page: Path, language: str = "") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+@cache
+def anchors(page: Path) -> set[str]:
+    """Return what a link to a place of a page may name: headings in lower case, ids."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+?)(?: \{.*)?$", text, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading).strip().lower() for heading in headings)
+    return {words.replace(" ", "-") for words in plain} | set(re.findall(r"\{ ?#([\w-]+)", text))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_resolve(page: Path):
-    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
-    local = [link for link in links if "://" not in link]
-    assert not [link for link in local if not (page.parent / link).exists()]
+    links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    for name, _, anchor in (link.partition("#") for link in links if "://" not in link):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
 
 
 @cache
@@ -51,10 +62,10 @@ def test_every_command_named_is_built(page: Path):
     assert {name for name in named if not is_built(name)} == set()
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_make_targets_named_exist(name: str):
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_make_targets_named_exist(page: Path):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make ([a-z-]+)$", (ROOT / name).read_text(), re.MULTILINE):
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

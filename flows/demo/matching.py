@@ -1,4 +1,4 @@
-"""When a patch counts as having found a change: the same for the product and for the baselines."""
+"""When a patch counts as having found a change: the same for the product and for simple methods."""
 
 from dataclasses import dataclass
 

@@ -8,12 +8,12 @@ from typer.testing import CliRunner
 
 from configs.errors import ExitCode
 from flows.cli import demo
-from flows.demo.baselines import measure_baselines
 from flows.demo.county import build_county, make_scenery
 from flows.demo.imagery import render_pair
 from flows.demo.score import score_lines, score_run
 from flows.runner import work_run
 from flows.stages import RunOptions
+from tests.flows.baselines import measure_baselines
 
 SEEDS = range(2, 6)
 

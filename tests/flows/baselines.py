@@ -21,8 +21,6 @@ from flows.demo.settings import AFTER, BEFORE
 from flows.demo.spectra import BANDS, LOOKS
 from tiles.grid import splitmix64
 
-__all__ = ["Baselines", "measure_baselines"]
-
 FLOOR_PX = 10
 """Patches below are dropped: half the least size of a change that counts."""
 
