@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Drawn examples are the same in every run, so that a change and nothing else turns a test red;
 # TUBAN_EXAMPLES=fresh draws others (`make test-long` does).
-settings.register_profile("repeated", derandomize=True)
-settings.register_profile("fresh", derandomize=False)
+settings.register_profile("repeated", derandomize=True, deadline=None)
+settings.register_profile("fresh", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("TUBAN_EXAMPLES", "repeated"))
 
 # Prefect reads this when it is first imported, in whichever test that is; a busy machine wants it.
