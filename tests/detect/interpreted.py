@@ -12,9 +12,6 @@ import rasterio
 
 from configs.run import RunConfig
 from configs.runparts import GridSettings
-from detect.auto import fit_change, halo_px, score_block
-from detect.directions import vector_angles
-from detect.magnitudes import fit_vector
 from detect.series import SeriesMethod, fit_series, series_breaks, update_series
 from flows.runner import change_raster, work_run
 from flows.stages import RunOptions
@@ -23,8 +20,7 @@ from models.forest import classes_at
 from models.growing import grow_boosting, grow_forest
 from models.objectfeatures import object_statistics
 from models.objects import find_objects
-from tests.detect.invented import SIX, block_of, cells_of, changed_pair, uneven
-from tests.flows.compiled import COARSE_M, WAYS
+from tests.flows.compiled import COARSE_M, WAYS, pairs
 from tests.flows.minicounty import build_mini, write_config
 from tiles.grid import Extent
 
@@ -72,27 +68,6 @@ def _pixels(path: Path) -> np.ndarray:
         return np.asarray(raster.read())
 
 
-def pairs() -> Found:
-    """Work what small runs do not reach: directions, a pair without one law."""
-    before, after, _ = changed_pair((SIDE, SIDE), bands=len(SIX))
-    block, found = block_of(before, after), Found()
-    state = fit_vector(*(d.reshape(len(SIX), -1).T.astype(np.float64) for d in (before, after)))
-    found["angles"] = vector_angles(block, state)
-    found["angles of two bands"] = vector_angles(block, state, (0, 1))
-    block = uneven(before, after)
-    for pixel_m in (10.0, COARSE_M):
-        chosen = fit_change(
-            cells_of(block, halo_px("auto", pixel_m)),
-            method="auto",
-            sensitivity="medium",
-            target="any",
-            pixel_m=pixel_m,
-            wavelengths=SIX,
-        )
-        found[f"auto at {pixel_m:g} m"] = score_block(block, chosen).score
-    return found
-
-
 def series() -> Found:
     """Fit and go on with every method, over a break and over gaps."""
     rng, found = np.random.default_rng(0), Found()
@@ -127,4 +102,4 @@ def learners() -> Found:
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])
-    np.savez(place / "found.npz", **run(place), **pairs(), **series(), **learners())
+    np.savez(place / "found.npz", **run(place), **pairs((SIDE, SIDE)), **series(), **learners())

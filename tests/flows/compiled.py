@@ -70,13 +70,13 @@ def work(config_path: Path, out: Path) -> None:
     change_raster(coarse, out / "change.tif", options)
 
 
-def call() -> None:
-    """Call what the small runs do not reach: directions, a pair without one law, series."""
-    before, after, _ = changed_pair(bands=len(SIX))
-    block = block_of(before, after)
+def pairs(shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Work what small runs do not reach: directions, a pair without one law."""
+    before, after, _ = changed_pair(shape, bands=len(SIX))
+    block, found = block_of(before, after), dict[str, np.ndarray]()
     state = fit_vector(*(d.reshape(len(SIX), -1).T.astype(np.float64) for d in (before, after)))
-    vector_angles(block, state)
-    vector_angles(block, state, (0, 1))
+    found["angles"] = vector_angles(block, state)
+    found["angles of two bands"] = vector_angles(block, state, (0, 1))
     block = uneven(before, after)
     for pixel_m in (10.0, COARSE_M):
         chosen = fit_change(
@@ -87,7 +87,12 @@ def call() -> None:
             pixel_m=pixel_m,
             wavelengths=SIX,
         )
-        score_block(block, chosen)
+        found[f"auto at {pixel_m:g} m"] = score_block(block, chosen).score
+    return found
+
+
+def series() -> None:
+    """Fit a break with every method and go on."""
     rng = np.random.default_rng(0)
     days, valid = np.arange(0, 1600, 16), np.ones((100, 4, 4), np.bool_)
     values = rng.normal(0.5, 0.02, (100, 2, 4, 4)).astype(np.float32)
@@ -113,7 +118,8 @@ def learn() -> None:
 
 if __name__ == "__main__":
     work(Path(sys.argv[1]), Path(sys.argv[2]))
-    call()
+    pairs((160, 180))
+    series()
     learn()
     found = kernels()
     idle = sorted(n for n, k in found.items() if not k.nopython_signatures)
