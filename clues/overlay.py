@@ -17,6 +17,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from clues.arrangement import faces_of_lines
 from clues.layers import OneMap
 from clues.quality import DEGREE_GRID, METRE_GRID
 from clues.slivers import join_slivers, merged
@@ -208,11 +209,7 @@ def _faces(
     lines = np.concatenate([rings, lines])
     place = np.concatenate([ring_patch, np.searchsorted(cut, line_patch)])
     order = np.argsort(place, kind="stable")
-    linework = shapely.multilinestrings(lines[order], indices=place[order])
-    noded = shapely.union_all(linework[:, None], grid_size=grid_of(onemap.crs), axis=1)
-    faces, place = shapely.get_parts(shapely.polygonize(noded[:, None]), return_index=True)
-    faces = shapely.normalize(faces)
-    inner = _inner_points(faces)
+    faces, place, inner = faces_of_lines(lines[order], place[order], grid_of(onemap.crs))
     shapely.prepare(outline[cut])
     inside = shapely.intersects_xy(outline[cut][place], inner[:, 0], inner[:, 1])
     faces, place, inner = faces[inside], place[inside], inner[inside]

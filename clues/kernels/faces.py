@@ -1,0 +1,270 @@
+"""Edges between grid points → faces: bounded areas of a drawing, as rings of points.
+
+Around every point the edges are sorted by direction; a walk that always takes the next edge
+clockwise from where it came keeps one face on its left. Dead ends are cut off first. Walks that
+run counter-clockwise are shells; the others go around a connected part of the drawing from
+outside and are holes where a face of another part holds them. A face that comes back to one of
+its points is left to a general polygoniser: the drawing is given back as doubtful.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["rings_of_faces"]
+
+EXACT = 2.0**-50
+"""Products of differences are told apart from 0 down to this share of their factors."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@njit(nogil=True, cache=True)
+def _neighbours(edges: Ints, count: int) -> tuple[Ints, Ints, Ints]:
+    """Return where the neighbours of each point stand, how many, and them: each once."""
+    first = np.zeros(count + 1, np.int64)
+    for e in range(len(edges)):
+        first[edges[e, 0] + 1] += 1
+        first[edges[e, 1] + 1] += 1
+    for v in range(count):
+        first[v + 1] += first[v]
+    degree, near = np.zeros(count, np.int64), np.empty(2 * len(edges), np.int64)
+    for e in range(len(edges)):
+        a, b = edges[e, 0], edges[e, 1]
+        known = False
+        for h in range(first[a], first[a] + degree[a]):
+            known |= near[h] == b
+        if not known:
+            near[first[a] + degree[a]], near[first[b] + degree[b]] = b, a
+            degree[a] += 1
+            degree[b] += 1
+    return first, degree, near
+
+
+@njit(nogil=True, cache=True)
+def _without(first: Ints, degree: Ints, near: Ints, v: int, w: int) -> None:
+    """Strike w from the neighbours of v."""
+    last = first[v] + degree[v] - 1
+    for h in range(first[v], last):
+        if near[h] == w:
+            near[h] = near[last]
+            break
+    degree[v] -= 1
+
+
+@njit(nogil=True, cache=True)
+def _prune(first: Ints, degree: Ints, near: Ints) -> None:
+    """Cut off edges that end at a point of no other edge, until there are none."""
+    for start in range(len(degree)):
+        v = start
+        while degree[v] == 1:
+            w = near[first[v]]
+            degree[v] = 0
+            _without(first, degree, near, w, v)
+            v = w
+
+
+@njit(nogil=True, cache=True)
+def _turn(ax: float, ay: float, bx: float, by: float) -> int:
+    """Return 1 if b lies counter-clockwise of a, -1 clockwise, 0 if that is not clear."""
+    left, right = ax * by, ay * bx
+    if abs(left - right) <= EXACT * (abs(left) + abs(right)):
+        return 0
+    return 1 if left > right else -1
+
+
+@njit(nogil=True, cache=True)
+def _sort_around(points: Floats, first: Ints, degree: Ints, near: Ints) -> bool:
+    """Sort the neighbours of each point counter-clockwise from the east; tell whether clear."""
+    for v in range(len(degree)):
+        if degree[v] < 3:
+            continue  # two have one order only
+        for i in range(first[v] + 1, first[v] + degree[v]):
+            w, at = near[i], i
+            x, y = points[w, 0] - points[v, 0], points[w, 1] - points[v, 1]
+            low = y < 0 or (y == 0 and x < 0)
+            while at > first[v]:
+                u = near[at - 1]
+                p, q = points[u, 0] - points[v, 0], points[u, 1] - points[v, 1]
+                under = q < 0 or (q == 0 and p < 0)
+                turn = _turn(x, y, p, q)
+                if low == under and turn == 0:
+                    return False
+                if low > under or (low == under and turn < 0):
+                    break
+                near[at] = u
+                at -= 1
+            near[at] = w
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _following(first: Ints, degree: Ints, near: Ints) -> Ints:
+    """Return for each edge, as its start lists it, the next one around the face on its left."""
+    following = np.full(len(near), -1, np.int64)
+    for v in range(len(degree)):
+        for h in range(first[v], first[v] + degree[v]):
+            w = near[h]
+            back = first[w]
+            while near[back] != v:
+                back += 1
+            following[h] = (back if back > first[w] else first[w] + degree[w]) - 1
+    return following
+
+
+@njit(nogil=True, cache=True)
+def _walks(
+    points: Floats, near: Ints, following: Ints
+) -> tuple[bool, Ints, Floats, NDArray[np.bool_]]:
+    """Return whether clear; of each walk an edge to its first point, its area, whether it meets itself."""
+    seen = np.zeros(len(near), np.bool_)
+    visit = np.full(len(points), -1, np.int64)
+    entry, area = np.empty(len(near), np.int64), np.empty(len(near))
+    pinched = np.zeros(len(near), np.bool_)
+    clear, n = True, 0
+    for start in range(len(near)):
+        if following[start] < 0 or seen[start]:
+            continue
+        h, sum_, terms, lowest = start, 0.0, 0.0, start
+        origin = near[start]
+        while not seen[h]:
+            seen[h] = True
+            v, w = near[h], near[following[h]]
+            pinched[n] |= visit[v] == n
+            visit[v] = n
+            if v < near[lowest]:
+                lowest = h
+            ax, ay = points[v, 0] - points[origin, 0], points[v, 1] - points[origin, 1]
+            bx, by = points[w, 0] - points[origin, 0], points[w, 1] - points[origin, 1]
+            sum_ += ax * by - ay * bx
+            terms += abs(ax * by) + abs(ay * bx)
+            h = following[h]
+        clear &= abs(sum_) > EXACT * terms
+        entry[n], area[n] = lowest, sum_
+        n += 1
+    return clear, entry[:n], area[:n], pinched[:n]
+
+
+@njit(nogil=True, cache=True)
+def _inside(points: Floats, near: Ints, following: Ints, entry: int, p: int) -> int:
+    """Tell whether a walk has point p inside: 1 yes, 0 no, -1 if unclear or on it."""
+    odd, h = 0, entry
+    x, y = points[p, 0], points[p, 1]
+    while True:
+        v, w = near[h], near[following[h]]
+        if v == p:
+            return -1
+        ax, ay, bx, by = points[v, 0] - x, points[v, 1] - y, points[w, 0] - x, points[w, 1] - y
+        if (ay > 0) != (by > 0):
+            turn = _turn(ax, ay, bx, by)
+            if turn == 0:
+                return -1
+            odd ^= (turn > 0) == (by > 0)
+        h = following[h]
+        if h == entry:
+            return odd
+
+
+@njit(nogil=True, cache=True)
+def _parts(first: Ints, degree: Ints, near: Ints) -> Ints:
+    """Return the connected part of each point that has edges."""
+    part = np.full(len(degree), -1, np.int64)
+    stack = np.empty(len(degree), np.int64)
+    for start in range(len(degree)):
+        if part[start] >= 0 or degree[start] == 0:
+            continue
+        part[start], stack[0], n = start, start, 1
+        while n:
+            n -= 1
+            v = stack[n]
+            for h in range(first[v], first[v] + degree[v]):
+                if part[near[h]] < 0:
+                    part[near[h]] = start
+                    stack[n] = near[h]
+                    n += 1
+    return part
+
+
+@njit(nogil=True, cache=True)
+def _hosts(
+    points: Floats, near: Ints, following: Ints, entry: Ints, area: Floats, part: Ints
+) -> tuple[bool, Ints]:
+    """Return whether clear, and the smallest face that holds each walk around a part, or -1."""
+    host = np.full(len(entry), -1, np.int64)
+    for hole in range(len(entry)):
+        if area[hole] > 0:
+            continue
+        p = near[entry[hole]]
+        for face in range(len(entry)):
+            if area[face] <= 0 or part[near[entry[face]]] == part[p]:
+                continue
+            if host[hole] >= 0 and area[face] >= area[host[hole]]:
+                continue
+            told = _inside(points, near, following, entry[face], p)
+            if told < 0:
+                return False, host
+            if told:
+                host[hole] = face
+    return True, host
+
+
+@njit(nogil=True, cache=True)
+def _written(near: Ints, following: Ints, entry: int, shell: bool, into: Ints) -> int:
+    """Write a closed ring from its lowest point: shells clockwise, holes counter-clockwise."""
+    n, h = 0, entry
+    while n == 0 or h != entry:
+        into[n] = near[h]
+        n += 1
+        h = following[h]
+    into[n] = near[entry]
+    into[: n + 1] = into[: n + 1][::-1].copy()
+    return n + 1
+
+
+@njit(nogil=True, cache=True)
+def rings_of_faces(points: Floats, edges: Ints) -> tuple[bool, Ints, Ints, Ints]:
+    """Return the bounded faces of a drawing whose edges meet at points only.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (points, 2)
+        Whole numbers, west to east, then south to north.
+    edges : ndarray of int64, shape (edges, 2)
+        Points that edges join; an edge may be told several times.
+
+    Returns
+    -------
+    clear : bool
+        False where a face touches itself or numbers do not suffice; the rest is then of no use.
+    ring : ndarray of int64, shape (vertices,)
+        Points of closed rings from their lowest point; shells clockwise, holes counter-clockwise.
+    length, face : ndarray of int64, shape (rings,)
+        Vertices of each ring, and its face; the shell of a face comes first.
+    """
+    first, degree, near = _neighbours(edges, len(points))
+    _prune(first, degree, near)
+    ring, length, face = np.empty(2 * len(near), np.int64), near[:0], near[:0]
+    if not _sort_around(points, first, degree, near):
+        return False, ring, length, face
+    following = _following(first, degree, near)
+    clear, entry, area, pinched = _walks(points, near, following)
+    host = np.full(len(entry), -1, np.int64)
+    if clear and (area <= 0).sum() > 1:
+        part = _parts(first, degree, near)
+        clear, host = _hosts(points, near, following, entry, area, part)
+    length, face = np.empty(len(entry), np.int64), np.empty(len(entry), np.int64)
+    n = rings = 0
+    for shell in range(len(entry)):
+        if area[shell] <= 0:
+            continue
+        for k in range(-1, len(entry)):
+            walk = shell if k < 0 else k
+            if k >= 0 and host[k] != shell:
+                continue
+            clear &= not pinched[walk]
+            length[rings] = _written(near, following, entry[walk], k < 0, ring[n:])
+            face[rings] = shell
+            n += length[rings]
+            rings += 1
+    return clear, ring[:n], length[:rings], face[:rings]
