@@ -8,7 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from clues.kernels.drawings import faces_of_drawings
+from clues.kernels.faces import faces_of
+from clues.kernels.snapping import snapped
 
 __all__ = ["faces_by_geos", "faces_of_lines"]
 
@@ -38,7 +39,8 @@ def faces_of_lines(lines: NDArray[np.object_], drawing: Ints, grid: float) -> Fa
     """
     xy, line = shapely.get_coordinates(lines, return_index=True)
     offsets = np.searchsorted(drawing[line], np.arange(drawing[-1] + 2))
-    drawn = faces_of_drawings(xy, line.astype(np.int64), offsets.astype(np.int64), 1.0 / grid)
+    scale = 1.0 / grid
+    drawn = faces_of(snapped(xy, line.astype(np.int64), offsets.astype(np.int64), scale), scale)
     rings = shapely.linearrings(drawn.xy, indices=np.repeat(np.arange(len(drawn.length)), drawn.length))
     holed = np.bincount(drawn.face, minlength=len(drawn.drawing))[drawn.face] > 1
     faces = np.empty(len(drawn.drawing), dtype=object)

@@ -7,17 +7,49 @@ outside and are holes where a face of another part holds them. A face that comes
 its points is left to a general polygoniser: the drawing is given back as doubtful.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["rings_of_faces"]
+from clues.kernels.snapping import Snapped
+
+__all__ = ["Drawn", "faces_of"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Drawn(NamedTuple):
+    """Faces of drawings.
+
+    Attributes
+    ----------
+    clear : ndarray of bool, shape (drawings,)
+        False where an exact noder has to do it; such a drawing has no faces here.
+    xy : ndarray of float64, shape (vertices, 2)
+        Coordinates of closed rings, one after the other, in units of the CRS: from their lowest
+        point, shells clockwise, holes counter-clockwise.
+    length, face : ndarray of int64, shape (rings,)
+        Vertices of each ring, and its face; the shell of a face comes first.
+    drawing : ndarray of int64, shape (faces,)
+        Ascending.
+    inner : ndarray of float64, shape (faces, 2)
+        A point inside each face: the middle of its widest section half-way between two vertices.
+    """
+
+    clear: NDArray[np.bool_]
+    xy: Floats
+    length: Ints
+    face: Ints
+    drawing: Ints
+    inner: Floats
+
 
 EXACT = 2.0**-50
 """Products of differences are told apart from 0 down to this share of their factors."""
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @njit(nogil=True, cache=True)
@@ -187,11 +219,10 @@ def _parts(first: Ints, degree: Ints, near: Ints) -> Ints:
 
 
 @njit(nogil=True, cache=True)
-def _hosts(
-    points: Floats, near: Ints, following: Ints, entry: Ints, area: Floats, part: Ints
-) -> tuple[bool, Ints]:
-    """Return whether clear, and the smallest face that holds each walk around a part, or -1."""
-    host = np.full(len(entry), -1, np.int64)
+def _find_hosts(
+    points: Floats, near: Ints, following: Ints, entry: Ints, area: Floats, part: Ints, host: Ints
+) -> bool:
+    """Write the smallest face that holds each walk around a part; tell whether clear."""
     for hole in range(len(entry)):
         if area[hole] > 0:
             continue
@@ -203,68 +234,146 @@ def _hosts(
                 continue
             told = _inside(points, near, following, entry[face], p)
             if told < 0:
-                return False, host
+                return False
             if told:
                 host[hole] = face
-    return True, host
+    return True
 
 
 @njit(nogil=True, cache=True)
-def _written(near: Ints, following: Ints, entry: int, shell: bool, into: Ints) -> int:
-    """Write a closed ring from its lowest point: shells clockwise, holes counter-clockwise."""
+def _written(near: Ints, following: Ints, entry: int, into: Ints) -> int:
+    """Write the closed ring of a walk from its first point, backwards; return its length."""
     n, h = 0, entry
     while n == 0 or h != entry:
         into[n] = near[h]
         n += 1
         h = following[h]
     into[n] = near[entry]
-    into[: n + 1] = into[: n + 1][::-1].copy()
+    for i in range((n + 1) // 2):
+        into[i], into[n - i] = into[n - i], into[i]
     return n + 1
 
 
 @njit(nogil=True, cache=True)
-def rings_of_faces(points: Floats, edges: Ints) -> tuple[bool, Ints, Ints, Ints]:
-    """Return the bounded faces of a drawing whose edges meet at points only.
+def _middle(xy: Floats, a: int, shell: int, b: int) -> float:
+    """Return the y half-way between the two vertices next to the middle of a shell."""
+    low = high = xy[a, 1]
+    for i in range(a, shell):
+        low, high = min(low, xy[i, 1]), max(high, xy[i, 1])
+    centre = (low + high) / 2.0
+    for i in range(a, b):
+        if xy[i, 1] <= centre:
+            low = max(low, xy[i, 1])
+        else:
+            high = min(high, xy[i, 1])
+    return (high + low) / 2.0
+
+
+@njit(nogil=True, cache=True)
+def _crossed(xy: Floats, a: int, b: int, y: float, crossings: Floats, n: int) -> int:
+    """Add where a ring crosses a level, in order; return how many there are now."""
+    for i in range(a + 1, b):
+        x0, y0, x1, y1 = xy[i - 1, 0], xy[i - 1, 1], xy[i, 0], xy[i, 1]
+        if (y0 > y and y1 > y) or (y0 < y and y1 < y) or y0 == y1:
+            continue
+        if (y0 == y and y1 < y) or (y1 == y and y0 < y):
+            continue
+        x = x0 if x0 == x1 else x0 + (y - y0) / ((y1 - y0) / (x1 - x0))
+        at = n
+        while at > 0 and crossings[at - 1] > x:
+            crossings[at] = crossings[at - 1]
+            at -= 1
+        crossings[at] = x
+        n += 1
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _inner_points(xy: Floats, length: Ints, face: Ints, into: Floats) -> None:
+    """Write the middle of the widest section of each face: shell, then holes."""
+    r = start = 0
+    while r < len(length):
+        last, end = r, start
+        while last < len(length) and face[last] == face[r]:
+            end += length[last]
+            last += 1
+        y = _middle(xy, start, start + length[r], end)
+        point, at, n = into[face[r]], start, 0
+        point[0], point[1] = xy[start, 0], xy[start, 1]
+        crossings = np.empty(end - start)
+        for k in range(r, last):
+            n = _crossed(xy, at, at + length[k], y, crossings, n)
+            at += length[k]
+        width = 0.0
+        for k in range(0, n - 1, 2):
+            if crossings[k + 1] - crossings[k] > width:
+                width = crossings[k + 1] - crossings[k]
+                point[0], point[1] = (crossings[k] + crossings[k + 1]) / 2.0, y
+        r, start = last, end
+
+
+@njit(nogil=True, cache=True)
+def _rings(points: Floats, edges: Ints, ring: Ints, length: Ints, shell: NDArray[np.bool_]) -> int:
+    """Write the rings of the bounded faces, each shell before its holes; how many, -1 if unclear."""
+    first, degree, near = _neighbours(edges, len(points))
+    _prune(first, degree, near)
+    if not _sort_around(points, first, degree, near):
+        return -1
+    following = _following(first, degree, near)
+    clear, entry, area, pinched = _walks(points, near, following)
+    around = 0
+    for k in range(len(entry)):
+        around += area[k] <= 0
+    host = np.full(len(entry), -1, np.int64)
+    if clear and around > 1:
+        part = _parts(first, degree, near)
+        clear = _find_hosts(points, near, following, entry, area, part, host)
+    n = rings = 0
+    for face in range(len(entry)):
+        if area[face] <= 0:
+            continue
+        for k in range(-1, len(entry) if around > 1 else 0):
+            if k >= 0 and host[k] != face:
+                continue
+            walk = face if k < 0 else k
+            clear &= not pinched[walk]
+            length[rings] = _written(near, following, entry[walk], ring[n:])
+            shell[rings] = k < 0
+            n += length[rings]
+            rings += 1
+    return rings if clear else -1
+
+
+@njit(nogil=True, cache=True)
+def faces_of(told: Snapped, scale: float) -> Drawn:
+    """Return the bounded faces of drawings whose edges meet at points only.
 
     Parameters
     ----------
-    points : ndarray of float64, shape (points, 2)
-        Whole numbers, west to east, then south to north.
-    edges : ndarray of int64, shape (edges, 2)
-        Points that edges join; an edge may be told several times.
-
-    Returns
-    -------
-    clear : bool
-        False where a face touches itself or numbers do not suffice; the rest is then of no use.
-    ring : ndarray of int64, shape (vertices,)
-        Points of closed rings from their lowest point; shells clockwise, holes counter-clockwise.
-    length, face : ndarray of int64, shape (rings,)
-        Vertices of each ring, and its face; the shell of a face comes first.
+    told : Snapped
+    scale : float
+        Cells of the grid per unit.
     """
-    first, degree, near = _neighbours(edges, len(points))
-    _prune(first, degree, near)
-    ring, length, face = np.empty(2 * len(near), np.int64), near[:0], near[:0]
-    if not _sort_around(points, first, degree, near):
-        return False, ring, length, face
-    following = _following(first, degree, near)
-    clear, entry, area, pinched = _walks(points, near, following)
-    host = np.full(len(entry), -1, np.int64)
-    if clear and (area <= 0).sum() > 1:
-        part = _parts(first, degree, near)
-        clear, host = _hosts(points, near, following, entry, area, part)
-    length, face = np.empty(len(entry), np.int64), np.empty(len(entry), np.int64)
-    n = rings = 0
-    for shell in range(len(entry)):
-        if area[shell] <= 0:
+    clear, many = told.clear.copy(), len(told.edges)
+    xy, drawing = np.empty((3 * many, 2)), np.empty(many, np.int64)
+    length, face, inner = np.empty(many, np.int64), np.empty(many, np.int64), np.empty((many, 2))
+    n = m = f = 0
+    for i in range(len(clear)):
+        if not clear[i]:
             continue
-        for k in range(-1, len(entry)):
-            walk = shell if k < 0 else k
-            if k >= 0 and host[k] != shell:
-                continue
-            clear &= not pinched[walk]
-            length[rings] = _written(near, following, entry[walk], k < 0, ring[n:])
-            face[rings] = shell
-            n += length[rings]
-            rings += 1
-    return clear, ring[:n], length[:rings], face[:rings]
+        points = told.points[told.of_points[i] : told.of_points[i + 1]]
+        edges = told.edges[told.of_edges[i] : told.of_edges[i + 1]]
+        ring, shell = np.empty(3 * len(edges), np.int64), np.empty(len(edges), np.bool_)
+        rings = _rings(points, edges, ring, length[m:], shell)
+        clear[i] = rings >= 0
+        at = 0
+        for r in range(rings):
+            for k in range(length[m + r]):
+                for c in range(2):
+                    xy[n + at, c] = (points[ring[at], c] + told.origin[i, c]) / scale
+                at += 1
+            f += shell[r]
+            face[m + r], drawing[f - 1] = f - 1, i
+        n, m = n + at, m + max(rings, 0)
+    _inner_points(xy, length[:m], face[:m], inner)
+    return Drawn(clear, xy[:n], length[:m], face[:m], drawing[:f], inner[:f])

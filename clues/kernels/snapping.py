@@ -7,11 +7,13 @@ which a single question falls into the margin is given back as doubtful: it is f
 What is not doubtful is therefore what any exact snap rounding of the same lines gives.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["snapped"]
+__all__ = ["Snapped", "snapped"]
 
 DOUBT = 0.01
 """Margin in cells; the tolerance at which GEOS takes a vertex to lie on a segment."""
@@ -20,44 +22,84 @@ NOISE_SHARE = 8.0
 FAR = 2.0**30
 """Cells that a drawing may reach from its first vertex, so that products stay exact enough."""
 HALF_DIAGONAL = 0.5**0.5
+ROOM = 3
+"""Hot pixels and edges for which there is room, per vertex; what needs more is doubtful."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Sides = tuple[float, float, float, float]
+
+
+class Snapped(NamedTuple):
+    """Drawings on a grid.
+
+    Attributes
+    ----------
+    clear : ndarray of bool, shape (drawings,)
+        False where the answer hangs on the rounding of numbers: such a drawing has nothing here.
+    points : ndarray of float64, shape (points, 2)
+        Whole cells from the origin of the drawing, west to east, then south to north.
+    of_points, of_edges : ndarray of int64, shape (drawings + 1,)
+        Drawing i has the points ``of_points[i]:of_points[i + 1]``, and edges likewise.
+    origin : ndarray of float64, shape (drawings, 2)
+        Whole cells; ``(points + origin) / scale`` are coordinates.
+    edges : ndarray of int64, shape (edges, 2)
+        Rows among the drawing's points; an edge may be told several times.
+    """
+
+    clear: NDArray[np.bool_]
+    points: Floats
+    of_points: Ints
+    origin: Floats
+    edges: Ints
+    of_edges: Ints
 
 
 @njit(nogil=True, cache=True)
-def _cells(xy: Floats, scale: float) -> tuple[bool, Floats, Floats, Floats, float]:
-    """Return whether clear; vertices and their cells from the first one's, its cell, the noise."""
-    n = len(xy)
-    local, cell = np.empty((n, 2)), np.empty((n, 2))
-    origin = np.floor(xy[0] * scale + 0.5)
+def _cells(xy: Floats, scale: float, local: Floats, cell: Floats, origin: Floats) -> float:
+    """Write vertices and their cells from the first one's; return the noise, -1 if unclear."""
     noise = 0.0
-    for i in range(n):
+    for i in range(len(xy)):
         for k in range(2):
             noise = max(noise, 4 * 2.0**-52 * abs(xy[i, k] * scale))
     clear = noise * NOISE_SHARE < DOUBT
-    for i in range(n):
-        for k in range(2):
+    for k in range(2):
+        origin[k] = np.floor(xy[0, k] * scale + 0.5)
+        for i in range(len(xy)):
             local[i, k] = xy[i, k] * scale - origin[k]
             cell[i, k] = np.floor(local[i, k] + 0.5)
             off = abs(local[i, k] - cell[i, k])
             zero = cell[i, k] + origin[k] == 0.0  # which has two signs
             clear &= off < 0.5 - noise and abs(local[i, k]) < FAR and not zero
-    return clear, local, cell, origin, noise
+    return noise if clear else -1.0
 
 
 @njit(nogil=True, cache=True)
-def _segments(xy: Floats, line: Ints) -> Ints:
-    """Return the first vertex of every segment that has a length, by its western end."""
-    starts = np.empty(len(xy), np.int64)
-    west = np.empty(len(xy))
+def _sort(key: Ints, order: Ints, count: int) -> None:
+    """Sort the first rows of an order by their keys, ascending (Shell's way)."""
+    gap = count // 2
+    while gap:
+        for i in range(gap, count):
+            row, at = order[i], i
+            while at >= gap and key[order[at - gap]] > key[row]:
+                order[at] = order[at - gap]
+                at -= gap
+            order[at] = row
+        gap = 1 if gap == 2 else gap * 5 // 11
+    
+
+@njit(nogil=True, cache=True)
+def _segments(xy: Floats, line: Ints, local: Floats) -> tuple[Ints, int]:
+    """Return the first vertex of every segment that has a length, west to east; how many."""
+    starts, west = np.empty(len(xy), np.int64), np.empty(len(xy), np.int64)
     n = 0
     for i in range(len(xy) - 1):
-        if line[i] == line[i + 1] and (xy[i, 0] != xy[i + 1, 0] or xy[i, 1] != xy[i + 1, 1]):
+        if line[i] == line[i + 1] and not _same(xy, i, i + 1):
             starts[n] = i
-            west[n] = min(xy[i, 0], xy[i + 1, 0])
+            west[i] = np.int64(np.floor(min(local[i, 0], local[i + 1, 0])))
             n += 1
-    return starts[:n][np.argsort(west[:n])]
+    _sort(west, starts, n)
+    return starts, n
 
 
 @njit(nogil=True, cache=True)
@@ -86,7 +128,7 @@ def _holds(local: Floats, cell: Floats, p: int, reach: float) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _touch(xy: Floats, local: Floats, cell: Floats, s: int, t: int, sides: Floats) -> int:
+def _touch(xy: Floats, local: Floats, cell: Floats, s: int, t: int, sides: Sides) -> int:
     """Return 0 if segments of which one ends near the other cross in the cell of that end; or -1.
 
     `sides` are the distances of the ends of t from s and of the ends of s from t.
@@ -122,7 +164,7 @@ def _crossing(
     if (a > DOUBT and b > DOUBT) or (a < -DOUBT and b < -DOUBT):
         return 0
     if min(min(abs(a), abs(b)), min(abs(c), abs(d))) <= DOUBT:
-        return _touch(xy, local, cell, s, t, np.array([c, d, a, b]))
+        return _touch(xy, local, cell, s, t, (c, d, a, b))
     slip = 8 * noise * long_t / abs(c - d)  # the flatter they cross, the farther noise moves it
     for k in range(2):
         at = local[t, k] + (local[t + 1, k] - local[t, k]) * (c / (c - d))
@@ -133,52 +175,48 @@ def _crossing(
 
 
 @njit(nogil=True, cache=True)
-def _crossings(
-    xy: Floats, local: Floats, cell: Floats, segments: Ints, noise: float
-) -> tuple[bool, Floats]:
-    """Return whether clear, and the cells in which segments cross that do not end there."""
-    cells, n = np.empty((2 * len(segments), 2)), 0
-    found = np.empty(2)
-    for i in range(len(segments)):
+def _crossings(xy: Floats, line: Ints, local: Floats, cell: Floats, noise: float) -> int:
+    """Write the cells in which segments cross below those of the vertices; all, or -1 if unclear."""
+    segments, many = _segments(xy, line, local)
+    n, found = len(xy), np.empty(2)
+    for i in range(many):
         s = segments[i]
         east = max(local[s, 0], local[s + 1, 0]) + DOUBT
         south = min(local[s, 1], local[s + 1, 1]) - DOUBT
         north = max(local[s, 1], local[s + 1, 1]) + DOUBT
-        for j in range(i + 1, len(segments)):
+        for j in range(i + 1, many):
             t = segments[j]
-            if min(local[t, 0], local[t + 1, 0]) > east:
+            if np.floor(min(local[t, 0], local[t + 1, 0])) > east:
                 break
             if max(local[t, 1], local[t + 1, 1]) < south:
                 continue
             if min(local[t, 1], local[t + 1, 1]) > north:
                 continue
             told = _crossing(xy, local, cell, s, t, noise, found)
-            if told < 0:
-                return False, cells
+            if told < 0 or n == len(cell):
+                return -1
             if told:
-                if n == len(cells):
-                    cells = np.concatenate((cells, np.empty_like(cells)))
-                cells[n] = found
+                cell[n, 0], cell[n, 1] = found[0], found[1]
                 n += 1
-    return True, cells[:n]
+    return n
 
 
 @njit(nogil=True, cache=True)
-def _nodes(cells: Floats, crossed: Floats) -> tuple[Floats, Ints]:
-    """Return the hot pixels west to east, south to north, and the one of each vertex."""
-    both = np.concatenate((cells, crossed))
-    key = np.empty(len(both), np.int64)
-    for i in range(len(both)):
-        key[i] = np.int64(both[i, 0]) * (np.int64(1) << 31) + np.int64(both[i, 1])
-    order = np.argsort(key)
-    node = np.empty(len(both), np.int64)
-    points, n = np.empty_like(both), 0
-    for i in range(len(order)):
-        if i == 0 or key[order[i]] != key[order[i - 1]]:
-            points[n] = both[order[i]]
+def _nodes(cell: Floats, count: int, node: Ints, points: Floats) -> int:
+    """Write the hot pixels west to east, south to north, and the one of each cell; how many."""
+    key, order = np.empty(count, np.int64), np.empty(count, np.int64)
+    for i in range(count):
+        key[i] = np.int64(cell[i, 0]) * (np.int64(1) << 31) + np.int64(cell[i, 1])
+        order[i] = i
+    _sort(key, order, count)
+    n = 0
+    for i in range(count):
+        row = order[i]
+        if i == 0 or key[row] != key[order[i - 1]]:
+            points[n, 0], points[n, 1] = cell[row, 0], cell[row, 1]
             n += 1
-        node[order[i]] = n - 1
-    return points[:n], node
+        node[row] = n - 1
+    return n
 
 
 @njit(nogil=True, cache=True)
@@ -198,20 +236,21 @@ def _passes(local: Floats, s: int, x: float, y: float, bound: Floats) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _chain(local: Floats, s: int, ends: tuple[int, int], points: Floats, into: Ints) -> int:
+def _chain(local: Floats, s: int, node: Ints, points: Floats, count: int, into: Ints) -> int:
     """Write the hot pixels that segment s passes, in its direction; return how many, -1 if unclear."""
     dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
     bound = np.empty(5)
     bound[0], bound[1] = min(local[s, 0], local[s + 1, 0]), max(local[s, 0], local[s + 1, 0])
     bound[2], bound[3] = min(local[s, 1], local[s + 1, 1]), max(local[s, 1], local[s + 1, 1])
     bound[4] = np.sqrt(dx * dx + dy * dy)
-    k = min(ends[0], ends[1])
+    a, b = node[s], node[s + 1]
+    k = min(a, b)
     while k > 0 and points[k - 1, 0] > bound[0] - 1:
         k -= 1
     n = 0
-    while k < len(points) and points[k, 0] < bound[1] + 1:
+    while k < count and points[k, 0] < bound[1] + 1:
         told = 1
-        if k != ends[0] and k != ends[1]:
+        if k != a and k != b:
             told = _passes(local, s, points[k, 0], points[k, 1], bound)
         if told < 0:
             return -1
@@ -223,45 +262,18 @@ def _chain(local: Floats, s: int, ends: tuple[int, int], points: Floats, into: I
             into[at] = k
             n += 1
         k += 1
-    if into[0] != ends[0]:
-        into[:n] = into[:n][::-1].copy()
-    return n if into[0] == ends[0] and into[n - 1] == ends[1] else -1
+    if into[0] != a:
+        for i in range(n // 2):
+            into[i], into[n - 1 - i] = into[n - 1 - i], into[i]
+    return n if into[0] == a and into[n - 1] == b else -1
 
 
 @njit(nogil=True, cache=True)
-def snapped(xy: Floats, line: Ints, scale: float) -> tuple[bool, Floats, Floats, Ints]:
-    """Snap lines to a grid.
-
-    Parameters
-    ----------
-    xy : ndarray of float64, shape (n, 2)
-        Vertices, in units of the CRS.
-    line : ndarray of int64, shape (n,)
-        Line of each vertex, ascending.
-    scale : float
-        Cells per unit.
-
-    Returns
-    -------
-    clear : bool
-        False where the answer hangs on the rounding of numbers; the rest is then of no use.
-    points : ndarray of float64, shape (points, 2)
-        Whole cells from the origin, west to east, south to north.
-    origin : ndarray of float64, shape (2,)
-        Whole cells; ``(points + origin) / scale`` are coordinates.
-    edges : ndarray of int64, shape (edges, 2)
-        Points that edges join; an edge may be told several times.
-    """
-    edges, n = np.empty((2 * len(xy), 2), np.int64), 0
-    clear, local, cell, origin, noise = _cells(xy, scale)
-    if not clear:
-        return False, cell, origin, edges
-    segments = _segments(xy, line)
-    clear, crossed = _crossings(xy, local, cell, segments, noise)
-    if not clear:
-        return False, cell, origin, edges
-    points, node = _nodes(cell, crossed)
-    chain = np.empty(len(points), np.int64)
+def _edges(
+    xy: Floats, line: Ints, local: Floats, node: Ints, points: Floats, count: int, edges: Ints
+) -> int:
+    """Write the edges between hot pixels that the segments bend to; how many, -1 if unclear."""
+    chain, n = np.empty(count, np.int64), 0
     before, latest = -1, -1  # the two points before on the line
     for i in range(len(xy) - 1):
         if line[i] != line[i + 1]:
@@ -269,15 +281,53 @@ def snapped(xy: Floats, line: Ints, scale: float) -> tuple[bool, Floats, Floats,
             continue
         if node[i] == node[i + 1]:
             continue
-        count = _chain(local, i, (node[i], node[i + 1]), points, chain)
-        if count < 0:
-            return False, points, origin, edges
-        for k in range(1, count):
+        many = _chain(local, i, node, points, count, chain)
+        if many < 0 or n + many > len(edges):
+            return -1
+        for k in range(1, many):
             if chain[k] == before and chain[k - 1] == latest:
-                return False, points, origin, edges  # there and back: what hangs on it is unclear
+                return -1  # there and back: what hangs on it is unclear
             before, latest = chain[k - 1], chain[k]
-            if n == len(edges):
-                edges = np.concatenate((edges, np.empty_like(edges)))
             edges[n, 0], edges[n, 1] = before, latest
             n += 1
-    return True, points, origin, edges[:n]
+    return n
+
+
+@njit(nogil=True, cache=True)
+def snapped(xy: Floats, line: Ints, offsets: Ints, scale: float) -> Snapped:
+    """Snap the lines of many drawings to a grid, each drawing by itself.
+
+    Parameters
+    ----------
+    xy : ndarray of float64, shape (n, 2)
+        Vertices, in units of the CRS.
+    line : ndarray of int64, shape (n,)
+        Line of each vertex, ascending.
+    offsets : ndarray of int64, shape (drawings + 1,)
+        Drawing i has the vertices ``offsets[i]:offsets[i + 1]``.
+    scale : float
+        Cells per unit.
+    """
+    many = len(offsets) - 1
+    clear, origin = np.zeros(many, np.bool_), np.empty((many, 2))
+    points, edges = np.empty((ROOM * len(xy), 2)), np.empty((ROOM * len(xy), 2), np.int64)
+    of_points, of_edges = np.zeros(many + 1, np.int64), np.zeros(many + 1, np.int64)
+    for i in range(many):
+        a, b = offsets[i], offsets[i + 1]
+        part, name, p, e = xy[a:b], line[a:b], of_points[i], of_edges[i]
+        of_points[i + 1], of_edges[i + 1] = p, e
+        local, cell = np.empty((b - a, 2)), np.empty((ROOM * (b - a), 2))
+        noise = _cells(part, scale, local, cell, origin[i])
+        if noise < 0:
+            continue
+        crossed = _crossings(part, name, local, cell, noise)
+        if crossed < 0 or p + crossed > len(points):
+            continue
+        node = np.empty(crossed, np.int64)
+        count = _nodes(cell, crossed, node, points[p:])
+        joined = _edges(part, name, local, node, points[p:], count, edges[e:])
+        if joined < 0:
+            continue
+        clear[i] = True
+        of_points[i + 1], of_edges[i + 1] = p + count, e + joined
+    return Snapped(clear, points[: of_points[many]], of_points, origin, edges[: of_edges[many]], of_edges)
