@@ -4,66 +4,119 @@ Compiled loops do every drawing in which no question hangs on the rounding of nu
 the rest. Both give the same faces, to the bit.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from clues.kernels.faces import faces_of
+from clues.kernels.faces import Drawn, faces_of
 from clues.kernels.snapping import snapped
 
-__all__ = ["faces_by_geos", "faces_of_lines"]
+__all__ = ["Drawings", "Faces", "clear_faces", "faces_by_geos", "faces_within"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Faces = tuple[NDArray[np.object_], Ints, Floats]
+Shapes = NDArray[np.object_]
 
 
-def faces_of_lines(lines: NDArray[np.object_], drawing: Ints, grid: float) -> Faces:
-    """Return the faces of drawings, each noded to a grid.
+class Drawings(NamedTuple):
+    """Lines of many drawings.
+
+    Attributes
+    ----------
+    xy : ndarray of float64, shape (n, 2)
+        Vertices in units of the CRS.
+    line : ndarray of int64, shape (n,)
+        Line of each vertex, ascending.
+    offsets : ndarray of int64, shape (drawings + 1,)
+        Drawing i has the vertices ``offsets[i]:offsets[i + 1]``.
+    """
+
+    xy: Floats
+    line: Ints
+    offsets: Ints
+
+
+class Faces(NamedTuple):
+    """Bounded faces of drawings.
+
+    Attributes
+    ----------
+    geometry : ndarray of Polygon, shape (n,)
+        In normal form.
+    drawing : ndarray of int64, shape (n,)
+    inner : ndarray of float64, shape (n, 2)
+        A point inside each face, where `shapely.point_on_surface` puts it.
+    """
+
+    geometry: Shapes
+    drawing: Ints
+    inner: Floats
+
+
+def faces_within(drawings: Drawings, outline: Shapes, grid: float) -> Faces:
+    """Return the faces of drawings whose inner point lies in an outline.
 
     Parameters
     ----------
-    lines : ndarray of LineString, shape (n,)
-    drawing : ndarray of int64, shape (n,)
-        Ascending, from 0, without gaps.
+    drawings : Drawings
+    outline : ndarray of Polygon or MultiPolygon, shape (drawings,)
     grid : float
         Precision of the nodes, in units of the coordinates.
-
-    Returns
-    -------
-    faces : ndarray of Polygon, shape (faces,)
-        In normal form.
-    drawing : ndarray of int64, shape (faces,)
-    inner : ndarray of float64, shape (faces, 2)
-        A point inside each face.
     """
-    xy, line = shapely.get_coordinates(lines, return_index=True)
-    offsets = np.searchsorted(drawing[line], np.arange(drawing[-1] + 2))
+    clear, faces = clear_faces(drawings, outline, grid)
+    if clear.all():
+        return faces
+    others = _inside(faces_by_geos(drawings, np.flatnonzero(~clear), grid), outline)
+    return Faces(*(np.concatenate(both) for both in zip(faces, others, strict=True)))
+
+
+def clear_faces(drawings: Drawings, outline: Shapes, grid: float) -> tuple[NDArray[np.bool_], Faces]:
+    """Return for which drawings no question hangs on rounding, and the faces of those within."""
     scale = 1.0 / grid
-    drawn = faces_of(snapped(xy, line.astype(np.int64), offsets.astype(np.int64), scale), scale)
-    rings = shapely.linearrings(drawn.xy, indices=np.repeat(np.arange(len(drawn.length)), drawn.length))
-    holed = np.bincount(drawn.face, minlength=len(drawn.drawing))[drawn.face] > 1
-    faces = np.empty(len(drawn.drawing), dtype=object)
-    faces[drawn.face[~holed]] = shapely.polygons(rings[~holed])
-    if holed.any():
-        of, place = np.unique(drawn.face[holed], return_inverse=True)
-        faces[of] = shapely.normalize(shapely.polygons(rings[holed], indices=place))
-    doubtful = np.flatnonzero(~drawn.clear)
-    rest = ~drawn.clear[drawing]
-    others, of, inner = faces_by_geos(lines[rest], np.searchsorted(doubtful, drawing[rest]), grid)
-    return (
-        np.concatenate([faces, others]),
-        np.concatenate([drawn.drawing, doubtful[of]]),
-        np.concatenate([drawn.inner, inner]),
+    drawn = faces_of(snapped(*drawings, scale), scale)
+    within = shapely.intersects_xy(outline[drawn.drawing], drawn.inner[:, 0], drawn.inner[:, 1])
+    return drawn.clear, Faces(_polygons(drawn, within), drawn.drawing[within], drawn.inner[within])
+
+
+def _polygons(drawn: Drawn, wanted: NDArray[np.bool_]) -> Shapes:
+    """Return the wanted faces in normal form; the rings are written that way already."""
+    kept = wanted[drawn.face]
+    length, face = drawn.length[kept], (np.cumsum(wanted) - 1)[drawn.face[kept]]
+    xy = drawn.xy[np.repeat(kept, drawn.length)]
+    rings = shapely.linearrings(xy, indices=np.repeat(np.arange(len(length)), length))
+    count = np.bincount(face)
+    if (count == 1).all():
+        return np.asarray(shapely.polygons(rings))
+    faces = np.asarray(shapely.polygons(rings, indices=face))
+    faces[count > 1] = shapely.normalize(faces[count > 1])  # the order of holes
+    return faces
+
+
+def _inside(faces: Faces, outline: Shapes) -> Faces:
+    within = shapely.intersects_xy(outline[faces.drawing], faces.inner[:, 0], faces.inner[:, 1])
+    return Faces(*(values[within] for values in faces))
+
+
+def faces_by_geos(drawings: Drawings, chosen: Ints, grid: float) -> Faces:
+    """Return all faces of the chosen drawings, whatever they are."""
+    start, stop = drawings.offsets[chosen], drawings.offsets[chosen + 1]
+    vertices = spans(start, stop)
+    lines = shapely.linestrings(
+        drawings.xy[vertices], indices=np.unique(drawings.line[vertices], return_inverse=True)[1]
     )
-
-
-def faces_by_geos(lines: NDArray[np.object_], drawing: Ints, grid: float) -> Faces:
-    """Return what `faces_of_lines` does, whatever the drawing, by GEOS alone."""
-    if not len(lines):
-        return np.empty(0, dtype=object), np.empty(0, dtype=np.int64), np.empty((0, 2))
-    linework = shapely.multilinestrings(lines, indices=drawing)
+    of_vertex = np.repeat(np.arange(len(chosen)), stop - start)
+    opens = np.flatnonzero(np.diff(drawings.line[vertices], prepend=-1))
+    linework = shapely.multilinestrings(lines, indices=of_vertex[opens])
     noded = shapely.union_all(linework[:, None], grid_size=grid, axis=1)
     faces, place = shapely.get_parts(shapely.polygonize(noded[:, None]), return_index=True)
     faces = shapely.normalize(faces)
-    return faces, place, shapely.get_coordinates(shapely.point_on_surface(faces))
+    inner = shapely.get_coordinates(shapely.point_on_surface(faces))
+    return Faces(faces, chosen[place], np.asarray(inner))
+
+
+def spans(start: Ints, stop: Ints) -> Ints:
+    """Return the numbers of ranges, one range after the other."""
+    count = stop - start
+    return np.arange(count.sum()) + np.repeat(start - np.cumsum(count) + count, count)

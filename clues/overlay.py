@@ -17,7 +17,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from clues.arrangement import faces_of_lines
+from clues.arrangement import faces_within
+from clues.crossing import Crossing, crossing
 from clues.layers import OneMap
 from clues.quality import DEGREE_GRID, METRE_GRID
 from clues.slivers import join_slivers, merged
@@ -102,17 +103,13 @@ def pieces(
     """
     _require_crs(patches, onemap)
     outline = patches.geometry.to_numpy()
-    patch, feature, whole = _covering(outline, onemap)
-    cut = np.unique(patch[~whole])
-    uncut = np.setdiff1d(np.arange(len(outline)), cut)
-    faces, owner, inner = _faces(outline, cut, onemap, patch[~whole], feature[~whole])
-    geometry = np.concatenate([outline[uncut], faces])
-    owner = np.concatenate([uncut, owner])
-    inner = np.concatenate([_inner_points(outline[uncut]), inner])
+    shapes = _geometry(onemap)
+    candidates = onemap.tree.query(outline).astype(np.int64)
+    met = crossing(outline, shapes, (candidates[0], candidates[1]), RUN_VERTICES - 1)
+    geometry, owner, inner = _faces(outline, met, grid_of(onemap.crs))
     order = _canonical_order(geometry, owner, inner)
     geometry, owner = geometry[order], owner[order]
-    face, covered_by = _face_features(owner, inner[order], onemap, patch, feature, whole)
-    shapely.destroy_prepared(np.concatenate([outline, _geometry(onemap)[feature]]))
+    face, covered_by = _face_features(owner, inner[order], shapes, met)
     totals = patches["area_dm2"].to_numpy(dtype=np.int64)
     rough = shapely.area(geometry) * (totals / 100 / shapely.area(outline))[owner]
     host = join_slivers(geometry, owner, rough, min_area_m2=min_area_m2, min_width_m=min_width_m)
@@ -186,68 +183,22 @@ def grid_of(crs: str) -> float:
     return DEGREE_GRID if pyproj.CRS(crs).is_geographic else METRE_GRID
 
 
-def _covering(outline: NDArray[np.object_], onemap: OneMap) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Return the pairs (patch, feature) that meet, sorted, and whether the feature covers all."""
-    geometry = _geometry(onemap)
-    patch, feature = onemap.tree.query(outline).astype(np.int64)
-    order = np.lexsort((feature, patch))
-    patch, feature = patch[order], feature[order]
-    shapely.prepare(geometry[feature])
-    meet = shapely.intersects(geometry[feature], outline[patch])
-    patch, feature = patch[meet], feature[meet]
-    return patch, feature, shapely.covers(geometry[feature], outline[patch])
-
-
 def _faces(
-    outline: NDArray[np.object_], cut: Ints, onemap: OneMap, patch: Ints, feature: Ints
+    outline: NDArray[np.object_], met: Crossing, grid: float
 ) -> tuple[NDArray[np.object_], Ints, NDArray[np.float64]]:
-    """Return the faces (patch, feature) pairs make of patches `cut`, the patch, an inner point."""
-    if not len(cut):
-        return np.empty(0, dtype=object), np.empty(0, dtype=np.int64), np.empty((0, 2))
-    lines, line_patch = _lines_near(outline, onemap, patch, feature)
-    rings, ring_patch = shapely.get_parts(shapely.boundary(outline[cut]), return_index=True)
-    lines = np.concatenate([rings, lines])
-    place = np.concatenate([ring_patch, np.searchsorted(cut, line_patch)])
-    order = np.argsort(place, kind="stable")
-    faces, place, inner = faces_of_lines(lines[order], place[order], grid_of(onemap.crs))
-    shapely.prepare(outline[cut])
-    inside = shapely.intersects_xy(outline[cut][place], inner[:, 0], inner[:, 1])
-    faces, place, inner = faces[inside], place[inside], inner[inside]
-    lost = np.setdiff1d(np.arange(len(cut)), place)  # patches thinner than the precision
-    whole = outline[cut[lost]]
+    """Return the faces into which patches fall, the patch of each, a point inside it."""
+    faces = faces_within(met.drawings, outline[met.cut], grid)
+    # patches that nothing cuts, and those thinner than the precision
+    alone = np.setdiff1d(np.arange(len(outline)), met.cut[faces.drawing])
     return (
-        np.concatenate([faces, whole]),
-        cut[np.concatenate([place, lost])],
-        np.concatenate([inner, _inner_points(whole)]),
+        np.concatenate([outline[alone], faces.geometry]),
+        np.concatenate([alone, met.cut[faces.drawing]]),
+        np.concatenate([_inner_points(outline[alone]), faces.inner]),
     )
 
 
 def _inner_points(geometry: NDArray[np.object_]) -> NDArray[np.float64]:
     return np.asarray(shapely.get_coordinates(shapely.point_on_surface(geometry)))
-
-
-def _lines_near(
-    outline: NDArray[np.object_], onemap: OneMap, patch: Ints, feature: Ints
-) -> tuple[NDArray[np.object_], Ints]:
-    """Return the runs of the features' outlines that meet each patch of the pairs, and the patch.
-
-    The whole outlines would make ten times as many faces outside the patches as inside.
-    """
-    used, near = np.unique(feature), np.unique(patch)
-    polygons, of_polygon = shapely.get_parts(_geometry(onemap)[used], return_index=True)
-    rings, polygon = shapely.get_rings(polygons, return_index=True)
-    runs, ring = runs_of(rings)
-    of_run = used[of_polygon[polygon[ring]]]
-    pair_patch, run = shapely.STRtree(runs).query(outline[near]).astype(np.int64)
-    pair_patch = near[pair_patch]
-    base = len(onemap.features)
-    wanted = np.isin(pair_patch * base + of_run[run], patch * base + feature)
-    pair_patch, run = pair_patch[wanted], run[wanted]
-    shapely.prepare(outline[near])
-    meet = shapely.intersects(outline[pair_patch], runs[run])
-    pair_patch, run = pair_patch[meet], run[meet]
-    order = np.lexsort((run, pair_patch))
-    return runs[run[order]], pair_patch[order]
 
 
 def runs_of(rings: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints]:
@@ -279,25 +230,22 @@ def _canonical_order(
 
 
 def _face_features(
-    owner: Ints,
-    inner: NDArray[np.float64],
-    onemap: OneMap,
-    patch: Ints,
-    feature: Ints,
-    whole: NDArray[np.bool_],
+    owner: Ints, inner: NDArray[np.float64], geometry: NDArray[np.object_], met: Crossing
 ) -> tuple[Ints, Ints]:
     """Return (face, feature) for each feature that covers a face, sorted by both."""
-    first = np.searchsorted(owner, patch)
-    count = np.searchsorted(owner, patch, side="right") - first
-    pair = np.repeat(np.arange(len(patch)), count)
+    first = np.searchsorted(owner, met.patch)
+    count = np.searchsorted(owner, met.patch, side="right") - first
+    pair = np.repeat(np.arange(len(met.patch)), count)
     within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
     face = first[pair] + within
-    tested = np.flatnonzero(~whole[pair])
-    points = inner[face[tested]]
-    outlines = _geometry(onemap)[feature[pair[tested]]]
-    covers = np.ones(len(pair), dtype=bool)
-    covers[tested] = shapely.intersects_xy(outlines, points[:, 0], points[:, 1])
-    face, named = face[covers], feature[pair[covers]]
+    boxes = shapely.bounds(geometry[met.feature])[pair]
+    points = inner[face]
+    covers = (boxes[:, :2] <= points).all(axis=1) & (points <= boxes[:, 2:]).all(axis=1)
+    covers |= met.whole[pair]
+    tested = np.flatnonzero(covers & ~met.whole[pair])
+    outlines = geometry[met.feature[pair[tested]]]
+    covers[tested] = shapely.intersects_xy(outlines, points[tested, 0], points[tested, 1])
+    face, named = face[covers], met.feature[pair[covers]]
     order = np.lexsort((named, face))
     return face[order], named[order]
 

@@ -1,0 +1,134 @@
+"""Which features meet which patches, and the runs of their outlines that do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from clues.arrangement import Drawings, spans
+from clues.kernels.nearness import Met, Rings, runs_met
+
+__all__ = ["Crossing", "crossing"]
+
+Ints = NDArray[np.int64]
+Shapes = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Features on patches.
+
+    Attributes
+    ----------
+    patch, feature : ndarray of int64, shape (pairs,)
+        Rows that have a point in common, sorted by both.
+    whole : ndarray of bool, shape (pairs,)
+        Whether the feature covers all of the patch.
+    cut : ndarray of int64
+        Patches that some feature meets and does not cover.
+    drawings : Drawings
+        For each of them its outline and what runs across it of the outlines of such features:
+        the whole outlines would make ten times as many faces outside the patches as inside.
+    """
+
+    patch: Ints
+    feature: Ints
+    whole: NDArray[np.bool_]
+    cut: Ints
+    drawings: Drawings
+
+
+def crossing(
+    outline: Shapes, geometry: Shapes, candidates: tuple[Ints, Ints], step: int
+) -> Crossing:
+    """Return which features meet which patches.
+
+    Parameters
+    ----------
+    outline : ndarray of Polygon or MultiPolygon, shape (patches,)
+    geometry : ndarray of Polygon or MultiPolygon, shape (features,)
+    candidates : tuple of ndarray of int64, shape (n,)
+        Rows of patches and features whose boxes meet.
+    step : int
+        Segments of a run.
+    """
+    order = np.lexsort(candidates[::-1])
+    patch, feature = (rows[order] for rows in candidates)
+    used = np.unique(feature)
+    own, others = _rings_of(outline), _rings_of(geometry[used])
+    met = _runs(own, others, patch, np.searchsorted(used, feature), step, outline)
+    touched = np.zeros(len(patch), dtype=bool)
+    touched[met.pair] = True
+    meet, whole = _apart_or_whole(outline, geometry, patch, feature, touched)
+    kept = meet[met.pair] & ~whole[met.pair]
+    runs = Met(*(values[kept] for values in met))
+    cut = np.unique(patch[meet & ~whole])
+    drawings = _drawings(cut, own, others, runs, patch[runs.pair])
+    return Crossing(patch[meet], feature[meet], whole[meet], cut, drawings)
+
+
+def _rings_of(shapes: Shapes) -> Rings:
+    """Return the rings of polygons; only those of several rings are taken to pieces."""
+    simple = (shapely.get_type_id(shapes) == 3) & (shapely.get_num_interior_rings(shapes) == 0)
+    parts, of_part = shapely.get_parts(shapes[~simple], return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    shape = np.concatenate([np.flatnonzero(simple), np.flatnonzero(~simple)[of_part[part]]])
+    length = np.concatenate([shapely.get_num_coordinates(s) for s in (shapes[simple], rings)])
+    order = np.argsort(shape, kind="stable")
+    start = np.concatenate([[0], np.cumsum(length[order])]).astype(np.int64)
+    first = np.searchsorted(shape[order], np.arange(len(shapes) + 1)).astype(np.int64)
+    return Rings(shapely.get_coordinates(shapes), start, first)
+
+
+def _runs(
+    own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline: Shapes
+) -> Met:
+    """Return the runs that meet patches, pair by pair; GEOS decides what is unclear."""
+    met, needed = runs_met(own, others, patch, line, step, 4 * len(patch))
+    if needed > len(met.pair):
+        met, _ = runs_met(own, others, patch, line, step, needed)
+    unclear = np.flatnonzero(met.unclear)
+    vertices = spans(met.start[unclear], met.stop[unclear])
+    names = np.repeat(np.arange(len(unclear)), met.stop[unclear] - met.start[unclear])
+    runs = shapely.linestrings(others.xy[vertices], indices=names)
+    beside = ~shapely.intersects(outline[patch[met.pair[unclear]]], runs)
+    kept = np.ones(len(met.pair), dtype=bool)
+    kept[unclear[beside]] = False
+    return Met(*(values[kept] for values in met))
+
+
+def _apart_or_whole(
+    outline: Shapes, geometry: Shapes, patch: Ints, feature: Ints, touched: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which pairs meet, and where the feature covers the patch.
+
+    A feature whose outline does not meet a patch in one part has all of it or nothing.
+    """
+    boxes, frames = shapely.bounds(outline)[patch], shapely.bounds(geometry)[feature]
+    around = (frames[:, :2] <= boxes[:, :2]).all(axis=1) & (frames[:, 2:] >= boxes[:, 2:]).all(axis=1)
+    meet, whole = touched.copy(), np.zeros(len(patch), dtype=bool)
+    several = shapely.get_num_geometries(outline)[patch] > 1
+    free = np.flatnonzero(~touched & ~several & around)
+    corner = shapely.get_coordinates(shapely.get_point(shapely.get_exterior_ring(outline[patch[free]]), 0))
+    whole[free] = shapely.intersects_xy(geometry[feature[free]], corner[:, 0], corner[:, 1])
+    rest = np.flatnonzero(around & (touched | several))
+    whole[rest] = shapely.covers(geometry[feature[rest]], outline[patch[rest]])
+    loose = np.flatnonzero(~touched & several)
+    meet[loose] = shapely.intersects(geometry[feature[loose]], outline[patch[loose]])
+    return meet | whole, whole
+
+
+def _drawings(cut: Ints, own: Rings, others: Rings, runs: Met, patch: Ints) -> Drawings:
+    """Return the outlines of cut patches, each with its runs."""
+    ring = spans(own.first[cut], own.first[cut + 1])
+    drawing = np.repeat(np.arange(len(cut)), own.first[cut + 1] - own.first[cut])
+    drawing = np.concatenate([drawing, np.searchsorted(cut, patch)])
+    start = np.concatenate([own.start[ring], runs.start + len(own.xy)])
+    stop = np.concatenate([own.start[ring + 1], runs.stop + len(own.xy)])
+    order = np.argsort(drawing, kind="stable")
+    start, stop = start[order], stop[order]
+    line = np.repeat(np.arange(len(order)), stop - start)
+    offsets = np.searchsorted(drawing[order][line], np.arange(len(cut) + 1))
+    xy = np.concatenate([own.xy, others.xy])[spans(start, stop)]
+    return Drawings(xy, line, offsets.astype(np.int64))
