@@ -72,7 +72,9 @@ def faces_within(drawings: Drawings, outline: Shapes, grid: float) -> Faces:
     return Faces(*(np.concatenate(both) for both in zip(faces, others, strict=True)))
 
 
-def clear_faces(drawings: Drawings, outline: Shapes, grid: float) -> tuple[NDArray[np.bool_], Faces]:
+def clear_faces(
+    drawings: Drawings, outline: Shapes, grid: float
+) -> tuple[NDArray[np.bool_], Faces]:
     """Return for which drawings no question hangs on rounding, and the faces of those within."""
     scale = 1.0 / grid
     drawn = faces_of(snapped(*drawings, scale), scale)

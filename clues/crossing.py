@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from clues.arrangement import Drawings, spans
 from clues.kernels.nearness import Met, Rings, runs_met
 
-__all__ = ["Crossing", "crossing"]
+__all__ = ["Crossing", "crossing", "long_outlines"]
+
+FEW_VERTICES = 64
+"""To look at so many vertices takes no longer than to index them."""
 
 Ints = NDArray[np.int64]
 Shapes = NDArray[np.object_]
@@ -56,16 +59,22 @@ def crossing(
     order = np.lexsort(candidates[::-1])
     patch, feature = (rows[order] for rows in candidates)
     used = np.unique(feature)
+    shapely.prepare(long_outlines(geometry[used]))
     own, others = _rings_of(outline), _rings_of(geometry[used])
     met = _runs(own, others, patch, np.searchsorted(used, feature), step, outline)
     touched = np.zeros(len(patch), dtype=bool)
     touched[met.pair] = True
-    meet, whole = _apart_or_whole(outline, geometry, patch, feature, touched)
+    meet, whole = _apart_or_whole(outline, geometry, own, patch, feature, touched)
     kept = meet[met.pair] & ~whole[met.pair]
     runs = Met(*(values[kept] for values in met))
     cut = np.unique(patch[meet & ~whole])
     drawings = _drawings(cut, own, others, runs, patch[runs.pair])
     return Crossing(patch[meet], feature[meet], whole[meet], cut, drawings)
+
+
+def long_outlines(shapes: Shapes) -> Shapes:
+    """Return the shapes for which an index pays."""
+    return shapes[shapely.get_num_coordinates(shapes) > FEW_VERTICES]
 
 
 def _rings_of(shapes: Shapes) -> Rings:
@@ -81,9 +90,7 @@ def _rings_of(shapes: Shapes) -> Rings:
     return Rings(shapely.get_coordinates(shapes), start, first)
 
 
-def _runs(
-    own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline: Shapes
-) -> Met:
+def _runs(own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline: Shapes) -> Met:
     """Return the runs that meet patches, pair by pair; GEOS decides what is unclear."""
     met, needed = runs_met(own, others, patch, line, step, 4 * len(patch))
     if needed > len(met.pair):
@@ -99,18 +106,25 @@ def _runs(
 
 
 def _apart_or_whole(
-    outline: Shapes, geometry: Shapes, patch: Ints, feature: Ints, touched: NDArray[np.bool_]
+    outline: Shapes,
+    geometry: Shapes,
+    own: Rings,
+    patch: Ints,
+    feature: Ints,
+    touched: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which pairs meet, and where the feature covers the patch.
 
     A feature whose outline does not meet a patch in one part has all of it or nothing.
     """
     boxes, frames = shapely.bounds(outline)[patch], shapely.bounds(geometry)[feature]
-    around = (frames[:, :2] <= boxes[:, :2]).all(axis=1) & (frames[:, 2:] >= boxes[:, 2:]).all(axis=1)
+    around = (frames[:, :2] <= boxes[:, :2]).all(axis=1) & (boxes[:, 2:] <= frames[:, 2:]).all(
+        axis=1
+    )
     meet, whole = touched.copy(), np.zeros(len(patch), dtype=bool)
     several = shapely.get_num_geometries(outline)[patch] > 1
     free = np.flatnonzero(~touched & ~several & around)
-    corner = shapely.get_coordinates(shapely.get_point(shapely.get_exterior_ring(outline[patch[free]]), 0))
+    corner = own.xy[own.start[own.first[patch[free]]]]
     whole[free] = shapely.intersects_xy(geometry[feature[free]], corner[:, 0], corner[:, 1])
     rest = np.flatnonzero(around & (touched | several))
     whole[rest] = shapely.covers(geometry[feature[rest]], outline[patch[rest]])
@@ -130,5 +144,8 @@ def _drawings(cut: Ints, own: Rings, others: Rings, runs: Met, patch: Ints) -> D
     start, stop = start[order], stop[order]
     line = np.repeat(np.arange(len(order)), stop - start)
     offsets = np.searchsorted(drawing[order][line], np.arange(len(cut) + 1))
-    xy = np.concatenate([own.xy, others.xy])[spans(start, stop)]
+    vertices = spans(start, stop)
+    mine = vertices < len(own.xy)
+    xy = np.empty((len(vertices), 2))
+    xy[mine], xy[~mine] = own.xy[vertices[mine]], others.xy[vertices[~mine] - len(own.xy)]
     return Drawings(xy, line, offsets.astype(np.int64))

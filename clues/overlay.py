@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.arrangement import faces_within
-from clues.crossing import Crossing, crossing
+from clues.crossing import Crossing, crossing, long_outlines
 from clues.layers import OneMap
 from clues.quality import DEGREE_GRID, METRE_GRID
 from clues.slivers import join_slivers, merged
@@ -110,6 +110,7 @@ def pieces(
     order = _canonical_order(geometry, owner, inner)
     geometry, owner = geometry[order], owner[order]
     face, covered_by = _face_features(owner, inner[order], shapes, met)
+    shapely.destroy_prepared(long_outlines(shapes[np.unique(candidates[1])]))
     totals = patches["area_dm2"].to_numpy(dtype=np.int64)
     rough = shapely.area(geometry) * (totals / 100 / shapely.area(outline))[owner]
     host = join_slivers(geometry, owner, rough, min_area_m2=min_area_m2, min_width_m=min_width_m)

@@ -126,19 +126,27 @@ def ellipsoidal_area(geometries: Any, crs: str) -> NDArray[np.float64]:
     """
     values = np.asarray(geometries, dtype=object)
     result = np.zeros(len(values))
-    parts, owner = shapely.get_parts(values, return_index=True)
+    simple = (shapely.get_type_id(values) == 3) & (shapely.get_num_interior_rings(values) == 0)
+    simple &= ~shapely.is_empty(values)  # one ring each: nothing to take to pieces
+    result[simple] = np.abs(_areas_of_rings(values[simple], crs))
+    others = np.flatnonzero(~simple)
+    parts, owner = shapely.get_parts(values[others], return_index=True)
     areal = shapely.get_type_id(parts) == 3
     parts, owner = parts[areal], owner[areal]
     if not len(parts):
         return result
     rings, part_of = shapely.get_rings(parts, return_index=True)
-    coordinates, ring_of = shapely.get_coordinates(rings, return_index=True)
-    counts = np.bincount(ring_of, minlength=len(rings))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    areas = np.abs(ring_areas(to_cgcs2000(coordinates, crs), offsets))
+    areas = np.abs(_areas_of_rings(rings, crs))
     is_shell = np.concatenate([[True], part_of[1:] != part_of[:-1]])
-    np.add.at(result, owner[part_of], np.where(is_shell, areas, -areas))
+    np.add.at(result, others[owner[part_of]], np.where(is_shell, areas, -areas))
     return result
+
+
+def _areas_of_rings(rings: Any, crs: str) -> NDArray[np.float64]:
+    """Return the signed areas of shapes of one ring each."""
+    counts = shapely.get_num_coordinates(rings)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return ring_areas(to_cgcs2000(shapely.get_coordinates(rings), crs), offsets)
 
 
 def sheet_number(longitude: float, latitude: float) -> str:

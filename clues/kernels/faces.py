@@ -51,7 +51,6 @@ EXACT = 2.0**-50
 """Products of differences are told apart from 0 down to this share of their factors."""
 
 
-
 @njit(nogil=True, cache=True)
 def _neighbours(edges: Ints, count: int) -> tuple[Ints, Ints, Ints]:
     """Return where the neighbours of each point stand, how many, and them: each once."""
@@ -149,7 +148,7 @@ def _following(first: Ints, degree: Ints, near: Ints) -> Ints:
 def _walks(
     points: Floats, near: Ints, following: Ints
 ) -> tuple[bool, Ints, Floats, NDArray[np.bool_]]:
-    """Return whether clear; of each walk an edge to its first point, its area, whether it meets itself."""
+    """Return whether clear; of each walk the edge to its first point, its area, if it is pinched."""
     seen = np.zeros(len(near), np.bool_)
     visit = np.full(len(points), -1, np.int64)
     entry, area = np.empty(len(near), np.int64), np.empty(len(near))
@@ -314,7 +313,7 @@ def _inner_points(xy: Floats, length: Ints, face: Ints, into: Floats) -> None:
 
 @njit(nogil=True, cache=True)
 def _rings(points: Floats, edges: Ints, ring: Ints, length: Ints, shell: NDArray[np.bool_]) -> int:
-    """Write the rings of the bounded faces, each shell before its holes; how many, -1 if unclear."""
+    """Write the rings of bounded faces, each shell before its holes; how many, -1 if unclear."""
     first, degree, near = _neighbours(edges, len(points))
     _prune(first, degree, near)
     if not _sort_around(points, first, degree, near):
@@ -368,7 +367,7 @@ def faces_of(told: Snapped, scale: float) -> Drawn:
         clear[i] = rings >= 0
         at = 0
         for r in range(rings):
-            for k in range(length[m + r]):
+            for _ in range(length[m + r]):
                 for c in range(2):
                     xy[n + at, c] = (points[ring[at], c] + told.origin[i, c]) / scale
                 at += 1

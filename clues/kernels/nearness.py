@@ -158,9 +158,7 @@ def _boxes(rings: Rings, step: int) -> tuple[Ints, Ints, Floats, Floats]:
 
 
 @njit(nogil=True, cache=True)
-def _near(
-    runs: tuple[int, int], boxes: Floats, groups: Floats, box: Floats, found: Ints
-) -> int:
+def _near(runs: tuple[int, int], boxes: Floats, groups: Floats, box: Floats, found: Ints) -> int:
     """Write the runs whose boxes meet a box; how many."""
     n, k = 0, runs[0]
     while k < runs[1]:

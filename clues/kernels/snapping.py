@@ -21,7 +21,6 @@ NOISE_SHARE = 8.0
 """The noise of coordinates must stay below this part of the margin."""
 FAR = 2.0**30
 """Cells that a drawing may reach from its first vertex, so that products stay exact enough."""
-HALF_DIAGONAL = 0.5**0.5
 ROOM = 3
 """Hot pixels and edges for which there is room, per vertex; what needs more is doubtful."""
 
@@ -86,7 +85,7 @@ def _sort(key: Ints, order: Ints, count: int) -> None:
                 at -= gap
             order[at] = row
         gap = 1 if gap == 2 else gap * 5 // 11
-    
+
 
 @njit(nogil=True, cache=True)
 def _segments(xy: Floats, line: Ints, local: Floats) -> tuple[Ints, int]:
@@ -151,7 +150,7 @@ def _touch(xy: Floats, local: Floats, cell: Floats, s: int, t: int, sides: Sides
 def _crossing(
     xy: Floats, local: Floats, cell: Floats, s: int, t: int, noise: float, found: Floats
 ) -> int:
-    """Return 1 and the cell of the crossing of two segments, 0 if it is no new cell, -1 if unclear."""
+    """Return 1 and the cell in which segments cross, 0 if that is no new cell, -1 if unclear."""
     if _same(xy, s, t) or _same(xy, s, t + 1) or _same(xy, s + 1, t) or _same(xy, s + 1, t + 1):
         return 0
     long_s, long_t = _length(local, s), _length(local, t)
@@ -176,23 +175,23 @@ def _crossing(
 
 @njit(nogil=True, cache=True)
 def _crossings(xy: Floats, line: Ints, local: Floats, cell: Floats, noise: float) -> int:
-    """Write the cells in which segments cross below those of the vertices; all, or -1 if unclear."""
+    """Add the cells in which segments cross to those of the vertices; all, or -1 if unclear."""
     segments, many = _segments(xy, line, local)
-    n, found = len(xy), np.empty(2)
+    west, bounds = np.empty(many), np.empty((many, 3))
     for i in range(many):
         s = segments[i]
-        east = max(local[s, 0], local[s + 1, 0]) + DOUBT
-        south = min(local[s, 1], local[s + 1, 1]) - DOUBT
-        north = max(local[s, 1], local[s + 1, 1]) + DOUBT
+        west[i] = np.floor(min(local[s, 0], local[s + 1, 0]))
+        bounds[i, 0] = max(local[s, 0], local[s + 1, 0]) + DOUBT
+        bounds[i, 1] = min(local[s, 1], local[s + 1, 1])
+        bounds[i, 2] = max(local[s, 1], local[s + 1, 1])
+    n, found = len(xy), np.empty(2)
+    for i in range(many):
         for j in range(i + 1, many):
-            t = segments[j]
-            if np.floor(min(local[t, 0], local[t + 1, 0])) > east:
+            if west[j] > bounds[i, 0]:
                 break
-            if max(local[t, 1], local[t + 1, 1]) < south:
+            if bounds[j, 1] > bounds[i, 2] + DOUBT or bounds[i, 1] > bounds[j, 2] + DOUBT:
                 continue
-            if min(local[t, 1], local[t + 1, 1]) > north:
-                continue
-            told = _crossing(xy, local, cell, s, t, noise, found)
+            told = _crossing(xy, local, cell, segments[i], segments[j], noise, found)
             if told < 0 or n == len(cell):
                 return -1
             if told:
@@ -220,16 +219,16 @@ def _nodes(cell: Floats, count: int, node: Ints, points: Floats) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _passes(local: Floats, s: int, x: float, y: float, bound: Floats) -> int:
+def _passes(local: Floats, s: int, x: float, y: float) -> int:
     """Tell whether segment s passes the cell around a point: 1 yes, 0 no, -1 unclear."""
-    gap = max(max(bound[0] - x, x - bound[1]), max(bound[2] - y, y - bound[3])) - 0.5
+    ax, ay, bx, by = local[s, 0], local[s, 1], local[s + 1, 0], local[s + 1, 1]
+    beside = max(min(ax, bx) - x, x - max(ax, bx))
+    gap = max(beside, max(min(ay, by) - y, y - max(ay, by))) - 0.5
     if gap > DOUBT:
         return 0
-    dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
-    away = abs(dx * (y - local[s, 1]) - dy * (x - local[s, 0])) / bound[4]
-    if away > HALF_DIAGONAL + DOUBT:
-        return 0
-    gap = max(gap, away - 0.5 * (abs(dx) + abs(dy)) / bound[4])
+    dx, dy = bx - ax, by - ay
+    away = abs(dx * (y - ay) - dy * (x - ax)) - 0.5 * (abs(dx) + abs(dy))
+    gap = max(gap, away / np.sqrt(dx * dx + dy * dy))
     if gap > DOUBT:
         return 0
     return 1 if gap < -DOUBT else -1
@@ -237,26 +236,23 @@ def _passes(local: Floats, s: int, x: float, y: float, bound: Floats) -> int:
 
 @njit(nogil=True, cache=True)
 def _chain(local: Floats, s: int, node: Ints, points: Floats, count: int, into: Ints) -> int:
-    """Write the hot pixels that segment s passes, in its direction; return how many, -1 if unclear."""
-    dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
-    bound = np.empty(5)
-    bound[0], bound[1] = min(local[s, 0], local[s + 1, 0]), max(local[s, 0], local[s + 1, 0])
-    bound[2], bound[3] = min(local[s, 1], local[s + 1, 1]), max(local[s, 1], local[s + 1, 1])
-    bound[4] = np.sqrt(dx * dx + dy * dy)
+    """Write the hot pixels that segment s passes, in order; return how many, -1 if unclear."""
     a, b = node[s], node[s + 1]
+    west, east = min(local[s, 0], local[s + 1, 0]) - 1, max(local[s, 0], local[s + 1, 0]) + 1
+    falls = (local[s + 1, 0] - local[s, 0]) * (local[s + 1, 1] - local[s, 1]) < 0
     k = min(a, b)
-    while k > 0 and points[k - 1, 0] > bound[0] - 1:
+    while k > 0 and points[k - 1, 0] > west:
         k -= 1
     n = 0
-    while k < count and points[k, 0] < bound[1] + 1:
+    while k < count and points[k, 0] < east:
         told = 1
         if k != a and k != b:
-            told = _passes(local, s, points[k, 0], points[k, 1], bound)
+            told = _passes(local, s, points[k, 0], points[k, 1])
         if told < 0:
             return -1
         if told:
             at = n  # from west to east; along one column by the direction of the segment
-            while at > 0 and points[into[at - 1], 0] == points[k, 0] and dx * dy < 0:
+            while at > 0 and points[into[at - 1], 0] == points[k, 0] and falls:
                 into[at] = into[at - 1]
                 at -= 1
             into[at] = k
@@ -330,4 +326,5 @@ def snapped(xy: Floats, line: Ints, offsets: Ints, scale: float) -> Snapped:
             continue
         clear[i] = True
         of_points[i + 1], of_edges[i + 1] = p + count, e + joined
-    return Snapped(clear, points[: of_points[many]], of_points, origin, edges[: of_edges[many]], of_edges)
+    points, edges = points[: of_points[many]], edges[: of_edges[many]]
+    return Snapped(clear, points, of_points, origin, edges, of_edges)
