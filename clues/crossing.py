@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.arrangement import Drawings, spans
-from clues.kernels.nearness import Met, Rings, runs_met
+from clues.kernels.nearness import Met, Rings, lines_of, runs_met
 
 __all__ = ["Crossing", "crossing", "long_outlines"]
 
@@ -141,11 +141,8 @@ def _drawings(cut: Ints, own: Rings, others: Rings, runs: Met, patch: Ints) -> D
     start = np.concatenate([own.start[ring], runs.start + len(own.xy)])
     stop = np.concatenate([own.start[ring + 1], runs.stop + len(own.xy)])
     order = np.argsort(drawing, kind="stable")
-    start, stop = start[order], stop[order]
-    line = np.repeat(np.arange(len(order)), stop - start)
-    offsets = np.searchsorted(drawing[order][line], np.arange(len(cut) + 1))
-    vertices = spans(start, stop)
-    mine = vertices < len(own.xy)
-    xy = np.empty((len(vertices), 2))
-    xy[mine], xy[~mine] = own.xy[vertices[mine]], others.xy[vertices[~mine] - len(own.xy)]
-    return Drawings(xy, line, offsets.astype(np.int64))
+    start, stop, drawing = start[order], stop[order], drawing[order]
+    xy, line = lines_of(own.xy, others.xy, start, stop)
+    vertex = np.concatenate([[0], np.cumsum(stop - start)])
+    offsets = vertex[np.searchsorted(drawing, np.arange(len(cut) + 1))]
+    return Drawings(xy, line, offsets)

@@ -148,7 +148,7 @@ def _following(first: Ints, degree: Ints, near: Ints) -> Ints:
 def _walks(
     points: Floats, near: Ints, following: Ints
 ) -> tuple[bool, Ints, Floats, NDArray[np.bool_]]:
-    """Return whether clear; of each walk the edge to its first point, its area, if it is pinched."""
+    """Return whether clear; each walk's edge to its first point, its area, if it is pinched."""
     seen = np.zeros(len(near), np.bool_)
     visit = np.full(len(points), -1, np.int64)
     entry, area = np.empty(len(near), np.int64), np.empty(len(near))

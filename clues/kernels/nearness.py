@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Met", "Rings", "runs_met"]
+__all__ = ["Met", "Rings", "lines_of", "runs_met"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -135,7 +135,7 @@ def _meets(
 
 @njit(nogil=True, cache=True)
 def _boxes(rings: Rings, step: int) -> tuple[Ints, Ints, Floats, Floats]:
-    """Return the first run of each ring, the vertex at which runs begin, boxes of runs, of groups."""
+    """Return the first run of each ring, the first vertex of runs, boxes of runs and of groups."""
     count = len(rings.start) - 1
     first = np.zeros(count + 1, np.int64)
     for r in range(count):
@@ -216,3 +216,27 @@ def runs_met(
                 n += 1
     kept = min(n, room)
     return Met(pair[:kept], start[:kept], stop[:kept], unclear[:kept]), n
+
+
+@njit(nogil=True, cache=True)
+def lines_of(own: Floats, others: Floats, start: Ints, stop: Ints) -> tuple[Floats, Ints]:
+    """Return the vertices of lines one after the other, and the line of each.
+
+    Parameters
+    ----------
+    own, others : ndarray of float64, shape (n, 2) and (m, 2)
+        Vertices; those of `others` are counted from n on.
+    start, stop : ndarray of int64, shape (lines,)
+        Line i has the vertices ``start[i]:stop[i]``.
+    """
+    total = 0
+    for i in range(len(start)):
+        total += stop[i] - start[i]
+    xy, line, n = np.empty((total, 2)), np.empty(total, np.int64), 0
+    for i in range(len(start)):
+        mine = start[i] < len(own)
+        source, shift = (own, 0) if mine else (others, len(own))
+        for k in range(start[i] - shift, stop[i] - shift):
+            xy[n, 0], xy[n, 1], line[n] = source[k, 0], source[k, 1], i
+            n += 1
+    return xy, line
