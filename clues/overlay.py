@@ -3,13 +3,14 @@
 Every piece carries the set of features that cover it, so that coverage by a set of documents is
 the area of the pieces that meet the set: two approvals on one place are never counted twice.
 
-The outlines that cross a patch are noded together by snap rounding to 1 mm and polygonised; a
-face belongs to the features that hold its inner point. All of it is done for many patches at once.
+The outlines that cross a patch are noded together by snap rounding to 1 mm; the faces that they
+bound belong to the features that hold their inner point. All of it is done for many patches at
+once, by compiled loops that give the same answer as GEOS, or leave it to GEOS.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,14 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from clues.arrangement import faces_within
-from clues.crossing import Crossing, crossing, long_outlines
 from clues.layers import OneMap
 from clues.quality import DEGREE_GRID, METRE_GRID
 from clues.slivers import join_slivers, merged
 from configs.errors import InputError
 from tiles.geodesy import ellipsoidal_area
+
+if TYPE_CHECKING:
+    from clues.crossing import Crossing
 
 __all__ = ["Pieces", "apportion", "grid_of", "pieces", "runs_of"]
 
@@ -101,6 +103,8 @@ def pieces(
     InputError
         If the patches are in another CRS than the layers.
     """
+    from clues.crossing import crossing, long_outlines  # compiled code, for those who cut alone
+
     _require_crs(patches, onemap)
     outline = patches.geometry.to_numpy()
     shapes = _geometry(onemap)
@@ -185,9 +189,11 @@ def grid_of(crs: str) -> float:
 
 
 def _faces(
-    outline: NDArray[np.object_], met: Crossing, grid: float
+    outline: NDArray[np.object_], met: "Crossing", grid: float
 ) -> tuple[NDArray[np.object_], Ints, NDArray[np.float64]]:
     """Return the faces into which patches fall, the patch of each, a point inside it."""
+    from clues.arrangement import faces_within
+
     faces = faces_within(met.drawings, outline[met.cut], grid)
     # patches that nothing cuts, and those thinner than the precision
     alone = np.setdiff1d(np.arange(len(outline)), met.cut[faces.drawing])
@@ -231,7 +237,7 @@ def _canonical_order(
 
 
 def _face_features(
-    owner: Ints, inner: NDArray[np.float64], geometry: NDArray[np.object_], met: Crossing
+    owner: Ints, inner: NDArray[np.float64], geometry: NDArray[np.object_], met: "Crossing"
 ) -> tuple[Ints, Ints]:
     """Return (face, feature) for each feature that covers a face, sorted by both."""
     first = np.searchsorted(owner, met.patch)

@@ -290,7 +290,7 @@ def _crossed(xy: Floats, a: int, b: int, y: float, crossings: Floats, n: int) ->
 @njit(nogil=True, cache=True)
 def _inner_points(xy: Floats, length: Ints, face: Ints, into: Floats) -> None:
     """Write the middle of the widest section of each face: shell, then holes."""
-    r = start = 0
+    r = start = int(np.int64(0))  # no literal, for which callees would be compiled anew
     while r < len(length):
         last, end = r, start
         while last < len(length) and face[last] == face[r]:

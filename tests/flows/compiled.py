@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 from numba.core.registry import CPUDispatcher
 
+import clues.kernels
 import detect.kernels
 from configs.run import RunConfig
 from configs.runparts import GridSettings
@@ -48,7 +49,11 @@ COARSE_M = 30.0
 
 def kernels() -> dict[str, CPUDispatcher]:
     """Return every compiled function of the kernels and of the models, by name."""
-    names = [f"detect.kernels.{m.name}" for m in pkgutil.iter_modules(detect.kernels.__path__)]
+    names = [
+        f"{room.__name__}.{m.name}"
+        for room in (clues.kernels, detect.kernels)
+        for m in pkgutil.iter_modules(room.__path__)
+    ]
     found = {}
     for name in (*names, *LEARNERS):
         for key, value in vars(importlib.import_module(name)).items():
