@@ -121,4 +121,4 @@ def faces_by_geos(drawings: Drawings, chosen: Ints, grid: float) -> Faces:
 def spans(start: Ints, stop: Ints) -> Ints:
     """Return the numbers of ranges, one range after the other."""
     count = stop - start
-    return np.arange(count.sum()) + np.repeat(start - np.cumsum(count) + count, count)
+    return np.asarray(np.arange(count.sum()) + np.repeat(start - np.cumsum(count) + count, count))

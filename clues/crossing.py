@@ -66,7 +66,7 @@ def crossing(
     touched[met.pair] = True
     meet, whole = _apart_or_whole(outline, geometry, own, patch, feature, touched)
     kept = meet[met.pair] & ~whole[met.pair]
-    runs = Met(*(values[kept] for values in met))
+    runs = _chosen(met, kept)
     cut = np.unique(patch[meet & ~whole])
     drawings = _drawings(cut, own, others, runs, patch[runs.pair])
     return Crossing(patch[meet], feature[meet], whole[meet], cut, drawings)
@@ -74,7 +74,7 @@ def crossing(
 
 def long_outlines(shapes: Shapes) -> Shapes:
     """Return the shapes for which an index pays."""
-    return shapes[shapely.get_num_coordinates(shapes) > FEW_VERTICES]
+    return np.asarray(shapes[shapely.get_num_coordinates(shapes) > FEW_VERTICES])
 
 
 def _rings_of(shapes: Shapes) -> Rings:
@@ -102,7 +102,11 @@ def _runs(own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline
     beside = ~shapely.intersects(outline[patch[met.pair[unclear]]], runs)
     kept = np.ones(len(met.pair), dtype=bool)
     kept[unclear[beside]] = False
-    return Met(*(values[kept] for values in met))
+    return _chosen(met, kept)
+
+
+def _chosen(met: Met, kept: NDArray[np.bool_]) -> Met:
+    return Met(met.pair[kept], met.start[kept], met.stop[kept], met.unclear[kept])
 
 
 def _apart_or_whole(

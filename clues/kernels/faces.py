@@ -265,7 +265,7 @@ def _middle(xy: Floats, a: int, shell: int, b: int) -> float:
             low = max(low, xy[i, 1])
         else:
             high = min(high, xy[i, 1])
-    return (high + low) / 2.0
+    return float((high + low) / 2.0)
 
 
 @njit(nogil=True, cache=True)

@@ -67,13 +67,13 @@ def _box(xy: Floats, start: int, stop: int, into: Floats) -> None:
 
 @njit(nogil=True, cache=True)
 def _apart(a: Floats, b: Floats) -> bool:
-    return a[0] > b[2] or b[0] > a[2] or a[1] > b[3] or b[1] > a[3]
+    return bool(a[0] > b[2] or b[0] > a[2] or a[1] > b[3] or b[1] > a[3])
 
 
 @njit(nogil=True, cache=True)
 def _reach(box: Floats) -> float:
     """Return the largest coordinate of a box."""
-    return max(max(abs(box[0]), abs(box[1])), max(abs(box[2]), abs(box[3])))
+    return float(max(max(abs(box[0]), abs(box[1])), max(abs(box[2]), abs(box[3]))))
 
 
 @njit(nogil=True, cache=True)

@@ -105,25 +105,25 @@ def _segments(xy: Floats, line: Ints, local: Floats) -> tuple[Ints, int]:
 def _side(local: Floats, s: int, p: int) -> float:
     """Return twice the area of segment s and vertex p: above 0 where p lies on the left."""
     dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
-    return dx * (local[p, 1] - local[s, 1]) - dy * (local[p, 0] - local[s, 0])
+    return float(dx * (local[p, 1] - local[s, 1]) - dy * (local[p, 0] - local[s, 0]))
 
 
 @njit(nogil=True, cache=True)
 def _length(local: Floats, s: int) -> float:
     dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
-    return np.sqrt(dx * dx + dy * dy)
+    return float(np.sqrt(dx * dx + dy * dy))
 
 
 @njit(nogil=True, cache=True)
 def _same(xy: Floats, a: int, b: int) -> bool:
-    return xy[a, 0] == xy[b, 0] and xy[a, 1] == xy[b, 1]
+    return bool(xy[a, 0] == xy[b, 0] and xy[a, 1] == xy[b, 1])
 
 
 @njit(nogil=True, cache=True)
 def _holds(local: Floats, cell: Floats, p: int, reach: float) -> bool:
     """Tell whether the cell of vertex p holds all within a distance of it."""
     off = max(abs(local[p, 0] - cell[p, 0]), abs(local[p, 1] - cell[p, 1]))
-    return off + reach < 0.5 - DOUBT
+    return bool(off + reach < 0.5 - DOUBT)
 
 
 @njit(nogil=True, cache=True)
