@@ -1,6 +1,7 @@
 """The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -21,14 +22,14 @@ from flows.latency import latency_of
 from flows.opening import Opening
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
-from flows.reporting import report_model
+from flows.reporting import overview_of, report_model
 from flows.secondwriter import SecondWriter, pays, second_writer
 from flows.sheeting import publish_sheets
 from flows.tilejob import States
 from flows.tracing import registration_of
 from flows.trust import run_exceptions, trust_record
 from flows.unseen import Unseen
-from tiles.chips import ChipCutter
+from tiles.chips import Chip, ChipCutter
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -58,6 +59,7 @@ class Publication:
     def __init__(self, context: "StageContext") -> None:
         self.context = context
         self.folder = context.run.folder
+        self._overview: Future[Chip | None] | None = None
 
     @cached_property
     def judged(self) -> dict[str, Any]:
@@ -141,6 +143,14 @@ class Publication:
         """Return the cutter of before and after pictures."""
         return cutter_of(self.context)
 
+    def begin_overview(self, pool: Executor) -> None:
+        """Begin with the picture of the whole run: decoding it waits for nothing."""
+        self._overview = pool.submit(overview_of, self.context)
+
+    def overview(self) -> Chip | None:
+        """Return the picture of the whole run for the map of the report."""
+        return overview_of(self.context) if self._overview is None else self._overview.result()
+
     @cached_property
     def latency(self) -> dict[str, Any] | None:
         """Days from the images to the clues."""
@@ -178,7 +188,9 @@ def publish(context: "StageContext") -> dict[str, Any]:
         ``clues``, ``dismissed``, ``sheets``, ``exceptions``, ``files``.
     """
     work, keys = Publication(context), output_keys(context)
-    with _second_writer(work, keys) as second:
+    with _second_writer(work, keys) as second, ThreadPoolExecutor(1, "overview") as pool:
+        if context.run.why_not("outputs", REPORT_NAME, keys[REPORT_NAME]) is not None:
+            work.begin_overview(pool)
         tables, title = work.tables, work.title
         chosen = writers_of(
             context.config.outputs.formats, tables, work.folder, lambda: work.thumbnails
@@ -249,7 +261,7 @@ def output_keys(context: "StageContext") -> dict[str, StageKey]:
 def _report(work: Publication, path: Path) -> None:
     settings, tables = work.context.config.report, work.tables
     summary = work.account | {"stages": {"judge": work.judged}}
-    model = report_model(tables, work.folder, summary, settings, work.context)
+    model = report_model(tables, work.folder, summary, settings, work.context, work.overview)
     language = settings.language or tables.title.speech.language
     write_report(report_document(model, language, settings.template), path)
 
