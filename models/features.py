@@ -7,10 +7,10 @@ fixed order of additions: a pixel has the same features in whatever block it is 
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from tiles.compiled import inner, kernel
 
 __all__ = ["HALO", "ROLES", "band_roles", "feature_names", "features_at"]
 
@@ -156,7 +156,8 @@ def features_at(
     return out
 
 
-def _pixel_features(
+@kernel
+def fill_features(
     image: NDArray[np.float32],  # (band, y, x)
     valid: NDArray[np.bool_],  # (y, x)
     rows: NDArray[np.int64],  # (pixel,)
@@ -202,7 +203,8 @@ def _pixel_features(
         out[p, f] = np.sqrt(down * down + right * right) / 2.0
 
 
-def _fill_planes(
+@inner
+def fill_planes(
     image: NDArray[np.float32],  # (band, y, x)
     pairs: NDArray[np.int64],  # (index, 2)
     y: int,
@@ -220,14 +222,16 @@ def _fill_planes(
     )
 
 
-def _normalised_difference(a: float, b: float) -> float:
+@inner
+def normalised_difference(a: float, b: float) -> float:
     total = np.float64(a) + np.float64(b)
     if total <= 0.0:
         return 0.0
     return min(1.0, max(-1.0, (np.float64(a) - np.float64(b)) / total))
 
 
-def _window_moments(
+@inner
+def window_moments(
     plane: NDArray[np.float64], seen: NDArray[np.bool_], radius: int
 ) -> tuple[float, float]:
     total, count = 0.0, 0
@@ -245,12 +249,13 @@ def _window_moments(
     return mean, np.sqrt(spread / count)
 
 
-def _whole_moments(
+@inner
+def whole_moments(
     window: NDArray[np.float64],  # (2, 7, 7), all seen
     out: NDArray[np.float32],  # written: mean and deviation of 3×3 and 7×7 pixels, by plane
     n_plane: int,
 ) -> None:
-    """Write what `_window_moments` returns, adding up both planes side by side."""
+    """Write what `window_moments` returns, adding up both planes side by side."""
     first, second = window[0], window[1]
     for place, radius in enumerate((1, 3)):
         count = (2 * radius + 1) ** 2
@@ -269,13 +274,6 @@ def _whole_moments(
         out[2 * place], out[2 * place + 1] = mean_a, np.sqrt(a / count)
         if n_plane == 2:
             out[2 * place + 4], out[2 * place + 5] = mean_b, np.sqrt(b / count)
-
-
-normalised_difference = njit(nogil=True, cache=True)(_normalised_difference)
-window_moments = njit(nogil=True, cache=True)(_window_moments)
-whole_moments = njit(nogil=True, cache=True)(_whole_moments)
-fill_planes = njit(nogil=True, cache=True)(_fill_planes)
-fill_features = njit(nogil=True, cache=True)(_pixel_features)
 
 
 def _roles(bands: Sequence[str], roles: Sequence[str] | None) -> tuple[str, ...]:
