@@ -47,14 +47,15 @@ def former_classes(patches: Any, landuse: Any) -> Any:
     weight = ellipsoidal_area(pieces, crs)
     kept = weight >= LEAST_M2
     patch, parcel, pieces, weight = patch[kept], parcel[kept], pieces[kept], weight[kept]
-    rest = _uncovered(shapes, patch, pieces)
+    totals = patches["area_dm2"].to_numpy(dtype=np.int64)
+    rest = _uncovered(shapes, patch, pieces, totals / 100)
     bare = ellipsoidal_area(rest, crs)
     left = np.flatnonzero((bare >= LEAST_M2) | (np.bincount(patch, minlength=len(shapes)) == 0))
     patch, parcel = np.append(patch, left), np.append(parcel, np.full(len(left), -1))
     pieces, weight = np.append(pieces, rest[left]), np.append(weight, bare[left])
     order = np.lexsort((parcel, -weight, patch))
     patch, parcel = patch[order], parcel[order]
-    areas = apportion(weight[order], patch, patches["area_dm2"].to_numpy(dtype=np.int64))
+    areas = apportion(weight[order], patch, totals)
     told = {name: _named(landuse, name, parcel) for name in ("key", "scheme", "code", "town")}
     columns = {
         "patch_id": patches["patch_id"].to_numpy(dtype=object)[patch],
@@ -75,14 +76,18 @@ def _areal(pieces: Any) -> Any:
     return pieces
 
 
-def _uncovered(shapes: Any, patch: Any, pieces: Any) -> Any:
-    """Return what of each patch no piece covers."""
+def _uncovered(shapes: Any, patch: Any, pieces: Any, metres2: Any) -> Any:
+    """Return what of each patch no piece covers; nothing where it is less than half a sliver."""
     covered = np.full(len(shapes), shapely.Polygon(), dtype=object)
     order = np.argsort(patch, kind="stable")
     starts = np.flatnonzero(np.diff(patch[order], prepend=-1))
     for own in np.split(order, starts[1:]) if len(starts) else ():
         covered[patch[own[0]]] = shapely.union_all(pieces[own])
-    return shapely.difference(shapes, covered)
+    whole = shapely.area(shapes)
+    is_bare = (whole - shapely.area(covered)) * (metres2 / whole) > LEAST_M2 / 2
+    rest = np.full(len(shapes), shapely.Polygon(), dtype=object)
+    rest[is_bare] = shapely.difference(shapes[is_bare], covered[is_bare])
+    return rest
 
 
 def _named(landuse: Any, name: str, parcel: Any) -> list[str]:

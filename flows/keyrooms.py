@@ -121,6 +121,7 @@ OUTPUTS = (
     "flows.pictures",
     "flows.publishing",
     "flows.registering",
+    "flows.secondwriter",
     "flows.sheeting",
 )
 

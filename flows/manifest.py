@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from configs.errors import RunError
 from flows.journal import Journal
 from flows.keys import StageKey, reuse_text
 from flows.lock import RunLock
-from tiles.files import PART_MARK, fenced, sha256, write_json
+from flows.products import FileRecord, Product
+from tiles.files import PART_MARK, fenced, write_json
 
-__all__ = ["FileRecord", "Product", "Run"]
+__all__ = ["Run"]
 
 log = logging.getLogger(__name__)
 
@@ -26,48 +27,7 @@ SUMMARY_NAME = "run.json"
 FORMAT = 1
 """Of run folders, noted at each start; a folder without it is of format 1."""
 
-SMALL_BYTES = 4 << 20
-"""Files up to this size are hashed at every reuse; larger ones when their time stamp moved."""
-
 _ACTIVE: dict[Path, "Run"] = {}
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One file of a product; `path` is relative to the run folder."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Product:
-    """Something a stage made: files, plain values, or both.
-
-    Attributes
-    ----------
-    stage, name : str
-        The latest product of a (stage, name) is the valid one.
-    key : str
-        Digest of the `StageKey` it was made under.
-    files : tuple of FileRecord
-    values : dict
-        JSON values.
-    seconds : float
-        Wall time of making it.
-    at : str
-        ISO 8601 UTC.
-    """
-
-    stage: str
-    name: str
-    key: str
-    files: tuple[FileRecord, ...] = ()
-    values: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    at: str = ""
 
 
 class Run:
@@ -235,7 +195,7 @@ class Run:
         seconds : float
             Wall time of making it.
         """
-        records = tuple(self._record(path) for path in files)
+        records = tuple(FileRecord.of(path, self.folder) for path in files)
         digest, told = key.digest, dict(values or {})
         product = Product(stage, name, digest, records, told, round(seconds, 3), _now())
         with self._writing:
@@ -337,27 +297,10 @@ class Run:
         present = {record.path for p in self._products.values() for record in p.files}
         return self._named - present
 
-    def _record(self, path: Path) -> FileRecord:
-        full = path.resolve()
-        if not full.is_relative_to(self.folder):
-            raise RunError(
-                "a product lies outside the run folder", str(path), f"write it below {self.folder}"
-            )
-        info = full.stat()
-        name = full.relative_to(self.folder).as_posix()
-        return FileRecord(name, info.st_size, info.st_mtime_ns, sha256(full))
-
     def _fault(self, record: FileRecord, *, thorough: bool = False) -> str | None:
-        path = self.path(record.path)
-        try:
-            info = path.stat()
-        except FileNotFoundError:
-            return f"file {record.path} {'was pruned' if record.path in self.pruned else 'is gone'}"
-        same = info.st_size == record.size
-        doubtful = thorough or record.size <= SMALL_BYTES or info.st_mtime_ns != record.mtime_ns
-        if same and doubtful:
-            same = sha256(path) == record.sha256
-        return None if same else f"file {record.path} was altered"
+        if record.path in self.pruned and not self.path(record.path).exists():
+            return f"file {record.path} was pruned"
+        return record.fault(self.folder, thorough=thorough)
 
     def _append(self, line: dict[str, Any]) -> None:
         self.require_held()
@@ -367,8 +310,7 @@ class Run:
         if line["kind"] == "key":
             self._keys[line["digest"]] = line["parts"]
         elif line["kind"] == "product":
-            values = {k: v for k, v in line.items() if k not in ("kind", "files")}
-            self._keep(Product(**values, files=tuple(FileRecord(**f) for f in line["files"])))
+            self._keep(Product.of_line(line))
         else:
             self._noted(line)
             if line["kind"] == "fresh":

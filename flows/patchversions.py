@@ -9,7 +9,8 @@ from tiles.files import atomic_path, sha256
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from flows.manifest import Product, Run
+    from flows.manifest import Run
+    from flows.products import Product
 
 __all__ = [
     "add_version",

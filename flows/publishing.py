@@ -1,6 +1,8 @@
 """The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -20,13 +22,14 @@ from flows.latency import latency_of
 from flows.opening import Opening
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
-from flows.reporting import report_model
+from flows.reporting import overview_of, report_model
+from flows.secondwriter import SecondWriter, pays, second_writer
 from flows.sheeting import publish_sheets
 from flows.tilejob import States
 from flows.tracing import registration_of
 from flows.trust import run_exceptions, trust_record
 from flows.unseen import Unseen
-from tiles.chips import ChipCutter
+from tiles.chips import Chip, ChipCutter
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -39,6 +42,9 @@ BESIDE = {"catalog", "freshness", "models", "outputs", "profile", "report"}
 
 OBSERVED_NAME = "quality/observed.csv"
 REPORT_NAME = "report.html"
+WORKBOOK = "xlsx"
+"""What takes longest to write."""
+
 UNSEEN_NAME = "quality/unseen.gpkg"
 
 
@@ -53,6 +59,7 @@ class Publication:
     def __init__(self, context: "StageContext") -> None:
         self.context = context
         self.folder = context.run.folder
+        self._overview: Future[Chip | None] | None = None
 
     @cached_property
     def judged(self) -> dict[str, Any]:
@@ -136,6 +143,14 @@ class Publication:
         """Return the cutter of before and after pictures."""
         return cutter_of(self.context)
 
+    def begin_overview(self, pool: Executor) -> None:
+        """Begin with the picture of the whole run: decoding it waits for nothing."""
+        self._overview = pool.submit(overview_of, self.context)
+
+    def overview(self) -> Chip | None:
+        """Return the picture of the whole run for the map of the report."""
+        return overview_of(self.context) if self._overview is None else self._overview.result()
+
     @cached_property
     def latency(self) -> dict[str, Any] | None:
         """Days from the images to the clues."""
@@ -172,26 +187,27 @@ def publish(context: "StageContext") -> dict[str, Any]:
     dict
         ``clues``, ``dismissed``, ``sheets``, ``exceptions``, ``files``.
     """
-    work = Publication(context)
-    tables, title = work.tables, work.title
-    chosen = writers_of(
-        context.config.outputs.formats, tables, work.folder, lambda: work.thumbnails
-    )
-    writers: dict[str, Callable[[Path], None]] = {
-        **{FORMATS[name].name: write for name, write in chosen.items()},
-        REPORT_NAME: lambda path: _report(work, path),
-        UNSEEN_NAME: work.unseen.publish_parts,
-    }
-    keys = output_keys(context)
-    context.foretell("outputs", keys)
-    for name, write in writers.items():
-        path, key = context.run.path(name), keys[name]
-
-        def make(write: Callable[[Path], None] = write, path: Path = path) -> Any:
-            write(path)
-            return [path], {}
-
-        context.once("outputs", name, key, make, foretold=True)
+    work, keys = Publication(context), output_keys(context)
+    with _second_writer(work, keys) as second, ThreadPoolExecutor(1, "overview") as pool:
+        if context.run.why_not("outputs", REPORT_NAME, keys[REPORT_NAME]) is not None:
+            work.begin_overview(pool)
+        tables, title = work.tables, work.title
+        chosen = writers_of(
+            context.config.outputs.formats, tables, work.folder, lambda: work.thumbnails
+        )
+        writers: dict[str, Callable[[Path], None]] = {
+            **{FORMATS[name].name: write for name, write in chosen.items()},
+            REPORT_NAME: lambda path: _report(work, path),
+            UNSEEN_NAME: work.unseen.publish_parts,
+        }
+        names = list(writers)
+        context.foretell("outputs", keys)
+        if second is not None:
+            second.begin(tables, work.folder, work.thumbnails)
+            book = FORMATS[second.name].name
+            writers[book] = second.or_else(writers.pop(book))  # the last, when it is ready
+        for name, write in writers.items():
+            _publish_file(context, name, keys[name], write)
     sheets = publish_sheets(work.context, tables)
     return {
         "clues": len(tables.clues),
@@ -199,9 +215,33 @@ def publish(context: "StageContext") -> dict[str, Any]:
         **({"earlier": len(tables.earlier)} if tables.earlier else {}),
         "sheets": sheets,
         "exceptions": [e.both for e in work.exceptions],
-        "files": [*writers, OBSERVED_NAME, "evidence/", "change.tif", STORE_NAME],
+        "files": [*names, OBSERVED_NAME, "evidence/", "change.tif", STORE_NAME],
         "batch": title.batch,
     }
+
+
+def _publish_file(
+    context: "StageContext", name: str, key: StageKey, write: Callable[[Path], None]
+) -> None:
+    path = context.run.path(name)
+
+    def make() -> Any:
+        write(path)
+        return [path], {}
+
+    context.once("outputs", name, key, make, foretold=True)
+
+
+def _second_writer(
+    work: Publication, keys: dict[str, StageKey]
+) -> "AbstractContextManager[SecondWriter | None]":
+    """Return a second process for the workbook, where there is one to write and it pays."""
+    run, options, name = work.context.run, work.context.options, FORMATS[WORKBOOK].name
+    if name not in keys or run.why_not("outputs", name, keys[name]) is None:
+        return nullcontext()
+    counts = work.judged["tallies"]
+    has_two = pays(options, counts.get("clue", 0), counts["patches"])
+    return second_writer(WORKBOOK) if has_two else nullcontext()
 
 
 def output_keys(context: "StageContext") -> dict[str, StageKey]:
@@ -221,7 +261,7 @@ def output_keys(context: "StageContext") -> dict[str, StageKey]:
 def _report(work: Publication, path: Path) -> None:
     settings, tables = work.context.config.report, work.tables
     summary = work.account | {"stages": {"judge": work.judged}}
-    model = report_model(tables, work.folder, summary, settings, work.context)
+    model = report_model(tables, work.folder, summary, settings, work.context, work.overview)
     language = settings.language or tables.title.speech.language
     write_report(report_document(model, language, settings.template), path)
 

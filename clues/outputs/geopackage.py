@@ -188,8 +188,8 @@ def _plain_layer(table: "gpd.GeoDataFrame", speech: Speech) -> "gpd.GeoDataFrame
         name = title if zh else _english(source, how, unit)
         if zh and how == "area":
             name = f"{title}亩"
-        values = table[column]
-        columns[name] = list(values) if how in ("", "spoken") else [told[how](v) for v in values]
+        values = table[column].tolist()
+        columns[name] = values if how in ("", "spoken") else [told[how](v) for v in values]
     found = table[["geometry"]].assign(**columns)
     return found[[*columns, "geometry"]]
 

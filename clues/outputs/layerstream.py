@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import shapely
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _batch(frame: "gpd.GeoDataFrame", schema: "pa.Schema", kind: str) -> "pa.Rec
     shapes = frame.geometry.to_numpy()
     if kind == MANY:
         single = frame.geom_type.to_numpy() == "Polygon"
-        shapes[single] = [shapely.MultiPolygon([shape]) for shape in shapes[single]]
+        shapes[single] = shapely.multipolygons(shapes[single], indices=np.arange(single.sum()))
     columns = []
     for field in schema:
         values = shapely.to_wkb(shapes) if field.name == SHAPE else frame[field.name]

@@ -6,7 +6,7 @@ is what the run says, and no row is more than 0.01 from its own value.
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clues.outputs.columns import Row
 from clues.outputs.reportfigures import rows_in
 from clues.outputs.tables import ClueTables
+from clues.rowgroups import records
 
 __all__ = ["LedgerRows"]
 
@@ -39,9 +40,9 @@ class LedgerRows(Sequence[Row]):
         leading = findings[findings["line"] == tables.leading_line]
         cropland = leading.groupby("patch_id")["cropland_dm2"].sum().to_dict()
         keys = zip(
-            clues["county_code"],
-            (-int(cropland.get(p, 0)) for p in clues["patch_id"]),
-            clues["clue_no"],
+            clues["county_code"].tolist(),
+            (-int(cropland.get(p, 0)) for p in clues["patch_id"].tolist()),
+            clues["clue_no"].tolist(),
             range(len(clues)),
             strict=True,
         )
@@ -79,7 +80,7 @@ class LedgerRows(Sequence[Row]):
     def _spread_over(self, name: str, unit: str) -> dict[str, Decimal]:
         tables = self._tables
         if name == "area_dm2":
-            own = dict(zip(tables.clues["patch_id"], tables.clues[name], strict=True))
+            own = tables.clues.set_index("patch_id")[name].to_dict()
         else:
             leading = tables.findings[tables.findings["line"] == tables.leading_line]
             own = leading.groupby("patch_id")[name].sum().to_dict()
@@ -110,15 +111,12 @@ class LedgerRows(Sequence[Row]):
             tables.leads_by_patch(),
             tables.classes_by_patch(),
         )
-        records: dict[Any, dict[str, Any]] = {
-            record["patch_id"]: {str(k): v for k, v in record.items()}
-            for record in tables.patches.drop(columns="geometry").to_dict("records")
-        }
+        own = {r["patch_id"]: r for r in records(tables.patches.drop(columns="geometry"))}
         rows = []
         for place, name in enumerate(ids, start + 1):
             found, covered, leads, classes = (p.get(name, []) for p in parts)
             about = (tables.leading_line, classes, tables.title, tables.rule_names)
             filled = tables.filled.get(str(name), {})
             told = (*about, filled, tables.levels, self._area)
-            rows.append(Row(place, records[name], found, covered, leads, *told))
+            rows.append(Row(place, own[name], found, covered, leads, *told))
         return rows

@@ -10,7 +10,7 @@ import shapely
 
 from clues.objects import FATE_NAMES
 from clues.outputs.evidence import Pictures
-from clues.outputs.reportcrowd import crowded, rings_in
+from clues.outputs.reportcrowd import crowded, map_patches, rings_in
 from clues.outputs.reportfigures import (
     Tally,
     county_stages,
@@ -211,7 +211,7 @@ def _leading(
                 ),
                 before=panes[0],
                 after=panes[1],
-                rings=rings_in(row["geometry"], frame),
+                rings=rings_in([row["geometry"]], frame)[0],
             )
         )
     return tuple(found)
@@ -237,11 +237,7 @@ def _map_patches(
 ) -> tuple[MapPatch, ...]:
     if len(tables.patches) > MOST_OUTLINES:
         return crowded(tables, bounds, ranks)
-    columns = (tables.patches[n] for n in ("clue_no", "patch_id", "outcome"))
-    return tuple(
-        MapPatch(clue or patch, outcome, rings_in(shape, bounds), ranks.get(patch, 0))
-        for clue, patch, outcome, shape in zip(*columns, tables.patches.geometry, strict=True)
-    )
+    return map_patches(tables.patches, tables.patches.geometry.to_numpy(), bounds, ranks)
 
 
 def _pane(picture: Picture) -> Pane:

@@ -1,6 +1,7 @@
 """Patches on the map of a report: one by one, or cell by cell where there are too many to tell."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from clues.outputs.reportmodel import MapPatch, Ring
 from clues.outputs.tables import ClueTables
 from clues.ways import PURSUED
 
-__all__ = ["crowded", "rings_in"]
+__all__ = ["crowded", "map_patches", "rings_in"]
 
 CELLS = 250
 """Cells along the longer side of a map: on a page they are smaller than a millimetre."""
@@ -40,20 +41,30 @@ def crowded(tables: ClueTables, bounds: Bounds, ranks: Mapping[str, int]) -> tup
     low = (west, south) + places[squares] * cell
     shapes[squares] = shapely.box(*low.T, *(low + cell).T)
     shown = np.union1d(np.flatnonzero(own), squares)
-    columns = (patches[n].iloc[shown] for n in ("clue_no", "patch_id", "outcome"))
+    return map_patches(patches.iloc[shown], shapes[shown], bounds, ranks)
+
+
+def map_patches(
+    patches: Any, shapes: Any, bounds: Bounds, ranks: Mapping[str, int]
+) -> tuple[MapPatch, ...]:
+    """Return patches as a map shows them, with the outlines given for them."""
+    columns = (patches[n].tolist() for n in ("clue_no", "patch_id", "outcome"))
     return tuple(
-        MapPatch(clue or patch, outcome, rings_in(shape, bounds), ranks.get(patch, 0))
-        for clue, patch, outcome, shape in zip(*columns, shapes[shown], strict=True)
+        MapPatch(clue or patch, outcome, rings, ranks.get(patch, 0))
+        for clue, patch, outcome, rings in zip(*columns, rings_in(shapes, bounds), strict=True)
     )
 
 
-def rings_in(shape: Any, bounds: Bounds) -> tuple[Ring, ...]:
-    """Return the rings of an outline in shares of a frame, from its north-west corner."""
+def rings_in(shapes: Any, bounds: Bounds) -> list[tuple[Ring, ...]]:
+    """Return the rings of each outline in shares of a frame, from its north-west corner."""
     west, south, east, north = bounds
-    found = []
-    for ring in shapely.get_rings(shapely.get_parts(shape)):
-        points = shapely.get_coordinates(ring)
-        xs = (points[:, 0] - west) / (east - west)
-        ys = (north - points[:, 1]) / (north - south)
-        found.append(tuple((float(x), float(y)) for x, y in zip(xs, ys, strict=True)))
-    return tuple(found)
+    parts, shape = shapely.get_parts(shapes, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    xs = (xy[:, 0] - west) / (east - west)
+    ys = (north - xy[:, 1]) / (north - south)
+    points = list(zip(xs.tolist(), ys.tolist(), strict=True))
+    ends = np.searchsorted(ring, np.arange(len(rings) + 1)).tolist()
+    found = [tuple(points[a:b]) for a, b in pairwise(ends)]
+    ends = np.searchsorted(shape[part], np.arange(len(shapes) + 1)).tolist()
+    return [tuple(found[a:b]) for a, b in pairwise(ends)]

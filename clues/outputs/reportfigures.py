@@ -96,13 +96,14 @@ def rows_in(areas: Sequence[int], unit: str, whole: Decimal | None = None) -> li
     ['0.00', '0.00', '0.01']
     """
     numerator, denominator = SQUARE_METRES[unit]
-    cents = [Fraction(int(a) * denominator, numerator) for a in areas]
-    total = int(_half_up(sum(cents, Fraction(0))) if whole is None else whole.scaleb(2))
-    found = [int(c) for c in cents]
+    parts = [int(a) * denominator for a in areas]
+    exact = Fraction(sum(parts), numerator)
+    total = int(_half_up(exact) if whole is None else whole.scaleb(2))
+    found = [part // numerator for part in parts]
     rest = total - sum(found)
-    order = sorted(range(len(cents)), key=lambda i: (found[i] - cents[i], i))
-    if rest < 0:  # another table rounded its rows down: the largest bear it best
-        order = sorted(range(len(cents)), key=lambda i: (-cents[i], i))
+    # where another table rounded its rows down the largest bear it best
+    weights = [p % numerator for p in parts] if rest >= 0 else parts
+    order = sorted(range(len(parts)), key=weights.__getitem__, reverse=True)
     for n in range(abs(rest)):
         found[order[n % len(order)]] += 1 if rest > 0 else -1
     return [Decimal(c).scaleb(-2) for c in found]
@@ -132,7 +133,10 @@ def tally_by(table: Any, columns: Sequence[str]) -> list[tuple[tuple[str, ...], 
     """
     if not columns:
         return [((), _tally(table))]
-    keys = [tuple(str(v) for v in row) for row in zip(*(table[c] for c in columns), strict=True)]
+    keys = [
+        tuple(str(v) for v in row)
+        for row in zip(*(table[c].tolist() for c in columns), strict=True)
+    ]
     places: dict[tuple[str, ...], list[int]] = {}
     for i, key in enumerate(keys):
         places.setdefault(key, []).append(i)
@@ -160,10 +164,11 @@ def county_stages(
     """
     patches = _with_farmland(tables)
     first = patches if issued is None else issued
-    county = dict(zip(patches["patch_id"], _counties(patches), strict=True))
+    counties = [np.array(_counties(t), dtype=object) for t in (first, patches)]
+    county = dict(zip(patches["patch_id"].tolist(), counties[1].tolist(), strict=True))
     found: list[tuple[str, str, Tally | None]] = []
-    for name in sorted({*county.values(), *_counties(first)}):
-        before, now = (np.array([c == name for c in _counties(t)]) for t in (first, patches))
+    for name in sorted({*county.values(), *counties[0].tolist()}):
+        before, now = (c == name for c in counties)
         found += [
             (name, "issued", replace(_tally(first[before]), is_laid_over=issued is None)),
             (name, "verified", _tally(patches[now])),
@@ -194,7 +199,7 @@ def _filled_dm2(text: str, unit: str) -> int:
 
 
 def _counties(patches: Any) -> list[str]:
-    codes, names = patches["county_code"], patches["county_name"]
+    codes, names = patches["county_code"].tolist(), patches["county_name"].tolist()
     return [f"{c or ''} {n or ''}".strip() for c, n in zip(codes, names, strict=True)]
 
 
@@ -203,7 +208,7 @@ def _suspected(tables: ClueTables, county: dict[str, str], name: str, line: str)
     if line != tables.leading_line and not len(own):
         return None
     chosen = (own["outcome"] == Outcome.SUSPECTED.value).to_numpy()
-    here = np.array([county.get(p) == name for p in own["patch_id"]], dtype=bool)
+    here = np.array([county.get(p) == name for p in own["patch_id"].tolist()], dtype=bool)
     return _tally(own[chosen & here])
 
 
@@ -231,7 +236,8 @@ def cover_flows(patches: Any) -> tuple[tuple[str, ...], dict[tuple[str, str], in
 def covers_of(patches: Any) -> tuple[list[str], list[str]]:
     """Return the covers before and after; unknown where no image was looked at."""
     names = ("from_cover", "to_cover")
-    first, second = (patches[n] if n in patches else [None] * len(patches) for n in names)
+    none = [None] * len(patches)
+    first, second = (patches[n].tolist() if n in patches else none for n in names)
     return [_cover(c) for c in first], [_cover(c) for c in second]
 
 
@@ -241,7 +247,7 @@ def _cover(value: Any) -> str:
 
 def cropland_flows(patches: Any) -> list[CroplandFlow]:
     """Return cropland lost and won by county; pseudo-changes are none."""
-    kinds = [change_type(c) for c in patches["change_type"]]
+    kinds = [change_type(c) for c in patches["change_type"].tolist()]
     real = patches[np.array([not k.is_pseudo for k in kinds], dtype=bool)]
     first, second = (np.array([c == "cropland" for c in cs], dtype=bool) for cs in covers_of(real))
     areas = real["area_dm2"].to_numpy(dtype=np.int64)

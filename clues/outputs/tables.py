@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clues.findings import LONG
 from clues.outputs.severity import SeverityLevel, read_levels
-from clues.rowgroups import BATCH, columns_of, read_rows, row_batches
+from clues.rowgroups import BATCH, columns_of, read_rows, records, row_batches
 from configs.speech import PLAIN, Speech
 from configs.told import Told
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import pandas as pd
+    from numpy.typing import NDArray
 
     from clues.outputs.earlier import EarlierClue
     from clues.outputs.imagesources import ImageSource
@@ -146,12 +150,27 @@ class ClueTables:
 
     def only(self, patch_ids: "Collection[str]", without: "Collection[str]" = ()) -> "ClueTables":
         """Return the tables of some patches, everything else left out, columns `without` too."""
-        tables: dict[str, Any] = {}
+        import pandas as pd
+
+        patches, rows = self._patch_rows
+        wanted = np.zeros(len(patches) + 1, np.bool_)  # the last is that of rows without a patch
+        wanted[patches.get_indexer(pd.Index(list(patch_ids)))] = True
+        wanted[-1] = False
+        tables = {name: getattr(self, name)[wanted[of]] for name, of in rows.items()}
+        return replace(self, **tables)._read_up(without)
+
+    @cached_property
+    def _patch_rows(self) -> "tuple[pd.Index, dict[str, NDArray[np.intp]]]":
+        """Numbers of the patches, and the place among them of each row, by table; -1 for none."""
+        import pandas as pd
+
+        patches = pd.Index(self.patches["patch_id"].to_numpy(dtype=object)).unique()
+        found = {}
         for name in ("patches", "findings", "coverage", "leads", "classes"):
             table = getattr(self, name)
             if table is not None and "patch_id" in table:
-                tables[name] = table[table["patch_id"].isin(patch_ids).to_numpy()]
-        return replace(self, **tables)._read_up(without)
+                found[name] = patches.get_indexer(table["patch_id"].to_numpy(dtype=object))
+        return patches, found
 
     def whole(self) -> "ClueTables":
         """Return the tables with all columns of all patches in memory."""
@@ -248,8 +267,6 @@ def _rule_names(path: Path) -> dict[str, dict[str, str]]:
 
 def _grouped(table: "pd.DataFrame") -> dict[str, list[dict[str, Any]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for record in table.to_dict("records"):
-        groups.setdefault(str(record["patch_id"]), []).append(
-            {str(key): value for key, value in record.items()}
-        )
+    for record in records(table):
+        groups.setdefault(str(record["patch_id"]), []).append(record)
     return groups

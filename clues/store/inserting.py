@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from sqlalchemy import Connection, func, insert, select, update
 
+from clues.rowgroups import records
 from clues.store import schema
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def insert_patches(
     ]
     for start in range(0, len(patches), BATCH):
         some = patches.iloc[start : start + BATCH]
-        rows = _rows_of(some[columns])
+        rows = records(some[columns])
         shapes = zip(
             _objects(some),
             shapely.to_wkb(some.geometry.to_numpy()),
@@ -167,7 +168,7 @@ def _insert_parcels(
 ) -> int:
     """Enter the parcels and findings of some patches behind the row `last`; return the last row."""
     outlines = shapely.to_wkb(findings.geometry.to_numpy())
-    rows = _rows_of(findings.drop(columns="geometry"))
+    rows = records(findings.drop(columns="geometry"))
     parcels = [
         {
             "patch_key": keys[row["patch_id"]],
@@ -198,11 +199,6 @@ def _insert_parcels(
 
 def _level(row: dict[str, Any]) -> dict[str, int]:
     return {"severity": int(row["severity"])} if "severity" in row else {}
-
-
-def _rows_of(table: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.astype(object).to_dict("records")
-    return rows
 
 
 def insert_clues(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from configs.errors import RunLocked
 from flows.lock import holder_state
-from flows.manifest import Product, Run
+from flows.manifest import Run
+from flows.products import Product
 from flows.runs.verify import is_own
 from flows.tiling import TILE_FOLDER
 from tiles.files import PART_MARK

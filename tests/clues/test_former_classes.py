@@ -44,3 +44,16 @@ def test_where_outlines_only_touch_there_is_no_piece():
 def test_without_a_layer_there_are_no_rows():
     patches = patches_of([patch(rectangle(0, 0, 100, 100))])
     assert len(former_classes(patches, None)) == 0
+
+
+def test_a_narrow_gap_between_parcels_is_told_and_arithmetic_is_not():
+    patches = patches_of([patch(rectangle(0, 0, 100, 100))])
+    gaps = {0.0005: [5], 0.00002: [], 0.0: []}
+    for wide, expected in gaps.items():
+        parcels = landuse(
+            ("1", rectangle(-9, -9, 50, 109), "0102"),
+            ("2", rectangle(50 + wide, -9, 109, 109), "0301"),
+        )
+        table = former_classes(patches, parcels)
+        assert table["area_dm2"][table["parcel"] == ""].tolist() == expected
+        assert table["area_dm2"].sum() == patches["area_dm2"].sum()

@@ -72,7 +72,7 @@ def test_altered_and_missing_files_are_noticed(tmp_path):
 
 
 def test_large_file_is_hashed_only_when_its_time_stamp_moved(tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.manifest.SMALL_BYTES", 0)
+    monkeypatch.setattr("flows.products.SMALL_BYTES", 0)
     with new_run(tmp_path) as run:
         path = make_product(run)
         stamp = path.stat()

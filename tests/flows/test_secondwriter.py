@@ -1,0 +1,163 @@
+"""The workbook by a second process: the same bytes, and written here where that one fails."""
+
+import logging
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clues.outputs.tables import ClueTables
+from flows import publishing, secondwriter
+from flows.finished import finished_tables
+from flows.formats import writers_of
+from flows.manifest import Run
+from flows.runner import work_run
+from flows.secondwriter import SecondWriter, pays, second_writer
+from flows.stagekeys import RunOptions
+from tests.flows.command import ROOT, run_folder, unfinished
+from tests.flows.minicounty import build_mini
+
+BOOK = "clues.xlsx"
+TWO = RunOptions(workers=2)
+
+
+def worked(config: Path, out: Path) -> Path:
+    work_run(config, out, TWO, plain=True)
+    return run_folder(out)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_mini(tmp_path_factory.mktemp("mini"))
+
+
+@pytest.fixture(scope="module")
+def run(config: Path) -> Path:
+    """Return a run that one process wrote."""
+    return worked(config, config.parent / "runs")
+
+
+@pytest.fixture(scope="module")
+def tables(run: Path) -> ClueTables:
+    return finished_tables(run)
+
+
+def test_two_processes_write_what_one_writes(
+    config: Path,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started: list[SecondWriter] = []
+
+    @contextmanager
+    def watched(name: str) -> Iterator[SecondWriter]:
+        with second_writer(name) as writer:
+            started.append(writer)
+            yield writer
+
+    monkeypatch.setattr(secondwriter, "LEAST_CLUES", 1)
+    monkeypatch.setattr(publishing, "second_writer", watched)
+    with caplog.at_level(logging.WARNING):
+        other = worked(config, tmp_path)
+    assert len(started) == 1
+    assert not caplog.messages
+    assert (other / BOOK).read_bytes() == (run / BOOK).read_bytes()
+    assert [p.name for p in Run.open(other).products("outputs")] == [
+        p.name for p in Run.open(run).products("outputs")
+    ]
+    assert unfinished(other) == []
+    worked(config, tmp_path)
+    assert len(started) == 1  # nothing is to be written: nobody is called
+
+
+def test_what_the_process_cannot_write_is_written_here(
+    tables: ClueTables, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (write,) = writers_of(["xlsx"], tables, tmp_path, dict).values()
+    broken = replace(tables, patches=tables.patches.drop(columns="area_dm2"))
+    with second_writer("xlsx") as writer:
+        writer.begin(broken, tmp_path, {})
+        writer.or_else(write)(tmp_path / "own.xlsx")
+    write(tmp_path / "plain.xlsx")
+    (told,) = caplog.messages
+    assert "own.xlsx" in told
+    assert "area_dm2" in told
+    assert (tmp_path / "own.xlsx").read_bytes() == (tmp_path / "plain.xlsx").read_bytes()
+    assert unfinished(tmp_path) == []
+
+
+def test_a_process_that_is_killed_is_no_loss(
+    tables: ClueTables, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (write,) = writers_of(["xlsx"], tables, tmp_path, dict).values()
+    with second_writer("xlsx") as writer:
+        writer._process.kill()
+        writer._process.wait()
+        writer.begin(tables, tmp_path, {})
+        writer.or_else(write)(tmp_path / BOOK)
+    assert "ended with -9" in caplog.text
+    assert (tmp_path / BOOK).is_file()
+
+
+def test_an_error_ends_the_process_and_leaves_nothing(tables: ClueTables, tmp_path: Path) -> None:
+    started: list[SecondWriter] = []
+
+    def stopped() -> None:
+        with second_writer("xlsx") as writer:
+            started.append(writer)
+            writer.begin(tables, tmp_path, {})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert started[0]._process.returncode is not None
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_process_ends_with_the_one_that_started_it() -> None:
+    code = (
+        "from flows.secondwriter import second_writer\n"
+        "with second_writer('xlsx') as writer:\n"
+        "    print(writer._process.pid, flush=True)\n"
+        "    input()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        held = os.pidfd_open(child)
+        parent.kill()
+    try:
+        assert select.select([held], [], [], 60)[0], "the second process goes on alone"
+    finally:
+        os.close(held)
+
+
+@pytest.mark.parametrize(
+    ("options", "clues", "patches", "expected"),
+    [
+        (RunOptions(workers=2, memory=4 << 30), 5000, 9000, True),
+        (RunOptions(workers=2, memory=4 << 30), 4999, 9000, False),
+        (RunOptions(workers=1, memory=4 << 30), 5000, 9000, False),
+        (RunOptions(workers=2, memory=400 << 20), 5000, 9000, False),
+        (RunOptions(workers=2, memory=4 << 30), 5000, 900_000, False),
+    ],
+)
+def test_two_processes_need_clues_cores_and_memory(
+    options: RunOptions, clues: int, patches: int, expected: bool
+) -> None:
+    assert pays(options, clues, patches) is expected
