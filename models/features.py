@@ -165,6 +165,7 @@ def fill_features(
     pairs: NDArray[np.int64],  # (index, 2) bands of each normalised difference
     out: NDArray[np.float32],  # (pixel, feature), written
 ) -> None:
+    """Write the features of pixels; the kernel of `features_at`."""
     n_band, height, width = image.shape
     n_plane = 2 if pairs.shape[0] else 1
     # Brightness and first index of a pixel serve all windows it lies in: computed once, on demand.
@@ -177,7 +178,7 @@ def fill_features(
         f = n_band
         for k in range(pairs.shape[0]):
             a, b = image[pairs[k, 0], row, col], image[pairs[k, 1], row, col]
-            out[p, f] = normalised_difference(a, b)
+            out[p, f] = _normalised_difference(a, b)
             f += 1
         count = 0
         for i in range(7):
@@ -188,15 +189,15 @@ def fill_features(
                     count += 1
                     if not known[y, x]:
                         known[y, x] = True
-                        fill_planes(image, pairs, y, x, planes)
+                        _fill_planes(image, pairs, y, x, planes)
                     window[0, i, j], window[1, i, j] = planes[0, y, x], planes[1, y, x]
         if count == 49:
-            whole_moments(window, out[p, f:], n_plane)
+            _whole_moments(window, out[p, f:], n_plane)
             f += 4 * n_plane
         else:
             for plane in range(n_plane):
                 for radius in (1, 3):
-                    out[p, f], out[p, f + 1] = window_moments(window[plane], seen, radius)
+                    out[p, f], out[p, f + 1] = _window_moments(window[plane], seen, radius)
                     f += 2
         down = window[0, 4, 3] - window[0, 2, 3] if seen[4, 3] and seen[2, 3] else 0.0
         right = window[0, 3, 4] - window[0, 3, 2] if seen[3, 4] and seen[3, 2] else 0.0
@@ -204,7 +205,7 @@ def fill_features(
 
 
 @inner
-def fill_planes(
+def _fill_planes(
     image: NDArray[np.float32],  # (band, y, x)
     pairs: NDArray[np.int64],  # (index, 2)
     y: int,
@@ -216,14 +217,14 @@ def fill_planes(
         total += image[b, y, x]
     planes[0, y, x] = total / image.shape[0]
     planes[1, y, x] = (
-        normalised_difference(image[pairs[0, 0], y, x], image[pairs[0, 1], y, x])
+        _normalised_difference(image[pairs[0, 0], y, x], image[pairs[0, 1], y, x])
         if pairs.shape[0]
         else 0.0
     )
 
 
 @inner
-def normalised_difference(a: float, b: float) -> float:
+def _normalised_difference(a: float, b: float) -> float:
     total = np.float64(a) + np.float64(b)
     if total <= 0.0:
         return 0.0
@@ -231,7 +232,7 @@ def normalised_difference(a: float, b: float) -> float:
 
 
 @inner
-def window_moments(
+def _window_moments(
     plane: NDArray[np.float64], seen: NDArray[np.bool_], radius: int
 ) -> tuple[float, float]:
     total, count = 0.0, 0
@@ -250,12 +251,12 @@ def window_moments(
 
 
 @inner
-def whole_moments(
+def _whole_moments(
     window: NDArray[np.float64],  # (2, 7, 7), all seen
     out: NDArray[np.float32],  # written: mean and deviation of 3×3 and 7×7 pixels, by plane
     n_plane: int,
 ) -> None:
-    """Write what `window_moments` returns, adding up both planes side by side."""
+    """Write what `_window_moments` returns, adding up both planes side by side."""
     first, second = window[0], window[1]
     for place, radius in enumerate((1, 3)):
         count = (2 * radius + 1) ** 2
