@@ -15,7 +15,9 @@ def add_classes(table: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     scheme = [s.lower() if s and s.lower() in SCHEMES else spec.scheme for s in table["scheme"]]
     code = [c.upper().zfill(4) if c and len(c) == 3 else c and c.upper() for c in table["code"]]
     pairs = list(zip(scheme, code, strict=True))
-    classes: dict[tuple[str, str | None], LandClass | None] = {p: land_class(*p) for p in pairs}
+    classes: dict[tuple[str, str | None], LandClass | None] = {
+        p: land_class(*p) for p in set(pairs)
+    }
     table["scheme"], table["code"] = pd.Series(scheme, dtype=object), pd.Series(code, dtype=object)
     for column in ("category", "group", "cover"):
         values = [getattr(classes[p], column, None) for p in pairs]

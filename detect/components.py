@@ -231,7 +231,7 @@ class _Joiner:
             ],
             axis=1,
         )
-        runs = runs[:, np.lexsort((runs[1], runs[0]))]
+        runs = np.take(runs, np.lexsort((runs[1], runs[0])), axis=1)  # rows lie in one piece
         parent = np.arange(offsets[-1])
         row, first, last, node = np.concatenate([self.tail, runs], axis=1)
         link_runs(row, first, last, node, int(self.connectivity == 8), parent)

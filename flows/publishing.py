@@ -234,7 +234,7 @@ def _publish_file(
 
 def _second_writer(
     work: Publication, keys: dict[str, StageKey]
-) -> "AbstractContextManager[SecondWriter | None]":
+) -> AbstractContextManager[SecondWriter | None]:
     """Return a second process for the workbook, where there is one to write and it pays."""
     run, options, name = work.context.run, work.context.options, FORMATS[WORKBOOK].name
     if name not in keys or run.why_not("outputs", name, keys[name]) is None:

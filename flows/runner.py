@@ -20,6 +20,7 @@ from flows.layersathand import layers_at_hand
 from flows.manifest import Run
 from flows.opening import Opening, images_of
 from flows.progress import Progress
+from flows.rehearsal import compiled_beside
 from flows.stages import STAGES, RunOptions, StageContext, run_stage
 from tiles.catalog import load_catalog
 from tiles.files import atomic_path
@@ -114,7 +115,7 @@ def open_run(
     opening = images_of(config, out, fresh=fresh)
     config = opening.applied(config)
     frozen = config.model_dump(mode="json")
-    with Run.create(frozen, _key8(config), out, config.name, fresh=fresh) as run:
+    with Run.create(frozen, _key8(config), out, config.name, fresh=fresh) as run, compiled_beside():
         if run.lock is not None and run.lock.took_over:
             log.warning("%s", run.lock.took_over)
         config, missing = layers_at_hand(config, run.folder)

@@ -14,11 +14,11 @@ References
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from configs.errors import InputError
 from models.forest import Forest, predict, votes, whole_shares
+from tiles.compiled import kernel
 
 __all__ = [
     "MAX_LEAVES",
@@ -186,7 +186,7 @@ def _scores(model: Boosting, x: NDArray[np.float32]) -> NDArray[np.float64]:
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_scores(
     x: NDArray[np.float32],  # (row, feature)
     starts: NDArray[np.int32],  # (tree + 1,)

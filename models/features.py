@@ -7,10 +7,10 @@ fixed order of additions: a pixel has the same features in whatever block it is 
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from tiles.compiled import inner, kernel
 
 __all__ = ["HALO", "ROLES", "band_roles", "feature_names", "features_at"]
 
@@ -156,7 +156,8 @@ def features_at(
     return out
 
 
-def _pixel_features(
+@kernel
+def fill_features(
     image: NDArray[np.float32],  # (band, y, x)
     valid: NDArray[np.bool_],  # (y, x)
     rows: NDArray[np.int64],  # (pixel,)
@@ -164,6 +165,7 @@ def _pixel_features(
     pairs: NDArray[np.int64],  # (index, 2) bands of each normalised difference
     out: NDArray[np.float32],  # (pixel, feature), written
 ) -> None:
+    """Write the features of pixels; the kernel of `features_at`."""
     n_band, height, width = image.shape
     n_plane = 2 if pairs.shape[0] else 1
     # Brightness and first index of a pixel serve all windows it lies in: computed once, on demand.
@@ -176,7 +178,7 @@ def _pixel_features(
         f = n_band
         for k in range(pairs.shape[0]):
             a, b = image[pairs[k, 0], row, col], image[pairs[k, 1], row, col]
-            out[p, f] = normalised_difference(a, b)
+            out[p, f] = _normalised_difference(a, b)
             f += 1
         count = 0
         for i in range(7):
@@ -187,21 +189,22 @@ def _pixel_features(
                     count += 1
                     if not known[y, x]:
                         known[y, x] = True
-                        fill_planes(image, pairs, y, x, planes)
+                        _fill_planes(image, pairs, y, x, planes)
                     window[0, i, j], window[1, i, j] = planes[0, y, x], planes[1, y, x]
         if count == 49:
-            whole_moments(window, out[p, f:], n_plane)
+            _whole_moments(window, out[p, f:], n_plane)
             f += 4 * n_plane
         else:
             for plane in range(n_plane):
                 for radius in (1, 3):
-                    out[p, f], out[p, f + 1] = window_moments(window[plane], seen, radius)
+                    out[p, f], out[p, f + 1] = _window_moments(window[plane], seen, radius)
                     f += 2
         down = window[0, 4, 3] - window[0, 2, 3] if seen[4, 3] and seen[2, 3] else 0.0
         right = window[0, 3, 4] - window[0, 3, 2] if seen[3, 4] and seen[3, 2] else 0.0
         out[p, f] = np.sqrt(down * down + right * right) / 2.0
 
 
+@inner
 def _fill_planes(
     image: NDArray[np.float32],  # (band, y, x)
     pairs: NDArray[np.int64],  # (index, 2)
@@ -214,12 +217,13 @@ def _fill_planes(
         total += image[b, y, x]
     planes[0, y, x] = total / image.shape[0]
     planes[1, y, x] = (
-        normalised_difference(image[pairs[0, 0], y, x], image[pairs[0, 1], y, x])
+        _normalised_difference(image[pairs[0, 0], y, x], image[pairs[0, 1], y, x])
         if pairs.shape[0]
         else 0.0
     )
 
 
+@inner
 def _normalised_difference(a: float, b: float) -> float:
     total = np.float64(a) + np.float64(b)
     if total <= 0.0:
@@ -227,6 +231,7 @@ def _normalised_difference(a: float, b: float) -> float:
     return min(1.0, max(-1.0, (np.float64(a) - np.float64(b)) / total))
 
 
+@inner
 def _window_moments(
     plane: NDArray[np.float64], seen: NDArray[np.bool_], radius: int
 ) -> tuple[float, float]:
@@ -245,6 +250,7 @@ def _window_moments(
     return mean, np.sqrt(spread / count)
 
 
+@inner
 def _whole_moments(
     window: NDArray[np.float64],  # (2, 7, 7), all seen
     out: NDArray[np.float32],  # written: mean and deviation of 3×3 and 7×7 pixels, by plane
@@ -269,13 +275,6 @@ def _whole_moments(
         out[2 * place], out[2 * place + 1] = mean_a, np.sqrt(a / count)
         if n_plane == 2:
             out[2 * place + 4], out[2 * place + 5] = mean_b, np.sqrt(b / count)
-
-
-normalised_difference = njit(nogil=True, cache=True)(_normalised_difference)
-window_moments = njit(nogil=True, cache=True)(_window_moments)
-whole_moments = njit(nogil=True, cache=True)(_whole_moments)
-fill_planes = njit(nogil=True, cache=True)(_fill_planes)
-fill_features = njit(nogil=True, cache=True)(_pixel_features)
 
 
 def _roles(bands: Sequence[str], roles: Sequence[str] | None) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from tiles.compiled import inner, kernel
 
 __all__ = [
     "Forest",
@@ -260,7 +260,7 @@ def _checked(forest: Forest, x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(x, np.float32)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def walk(
     part: NDArray[np.float32],  # (row, feature)
     root: int,
@@ -302,7 +302,7 @@ def walk(
             node[row[j]] = at[j]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def count_votes(
     x: NDArray[np.float32],  # (row, feature)
     roots: NDArray[np.int32],  # (tree,)
@@ -323,7 +323,7 @@ def count_votes(
                 out[start + i, np.uint16(label[node[i]])] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_words(
     x: NDArray[np.float32],  # (row, feature)
     roots: NDArray[np.int32],  # (tree,)
@@ -354,7 +354,7 @@ def add_words(
                 out[start + i, w] = total[w, i]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_shares(
     x: NDArray[np.float32],  # (row, feature)
     roots: NDArray[np.int32],  # (tree,)

@@ -5,11 +5,11 @@ whatever window it is seen.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detect.magnitudes import Box, RobustScale, scaled
 from models.objects import Objects
+from tiles.compiled import kernel
 
 __all__ = [
     "PLANES_HALO",
@@ -142,7 +142,7 @@ def _shape(sums: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.stack([np.log(pixels), compactness, np.sqrt(long / short)], axis=1)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sum_objects(
     labels: NDArray[np.int32],  # (y, x), −1 outside
     planes: NDArray[np.int32],  # (plane, y, x)

@@ -9,10 +9,10 @@ else. Windows that overlap by as much find the same objects, pixel by pixel; non
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from configs.errors import InputError
+from tiles.compiled import inner, kernel
 from tiles.grid import Extent
 
 __all__ = ["OBJECT_HALO", "SQUARE_PX", "Objects", "find_objects", "object_window"]
@@ -129,7 +129,7 @@ def object_window(core: Extent) -> Extent:
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def cluster_pixels(
     levels: NDArray[np.int32],  # (plane, y, x)
     valid: NDArray[np.bool_],  # (y, x)
@@ -172,7 +172,7 @@ def cluster_pixels(
                     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def nearest_cluster(
     levels: NDArray[np.int32],
     y: int,
@@ -202,7 +202,7 @@ def nearest_cluster(
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def number_pieces(
     labels: NDArray[np.int32],  # (y, x), −1 where not valid
     pieces: NDArray[np.int32],  # (y, x), −1; written: number of the 4-connected piece
@@ -231,7 +231,7 @@ def number_pieces(
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def join_pieces(
     labels: NDArray[np.int32],  # (y, x); written: number of the piece it belongs to
     pieces: NDArray[np.int32],  # (y, x), −1 where not valid; not all numbers need occur

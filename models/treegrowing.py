@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from models.forest import Forest
 from models.growing import MIN_LEAF, Tree, join_trees
+from tiles.compiled import inner, kernel
 from tiles.grid import splitmix64
 
 __all__ = ["Stepped", "best_split", "fill_tree", "grow_stepped", "stepped"]
@@ -115,7 +115,7 @@ def grow_stepped(
     return join_trees(found, np.arange(n_classes), len(codes), n_classes)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _random(state: NDArray[np.uint64]) -> Any:
     """Return the next number of SplitMix64."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -125,7 +125,7 @@ def _random(state: NDArray[np.uint64]) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _drawn(
     y: NDArray[np.int64],  # (n,)
     draw: int,
@@ -150,7 +150,7 @@ def _drawn(
     return rows[:count], weight
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def fill_tree(
     codes: NDArray[np.uint8],  # (feature, n)
     y: NDArray[np.int64],  # (n,)
@@ -197,7 +197,7 @@ def fill_tree(
     return count
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _parted(
     code: NDArray[np.uint8], cut: int, rows: NDArray[np.int64], spare: NDArray[np.int64]
 ) -> int:
@@ -216,7 +216,7 @@ def _parted(
     return low
 
 
-@njit(nogil=True, cache=True)
+@inner
 def best_split(
     codes: NDArray[np.uint8],  # (feature, n)
     y: NDArray[np.int64],  # (n,)
@@ -256,7 +256,7 @@ def best_split(
     return feature, step
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _best_step(
     by_class: NDArray[np.float64],  # (STEPS, class)
     by_step: NDArray[np.int64],  # (STEPS,)

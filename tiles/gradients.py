@@ -7,8 +7,9 @@ between the two are of the last bits.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import kernel
 
 __all__ = ["fill_magnitude", "gradient_magnitude"]
 
@@ -41,7 +42,7 @@ def gradient_magnitude(image: NDArray[np.float32]) -> NDArray[np.float64]:
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def fill_magnitude(
     padded: NDArray[np.float64],  # (y + 2 radius, x + 2 radius)
     bell: NDArray[np.float64],  # (radius + 1,) centre first

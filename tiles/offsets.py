@@ -124,12 +124,19 @@ def _sample(ds: DatasetReader, path: Path, indexes: list[int]) -> NDArray[np.flo
         with read_failure(path, tuple(indexes), whole):
             found = np.asarray(ds.read(indexes, out_shape=shape), np.float64)
         return found.reshape(len(indexes), -1)
+    lefts = [max(int((ds.width - WINDOW_PX) * (j + 0.5) / WINDOWS), 0) for j in range(WINDOWS)]
     parts = []
     for i in range(WINDOWS):
-        for j in range(WINDOWS):
-            row = int((ds.height - WINDOW_PX) * (i + 0.5) / WINDOWS)
-            col = int((ds.width - WINDOW_PX) * (j + 0.5) / WINDOWS)
-            window = Window(max(col, 0), max(row, 0), WINDOW_PX, WINDOW_PX)
+        row = max(int((ds.height - WINDOW_PX) * (i + 0.5) / WINDOWS), 0)
+        if ds.block_shapes[0][1] * WINDOWS >= ds.width:  # the windows touch every block of the row
+            window = Window(0, row, ds.width, WINDOW_PX)
             with read_failure(path, tuple(indexes), window):
-                parts.append(ds.read(indexes, window=window).reshape(len(indexes), -1))
+                strip = ds.read(indexes, window=window)
+            parts += [strip[:, :, left : left + WINDOW_PX] for left in lefts]
+            continue
+        for left in lefts:
+            window = Window(left, row, WINDOW_PX, WINDOW_PX)
+            with read_failure(path, tuple(indexes), window):
+                parts.append(ds.read(indexes, window=window))
+    parts = [part.reshape(len(indexes), -1) for part in parts]
     return np.concatenate(parts, axis=1).astype(np.float64)

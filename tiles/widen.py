@@ -1,13 +1,14 @@
 """Stored values to scaled float32 planes, and which pixels have some, in one pass over a window."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import kernel
 
 __all__ = ["clear_invalid", "widen"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def widen(
     stored: NDArray[np.generic],  # (stored band, y, x) of any real type
     places: NDArray[np.int64],  # (stored band,) plane of `out` that each one fills
@@ -45,7 +46,7 @@ def widen(
                     ok[x] &= np.isfinite(raw[x])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def clear_invalid(
     values: NDArray[np.float32],  # (band, y, x), 0 is written where not valid
     valid: NDArray[np.bool_],  # (y, x)

@@ -10,10 +10,10 @@ its points is left to a general polygoniser: the drawing is given back as doubtf
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from clues.kernels.snapping import Snapped
+from tiles.compiled import inner, kernel
 
 __all__ = ["Drawn", "faces_of"]
 
@@ -51,7 +51,7 @@ EXACT = 2.0**-50
 """Products of differences are told apart from 0 down to this share of their factors."""
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _neighbours(edges: Ints, count: int) -> tuple[Ints, Ints, Ints]:
     """Return where the neighbours of each point stand, how many, and them: each once."""
     first = np.zeros(count + 1, np.int64)
@@ -73,7 +73,7 @@ def _neighbours(edges: Ints, count: int) -> tuple[Ints, Ints, Ints]:
     return first, degree, near
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _without(first: Ints, degree: Ints, near: Ints, v: int, w: int) -> None:
     """Strike w from the neighbours of v."""
     last = first[v] + degree[v] - 1
@@ -84,7 +84,7 @@ def _without(first: Ints, degree: Ints, near: Ints, v: int, w: int) -> None:
     degree[v] -= 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _prune(first: Ints, degree: Ints, near: Ints) -> None:
     """Cut off edges that end at a point of no other edge, until there are none."""
     for start in range(len(degree)):
@@ -96,7 +96,7 @@ def _prune(first: Ints, degree: Ints, near: Ints) -> None:
             v = w
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _turn(ax: float, ay: float, bx: float, by: float) -> int:
     """Return 1 if b lies counter-clockwise of a, -1 clockwise, 0 if that is not clear."""
     left, right = ax * by, ay * bx
@@ -105,7 +105,7 @@ def _turn(ax: float, ay: float, bx: float, by: float) -> int:
     return 1 if left > right else -1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _sort_around(points: Floats, first: Ints, degree: Ints, near: Ints) -> bool:
     """Sort the neighbours of each point counter-clockwise from the east; tell whether clear."""
     for v in range(len(degree)):
@@ -130,7 +130,7 @@ def _sort_around(points: Floats, first: Ints, degree: Ints, near: Ints) -> bool:
     return True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _following(first: Ints, degree: Ints, near: Ints) -> Ints:
     """Return for each edge, as its start lists it, the next one around the face on its left."""
     following = np.full(len(near), -1, np.int64)
@@ -144,7 +144,7 @@ def _following(first: Ints, degree: Ints, near: Ints) -> Ints:
     return following
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _walks(
     points: Floats, near: Ints, following: Ints
 ) -> tuple[bool, Ints, Floats, NDArray[np.bool_]]:
@@ -177,7 +177,7 @@ def _walks(
     return clear, entry[:n], area[:n], pinched[:n]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _inside(points: Floats, near: Ints, following: Ints, entry: int, p: int) -> int:
     """Tell whether a walk has point p inside: 1 yes, 0 no, -1 if unclear or on it."""
     odd, h = 0, entry
@@ -197,7 +197,7 @@ def _inside(points: Floats, near: Ints, following: Ints, entry: int, p: int) -> 
             return odd
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _parts(first: Ints, degree: Ints, near: Ints) -> Ints:
     """Return the connected part of each point that has edges."""
     part = np.full(len(degree), -1, np.int64)
@@ -217,7 +217,7 @@ def _parts(first: Ints, degree: Ints, near: Ints) -> Ints:
     return part
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _find_hosts(
     points: Floats, near: Ints, following: Ints, entry: Ints, area: Floats, part: Ints, host: Ints
 ) -> bool:
@@ -239,7 +239,7 @@ def _find_hosts(
     return True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _written(near: Ints, following: Ints, entry: int, into: Ints) -> int:
     """Write the closed ring of a walk from its first point, backwards; return its length."""
     n, h = 0, entry
@@ -253,7 +253,7 @@ def _written(near: Ints, following: Ints, entry: int, into: Ints) -> int:
     return n + 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _middle(xy: Floats, a: int, shell: int, b: int) -> float:
     """Return the y half-way between the two vertices next to the middle of a shell."""
     low = high = xy[a, 1]
@@ -268,7 +268,7 @@ def _middle(xy: Floats, a: int, shell: int, b: int) -> float:
     return float((high + low) / 2.0)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _crossed(xy: Floats, a: int, b: int, y: float, crossings: Floats, n: int) -> int:
     """Add where a ring crosses a level, in order; return how many there are now."""
     for i in range(a + 1, b):
@@ -287,7 +287,7 @@ def _crossed(xy: Floats, a: int, b: int, y: float, crossings: Floats, n: int) ->
     return n
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _inner_points(xy: Floats, length: Ints, face: Ints, into: Floats) -> None:
     """Write the middle of the widest section of each face: shell, then holes."""
     r = start = int(np.int64(0))  # no literal, for which callees would be compiled anew
@@ -311,7 +311,7 @@ def _inner_points(xy: Floats, length: Ints, face: Ints, into: Floats) -> None:
         r, start = last, end
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _rings(points: Floats, edges: Ints, ring: Ints, length: Ints, shell: NDArray[np.bool_]) -> int:
     """Write the rings of bounded faces, each shell before its holes; how many, -1 if unclear."""
     first, degree, near = _neighbours(edges, len(points))
@@ -343,7 +343,7 @@ def _rings(points: Floats, edges: Ints, ring: Ints, length: Ints, shell: NDArray
     return rings if clear else -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def faces_of(told: Snapped, scale: float) -> Drawn:
     """Return the bounded faces of drawings whose edges meet at points only.
 

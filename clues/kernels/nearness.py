@@ -7,8 +7,9 @@ polygon that rounding could decide are told as unclear.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, kernel
 
 __all__ = ["Met", "Rings", "lines_of", "runs_met"]
 
@@ -55,7 +56,7 @@ class Met(NamedTuple):
     unclear: NDArray[np.bool_]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _box(xy: Floats, start: int, stop: int, into: Floats) -> None:
     """Write west, south, east, north of vertices."""
     into[0] = into[2] = xy[start, 0]
@@ -65,18 +66,18 @@ def _box(xy: Floats, start: int, stop: int, into: Floats) -> None:
         into[1], into[3] = min(into[1], xy[i, 1]), max(into[3], xy[i, 1])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _apart(a: Floats, b: Floats) -> bool:
     return bool(a[0] > b[2] or b[0] > a[2] or a[1] > b[3] or b[1] > a[3])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _reach(box: Floats) -> float:
     """Return the largest coordinate of a box."""
     return float(max(max(abs(box[0]), abs(box[1])), max(abs(box[2]), abs(box[3]))))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _left(xy: Floats, s: int, x: float, y: float) -> float:
     """Return how far a point lies on the left of a segment's line; 0 for a segment of no length."""
     dx, dy = xy[s + 1, 0] - xy[s, 0], xy[s + 1, 1] - xy[s, 1]
@@ -84,7 +85,7 @@ def _left(xy: Floats, s: int, x: float, y: float) -> float:
     return (dx * (y - xy[s, 1]) - dy * (x - xy[s, 0])) / length if length > 0 else 0.0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _join(a: Floats, s: int, b: Floats, t: int, noise: float) -> int:
     """Tell whether two segments meet: 1 yes, 0 no, -1 unclear."""
     if min(a[s, 0], a[s + 1, 0]) > max(b[t, 0], b[t + 1, 0]) + noise:
@@ -108,7 +109,7 @@ def _join(a: Floats, s: int, b: Floats, t: int, noise: float) -> int:
     return 1 if min(min(abs(p), abs(q)), min(abs(u), abs(v))) > noise else -1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _meets(
     lines: Floats, start: int, stop: int, box: Floats, xy: Floats, rings: Ints, noise: float
 ) -> int:
@@ -133,7 +134,7 @@ def _meets(
     return -1 if unclear else 1 if odd else 0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _boxes(rings: Rings, step: int) -> tuple[Ints, Ints, Floats, Floats]:
     """Return the first run of each ring, the first vertex of runs, boxes of runs and of groups."""
     count = len(rings.start) - 1
@@ -157,7 +158,7 @@ def _boxes(rings: Rings, step: int) -> tuple[Ints, Ints, Floats, Floats]:
     return first, opens, boxes, groups
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _near(runs: tuple[int, int], boxes: Floats, groups: Floats, box: Floats, found: Ints) -> int:
     """Write the runs whose boxes meet a box; how many."""
     n, k = 0, runs[0]
@@ -172,7 +173,7 @@ def _near(runs: tuple[int, int], boxes: Floats, groups: Floats, box: Floats, fou
     return n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def runs_met(
     shapes: Rings, lines: Rings, of_shape: Ints, of_line: Ints, step: int, room: int
 ) -> tuple[Met, int]:
@@ -218,7 +219,7 @@ def runs_met(
     return Met(pair[:kept], start[:kept], stop[:kept], unclear[:kept]), n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def lines_of(own: Floats, others: Floats, start: Ints, stop: Ints) -> tuple[Floats, Ints]:
     """Return the vertices of lines one after the other, and the line of each.
 

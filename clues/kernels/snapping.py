@@ -10,8 +10,9 @@ What is not doubtful is therefore what any exact snap rounding of the same lines
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, kernel
 
 __all__ = ["Snapped", "snapped"]
 
@@ -54,7 +55,7 @@ class Snapped(NamedTuple):
     of_edges: Ints
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _cells(xy: Floats, scale: float, local: Floats, cell: Floats, origin: Floats) -> float:
     """Write vertices and their cells from the first one's; return the noise, -1 if unclear."""
     noise = 0.0
@@ -73,7 +74,7 @@ def _cells(xy: Floats, scale: float, local: Floats, cell: Floats, origin: Floats
     return noise if clear else -1.0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _sort(key: Ints, order: Ints, count: int) -> None:
     """Sort the first rows of an order by their keys, ascending (Shell's way)."""
     gap = count // 2
@@ -87,7 +88,7 @@ def _sort(key: Ints, order: Ints, count: int) -> None:
         gap = 1 if gap == 2 else gap * 5 // 11
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _segments(xy: Floats, line: Ints, local: Floats) -> tuple[Ints, int]:
     """Return the first vertex of every segment that has a length, west to east; how many."""
     starts, west = np.empty(len(xy), np.int64), np.empty(len(xy), np.int64)
@@ -101,32 +102,32 @@ def _segments(xy: Floats, line: Ints, local: Floats) -> tuple[Ints, int]:
     return starts, n
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _side(local: Floats, s: int, p: int) -> float:
     """Return twice the area of segment s and vertex p: above 0 where p lies on the left."""
     dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
     return float(dx * (local[p, 1] - local[s, 1]) - dy * (local[p, 0] - local[s, 0]))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _length(local: Floats, s: int) -> float:
     dx, dy = local[s + 1, 0] - local[s, 0], local[s + 1, 1] - local[s, 1]
     return float(np.sqrt(dx * dx + dy * dy))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _same(xy: Floats, a: int, b: int) -> bool:
     return bool(xy[a, 0] == xy[b, 0] and xy[a, 1] == xy[b, 1])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _holds(local: Floats, cell: Floats, p: int, reach: float) -> bool:
     """Tell whether the cell of vertex p holds all within a distance of it."""
     off = max(abs(local[p, 0] - cell[p, 0]), abs(local[p, 1] - cell[p, 1]))
     return bool(off + reach < 0.5 - DOUBT)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _touch(xy: Floats, local: Floats, cell: Floats, s: int, t: int, sides: Sides) -> int:
     """Return 0 if segments of which one ends near the other cross in the cell of that end; or -1.
 
@@ -146,7 +147,7 @@ def _touch(xy: Floats, local: Floats, cell: Floats, s: int, t: int, sides: Sides
     return 0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _crossing(
     xy: Floats, local: Floats, cell: Floats, s: int, t: int, noise: float, found: Floats
 ) -> int:
@@ -173,7 +174,7 @@ def _crossing(
     return 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _crossings(xy: Floats, line: Ints, local: Floats, cell: Floats, noise: float) -> int:
     """Add the cells in which segments cross to those of the vertices; all, or -1 if unclear."""
     segments, many = _segments(xy, line, local)
@@ -200,7 +201,7 @@ def _crossings(xy: Floats, line: Ints, local: Floats, cell: Floats, noise: float
     return n
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _nodes(cell: Floats, count: int, node: Ints, points: Floats) -> int:
     """Write the hot pixels west to east, south to north, and the one of each cell; how many."""
     key, order = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -218,7 +219,7 @@ def _nodes(cell: Floats, count: int, node: Ints, points: Floats) -> int:
     return n
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _passes(local: Floats, s: int, x: float, y: float) -> int:
     """Tell whether segment s passes the cell around a point: 1 yes, 0 no, -1 unclear."""
     ax, ay, bx, by = local[s, 0], local[s, 1], local[s + 1, 0], local[s + 1, 1]
@@ -234,7 +235,7 @@ def _passes(local: Floats, s: int, x: float, y: float) -> int:
     return 1 if gap < -DOUBT else -1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _chain(local: Floats, s: int, node: Ints, points: Floats, count: int, into: Ints) -> int:
     """Write the hot pixels that segment s passes, in order; return how many, -1 if unclear."""
     a, b = node[s], node[s + 1]
@@ -264,7 +265,7 @@ def _chain(local: Floats, s: int, node: Ints, points: Floats, count: int, into: 
     return n if into[0] == a and into[n - 1] == b else -1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _edges(
     xy: Floats, line: Ints, local: Floats, node: Ints, points: Floats, count: int, edges: Ints
 ) -> int:
@@ -289,7 +290,7 @@ def _edges(
     return n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def snapped(xy: Floats, line: Ints, offsets: Ints, scale: float) -> Snapped:
     """Snap the lines of many drawings to a grid, each drawing by itself.
 

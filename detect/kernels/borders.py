@@ -1,13 +1,14 @@
 """How long the border between neighbouring parts is, found on runs."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import kernel
 
 __all__ = ["border_lengths"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def border_lengths(
     row: NDArray[np.int64],
     first: NDArray[np.int64],

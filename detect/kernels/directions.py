@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import kernel
 
 __all__ = ["angles_from_grey", "angles_in_plane"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def angles_from_grey(
     first: NDArray[np.float32],  # (band, y, x)
     second: NDArray[np.float32],  # (band, y, x)
@@ -32,7 +33,7 @@ def angles_from_grey(
                 out[y, x] = 0.0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def angles_in_plane(
     first: NDArray[np.float32],  # (band, y, x)
     second: NDArray[np.float32],  # (band, y, x)

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, kernel
 
 __all__ = [
     "add_histogram",
@@ -18,7 +19,7 @@ STRIP = 256
 """Pixels worked at a time, so that all columns of them stay in the first-level cache."""
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def weighted_moments(
     values: NDArray[np.float64],  # (pixel, column)
     weight: NDArray[np.float64],  # (pixel,)
@@ -41,7 +42,7 @@ def weighted_moments(
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def map_rows(
     values: NDArray[np.float64],  # (pixel, column)
     matrix: NDArray[np.float64],  # (row, column)
@@ -57,7 +58,7 @@ def map_rows(
             out[p, i] = total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_histogram(
     score: NDArray[np.uint16],  # (y, x)
     valid: NDArray[np.bool_],  # (y, x)
@@ -70,7 +71,7 @@ def add_histogram(
                 counts[score[y, x]] += 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def chi_square_tail(statistic: float, degrees: int) -> float:
     """Return the probability that a chi-square variable is greater, in closed form."""
     half = 0.5 * statistic
@@ -89,7 +90,7 @@ def chi_square_tail(statistic: float, degrees: int) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def reweighted_moments(
     values: NDArray[np.float64],  # (column, pixel)
     matrix: NDArray[np.float64],  # (row, column)
@@ -140,7 +141,7 @@ def reweighted_moments(
     return total
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _dot(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Return the product of two strips; eight sums in a fixed order, which vector units keep."""
     a = b = c = d = e = f = g = h = 0.0

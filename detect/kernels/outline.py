@@ -11,10 +11,10 @@ share an outline keep sharing it. Every pixel centre stays on its side of the ou
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detect.kernels.trace import Rings
+from tiles.compiled import inner, kernel
 
 __all__ = ["PARTS", "smooth_rings", "smoothed"]
 
@@ -22,7 +22,7 @@ PARTS = 4
 """Steps per pixel side in which smoothed vertices are counted."""
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _push(y: NDArray[np.int64], x: NDArray[np.int64], lo: int, at: int, py: int, px: int) -> int:
     """Append a vertex to a ring begun at `lo`; drop those that it makes needless."""
     while at > lo:
@@ -38,7 +38,7 @@ def _push(y: NDArray[np.int64], x: NDArray[np.int64], lo: int, at: int, py: int,
     return at + 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _close(y: NDArray[np.int64], x: NDArray[np.int64], lo: int, at: int) -> int:
     """Begin a ring at its north-west vertex and repeat that one; return its end."""
     while at - lo > 3:  # the seam of the ring may lie on a straight side or double a vertex
@@ -68,7 +68,7 @@ def _close(y: NDArray[np.int64], x: NDArray[np.int64], lo: int, at: int) -> int:
     return lo + n + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def smooth_rings(
     row: NDArray[np.int64],
     col: NDArray[np.int64],
@@ -120,7 +120,7 @@ def smooth_rings(
     out_start[-1] = at
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _pass_jogs(
     row: NDArray[np.int64],
     col: NDArray[np.int64],

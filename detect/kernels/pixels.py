@@ -6,8 +6,9 @@ output is zero, whatever the input holds there.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import kernel
 
 __all__ = [
     "capped_root",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def rescale(
     values: NDArray[np.float32],  # (band, y, x)
     valid: NDArray[np.bool_],  # (y, x)
@@ -43,7 +44,7 @@ def rescale(
                     out[b, y, x] = np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def variate_statistic(
     before: NDArray[np.float32],  # (band, y, x)
     after: NDArray[np.float32],  # (band, y, x)
@@ -73,7 +74,7 @@ def variate_statistic(
             target[x] = np.sqrt(total[x]) if use[x] else 0.0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def root_of_product(
     first: NDArray[np.float32],  # (y, x)
     second: NDArray[np.float32],  # (y, x)
@@ -86,7 +87,7 @@ def root_of_product(
             out[y, x] = np.sqrt(product)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def quantise(
     statistic: NDArray[np.float32],  # (y, x), not negative
     valid: NDArray[np.bool_],  # (y, x)
@@ -104,7 +105,7 @@ def quantise(
                 out[y, x] = np.uint16(0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def difference_score(
     change: NDArray[np.float32],  # (y, x)
     valid: NDArray[np.bool_],  # (y, x)
@@ -122,7 +123,7 @@ def difference_score(
                 out[y, x] = np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def robust_scores(
     values: NDArray[np.float32],  # (band, y, x)
     valid: NDArray[np.bool_],  # (y, x)
@@ -143,7 +144,7 @@ def robust_scores(
                 target[x] = score if use[x] else np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def predict_residuals(
     first: NDArray[np.float32],  # (band, y, x) robust scores of the predicting date
     context: NDArray[np.float32],  # (band, y, x) their local means
@@ -185,7 +186,7 @@ def predict_residuals(
                 total[x] += square * (residual * residual)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def mixed_squares(
     residuals: NDArray[np.float32],  # (band, y, x), zero where not valid
     mix: NDArray[np.float32],  # (component, band)
@@ -208,7 +209,7 @@ def mixed_squares(
                 total[x] += component[x] * component[x]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def capped_root(
     squares: NDArray[np.float32],  # (y, x), not negative
     cap: np.float32,
@@ -221,7 +222,7 @@ def capped_root(
             target[x] = min(cap, np.sqrt(row[x]))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def change_length(
     before: NDArray[np.float32],  # (band, y, x)
     after: NDArray[np.float32],  # (band, y, x)
@@ -249,7 +250,7 @@ def change_length(
             total[x] = np.sqrt(total[x]) if use[x] else np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def evidence_product(
     forward: NDArray[np.float32],  # (y, x) smoothed magnitude, not negative
     backward: NDArray[np.float32],  # (y, x) the same the other way

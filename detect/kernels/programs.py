@@ -6,8 +6,9 @@ answer cannot depend on the block it is computed in.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, inner_ieee, kernel_ieee
 
 __all__ = [
     "ADD",
@@ -28,7 +29,7 @@ STRIP = 256
 """Pixels of a strip: a kilobyte for each register."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def run_program(
     before: NDArray[np.float32],  # (band, y, x)
     after: NDArray[np.float32],  # (band, y, x)
@@ -63,7 +64,7 @@ def run_program(
                     _step(operation, store[one], store[two], store[result])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _step(
     operation: int,
     first: NDArray[np.float32],  # (STRIP,)
@@ -96,7 +97,7 @@ def _step(
             target[x] = np.exp(first[x])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _store(
     values: NDArray[np.float32],  # (STRIP,)
     use: NDArray[np.bool_],  # (x,)

@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import kernel
 
 __all__ = ["log_ratios", "ratio_statistic", "root_of_squares"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def log_ratios(
     before: NDArray[np.float32],  # (channel, y, x)
     after: NDArray[np.float32],  # (channel, y, x)
@@ -35,7 +36,7 @@ def log_ratios(
                 out[b, y, x] = ratio
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def ratio_statistic(
     ratios: NDArray[np.float32],  # (channel, y, x) logarithms, zero where not valid
     weight: NDArray[np.float64],  # (channel,): 4 × looks × correction
@@ -51,7 +52,7 @@ def ratio_statistic(
             out[y, x] = math.sqrt(max(total, 0.0))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def root_of_squares(
     planes: NDArray[np.float32],  # (channel, y, x)
     out: NDArray[np.float32],  # (y, x), written: root of Σ value²

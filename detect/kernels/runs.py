@@ -5,8 +5,9 @@ always sorted by (row, first). Kernels only loop; the caller allocates and check
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, kernel
 
 __all__ = [
     "bottom_members",
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def count_runs(mask: NDArray[np.bool_]) -> int:
     """Return the number of horizontal runs of True in a mask (y, x)."""
     count = 0
@@ -33,7 +34,7 @@ def count_runs(mask: NDArray[np.bool_]) -> int:
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def extract_runs(
     mask: NDArray[np.bool_],
     row0: int,
@@ -59,7 +60,7 @@ def extract_runs(
             last[i] = col0 + mask.shape[1] - 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _root(parent: NDArray[np.int64], node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
@@ -67,7 +68,7 @@ def _root(parent: NDArray[np.int64], node: int) -> int:
     return node
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _unite(parent: NDArray[np.int64], a: int, b: int) -> None:
     # the smaller node becomes the root, so that numbering needs one ascending pass
     a, b = _root(parent, a), _root(parent, b)
@@ -77,7 +78,7 @@ def _unite(parent: NDArray[np.int64], a: int, b: int) -> None:
         parent[a] = b
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def link_runs(
     row: NDArray[np.int64],
     first: NDArray[np.int64],
@@ -119,7 +120,7 @@ def link_runs(
         above, above_end, i = i, end, end
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def number_roots(parent: NDArray[np.int64], label: NDArray[np.int64]) -> int:
     """Write labels 0, 1, … in the order of each set's smallest node; return how many."""
     count = 0
@@ -132,7 +133,7 @@ def number_roots(parent: NDArray[np.int64], label: NDArray[np.int64]) -> int:
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def run_statistics(
     row: NDArray[np.int64],
     first: NDArray[np.int64],
@@ -170,7 +171,7 @@ def run_statistics(
         box[c, 3] = max(box[c, 3], last[i])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _mix(value: np.uint64) -> np.uint64:
     value += np.uint64(0x9E3779B97F4A7C15)
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -178,13 +179,13 @@ def _mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(31))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pixel_hash(row: int, col: int, seed: int) -> np.uint64:
     """Return ``tiles.grid.splitmix64(row, col, seed)`` of one pixel."""
     return _mix(_mix(np.uint64(row) + np.uint64(seed)) + np.uint64(col))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _worst(
     lo: int,
     hi: int,
@@ -201,7 +202,7 @@ def _worst(
     return worst
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def bottom_members(
     row: NDArray[np.int64],
     first: NDArray[np.int64],

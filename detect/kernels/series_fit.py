@@ -8,10 +8,10 @@ instruction; what is written comes from one last fit in float64.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detect.kernels.series_lanes import GROUP, STRIP, add_group, residuals_of, solve
+from tiles.compiled import inner, inner_ieee, kernel_ieee
 
 __all__ = ["fit_rows"]
 
@@ -45,7 +45,7 @@ COUNTED = 32764
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def fit_rows(
     design: NDArray[np.float64],  # (date, coefficient)
     values: NDArray[np.float32],  # (date, pixel)
@@ -88,7 +88,7 @@ def fit_rows(
                 coefficients[i, p] = min(max(b, -LARGEST), LARGEST) if ok else 0.0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _load(
     values: NDArray[np.float32],  # (date, pixel)
     used: NDArray[np.bool_],  # (date, pixel)
@@ -113,7 +113,7 @@ def _load(
         mask[lanes:] = ZERO
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _normalise(
     v: NDArray[np.float32],  # (date, STRIP), changed: divided by the unit
     m: NDArray[np.float32],
@@ -140,7 +140,7 @@ def _normalise(
             row[s] = np.float32(row[s] * factor[s])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _screen(
     x: NDArray[np.float32],  # (date, coefficient)
     v: NDArray[np.float32],
@@ -188,7 +188,7 @@ def _screen(
         _weights(r, m[group], width, ROUNDS + 2, m[group])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _weights(
     r: NDArray[np.float32],  # (GROUP, STRIP), residuals
     m: NDArray[np.float32],
@@ -215,7 +215,7 @@ def _weights(
                 target[s] = mask[s] * np.float32(abs(row[s]) <= width[s])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _sortable(
     r: NDArray[np.float32],  # (GROUP, STRIP)
     m: NDArray[np.float32],
@@ -232,7 +232,7 @@ def _sortable(
             target[s] = np.int16(whole[s] >> np.int32(16))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _median(
     bits: NDArray[np.int16],  # (date, STRIP)
     m: NDArray[np.float32],  # (date, STRIP)
@@ -264,7 +264,7 @@ def _median(
         whole[s] = np.int32(median[s]) << np.int32(16)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _count(
     bits: NDArray[np.int16],  # (date, STRIP)
     middle: NDArray[np.int16],  # (STRIP,)
@@ -280,7 +280,7 @@ def _count(
             below[s] += np.int16(n + np.int16(b2[s] < limit) + np.int16(b3[s] < limit))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _keep(m: NDArray[np.float32], first: int, last: int, used: NDArray[np.bool_]) -> None:
     """Mark what was screened out as not used."""
     for t in range(used.shape[0]):
@@ -289,7 +289,7 @@ def _keep(m: NDArray[np.float32], first: int, last: int, used: NDArray[np.bool_]
             row[s] = mask[s] > ZERO
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _fit(
     x: NDArray[np.float64],
     v: NDArray[np.float32],
@@ -311,7 +311,7 @@ def _fit(
     solve(gram, beta, fitted)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _standard_error(
     x: NDArray[np.float64],
     v: NDArray[np.float32],

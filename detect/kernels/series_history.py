@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner_ieee, kernel_ieee
 
 __all__ = ["stable_rows"]
 
@@ -12,7 +13,7 @@ TOLERANCE = 1e-4
 """Least share of a regressor that the ones before it may leave unexplained at the start."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def stable_rows(
     design: NDArray[np.float64],  # (date, coefficient)
     values: NDArray[np.float32],  # (date, y, x)
@@ -39,7 +40,7 @@ def stable_rows(
                     used[at[k], y, x] = False
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def recursive_residuals(
     rows: NDArray[np.float64],  # (observation, coefficient)
     v: NDArray[np.float64],  # (observation,)
@@ -81,7 +82,7 @@ def recursive_residuals(
     return start
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _invert(gram: NDArray[np.float64], inverse: NDArray[np.float64]) -> bool:
     """Write the inverse by Cholesky factors; return whether the regressors can be told apart."""
     size = gram.shape[0]
@@ -111,7 +112,7 @@ def _invert(gram: NDArray[np.float64], inverse: NDArray[np.float64]) -> bool:
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _crossing(w: NDArray[np.float64], critical: float) -> int:
     """Return where the cumulative sum first leaves its boundary, -1 if it never does."""
     n = w.size

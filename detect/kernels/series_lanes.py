@@ -7,8 +7,9 @@ once for all of them; no lane sees another.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, inner_ieee
 
 __all__ = ["GROUP", "STRIP", "add_group", "residuals_of", "solve"]
 
@@ -28,7 +29,7 @@ Reals = NDArray[Any]
 """Float32 or float64, the same in all arguments but where it is told."""
 
 
-@njit(nogil=True, cache=True)
+@inner
 def residuals_of(
     x: Reals,  # (GROUP, coefficient)
     v: NDArray[np.float32],  # (GROUP, STRIP)
@@ -55,7 +56,7 @@ def residuals_of(
             r3[s] -= d * one[s]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def add_group(
     x: Reals,  # (GROUP, coefficient)
     right: Reals,  # (GROUP, STRIP), weighted
@@ -80,7 +81,7 @@ def add_group(
             k += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def solve(
     gram: Reals,  # (pair, STRIP), changed: Cholesky factor with the inverse of its diagonal
     beta: Reals,  # (coefficient, STRIP), changed: right side, then solution
@@ -104,7 +105,7 @@ def solve(
     _substitute(gram, beta)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _substitute(gram: Reals, beta: Reals) -> None:
     """Solve with a factor, forth and back, in place."""
     size = beta.shape[0]
@@ -128,7 +129,7 @@ def _substitute(gram: Reals, beta: Reals) -> None:
             target[s] *= inverse[s]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _pivot(gram: Reals, row: int, i: int, fitted: NDArray[np.bool_]) -> None:
     """Turn a diagonal element into the inverse of its Cholesky factor, or drop the regressor."""
     target = gram[row + i]

@@ -8,8 +8,9 @@ written to new arrays: a state is never altered.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, inner_ieee, kernel_ieee
 
 __all__ = ["CUSUM", "EWMA", "MOSUM", "start_rows", "update_rows"]
 
@@ -19,7 +20,7 @@ LARGEST = 3.0e38
 """Largest magnitude told: float32 ends a little above."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def start_rows(
     method: int,
     design: NDArray[np.float64],  # (date, coefficient)
@@ -61,7 +62,7 @@ def start_rows(
                         row[x] += _exchange(window, y, x, left[x], scaled[x])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _residual_row(
     regressors: NDArray[np.float64],  # (coefficient,)
     values: NDArray[np.float32],  # (x,)
@@ -76,7 +77,7 @@ def _residual_row(
             out[x] -= one * share[x]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def update_rows(
     method: int,
     day: int,
@@ -134,7 +135,7 @@ def update_rows(
                 confirmed[y, x] = day
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _expected(
     regressors: NDArray[np.float64], coefficients: NDArray[np.float32], y: int, x: int
 ) -> float:
@@ -145,7 +146,7 @@ def _expected(
     return total
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _exchange(window: NDArray[np.float32], y: int, x: int, slot: int, scaled: float) -> float:
     """Put the newest residual in the place of the oldest; return the difference."""
     oldest = np.float64(window[y, x, slot])
@@ -153,13 +154,13 @@ def _exchange(window: NDArray[np.float32], y: int, x: int, slot: int, scaled: fl
     return np.float64(window[y, x, slot]) - oldest
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _slots(count: int, memory: float) -> int:
     """Return the observations that a moving sum holds."""
     return max(int(memory * count), 1)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _limit(method: int, limit: float, count: int, seen: int) -> float:
     """Return what the process may reach: of the published boundary, in standard deviations."""
     if method == EWMA:

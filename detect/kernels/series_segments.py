@@ -8,7 +8,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detect.kernels.small_fits import (
@@ -20,6 +19,7 @@ from detect.kernels.small_fits import (
     reject_outliers,
     solve,
 )
+from tiles.compiled import inner, inner_ieee, kernel_ieee
 
 __all__ = ["BUFFER", "KEPT_BREAKS", "LEAST", "Segments", "advance_rows"]
 
@@ -79,7 +79,7 @@ class Segments(NamedTuple):
     breaks: NDArray[np.int32]  # (y, x, slot), first days of the changes confirmed, newest first
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def advance_rows(
     days: NDArray[np.int64],  # (date,)
     waves: NDArray[np.float64],  # (date, 1 + 2 · harmonics), one, then cosines and sines
@@ -115,7 +115,7 @@ def advance_rows(
                     _accept(s, y, x, days[t], row, seen, trend, least_sigma)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _hold(s: Segments, y: int, x: int, day: int, seen: NDArray[np.float64]) -> None:
     """Put an observation into the buffer.
 
@@ -136,7 +136,7 @@ def _hold(s: Segments, y: int, x: int, day: int, seen: NDArray[np.float64]) -> N
     s.held[y, x] += 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _remove(s: Segments, y: int, x: int, at: int, gone: int) -> None:
     """Take observations out of the buffer."""
     s.held[y, x] -= gone
@@ -145,7 +145,7 @@ def _remove(s: Segments, y: int, x: int, at: int, gone: int) -> None:
         s.buffer[y, x, k] = s.buffer[y, x, k + gone]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _start(
     s: Segments, y: int, x: int, row: NDArray[np.float64], trend: bool, least_sigma: float
 ) -> None:
@@ -179,7 +179,7 @@ def _start(
     _refit(s, y, x, days[kept[-1]], row.size, trend, least_sigma)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _steady(
     rows: NDArray[np.float64],  # (observation, coefficient), the last one the slope
     years: float,
@@ -204,7 +204,7 @@ def _steady(
     return bool(max(slope, begin, end) < bands)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _waves(day: int, size: int) -> NDArray[np.float64]:
     """Return one, then cosine and sine of each wave."""
     out = np.ones(size)
@@ -214,7 +214,7 @@ def _waves(day: int, size: int) -> NDArray[np.float64]:
     return out
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _regressors(
     waves: NDArray[np.float64], elapsed: int, trend: bool, row: NDArray[np.float64]
 ) -> None:
@@ -227,7 +227,7 @@ def _regressors(
             row[i] = waves[i if i < slope else i - 1]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _coefficients(count: int, years: float, size: int, trend: bool) -> int:
     """Return the coefficients that so many observations over so many years carry."""
     slope = min(size - 1, 5) if trend else size
@@ -240,7 +240,7 @@ def _coefficients(count: int, years: float, size: int, trend: bool) -> int:
     return used
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add(s: Segments, y: int, x: int, row: NDArray[np.float64], seen: NDArray[np.float64]) -> None:
     """Add an observation to the sums."""
     sums, k = s.sums[y, x], 0
@@ -257,7 +257,7 @@ def _add(s: Segments, y: int, x: int, row: NDArray[np.float64], seen: NDArray[np
     s.members[y, x] += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _refit(
     s: Segments, y: int, x: int, day: int, size: int, trend: bool, least_sigma: float
 ) -> None:
@@ -279,7 +279,7 @@ def _refit(
     s.fitted[y, x], s.used[y, x] = count, used
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _standardise(
     s: Segments,
     y: int,
@@ -299,13 +299,13 @@ def _standardise(
     return total
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _threshold(s: Segments, y: int, x: int, thresholds: NDArray[np.float64]) -> float:
     """Return what the squared residuals may reach, given the observations behind the model."""
     return float(thresholds[min(s.fitted[y, x] - s.used[y, x], thresholds.size - 1)])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _contradicts(
     s: Segments,
     y: int,
@@ -325,7 +325,7 @@ def _contradicts(
     return bool(squares > threshold)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _accept(
     s: Segments,
     y: int,
@@ -347,7 +347,7 @@ def _accept(
         _refit(s, y, x, day, row.size, trend, least_sigma)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def _signal(
     s: Segments,
     y: int,

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner_ieee, kernel_ieee
 
 __all__ = [
     "factor",
@@ -35,7 +36,7 @@ LEAST_SCALE = 1e-6
 """Least standard deviation relative to the root mean square of the values: float32 noise."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def factor(packed: NDArray[np.float64], root: NDArray[np.float64]) -> bool:
     """Write the Cholesky factor of a leading block of a packed lower triangle.
 
@@ -55,7 +56,7 @@ def factor(packed: NDArray[np.float64], root: NDArray[np.float64]) -> bool:
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel_ieee
 def solve(
     root: NDArray[np.float64], right: NDArray[np.float64], beta: NDArray[np.float64]
 ) -> float:
@@ -76,7 +77,7 @@ def solve(
     return explained
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def leverage(root: NDArray[np.float64], row: NDArray[np.float64]) -> float:
     """Return the variance of a forecast due to the coefficients, in variances of the noise."""
     size = root.shape[0]
@@ -91,13 +92,13 @@ def leverage(root: NDArray[np.float64], row: NDArray[np.float64]) -> float:
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def noise_floor(square: float, count: float, least_sigma: float) -> float:
     """Return the least standard deviation of values with this sum of squares."""
     return max(LEAST_SCALE * math.sqrt(square / max(count, 1.0)), least_sigma, 1e-30)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def fit_small(
     rows: NDArray[np.float64],  # (observation, coefficient)
     values: NDArray[np.float32],  # (observation,)
@@ -135,7 +136,7 @@ def fit_small(
     return max(math.sqrt(rest / max(total - size, 1.0)), floor)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def reject_outliers(
     rows: NDArray[np.float64],  # (observation, coefficient)
     values: NDArray[np.float32],  # (observation,)
@@ -167,7 +168,7 @@ def reject_outliers(
         keep[o] &= abs(residual[o]) <= REJECT * scale
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner_ieee
 def onset(
     scaled: NDArray[np.float64],  # (observation, band), standardised residuals
     latest: int,

@@ -7,13 +7,14 @@ at a time only to save trips to memory.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, kernel
 
 __all__ = ["box_means", "box_row", "fir_smooth", "product_rows"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def fir_smooth(
     source: NDArray[np.float32],  # (y, x), zero where not valid
     taps: NDArray[np.float32],  # (radius + 1,), centre first; the kernel is symmetric
@@ -47,7 +48,7 @@ def fir_smooth(
         _fir_along(padded, taps, inverse_weight[y], out[y])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _fir_along(
     padded: NDArray[np.float32],  # (x + 2 radius,)
     taps: NDArray[np.float32],  # (radius + 1,)
@@ -73,7 +74,7 @@ def _fir_along(
         target[x] *= inverse[x]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def box_means(
     source: NDArray[np.float32],  # (y, x), zero where not valid
     radius: int,
@@ -91,7 +92,7 @@ def box_means(
             target[x] *= inverse[x]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def box_row(
     source: NDArray[np.float32],  # (y, x), zero where not valid
     y: int,
@@ -121,7 +122,7 @@ def box_row(
     _sum_along(padded, radius, target)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def product_rows(
     first: NDArray[np.float32],  # (y, x), zero where not valid
     second: NDArray[np.float32],  # (y, x), zero where not valid
@@ -154,7 +155,7 @@ def product_rows(
         _sum_along(padded[i], radius, out[i])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _sum_along(
     padded: NDArray[np.float32],  # (x + 2 radius,)
     radius: int,

@@ -17,8 +17,9 @@ cuts do not depend on where the walk began.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tiles.compiled import inner, kernel
 
 __all__ = ["Rings", "find_corners", "trace_rings", "walk_rings"]
 
@@ -47,7 +48,7 @@ class Rings(NamedTuple):
     piece_start: NDArray[np.int64]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _line_corners(
     line: int,
     upper: tuple[int, int],
@@ -103,7 +104,7 @@ def _line_corners(
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def find_corners(
     row: NDArray[np.int64],
     first: NDArray[np.int64],
@@ -147,7 +148,7 @@ def find_corners(
     corner_start[-1] = count
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _write_ring(
     stack: NDArray[np.int64],
     lo: int,
@@ -170,7 +171,7 @@ def _write_ring(
     return at
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def walk_rings(
     y: NDArray[np.int64],
     x: NDArray[np.int64],

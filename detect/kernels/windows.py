@@ -1,15 +1,15 @@
 """Statistics of square windows, finished row by row while their sums are at hand."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detect.kernels.smooth import box_row, product_rows
+from tiles.compiled import inner, kernel
 
 __all__ = ["lost_correlation", "near_highest", "window_variance"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def window_variance(
     planes: NDArray[np.float32],  # (band, y, x), zero where not valid
     squares: NDArray[np.float32],  # (y, x), Σ weight² plane²
@@ -36,7 +36,7 @@ def window_variance(
                 target[x] -= square * (mean * mean)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def lost_correlation(
     first: NDArray[np.float32],  # (band, y, x), zero where not valid
     second: NDArray[np.float32],  # (band, y, x), zero where not valid
@@ -72,7 +72,7 @@ def lost_correlation(
             target[x] = top - max(target[x], none) if inverse[x] > none else none
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def near_highest(
     score: NDArray[np.uint16],  # (y, x)
     radius: int,
@@ -99,7 +99,7 @@ def near_highest(
             target[x] = np.uint32(100) * own >= percent * top
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _raise_to(target: NDArray[np.uint16], other: NDArray[np.uint16]) -> None:
     for x in range(target.size):
         target[x] = target[x] if target[x] > other[x] else other[x]

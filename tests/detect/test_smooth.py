@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 from scipy.ndimage import convolve1d, uniform_filter
 
 from detect.kernels.smooth import box_means, box_row, fir_smooth, product_rows
@@ -61,12 +62,13 @@ def test_windows_have_the_same_bits_wherever_the_array_begins(radius, row, col, 
 
 
 def test_rows_of_sums_and_products():
+    summed, multiplied = njit(lambda *given: box_row(*given)), njit(lambda *g: product_rows(*g))
     first, second = random_plane((12, 15)), random_plane((12, 15), 1)
     nothing, padded = np.zeros(15, np.float32), np.zeros((4, 15 + 4), np.float32)
     sums, products = np.empty(15, np.float32), np.empty((3, 15), np.float32)
     for y in range(12):
-        box_row(first, y, 2, nothing, padded[3], sums)
-        product_rows(first, second, y, 2, nothing, padded[:3], products)
+        summed(first, y, 2, nothing, padded[3], sums)
+        multiplied(first, second, y, 2, nothing, padded[:3], products)
         found = [sums, *products]
         planes = [first, first * first, second * second, first * second]
         for row, plane in zip(found, planes, strict=True):
