@@ -164,7 +164,7 @@ def overlay(folder: Path) -> Step:
 
     from benchmarks.crosscheck import layer
     from clues.layers import OneMap
-    from clues.overlay import pieces
+    from clues.overlay import COMPILED_FROM, pieces
     from configs.layers import LayersFile
 
     patches = gpd.read_file(folder / "patches.gpkg")
@@ -172,7 +172,7 @@ def overlay(folder: Path) -> Step:
     onemap = OneMap(str(patches.crs), {"approval": layer("approval", given)}, LayersFile())
 
     def work(small: bool) -> float:
-        own = patches.iloc[:200] if small else patches
+        own = patches.iloc[:COMPILED_FROM] if small else patches
         found = pieces(own, onemap)
         covered = np.zeros(len(found), bool)
         covered[found.owner] = True

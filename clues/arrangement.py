@@ -4,14 +4,16 @@ Compiled loops do every drawing in which no question hangs on the rounding of nu
 the rest. Both give the same faces, to the bit.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from clues.kernels.faces import Drawn, faces_of
-from clues.kernels.snapping import snapped
+from clues.outlineruns import spans
+
+if TYPE_CHECKING:
+    from clues.kernels.faces import Drawn
 
 __all__ = ["Drawings", "Faces", "clear_faces", "faces_by_geos", "faces_within"]
 
@@ -55,7 +57,7 @@ class Faces(NamedTuple):
     inner: Floats
 
 
-def faces_within(drawings: Drawings, outline: Shapes, grid: float) -> Faces:
+def faces_within(drawings: Drawings, outline: Shapes, grid: float, *, compiled: bool) -> Faces:
     """Return the faces of drawings whose inner point lies in an outline.
 
     Parameters
@@ -64,7 +66,11 @@ def faces_within(drawings: Drawings, outline: Shapes, grid: float) -> Faces:
     outline : ndarray of Polygon or MultiPolygon, shape (drawings,)
     grid : float
         Precision of the nodes, in units of the coordinates.
+    compiled : bool
+        Whether by compiled loops as far as they go; the answer is the same.
     """
+    if not compiled:
+        return _inside(faces_by_geos(drawings, np.arange(len(outline)), grid), outline)
     clear, faces = clear_faces(drawings, outline, grid)
     if clear.all():
         return faces
@@ -76,13 +82,16 @@ def clear_faces(
     drawings: Drawings, outline: Shapes, grid: float
 ) -> tuple[NDArray[np.bool_], Faces]:
     """Return for which drawings no question hangs on rounding, and the faces of those within."""
+    from clues.kernels.faces import faces_of
+    from clues.kernels.snapping import snapped
+
     scale = 1.0 / grid
     drawn = faces_of(snapped(*drawings, scale), scale)
     within = shapely.intersects_xy(outline[drawn.drawing], drawn.inner[:, 0], drawn.inner[:, 1])
     return drawn.clear, Faces(_polygons(drawn, within), drawn.drawing[within], drawn.inner[within])
 
 
-def _polygons(drawn: Drawn, wanted: NDArray[np.bool_]) -> Shapes:
+def _polygons(drawn: "Drawn", wanted: NDArray[np.bool_]) -> Shapes:
     """Return the wanted faces in normal form; the rings are written that way already."""
     kept = wanted[drawn.face]
     length, face = drawn.length[kept], (np.cumsum(wanted) - 1)[drawn.face[kept]]
@@ -116,9 +125,3 @@ def faces_by_geos(drawings: Drawings, chosen: Ints, grid: float) -> Faces:
     faces = shapely.normalize(faces)
     inner = shapely.get_coordinates(shapely.point_on_surface(faces))
     return Faces(faces, chosen[place], np.asarray(inner))
-
-
-def spans(start: Ints, stop: Ints) -> Ints:
-    """Return the numbers of ranges, one range after the other."""
-    count = stop - start
-    return np.asarray(np.arange(count.sum()) + np.repeat(start - np.cumsum(count) + count, count))

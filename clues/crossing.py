@@ -6,14 +6,15 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from clues.arrangement import Drawings, spans
-from clues.kernels.nearness import Met, Rings, lines_of, runs_met
+from clues.arrangement import Drawings
+from clues.outlineruns import Met, Rings, rings_of, runs_in_reach, spans
 
 __all__ = ["Crossing", "crossing", "long_outlines"]
 
 FEW_VERTICES = 64
 """To look at so many vertices takes no longer than to index them."""
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Shapes = NDArray[np.object_]
 
@@ -43,7 +44,12 @@ class Crossing:
 
 
 def crossing(
-    outline: Shapes, geometry: Shapes, candidates: tuple[Ints, Ints], step: int
+    outline: Shapes,
+    geometry: Shapes,
+    candidates: tuple[Ints, Ints],
+    step: int,
+    *,
+    compiled: bool,
 ) -> Crossing:
     """Return which features meet which patches.
 
@@ -55,20 +61,22 @@ def crossing(
         Rows of patches and features whose boxes meet.
     step : int
         Segments of a run.
+    compiled : bool
+        Whether by compiled loops; the answer is the same.
     """
     order = np.lexsort(candidates[::-1])
     patch, feature = (rows[order] for rows in candidates)
     used = np.unique(feature)
     shapely.prepare(long_outlines(geometry[used]))
-    own, others = _rings_of(outline), _rings_of(geometry[used])
-    met = _runs(own, others, patch, np.searchsorted(used, feature), step, outline)
+    own, others = rings_of(outline), rings_of(geometry[used])
+    met = _runs(own, others, patch, np.searchsorted(used, feature), step, outline, compiled)
     touched = np.zeros(len(patch), dtype=bool)
     touched[met.pair] = True
     meet, whole = _apart_or_whole(outline, geometry, own, patch, feature, touched)
     kept = meet[met.pair] & ~whole[met.pair]
     runs = _chosen(met, kept)
     cut = np.unique(patch[meet & ~whole])
-    drawings = _drawings(cut, own, others, runs, patch[runs.pair])
+    drawings = _drawings(cut, own, others, runs, patch[runs.pair], compiled)
     return Crossing(patch[meet], feature[meet], whole[meet], cut, drawings)
 
 
@@ -77,24 +85,14 @@ def long_outlines(shapes: Shapes) -> Shapes:
     return np.asarray(shapes[shapely.get_num_coordinates(shapes) > FEW_VERTICES])
 
 
-def _rings_of(shapes: Shapes) -> Rings:
-    """Return the rings of polygons; only those of several rings are taken to pieces."""
-    simple = (shapely.get_type_id(shapes) == 3) & (shapely.get_num_interior_rings(shapes) == 0)
-    parts, of_part = shapely.get_parts(shapes[~simple], return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    shape = np.concatenate([np.flatnonzero(simple), np.flatnonzero(~simple)[of_part[part]]])
-    length = np.concatenate([shapely.get_num_coordinates(s) for s in (shapes[simple], rings)])
-    order = np.argsort(shape, kind="stable")
-    start = np.concatenate([[0], np.cumsum(length[order])]).astype(np.int64)
-    first = np.searchsorted(shape[order], np.arange(len(shapes) + 1)).astype(np.int64)
-    return Rings(shapely.get_coordinates(shapes), start, first)
-
-
-def _runs(own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline: Shapes) -> Met:
+def _runs(
+    own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline: Shapes, compiled: bool
+) -> Met:
     """Return the runs that meet patches, pair by pair; GEOS decides what is unclear."""
-    met, needed = runs_met(own, others, patch, line, step, 4 * len(patch))
-    if needed > len(met.pair):
-        met, _ = runs_met(own, others, patch, line, step, needed)
+    if compiled:
+        met = _followed(own, others, patch, line, step)
+    else:
+        met = runs_in_reach(outline, others, patch, line, step)
     unclear = np.flatnonzero(met.unclear)
     vertices = spans(met.start[unclear], met.stop[unclear])
     names = np.repeat(np.arange(len(unclear)), met.stop[unclear] - met.start[unclear])
@@ -103,6 +101,16 @@ def _runs(own: Rings, others: Rings, patch: Ints, line: Ints, step: int, outline
     kept = np.ones(len(met.pair), dtype=bool)
     kept[unclear[beside]] = False
     return _chosen(met, kept)
+
+
+def _followed(own: Rings, others: Rings, patch: Ints, line: Ints, step: int) -> Met:
+    """Return the runs that meet patches by compiled loops, and those that may."""
+    from clues.kernels.nearness import runs_met
+
+    met, needed = runs_met(own, others, patch, line, step, 4 * len(patch))
+    if needed > len(met.pair):
+        met, _ = runs_met(own, others, patch, line, step, needed)
+    return met
 
 
 def _chosen(met: Met, kept: NDArray[np.bool_]) -> Met:
@@ -137,7 +145,9 @@ def _apart_or_whole(
     return meet | whole, whole
 
 
-def _drawings(cut: Ints, own: Rings, others: Rings, runs: Met, patch: Ints) -> Drawings:
+def _drawings(
+    cut: Ints, own: Rings, others: Rings, runs: Met, patch: Ints, compiled: bool
+) -> Drawings:
     """Return the outlines of cut patches, each with its runs."""
     ring = spans(own.first[cut], own.first[cut + 1])
     drawing = np.repeat(np.arange(len(cut)), own.first[cut + 1] - own.first[cut])
@@ -146,7 +156,19 @@ def _drawings(cut: Ints, own: Rings, others: Rings, runs: Met, patch: Ints) -> D
     stop = np.concatenate([own.start[ring + 1], runs.stop + len(own.xy)])
     order = np.argsort(drawing, kind="stable")
     start, stop, drawing = start[order], stop[order], drawing[order]
-    xy, line = lines_of(own.xy, others.xy, start, stop)
+    xy, line = _lines(own.xy, others.xy, start, stop, compiled)
     vertex = np.concatenate([[0], np.cumsum(stop - start)])
     offsets = vertex[np.searchsorted(drawing, np.arange(len(cut) + 1))]
     return Drawings(xy, line, offsets)
+
+
+def _lines(
+    own: Floats, others: Floats, start: Ints, stop: Ints, compiled: bool
+) -> tuple[Floats, Ints]:
+    """Return the vertices of lines in two arrays, of which the second follows the first."""
+    if compiled:
+        from clues.kernels.nearness import lines_of
+
+        return lines_of(own, others, start, stop)
+    line = np.repeat(np.arange(len(start)), stop - start)
+    return np.concatenate([own, others])[spans(start, stop)], line

@@ -18,6 +18,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from clues.arrangement import faces_within
+from clues.crossing import Crossing, crossing, long_outlines
 from clues.layers import OneMap
 from clues.quality import DEGREE_GRID, METRE_GRID
 from clues.slivers import join_slivers, merged
@@ -27,10 +29,14 @@ from tiles.geodesy import ellipsoidal_area
 if TYPE_CHECKING:
     from clues.crossing import Crossing
 
-__all__ = ["Pieces", "apportion", "grid_of", "pieces", "runs_of"]
+__all__ = ["COMPILED_FROM", "Pieces", "apportion", "grid_of", "pieces", "runs_of"]
 
 RUN_VERTICES = 5
 """Outlines are looked up in runs of this many vertices, so that a redline costs what is near."""
+
+COMPILED_FROM = 2000
+"""Patches at a time from which loops are compiled: to load them takes the time in which GEOS cuts
+as many, and to compile them, once on a machine, twenty seconds."""
 
 Ints = NDArray[np.int64]
 
@@ -103,14 +109,14 @@ def pieces(
     InputError
         If the patches are in another CRS than the layers.
     """
-    from clues.crossing import crossing, long_outlines  # compiled code, for those who cut alone
-
     _require_crs(patches, onemap)
     outline = patches.geometry.to_numpy()
     shapes = _geometry(onemap)
     candidates = onemap.tree.query(outline).astype(np.int64)
-    met = crossing(outline, shapes, (candidates[0], candidates[1]), RUN_VERTICES - 1)
-    geometry, owner, inner = _faces(outline, met, grid_of(onemap.crs))
+    compiled, grid = len(outline) >= COMPILED_FROM, grid_of(onemap.crs)
+    near = candidates[0], candidates[1]
+    met = crossing(outline, shapes, near, RUN_VERTICES - 1, compiled=compiled)
+    geometry, owner, inner = _faces(outline, met, grid, compiled)
     order = _canonical_order(geometry, owner, inner)
     geometry, owner = geometry[order], owner[order]
     face, covered_by = _face_features(owner, inner[order], shapes, met)
@@ -189,12 +195,10 @@ def grid_of(crs: str) -> float:
 
 
 def _faces(
-    outline: NDArray[np.object_], met: "Crossing", grid: float
+    outline: NDArray[np.object_], met: "Crossing", grid: float, compiled: bool
 ) -> tuple[NDArray[np.object_], Ints, NDArray[np.float64]]:
     """Return the faces into which patches fall, the patch of each, a point inside it."""
-    from clues.arrangement import faces_within
-
-    faces = faces_within(met.drawings, outline[met.cut], grid)
+    faces = faces_within(met.drawings, outline[met.cut], grid, compiled=compiled)
     # patches that nothing cuts, and those thinner than the precision
     alone = np.setdiff1d(np.arange(len(outline)), met.cut[faces.drawing])
     return (

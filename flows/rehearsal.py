@@ -1,8 +1,8 @@
 """What follows the first statistics of a run, worked on a tiny scene, so that it is compiled.
 
 Numba compiles one kernel at a time in a process. Where a run has to compile, a second process
-works this scene (``python -m flows.rehearsal``): forest, tile and join, in the order in which the
-run will need them, while the run compiles what it needs first. Both keep what they have compiled in
+works this scene (``python -m flows.rehearsal``): forest, tile, join and cutting, in the order in
+which the run will need them, while the run compiles what it needs first. Both keep what they have compiled in
 the same cache; a kernel that is not there yet is compiled by the run itself.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from configs.told import Told
 
-__all__ = ["compiled_beside", "rehearse"]
+__all__ = ["compiled_beside", "rehearse", "rehearse_cutting", "rehearse_tiles"]
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,26 @@ def _beside() -> "subprocess.Popen[bytes]":
 
 
 def rehearse() -> None:
+    """Work what a run works after its first statistics, in its order."""
+    rehearse_tiles()
+    rehearse_cutting()
+
+
+def rehearse_cutting() -> None:
+    """Cut a patch along two features."""
+    import shapely
+
+    from clues.arrangement import clear_faces
+    from clues.crossing import crossing
+
+    patch = np.array([shapely.box(0, 0, 9, 9)])
+    features = shapely.box([-1, 5], [4, -1], [10, 11], [20, 10])
+    pairs = np.zeros(2, np.int64), np.arange(2)
+    met = crossing(patch, features, pairs, step=4, compiled=True)
+    clear_faces(met.drawings, patch, grid=0.001)
+
+
+def rehearse_tiles() -> None:
     """Grow a forest and ask it; label, join, part and outline a field that changed."""
     from detect.components import join
     from detect.cover_runs import cover_runs, wanted_pixels

@@ -4,56 +4,18 @@ A run meets a polygon if they have a point in common. Runs that come so near to 
 polygon that rounding could decide are told as unclear.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
+from clues.outlineruns import Met, Rings
 from tiles.compiled import inner, kernel
 
-__all__ = ["Met", "Rings", "lines_of", "runs_met"]
+__all__ = ["lines_of", "runs_met"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 GROUP = 64
 """Runs whose box is looked at before their own ones."""
-
-
-class Rings(NamedTuple):
-    """Rings of shapes.
-
-    Attributes
-    ----------
-    xy : ndarray of float64, shape (vertices, 2)
-        Closed rings, one after the other.
-    start : ndarray of int64, shape (rings + 1,)
-        Ring i has the vertices ``start[i]:start[i + 1]``.
-    first : ndarray of int64, shape (shapes + 1,)
-        Shape i has the rings ``first[i]:first[i + 1]``, holes among them.
-    """
-
-    xy: Floats
-    start: Ints
-    first: Ints
-
-
-class Met(NamedTuple):
-    """Runs that meet shapes.
-
-    Attributes
-    ----------
-    pair : ndarray of int64, shape (n,)
-        Ascending.
-    start, stop : ndarray of int64, shape (n,)
-        Vertices of the run: ``start:stop`` of the lines' rings; ascending within a pair.
-    unclear : ndarray of bool, shape (n,)
-        True where only exact arithmetic can tell whether the run meets the shape.
-    """
-
-    pair: Ints
-    start: Ints
-    stop: Ints
-    unclear: NDArray[np.bool_]
 
 
 @inner

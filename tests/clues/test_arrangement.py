@@ -1,5 +1,7 @@
 """Compiled cutting against GEOS: the same pairs, runs, faces and pieces, to the bit."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import shapely
@@ -7,13 +9,15 @@ import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import clues.arrangement
+import clues.overlay
 from clues.arrangement import Drawings, clear_faces, faces_by_geos
 from clues.crossing import crossing
 from clues.overlay import RUN_VERTICES, pieces, runs_of
+from flows.rehearsal import rehearse_cutting
 from tests.clues.test_overlay import X, Y, onemap_of, patches_of, rectangle
 
 GRID = 0.001
+FEW = 1 << 30
 MILLIMETRES = st.integers(-3, 3).map(lambda n: n * GRID)
 
 
@@ -58,12 +62,21 @@ maps = st.dictionaries(
 scenes = st.tuples(maps, st.lists(shape(), min_size=1, max_size=6))
 
 
-def met(layers, patch_shapes):
+@contextmanager
+def compiled_from(least):
+    """Use compiled loops from so many patches on: 0 for all, `FEW` for none."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(clues.overlay, "COMPILED_FROM", least)
+        yield
+
+
+def met(layers, patch_shapes, compiled=True):
     onemap = onemap_of(layers)
     outline = np.array(patch_shapes, dtype=object)
     geometry = onemap.features["geometry"].to_numpy(dtype=object)
     candidates = onemap.tree.query(outline).astype(np.int64)
-    return outline, geometry, crossing(outline, geometry, (*candidates,), RUN_VERTICES - 1)
+    step = RUN_VERTICES - 1
+    return outline, geometry, crossing(outline, geometry, (*candidates,), step, compiled=compiled)
 
 
 def written(faces):
@@ -82,9 +95,9 @@ def blobs(rng, count, radius):
 
 
 @settings(max_examples=60, deadline=None)
-@given(scenes)
-def test_pairs_and_runs_are_those_of_geos(scene):
-    outline, geometry, found = met(*scene)
+@given(scenes, st.booleans())
+def test_pairs_and_runs_are_those_of_geos(scene, compiled):
+    outline, geometry, found = met(*scene, compiled)
     patch, feature = (g.ravel() for g in np.indices((len(outline), len(geometry))))
     meet = shapely.intersects(outline[patch], geometry[feature])
     patch, feature = patch[meet], feature[meet]
@@ -119,14 +132,9 @@ def test_what_is_clear_is_what_geos_gives(scene):
 def test_pieces_are_those_of_geos_alone(scene):
     layers, patch_shapes = scene
     patches = patches_of(*patch_shapes)
-    first = pieces(patches, onemap_of(layers))
-
-    def nothing(drawings, outline, grid):
-        clear, faces = clear_faces(drawings, outline, grid)
-        return np.zeros_like(clear), type(faces)(*(values[:0] for values in faces))
-
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setattr(clues.arrangement, "clear_faces", nothing)
+    with compiled_from(0):
+        first = pieces(patches, onemap_of(layers))
+    with compiled_from(FEW):
         second = pieces(patches, onemap_of(layers))
     assert shapely.to_wkb(first.geometry).tolist() == shapely.to_wkb(second.geometry).tolist()
     for name in ("patch", "area_dm2", "offsets", "feature"):
@@ -192,3 +200,15 @@ def test_what_hangs_on_rounding_is_left_to_geos(lines, clear, faces):
     assert told.tolist() == [clear]
     assert len(found.geometry) == (faces if clear else 0)
     assert len(faces_by_geos(drawings, np.array([0]), GRID).geometry) == faces
+
+
+def test_what_is_rehearsed_is_compiled_as_a_run_needs_it():
+    from clues.kernels import faces, nearness, snapping
+
+    loops = (nearness.runs_met, nearness.lines_of, snapping.snapped, faces.faces_of)
+    rehearse_cutting()
+    before = [len(loop.signatures) for loop in loops]
+    layers = {"approval": {"a": rectangle(3, 3, 20, 20)}}
+    with compiled_from(0):
+        pieces(patches_of(rectangle(0, 0, 9, 9)), onemap_of(layers))
+    assert [len(loop.signatures) for loop in loops] == before == [1, 1, 1, 1]

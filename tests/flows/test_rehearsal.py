@@ -19,9 +19,9 @@ from tests.flows.minicounty import build_mini, write_config
 REHEARSED = """
 import sys
 from tests.flows.test_rehearsal import Heard
-from flows.rehearsal import rehearse
+from flows.rehearsal import rehearse_tiles
 with Heard() as heard:
-    rehearse()
+    rehearse_tiles()
 print(*heard.names)
 """
 RUN = """
