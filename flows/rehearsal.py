@@ -2,8 +2,8 @@
 
 Numba compiles one kernel at a time in a process. Where a run has to compile, a second process
 works this scene (``python -m flows.rehearsal``): forest, tile, join and cutting, in the order in
-which the run will need them, while the run compiles what it needs first. Both keep what they have compiled in
-the same cache; a kernel that is not there yet is compiled by the run itself.
+which the run will need them, while the run compiles what it needs first. Both keep what they have
+compiled in the same cache; a kernel that is not there yet is compiled by the run itself.
 """
 
 import logging
