@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyogrio
@@ -30,8 +31,7 @@ def test_geojson_follows_rfc_7946(tables, tmp_path: Path):
 
 def test_geojson_bytes_do_not_depend_on_row_order(tables, tmp_path: Path):
     write_geojson(tables, tmp_path / "a.geojson")
-    object.__setattr__(tables, "findings", tables.findings[::-1])
-    write_geojson(tables, tmp_path / "b.geojson")
+    write_geojson(replace(tables, findings=tables.findings[::-1]), tmp_path / "b.geojson")
     assert (tmp_path / "a.geojson").read_bytes() == (tmp_path / "b.geojson").read_bytes()
 
 
