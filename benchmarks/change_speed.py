@@ -81,7 +81,7 @@ def block_of(before: Image, after: Image) -> Block:
 
 
 def pixels(image: Image) -> NDArray[np.float64]:
-    return image.reshape(len(image), -1).astype(np.float64).T
+    return np.ascontiguousarray(image.reshape(len(image), -1).T, np.float64)
 
 
 def row(name: str, own: Timing, other: Timing | None, goal: str) -> list[str]:

@@ -7,7 +7,8 @@ import shapely
 from numpy.typing import NDArray
 
 from clues.arrangement import Drawings
-from clues.outlineruns import Met, Rings, rings_of, runs_in_reach, spans
+from clues.kernels.outlinearrays import Met, Rings
+from clues.outlineruns import rings_of, runs_in_reach, spans
 
 __all__ = ["Crossing", "crossing", "long_outlines"]
 

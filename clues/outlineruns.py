@@ -1,53 +1,16 @@
 """Outlines as arrays: rings of shapes, and short runs of them that may meet other shapes."""
 
-from typing import NamedTuple
-
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["Met", "Rings", "rings_of", "runs_in_reach", "spans"]
+from clues.kernels.outlinearrays import Met, Rings
+
+__all__ = ["rings_of", "runs_in_reach", "spans"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Shapes = NDArray[np.object_]
-
-
-class Rings(NamedTuple):
-    """Rings of shapes.
-
-    Attributes
-    ----------
-    xy : ndarray of float64, shape (vertices, 2)
-        Closed rings, one after the other.
-    start : ndarray of int64, shape (rings + 1,)
-        Ring i has the vertices ``start[i]:start[i + 1]``.
-    first : ndarray of int64, shape (shapes + 1,)
-        Shape i has the rings ``first[i]:first[i + 1]``, holes among them.
-    """
-
-    xy: Floats
-    start: Ints
-    first: Ints
-
-
-class Met(NamedTuple):
-    """Runs that meet shapes.
-
-    Attributes
-    ----------
-    pair : ndarray of int64, shape (n,)
-        Ascending.
-    start, stop : ndarray of int64, shape (n,)
-        Vertices of the run: ``start:stop`` of the lines' rings; ascending within a pair.
-    unclear : ndarray of bool, shape (n,)
-        True where only exact arithmetic can tell whether the run meets the shape.
-    """
-
-    pair: Ints
-    start: Ints
-    stop: Ints
-    unclear: NDArray[np.bool_]
 
 
 def rings_of(shapes: Shapes) -> Rings:

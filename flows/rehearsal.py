@@ -7,20 +7,26 @@ compiled in the same cache; a kernel that is not there yet is compiled by the ru
 """
 
 import logging
-import os
-import subprocess  # nosec B404
-import sys
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from configs.told import Told
+from flows.ownprocess import end_with_parent, has_room, last_line, started
+
+if TYPE_CHECKING:
+    from flows.stagekeys import RunOptions
 
 __all__ = ["compiled_beside", "rehearse", "rehearse_cutting", "rehearse_tiles"]
 
 log = logging.getLogger(__name__)
+
+BYTES = 400_000_000
+"""What the process takes, measured."""
 
 SIDE = 48
 BANDS = {"B02": 0.49, "B03": 0.56, "B04": 0.665, "B08": 0.842, "B11": 1.61, "B12": 2.19}
@@ -32,43 +38,47 @@ COMPILING = Told(
 
 
 @contextmanager
-def compiled_beside() -> Iterator[None]:
+def compiled_beside(options: "RunOptions") -> Iterator[None]:
     """Compile in a second process, too, from the first kernel on that is not in the cache.
 
-    Nothing is started where all is in the cache or there is one core only; the process ends with
-    the block at the latest.
+    Nothing is started where all is in the cache, or without a second core and memory to spare; the
+    process ends with the block at the latest.
+
+    Parameters
+    ----------
+    options : RunOptions
     """
     from numba.core.event import Listener, install_listener
 
-    started: list[subprocess.Popen[bytes]] = []
-
     class Starter(Listener):
+        process: "subprocess.Popen[bytes] | None" = None
+        has_begun = False
+
         def on_start(self, _: Any) -> None:
-            if not started and len(os.sched_getaffinity(0)) > 1:
-                log.info("%s", COMPILING.both)
-                started.append(_beside())
+            if self.has_begun or not has_room(options, BYTES):
+                return
+            self.has_begun = True
+            log.info("%s", COMPILING.both)
+            try:
+                self.process = started(__name__, told)
+            except OSError as error:
+                log.info("nothing is compiled beside: %s", error)
 
         def on_end(self, _: Any) -> None:
             """Nothing is to be done."""
 
-    try:
-        with install_listener("numba:compile", Starter()):
-            yield
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait()
-
-
-def _beside() -> "subprocess.Popen[bytes]":
-    """Start the rehearsal in a session of its own: Ctrl-C is for the run, which ends it."""
-    return subprocess.Popen(  # nosec B603
-        [sys.executable, "-m", __name__],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with tempfile.TemporaryFile() as told:
+        starter = Starter()
+        try:
+            with install_listener("numba:compile", starter):
+                yield
+        finally:
+            if starter.process is not None and starter.process.stdin is not None:
+                if starter.process.poll() not in (None, 0):
+                    log.info("compiling beside failed: %s", last_line(told))
+                starter.process.kill()
+                starter.process.wait()
+                starter.process.stdin.close()
 
 
 def rehearse() -> None:
@@ -131,4 +141,5 @@ def rehearse_tiles() -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     rehearse()

@@ -115,7 +115,10 @@ def open_run(
     opening = images_of(config, out, fresh=fresh)
     config = opening.applied(config)
     frozen = config.model_dump(mode="json")
-    with Run.create(frozen, _key8(config), out, config.name, fresh=fresh) as run, compiled_beside():
+    with (
+        Run.create(frozen, _key8(config), out, config.name, fresh=fresh) as run,
+        compiled_beside(options),
+    ):
         if run.lock is not None and run.lock.took_over:
             log.warning("%s", run.lock.took_over)
         config, missing = layers_at_hand(config, run.folder)

@@ -47,6 +47,8 @@ class Drawn(NamedTuple):
     inner: Floats
 
 
+MANY = 1 << 16
+"""Parts times faces up to which each is looked at for each."""
 EXACT = 2.0**-50
 """Products of differences are told apart from 0 down to this share of their factors."""
 
@@ -221,7 +223,12 @@ def _parts(first: Ints, degree: Ints, near: Ints) -> Ints:
 def _find_hosts(
     points: Floats, near: Ints, following: Ints, entry: Ints, area: Floats, part: Ints, host: Ints
 ) -> bool:
-    """Write the smallest face that holds each walk around a part; tell whether clear."""
+    """Write the smallest face that holds each walk around a part; tell whether clear.
+
+    Of very many parts it is left to a polygoniser that has an index.
+    """
+    if (area <= 0).sum() * len(entry) > MANY:
+        return False
     for hole in range(len(entry)):
         if area[hole] > 0:
             continue

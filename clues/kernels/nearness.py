@@ -7,7 +7,7 @@ polygon that rounding could decide are told as unclear.
 import numpy as np
 from numpy.typing import NDArray
 
-from clues.outlineruns import Met, Rings
+from clues.kernels.outlinearrays import Met, Rings
 from tiles.compiled import inner, kernel
 
 __all__ = ["lines_of", "runs_met"]

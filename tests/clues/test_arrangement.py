@@ -212,3 +212,29 @@ def test_what_is_rehearsed_is_compiled_as_a_run_needs_it():
     with compiled_from(0):
         pieces(patches_of(rectangle(0, 0, 9, 9)), onemap_of(layers))
     assert [len(loop.signatures) for loop in loops] == before == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("crs", "origin", "scale"),
+    [
+        ("EPSG:4526", (38_500_000.0, 4_030_000.0), 1.0),
+        ("EPSG:4490", (114.0, 36.4), 1e-5),
+        ("EPSG:4490", (-70.0, -33.0), 1e-5),
+    ],
+)
+def test_other_systems_give_the_same_pieces(crs, origin, scale):
+    rng = np.random.default_rng(3)
+
+    def moved(shapes):
+        return shapely.transform(shapes, lambda xy: (xy - (X, Y)) * scale + origin)
+
+    layers = {"approval": dict(enumerate(moved(blobs(rng, 60, 60))))}
+    patches = patches_of(*moved(blobs(rng, 40, 60)), crs=crs)
+    found = []
+    for least in (0, FEW):
+        with compiled_from(least):
+            found.append(pieces(patches, onemap_of(layers, crs=crs)))
+    first, second = found
+    assert len(first) > 100
+    assert shapely.to_wkb(first.geometry).tolist() == shapely.to_wkb(second.geometry).tolist()
+    assert first.area_dm2.tolist() == second.area_dm2.tolist()

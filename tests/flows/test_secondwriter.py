@@ -2,14 +2,19 @@
 
 import logging
 import os
+import pickle
 import select
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from clues.outputs.tables import ClueTables
@@ -78,6 +83,18 @@ def test_two_processes_write_what_one_writes(
     assert len(started) == 1  # nothing is to be written: nobody is called
 
 
+def many(tables: ClueTables, times: int) -> ClueTables:
+    """Return tables with each patch so many times: long enough to be met while they are written."""
+    whole = tables.whole()
+
+    def repeated(table: Any, *names: str) -> Any:
+        parts = [table.assign(**{n: table[n] + f"-{i}" for n in names}) for i in range(times)]
+        return pd.concat(parts, ignore_index=True)
+
+    patches = repeated(whole.patches, "patch_id", "clue_no", "object_id")
+    return replace(whole, patches=patches, findings=repeated(whole.findings, "patch_id"))
+
+
 def test_what_the_process_cannot_write_is_written_here(
     tables: ClueTables, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,57 +111,115 @@ def test_what_the_process_cannot_write_is_written_here(
     assert unfinished(tmp_path) == []
 
 
+def test_what_cannot_be_handed_over_is_written_here(
+    tables: ClueTables, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (write,) = writers_of(["xlsx"], tables, tmp_path, dict).values()
+    with second_writer("xlsx") as writer:
+        writer.begin(tables, tmp_path, {"a clue": lambda: None})
+        writer.or_else(write)(tmp_path / BOOK)
+    assert "could not be told what to write" in caplog.text
+    assert (tmp_path / BOOK).is_file()
+
+
 def test_a_process_that_is_killed_is_no_loss(
     tables: ClueTables, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (write,) = writers_of(["xlsx"], tables, tmp_path, dict).values()
     with second_writer("xlsx") as writer:
-        writer._process.kill()
-        writer._process.wait()
-        writer.begin(tables, tmp_path, {})
+        assert writer.process is not None
+        writer.process.kill()
+        writer.process.wait()
+        writer.begin(tables, tmp_path, {"a clue": bytes(1 << 20)})
         writer.or_else(write)(tmp_path / BOOK)
     assert "ended with -9" in caplog.text
     assert (tmp_path / BOOK).is_file()
 
 
-def test_an_error_ends_the_process_and_leaves_nothing(tables: ClueTables, tmp_path: Path) -> None:
+def test_where_no_process_can_be_started_this_one_writes(
+    tables: ClueTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (write,) = writers_of(["xlsx"], tables, tmp_path, dict).values()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    with second_writer("xlsx") as writer:
+        writer.begin(tables, tmp_path, {})
+        writer.or_else(write)(tmp_path / BOOK)
+    assert (tmp_path / BOOK).is_file()
+
+
+def until(seen: Callable[[], Any]) -> None:
+    """Wait until something is there."""
+    limit = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_an_interruption_ends_the_process_and_leaves_nothing(
+    tables: ClueTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     started: list[SecondWriter] = []
 
     def stopped() -> None:
         with second_writer("xlsx") as writer:
             started.append(writer)
-            writer.begin(tables, tmp_path, {})
+            writer.begin(many(tables, 2000), tmp_path, {})
+            until(lambda: list(writer.folder.glob("tmp*")))  # sheets of the workbook
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
-    assert started[0]._process.returncode is not None
+    assert started[0].process is not None
+    assert started[0].process.returncode == -signal.SIGKILL
     assert not list(tmp_path.iterdir())
 
 
-def test_the_process_ends_with_the_one_that_started_it() -> None:
-    code = (
-        "from flows.secondwriter import second_writer\n"
-        "with second_writer('xlsx') as writer:\n"
-        "    print(writer._process.pid, flush=True)\n"
-        "    input()\n"
-    )
+CALLER = """
+import pickle, sys, time
+from pathlib import Path
+from flows.secondwriter import second_writer
+tables = pickle.loads(Path(sys.argv[1]).read_bytes())
+with second_writer("xlsx") as writer:
+    writer.begin(tables, Path.cwd(), {})
+    while not list(writer.folder.glob("tmp*")):
+        time.sleep(0.01)
+    print(writer.process.pid, flush=True)
+    input()
+"""
+
+
+@pytest.mark.slow
+def test_the_process_ends_with_the_one_that_started_it(tables: ClueTables, tmp_path: Path) -> None:
+    work = tmp_path / "tables"
+    work.write_bytes(pickle.dumps(many(tables, 2000)))
     parent = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", CALLER, str(work)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     with parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        held = os.pidfd_open(child)
+        child = os.pidfd_open(int(parent.stdout.readline()))
         parent.kill()
     try:
-        assert select.select([held], [], [], 60)[0], "the second process goes on alone"
+        assert select.select([child], [], [], 60)[0], "the second process goes on alone"
     finally:
-        os.close(held)
+        os.close(child)
+    assert not list(tmp_path.rglob(BOOK))  # ended while it wrote
+
+
+def test_modules_of_the_working_directory_are_not_loaded(
+    tables: ClueTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "xlsxwriter.py").write_text("raise RuntimeError('from the data folder')")
+    monkeypatch.chdir(tmp_path)
+    with second_writer("xlsx") as writer:
+        writer.begin(tables, tmp_path, {})
+        assert writer.process is not None
+        assert writer.process.wait() == 0
 
 
 @pytest.mark.parametrize(
