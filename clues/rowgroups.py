@@ -110,7 +110,10 @@ def joined(paths: Iterable[Path], target: Path) -> None:
 
 
 def records(table: Any) -> list[dict[str, Any]]:
-    """Return the rows of a table as plain values by column: `to_dict` in a third of its time."""
+    """Return the rows of a table by column name: `to_dict` in a third of its time.
+
+    Values are what the columns hold: `pandas.NA` and NumPy scalars of object columns stay.
+    """
     names = [str(name) for name in table.columns]
     columns = (table.iloc[:, i].astype(object).tolist() for i in range(len(names)))
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

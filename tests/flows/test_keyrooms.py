@@ -28,6 +28,7 @@ DECIDES_NOTHING = {
     "flows.keys": "the keys themselves",
     "flows.lock": "who holds a folder",
     "flows.manifest": "what is kept",
+    "flows.ownprocess": "other processes, which write the same",
     "flows.opening": "chosen images are in the key of the plan",
     "flows.monitor.parcelwatch": "writes about the parcels of a monitor",
     "flows.preparing": "writes products of its own",
