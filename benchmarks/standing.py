@@ -163,9 +163,10 @@ def startup_table(startup: Mapping[str, Any]) -> str:
         lines.append([f"`tuban {name}`".replace("tuban help", "tuban --help"), one, goal])
     for name in ("first run", "second run"):
         one = startup[name]
-        met = "met" if one["compiled"] <= STARTUP_GOALS[name] else "missed"
-        kernels = f"{one['kernels']} kernels compiled in {one['compiled']:.1f} CPU s"
-        goal = f"{kernels}, ≤ {STARTUP_GOALS[name]:g} s ({met})"
+        waited = one["wall"] - startup["second run"]["wall"] if one["kernels"] else 0.0
+        met = "met" if waited <= STARTUP_GOALS[name] else "missed"
+        kernels = f"{one['kernels']} kernels compiled by the run in {one['compiled']:.1f} CPU s"
+        goal = f"{kernels}; it takes {waited:.1f} s longer, ≤ {STARTUP_GOALS[name]:g} s ({met})"
         lines.append([f"{name} with an empty cache at first", one, goal])
     lines.append(["orchestrator: with Prefect less `--plain`", startup["orchestrator"], ""])
     rows = [[name, f"{one['wall']:.2f}", f"{one['cpu']:.2f}", goal] for name, one, goal in lines]
