@@ -1,7 +1,6 @@
 """Works small runs, then prints the kernels that have no compiled signature; run as a module."""
 
 import importlib
-import os
 import pkgutil
 import sys
 from dataclasses import replace
@@ -19,6 +18,7 @@ from detect.auto import fit_change, halo_px, score_block
 from detect.directions import vector_angles
 from detect.magnitudes import fit_vector
 from detect.series import SeriesMethod, fit_series, update_series
+from flows.rehearsal import rehearse_cutting
 from flows.runner import change_raster, work_run
 from flows.stages import RunOptions
 from models.boosting import votes_of
@@ -65,7 +65,7 @@ def kernels() -> dict[str, CPUDispatcher]:
 
 def work(config_path: Path, out: Path) -> None:
     """Run the chain with every way of detecting change."""
-    options = RunOptions(tile=64, workers=2)
+    options = RunOptions(tile=64, workers=1)  # nothing is compiled beside
     work_run(config_path, out, options, plain=True)
     config = RunConfig.load(config_path).model_copy(update={"layers": None})
     for way in WAYS:
@@ -123,11 +123,11 @@ def learn() -> None:
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # nothing is compiled beside
     work(Path(sys.argv[1]), Path(sys.argv[2]))
     pairs((160, 180))
     series()
     learn()
+    rehearse_cutting()
     found = kernels()
     idle = sorted(n for n, k in found.items() if not k.nopython_signatures)
     sys.stdout.write(f"{len(found)} kernels\n" + "".join(f"{name}\n" for name in idle))
