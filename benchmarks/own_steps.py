@@ -106,7 +106,7 @@ def index_change(folder: Path) -> Step:
 
 def irmad(folder: Path) -> Step:
     """IR-MAD over all pixels, ten iterations; the first canonical correlation."""
-    from benchmarks.change_speed import block_of, fixed_passes, pixels
+    from benchmarks.change_speed import block_of, fixed_passes
     from detect.projections import fit_irmad, irmad_statistic
 
     dates = np.load(folder / "dates.npy")
@@ -114,7 +114,7 @@ def irmad(folder: Path) -> Step:
     def work(small: bool) -> float:
         before, after = (np.ascontiguousarray(d[:, : 128 if small else None]) for d in dates)
         with fixed_passes(ITERATIONS):
-            state = fit_irmad(pixels(before), pixels(after), threads=2)
+            state = fit_irmad(*(d.reshape(len(d), -1).T for d in (before, after)), threads=2)
         assert state is not None
         irmad_statistic(block_of(before, after), state)
         return float(np.max(state.correlations))

@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks import standing, startup, steps, whole_way
 from benchmarks.measure import machine
 from benchmarks.peer_tools import PeerTools, debian_versions, peer_tools
+from flows.rehearsal import rehearse_cutting
 
 HERE = Path(__file__).parent
 RESULTS, TABLES = HERE / "results.json", HERE / "RESULTS.md"
@@ -41,8 +42,6 @@ class Profile:
         Of the steps: side of images, rows for the forest, patches.
     small : int
         Side of the pair for start-up and for the identical ledgers.
-    without : tuple of str
-        Peers that are left out of the whole way.
     """
 
     side: int
@@ -50,13 +49,12 @@ class Profile:
     repeats: int
     sizes: tuple[int, int, int]
     small: int = 1024
-    without: tuple[str, ...] = ()
 
 
 PROFILES = {
     "tiny": Profile(1024, (512,), 1, (256, 50_000, 1_000), 512),
     "short": Profile(4096, (2048,), 2, (1024, 1_000_000, 20_000)),
-    "scene": Profile(10980, (2048, 5490), 1, (1024, 1_000_000, 20_000), without=("Orfeo chain",)),
+    "scene": Profile(10980, (2048, 5490), 1, (1024, 1_000_000, 20_000)),
     "full": Profile(10980, (2048, 5490, 30_000), 3, (1024, 1_000_000, 20_000)),
 }
 
@@ -76,6 +74,7 @@ def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, An
         print(f"== left out: {what}: {why}", flush=True)
     small = whole_way.pair_of(work, profile.small)
     whole_way.run_tuban(small, work, "--plain")  # fills caches of bytecode and kernels
+    rehearse_cutting()  # which a small run leaves to GEOS
     found: dict[str, Any] = {
         "profile": name,
         "command": f"python -m benchmarks.suite {name}",
@@ -90,8 +89,7 @@ def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, An
         pair = whole_way.pair_of(work, side)
         alone = side != profile.side
         repeats = 1 if alone else profile.repeats
-        names = ("tuban",) if alone else whole_way.names_but(profile.without)
-        found["whole"][str(side)] = whole_way.measured(pair, tools, work, repeats, names)
+        found["whole"][str(side)] = whole_way.measured(pair, tools, work, repeats, alone=alone)
         (work / "measured.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
         if drop and side > profile.side:
             for path in (pair.before, pair.after):

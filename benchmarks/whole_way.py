@@ -11,7 +11,7 @@ import shlex
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def orfeo_script(pair: Pair, out: Path, python: Path) -> str:
             f'-exp "sqrt({length}) > {LENGTH_CHANGE} ? 1 : 0"',
             f'ogr2ogr -sql "{query}" {land} {pair.layers / "landuse.gpkg"}',
             f"otbcli_TrainImagesClassifier -io.il {pair.after} -io.vd {land} -io.out {model} "
-            "-sample.vfn code -sample.mt 4000 -sample.mv 0 -sample.vtr 0 -ram 1024 "
+            "-sample.vfn code -sample.bm 0 -sample.mt 4000 -sample.mv 0 -sample.vtr 0 -ram 1024 "
             "-classifier rf -classifier.rf.nbtrees 100 -classifier.rf.max 12 -rand 1",
             f"otbcli_ImageClassifier -in {pair.after} -mask {image} -model {model} -ram 1024 "
             f'-out "{classes}?&gdal:co:COMPRESS=ZSTD" uint16',
@@ -185,14 +185,6 @@ def contestants(
     return found
 
 
-NAMES = ("tuban", "forest script", "GDAL chain", "Orfeo chain")
-
-
-def names_but(without: Collection[str]) -> list[str]:
-    """Return who works the whole way, without some."""
-    return [name for name in NAMES if name not in without]
-
-
 def limit(name: str, *more: object) -> dict[str, float]:
     """Ask for a limit of the machine in a fresh process."""
     words = [sys.executable, "-m", "benchmarks.limits", name, *map(str, more)]
@@ -201,10 +193,12 @@ def limit(name: str, *more: object) -> dict[str, float]:
 
 
 def measured(
-    pair: Pair, tools: PeerTools, work: Path, repeats: int, names: Collection[str]
+    pair: Pair, tools: PeerTools, work: Path, repeats: int, *, alone: bool = False
 ) -> dict[str, Any]:
-    """Run them in turns; return medians by name, and decoding with one and two threads."""
-    tasks = {name: task for name, task in contestants(pair, tools, work).items() if name in names}
+    """Run all, or tuban alone, in turns; return medians, and decoding with one and two threads."""
+    tasks = contestants(pair, tools, work)
+    if alone:
+        tasks = {"tuban": tasks["tuban"]}
     took: dict[str, list[Worked]] = {name: [] for name in tasks}
     told: dict[str, dict[str, Any]] = {}
     decoded: dict[str, list[dict[str, float]]] = {"decode 1": [], "decode 2": []}
@@ -230,7 +224,7 @@ def measured(
         }
         for name, several in took.items()
     }
-    for name, several in decoded.items() if "tuban" in tasks else ():
+    for name, several in decoded.items():
         rows[name] = {
             key: statistics.median(one[key] for one in several) for key in ("wall", "cpu", "bytes")
         }

@@ -1,6 +1,7 @@
 """Tables per component: whole-number statistics, and the member pixels to classify."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,6 +19,7 @@ __all__ = [
     "Columns",
     "Members",
     "Statistics",
+    "sums",
 ]
 
 INDICES = ("NDVI", "NDBI", "NDWI")
@@ -28,6 +30,9 @@ VALUES = (*INDICES, "smooth")
 
 MEMBER_SEED = 64
 """Seed of the hash that chooses the member pixels of a component."""
+
+HASH_BITS = 40
+"""Of a hash, beside 24 of a component: what is sorted first."""
 
 NO_VALUE = np.iinfo(np.int32).min
 """Stands where a member has no value."""
@@ -151,10 +156,20 @@ class Members(Columns):
 
     def smallest(self, limit: int) -> Self:
         """Return the `limit` members with the smallest hash of each component, sorted."""
-        order = np.lexsort((self.col, self.row, self.hash, self.comp))
-        comp = self.comp[order]
-        rank = np.arange(len(comp)) - np.searchsorted(comp, comp)
+        order = self._order()
+        comp, at = self.comp[order], np.arange(len(self))
+        begins = np.diff(comp, prepend=-1) != 0
+        rank = at - np.maximum.accumulate(np.where(begins, at, 0))
         return self.take(order[rank < limit])
+
+    def _order(self) -> NDArray[np.int64]:
+        """Return the order by (comp, hash, row, col): by one number, where no two have the same."""
+        if self.comp.max(initial=0) < 1 << (64 - HASH_BITS):
+            comp = self.comp.astype(np.uint64) << np.uint64(HASH_BITS)
+            order = np.argsort(key := comp | self.hash >> np.uint64(64 - HASH_BITS))
+            if (key[order[1:]] != key[order[:-1]]).all():
+                return order
+        return np.lexsort((self.col, self.row, self.hash, self.comp))
 
     def narrow(self) -> Self:
         """Return the members without votes and hashes, in numbers as small as they may be."""
@@ -174,7 +189,13 @@ class Members(Columns):
         """Return the means of the values after the score (components, k), NaN where none is."""
         told = self.values[:, 1:]
         known = told != NO_VALUE
-        total, n = np.zeros((2, count, told.shape[1]), np.int64)
-        np.add.at(total, self.comp, np.where(known, told, 0))
-        np.add.at(n, self.comp, known)
+        total, n = (sums(self.comp, of, count) for of in (np.where(known, told, 0), known))
         return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def sums(label: NDArray[np.int64], values: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Return the sums of whole numbers (n, …) by label 0 … count − 1, exact below 2⁵³."""
+    total = np.empty((count, math.prod(values.shape[1:])), np.int64)
+    for place, column in enumerate(values.reshape(len(values), total.shape[1]).T):
+        total[:, place] = np.bincount(label, column, count)
+    return total.reshape(count, *values.shape[1:])

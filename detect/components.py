@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from configs.errors import InputError
 from detect.closed import Closed
-from detect.component_tables import Members, Statistics
+from detect.component_tables import Members, Statistics, sums
 from detect.inner import Looks, even_inside
 from detect.joined_runs import BandRuns, fused, holes_to_fill, rows_of, spans
 from detect.kernels.runs import link_runs, number_roots
@@ -357,8 +357,7 @@ class _Joiner:
     ) -> None:
         number = np.cumsum(closed) - 1
         mine = members.renumbered(closed, number)
-        votes = np.zeros((int(closed.sum()), *members.votes.shape[1:]), np.int64)
-        np.add.at(votes, mine.comp, mine.votes)
+        votes = sums(mine.comp, mine.votes, int(closed.sum()))
         n_members = np.bincount(mine.comp, minlength=len(votes)).astype(np.int64)
         high, values = mine.percentile(len(votes), PERCENT), mine.means(len(votes))
         own = stats.take(closed)

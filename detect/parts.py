@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.component_tables import Members, Statistics
+from detect.component_tables import Members, Statistics, sums
 from detect.components import PERCENT, Components
 from detect.cover_runs import CoverRuns
 from detect.kernels.borders import border_lengths
@@ -71,9 +71,7 @@ class Parts:
     @property
     def votes(self) -> Numbers:
         """Votes for all pixels of each part, (parts, 2, covers)."""
-        out = np.zeros((len(self), *self.cover_votes.shape[1:]), np.int64)
-        np.add.at(out, self.part, self.cover_votes)
-        return out
+        return sums(self.part, self.cover_votes, len(self))
 
     def united(
         self,

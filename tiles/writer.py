@@ -136,12 +136,16 @@ def _strips(
 
 
 def _paint(part: Extent, runs: Any) -> NDArray[np.uint8]:
-    """Return an extent painted with runs: a step up at each start, down behind each end."""
+    """Return an extent painted with runs: a step up at each start, down behind each end.
+
+    Runs do not overlap, so that counting modulo 256 is exact.
+    """
     begin, end = np.searchsorted(runs[0], (part.row0, part.row1))
     row, first, last, value = (np.asarray(column[begin:end]) for column in runs)
     first = np.clip(first, part.col0, part.col1) - part.col0
     behind = np.clip(last + 1, part.col0, part.col1) - part.col0
-    steps = np.zeros((part.height, part.width + 1), np.int16)
-    np.add.at(steps, (row - part.row0, first), value.astype(np.int16))
-    np.subtract.at(steps, (row - part.row0, behind), value.astype(np.int16))
-    return np.cumsum(steps, axis=1, dtype=np.int16)[:, :-1].astype(np.uint8)
+    steps = np.zeros((part.height, part.width + 1), np.uint8)
+    line = (row - part.row0).astype(np.int64) * steps.shape[1]
+    np.add.at(steps.reshape(-1), line + first, value)
+    np.subtract.at(steps.reshape(-1), line + behind, value)
+    return np.cumsum(steps, axis=1, dtype=np.uint8)[:, :-1]

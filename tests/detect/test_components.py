@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from configs.errors import InputError
 from detect import joined_runs
-from detect.component_tables import MEMBER_SEED, NO_VALUE
+from detect.component_tables import MEMBER_SEED, NO_VALUE, Members, sums
 from detect.components import join, label_tile
 from tiles.grid import Extent, plan_tiles, splitmix64
 
@@ -312,3 +312,25 @@ def test_tiles_out_of_order_or_of_other_settings_are_refused():
     other = tiles[1].with_votes(np.zeros((len(tiles[1].members), 2, 5), np.int32))
     with pytest.raises(InputError, match="or others"):
         join([tiles[0], other])
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_the_members_of_the_smallest_hash_are_chosen(twice):
+    rng = np.random.default_rng(3)
+    comp, row, col = rng.integers(0, (30, 10**6, 10**6), (2000, 3)).T
+    if twice:  # hashes that are alike in all their bits
+        comp[1000:], row[1000:], col[1000:] = comp[:1000], row[:1000], col[:1000]
+    members = Members.of(comp, row, col, np.arange(2000, dtype=np.int32)[:, None])
+    kept = members.smallest(8)
+    rows = sorted(zip(comp, members.hash, row, col, range(2000), strict=True))
+    wanted = [r for k in range(30) for r in [x for x in rows if x[0] == k][:8]]
+    found = kept.comp, kept.hash, kept.row, kept.col, kept.values[:, 0]
+    assert list(zip(*found, strict=True)) == wanted
+
+
+def test_sums_by_label_are_of_whole_numbers():
+    rng = np.random.default_rng(4)
+    label, values = rng.integers(0, 5, 300), rng.integers(-(2**31), 2**31, (300, 2, 3))
+    wanted = [values[label == k].sum(axis=0) for k in range(6)]
+    assert np.array_equal(sums(label, values, 6), wanted)
+    assert sums(label[:0], values[:0], 0).shape == (0, 2, 3)
