@@ -157,7 +157,9 @@ def zonal(folder, before, after):
 
     def work(small):
         asked = patches.iloc[:100] if small else patches
-        told = exact_extract(str(path), asked, ["sum", "count"], output="pandas")
+        told = exact_extract(
+            str(path), asked, ["sum", "count"], output="pandas", strategy="raster-sequential"
+        )
         return float(told["sum"].sum())
 
     return work

@@ -4,7 +4,7 @@ import json
 import shlex
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ GOALS = {
 
 Task = Callable[[], dict[str, float]]
 
+ALIKE = 1e-3
+"""By how much answers may differ, as a share: a sieve fills holes, areas are planar."""
+
 
 def tasks_of(step: str, pair: Pair, folder: Path, tools: PeerTools, work: Path) -> dict[str, Task]:
     """Return the step by tuban and by every peer that is here."""
@@ -55,6 +58,20 @@ def tasks_of(step: str, pair: Pair, folder: Path, tools: PeerTools, work: Path) 
         for name, words in index_commands(pair, folder).items():
             found[name] = lambda words=words: _command(words, tools)  # type: ignore[misc]
     return found
+
+
+def require_alike(step: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Stop where tuban answers otherwise than the peer that the goal of a step names.
+
+    Raises
+    ------
+    SystemExit
+    """
+    peer = GOALS.get(step, ("",))[0]
+    if peer in rows and "answer" in rows[peer]:
+        own, other = rows["tuban"]["answer"], rows[peer]["answer"]
+        if abs(own - other) > ALIKE * abs(other):
+            raise SystemExit(f"{step}: tuban answers {own}, {peer} {other}; nothing was written")
 
 
 def last_line(told: str) -> dict[str, float]:
@@ -103,6 +120,7 @@ def measured(
             name: {key: statistics.median(one[key] for one in several) for key in several[0]}
             for name, several in told.items()
         }
+        require_alike(step, found[step])
         shown = ", ".join(f"{n} {one['cpu']:.2f} CPU s" for n, one in found[step].items())
         print(f"{step}: {shown}", flush=True)
     return found

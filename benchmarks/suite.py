@@ -41,7 +41,9 @@ class Profile:
     sizes : tuple of int
         Of the steps: side of images, rows for the forest, patches.
     small : int
-        Side of the pair for start-up and for the identical ledgers.
+        Side of the pair for start-up.
+    ledger : int
+        Side of the pair for the identical ledgers, with patches enough for compiled cutting.
     """
 
     side: int
@@ -49,10 +51,11 @@ class Profile:
     repeats: int
     sizes: tuple[int, int, int]
     small: int = 1024
+    ledger: int = 4096
 
 
 PROFILES = {
-    "tiny": Profile(1024, (512,), 1, (256, 50_000, 1_000), 512),
+    "tiny": Profile(1024, (512,), 1, (256, 50_000, 1_000), 512, 512),
     "short": Profile(4096, (2048,), 2, (1024, 1_000_000, 20_000)),
     "scene": Profile(10980, (2048, 5490), 1, (1024, 1_000_000, 20_000)),
     "full": Profile(10980, (2048, 5490, 30_000), 3, (1024, 1_000_000, 20_000)),
@@ -81,7 +84,7 @@ def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, An
         "commit": commit(),
         "machine": f"{machine(PACKAGES)} Commit {commit()}. {_peers(tools, work)}",
         "missing": dict(tools.missing),
-        "ledger": whole_way.same_ledger(small, work),
+        "ledger": whole_way.same_ledger(whole_way.pair_of(work, profile.ledger), work),
         "limits": whole_way.limit("memory") | whole_way.limit("disk", work),
         "whole": {},
     }

@@ -20,6 +20,7 @@ from flows.judging import RULES_NAME, rules_of
 from flows.keys import StageKey
 from flows.latency import latency_of
 from flows.opening import Opening
+from flows.ownprocess import has_room
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
 from flows.reporting import overview_of, report_model
@@ -44,6 +45,9 @@ OBSERVED_NAME = "quality/observed.csv"
 REPORT_NAME = "report.html"
 WORKBOOK = "xlsx"
 """What takes longest to write."""
+
+OVERVIEW_BYTES, STORE_BYTES_PER_PATCH = 500_000_000, 2_500
+"""What decoding the picture of the run takes, and what writing the store does, measured."""
 
 UNSEEN_NAME = "quality/unseen.gpkg"
 
@@ -144,8 +148,10 @@ class Publication:
         return cutter_of(self.context)
 
     def begin_overview(self, pool: Executor) -> None:
-        """Begin with the picture of the whole run: decoding it waits for nothing."""
-        self._overview = pool.submit(overview_of, self.context)
+        """Begin with the picture of the whole run beside the store, where memory holds both."""
+        patches = self.judged["tallies"]["patches"]
+        if has_room(self.context.options, OVERVIEW_BYTES + STORE_BYTES_PER_PATCH * patches):
+            self._overview = pool.submit(overview_of, self.context)
 
     def overview(self) -> Chip | None:
         """Return the picture of the whole run for the map of the report."""

@@ -100,11 +100,31 @@ def test_tables_say_met_and_missed_and_what_is_not_here(results):
     assert "CPU ≤ 0.7 × rasterio + NumPy: 0.50, met" in lines["index change"]
     assert "≤ 2 s (missed)" in lines["`tuban check`"]
     first = lines["first run with an empty cache at first"]
-    assert "25.0 CPU s; it takes 30.0 s longer, ≤ 20 s (missed)" in first
+    assert "25.0 CPU s; 30.0 s longer than the second, ≤ 20 s (missed)" in first
+    assert "0.0 CPU s, none (met)" in lines["second run with an empty cache at first"]
+    assert "| 0.67 (gdal_calc) |" in told
     assert "| tiles | 1.0 / 2.0 | 7.0 / 14.0 |" in told
     assert "Not measured: Orfeo ToolBox; no Debian" in told
-    assert lines["2,048"].endswith("| +0 % | – | 900 |")
+    assert lines["2,048"].endswith("| +0 % (met) | – | 900 |")
+    assert "-7 % (met)" in lines["5,490"]
     assert "0.656" in lines["5,490"]  # (20 − 3) CPU s on 25.9 Mpx more
+
+
+def test_a_slower_step_and_a_second_run_that_compiles_are_missed(results):
+    results["steps"]["index change"]["tuban"]["wall"] = 3.3
+    results["startup"]["second run"]["kernels"] = 3
+    told = standing.document(results)
+    assert "| 1.10 (gdal_calc; missed) |" in told
+    assert "3 kernels compiled by the run in 0.0 CPU s, none (missed)" in told
+
+
+def test_a_step_with_another_answer_stops_the_suite():
+    rows = {"tuban": {"answer": 5.0}, "NumPy": {"answer": 5.004}}
+    steps.require_alike("IR-MAD", rows)
+    steps.require_alike("series fit", rows)
+    rows["tuban"]["answer"] = 5.02
+    with pytest.raises(SystemExit, match=r"IR-MAD: tuban answers 5.02, NumPy 5.004"):
+        steps.require_alike("IR-MAD", rows)
 
 
 def test_generated_part_replaces_only_itself():
