@@ -69,8 +69,7 @@ def fit_irmad(before: Array, after: Array, *, threads: int = 1) -> MadState | No
     Parameters
     ----------
     before, after : ndarray of float64 or float32, shape (pixel, band)
-        The two dates at the sampled pixels, in canonical order. In memory, pixels of a band beside
-        each other are read fastest.
+        The two dates at the sampled pixels, in canonical order, in any order in memory.
     threads : int
         That share the work; the answer is the same for any number.
 

@@ -46,8 +46,8 @@ REPORT_NAME = "report.html"
 WORKBOOK = "xlsx"
 """What takes longest to write."""
 
-OVERVIEW_BYTES, STORE_BYTES_PER_PATCH = 500_000_000, 2_500
-"""What decoding the picture of the run takes, and what writing the store does, measured."""
+OVERVIEW_BYTES, BYTES_PER_PATCH = 500_000_000, 5_000
+"""What decoding the picture takes, and the tables and the store for each patch, measured."""
 
 UNSEEN_NAME = "quality/unseen.gpkg"
 
@@ -150,7 +150,7 @@ class Publication:
     def begin_overview(self, pool: Executor) -> None:
         """Begin with the picture of the whole run beside the store, where memory holds both."""
         patches = self.judged["tallies"]["patches"]
-        if has_room(self.context.options, OVERVIEW_BYTES + STORE_BYTES_PER_PATCH * patches):
+        if has_room(self.context.options, OVERVIEW_BYTES + BYTES_PER_PATCH * patches):
             self._overview = pool.submit(overview_of, self.context)
 
     def overview(self) -> Chip | None:
