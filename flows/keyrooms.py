@@ -125,7 +125,14 @@ OUTPUTS = (
     "flows.sheeting",
 )
 
-REPORT = (*OUTPUTS, "configs.reportwords", "flows.latency", "flows.reporting", "flows.trust")
+REPORT = (
+    *OUTPUTS,
+    "configs.reportwords",
+    "flows.latency",
+    "flows.overview",
+    "flows.reporting",
+    "flows.trust",
+)
 
 OBSERVED = ("clues", "configs.layers", "configs.vocabularies", "flows.unseen")
 

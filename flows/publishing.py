@@ -1,7 +1,6 @@
 """The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -20,17 +19,16 @@ from flows.judging import RULES_NAME, rules_of
 from flows.keys import StageKey
 from flows.latency import latency_of
 from flows.opening import Opening
-from flows.ownprocess import has_room
 from flows.pictures import Thumbnails, cutter_of, thumbnails
 from flows.registering import STORE_NAME, register_run
-from flows.reporting import overview_of, report_model
+from flows.reporting import report_model
 from flows.secondwriter import SecondWriter, pays, second_writer
 from flows.sheeting import publish_sheets
 from flows.tilejob import States
 from flows.tracing import registration_of
 from flows.trust import run_exceptions, trust_record
 from flows.unseen import Unseen
-from tiles.chips import Chip, ChipCutter
+from tiles.chips import ChipCutter
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -46,9 +44,6 @@ REPORT_NAME = "report.html"
 WORKBOOK = "xlsx"
 """What takes longest to write."""
 
-OVERVIEW_BYTES, BYTES_PER_PATCH = 500_000_000, 5_000
-"""What decoding the picture takes, and the tables and the store for each patch, measured."""
-
 UNSEEN_NAME = "quality/unseen.gpkg"
 
 
@@ -63,7 +58,7 @@ class Publication:
     def __init__(self, context: "StageContext") -> None:
         self.context = context
         self.folder = context.run.folder
-        self._overview: Future[Chip | None] | None = None
+        self._ahead: Callable[[ClueTables], None] | None = None
 
     @cached_property
     def judged(self) -> dict[str, Any]:
@@ -118,6 +113,7 @@ class Publication:
             config=self.context.config.model_dump(mode="json"),
             register=registration_of(self.context, self.judged.get("register", "")),
             held=self.context.run.require_held,
+            ahead=self._ahead,
         )
 
     @cached_property
@@ -140,22 +136,27 @@ class Publication:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         """Small pictures of the first clues by priority."""
+        return self._pictured(self.tables)
+
+    def _pictured(self, tables: ClueTables) -> Thumbnails:
         with self.cutter() as cutter:
-            return thumbnails(cutter, self.tables, first=self.context.config.outputs.pictures)
+            return thumbnails(cutter, tables, first=self.context.config.outputs.pictures)
+
+    def begin_book(self, second: SecondWriter) -> None:
+        """Hand the workbook to a second process, as soon as the clues have their numbers."""
+
+        def begin(tables: ClueTables) -> None:
+            self.thumbnails = self._pictured(tables)
+            second.begin(tables, self.folder, self.thumbnails)
+
+        self._ahead = begin
+        tables = self.tables
+        if not second.has_begun:
+            begin(tables)
 
     def cutter(self) -> ChipCutter:
         """Return the cutter of before and after pictures."""
         return cutter_of(self.context)
-
-    def begin_overview(self, pool: Executor) -> None:
-        """Begin with the picture of the whole run beside the store, where memory holds both."""
-        patches = self.judged["tallies"]["patches"]
-        if has_room(self.context.options, OVERVIEW_BYTES + BYTES_PER_PATCH * patches):
-            self._overview = pool.submit(overview_of, self.context)
-
-    def overview(self) -> Chip | None:
-        """Return the picture of the whole run for the map of the report."""
-        return overview_of(self.context) if self._overview is None else self._overview.result()
 
     @cached_property
     def latency(self) -> dict[str, Any] | None:
@@ -194,9 +195,11 @@ def publish(context: "StageContext") -> dict[str, Any]:
         ``clues``, ``dismissed``, ``sheets``, ``exceptions``, ``files``.
     """
     work, keys = Publication(context), output_keys(context)
-    with _second_writer(work, keys) as second, ThreadPoolExecutor(1, "overview") as pool:
+    with _second_writer(work, keys) as second:
         if context.run.why_not("outputs", REPORT_NAME, keys[REPORT_NAME]) is not None:
-            work.begin_overview(pool)
+            context.overview.begin(work.judged["tallies"]["patches"])
+        if second is not None:
+            work.begin_book(second)
         tables, title = work.tables, work.title
         chosen = writers_of(
             context.config.outputs.formats, tables, work.folder, lambda: work.thumbnails
@@ -209,7 +212,6 @@ def publish(context: "StageContext") -> dict[str, Any]:
         names = list(writers)
         context.foretell("outputs", keys)
         if second is not None:
-            second.begin(tables, work.folder, work.thumbnails)
             book = FORMATS[second.name].name
             writers[book] = second.or_else(writers.pop(book))  # the last, when it is ready
         for name, write in writers.items():
@@ -267,7 +269,7 @@ def output_keys(context: "StageContext") -> dict[str, StageKey]:
 def _report(work: Publication, path: Path) -> None:
     settings, tables = work.context.config.report, work.tables
     summary = work.account | {"stages": {"judge": work.judged}}
-    model = report_model(tables, work.folder, summary, settings, work.context, work.overview)
+    model = report_model(tables, work.folder, summary, settings, work.context)
     language = settings.language or tables.title.speech.language
     write_report(report_document(model, language, settings.template), path)
 

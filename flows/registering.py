@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from clues.outputs.earlier import EarlierClue
 from clues.outputs.tables import ClueTables
-from clues.store.answers import present_state
+from clues.store.answers import is_untouched, present_state
 from clues.store.inserting import LayerRecord, RunRecord
 from clues.store.lineage import Period, held_before, keep_fates
 from clues.store.repository import Store
@@ -100,6 +101,7 @@ def register_run(
     config: "Mapping[str, Any]",
     register: Registration | None = None,
     held: "Callable[[], None] | None" = None,
+    ahead: "Callable[[ClueTables], None] | None" = None,
 ) -> ClueTables:
     """Enter a judged run into its store; registering it again changes nothing.
 
@@ -122,6 +124,9 @@ def register_run(
         Where the run goes instead of a store of its own.
     held : callable, optional
         Raises where the run folder belongs to another operator by now: then nothing is entered.
+    ahead : callable, optional
+        Given what is going to be returned before most of the run is entered, which may yet fail;
+        not called where people have filled in something, or there is a register.
 
     Returns
     -------
@@ -160,6 +165,7 @@ def register_run(
             tables.finding_batches(),
             tables.leads,
             before=register.require_same if register else None,
+            numbered=None if register else partial(_tell_ahead, tables, ahead),
             beside=_entered(register.enter(tables) if register else None, held),
         )
         filled, mark = present_state(store)
@@ -167,9 +173,24 @@ def register_run(
         earlier = earlier_clues(store, tables, register.fates) if register else ()
     finally:
         store.close()
-    told = [numbers.get(p, "") for p in tables.patches["patch_id"]]
-    patches = numbered(tables.patches, told, issued)
+    patches = numbered(tables.patches, _told(tables, numbers), issued)
     return replace(tables, patches=patches, filled=filled, mark=mark, earlier=earlier)
+
+
+def _tell_ahead(
+    tables: ClueTables,
+    ahead: "Callable[[ClueTables], None] | None",
+    connection: Any,
+    numbers: dict[str, str],
+) -> None:
+    """Hand tables over with their clue numbers where the store has nothing to add to them."""
+    if ahead is not None and is_untouched(connection):
+        ahead(replace(tables, patches=numbered(tables.patches, _told(tables, numbers), {})))
+
+
+def _told(tables: ClueTables, numbers: "Mapping[str, str]") -> list[str]:
+    """Return the number of each patch, empty where it is no clue."""
+    return [numbers.get(p, "") for p in tables.patches["patch_id"]]
 
 
 SHOWN = (

@@ -1,7 +1,7 @@
 """Reports of a finished run, and the report that a run writes itself."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flows.stages import StageContext
-    from tiles.chips import Chip, ChipCutter
+    from tiles.chips import ChipCutter
 
-__all__ = ["overview_of", "report_model", "report_settings", "write_reports"]
+__all__ = ["report_model", "report_settings", "write_reports"]
 
-OVERVIEW_PX = 760
 CHIP_PX = 256
 TOPICS = {
     "quarterly": ("季度监测报告", "quarterly report"),
@@ -41,7 +40,6 @@ def report_model(
     summary: "Mapping[str, Any]",
     settings: ReportSettings,
     context: "StageContext | None",
-    overview: "Callable[[], Chip | None]",
 ) -> ReportModel:
     """Return the model of the report of a run.
 
@@ -56,8 +54,6 @@ def report_model(
     settings : ReportSettings
     context : StageContext or None
         With the images of the run; None: the report has no pictures.
-    overview : callable
-        Gives the picture of the whole run, see `overview_of`.
     """
     assessment = None if settings.assessment is None else assessment_of(settings.assessment)
     previous = None if settings.previous is None else finished_tables(settings.previous)
@@ -66,20 +62,12 @@ def report_model(
             tables,
             quality_of(folder, summary, assessment),
             None if cutter is None else lambda bounds: cutter.cut(bounds, CHIP_PX),
-            overview(),
+            None if context is None else context.overview.picture(),
             issued=_issued(tables, folder),
             previous=previous,
             top=settings.clues,
             metres=_metres(tables),
         )
-
-
-def overview_of(context: "StageContext | None") -> "Chip | None":
-    """Return the later date of the whole run as a picture; None without its images."""
-    with _cutter(context) as cutter:
-        if context is None or cutter is None:
-            return None
-        return cutter.cut_after(context.plan.grid.bounds(context.plan.extent), OVERVIEW_PX)
 
 
 def _issued(tables: ClueTables, folder: Path) -> "pd.DataFrame | None":
@@ -171,7 +159,7 @@ def write_reports(
     tables = finished_tables(run)
     context = finished_context(run, summary) if pictures else None
     _require_images(context)
-    model = report_model(tables, run, summary, settings, context, lambda: overview_of(context))
+    model = report_model(tables, run, summary, settings, context)
     language = settings.language or tables.title.speech.language
     document = report_document(model, language, settings.template)
     topic = TOPICS[settings.template][0 if language == "zh" else 1]

@@ -134,6 +134,7 @@ def open_run(
             replace(opening, released=True).keep(run.folder)
             raise
         finally:
+            context.overview.end()
             _contexts.pop(str(run.folder))
 
 

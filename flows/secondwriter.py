@@ -87,11 +87,17 @@ class SecondWriter:
         Format of the ledger.
     folder : Path
         For what passes between the processes, and what the other one writes.
+
+    Attributes
+    ----------
+    has_begun : bool
+        Whether it was handed its work.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
         self.process: subprocess.Popen[bytes] | None = None
+        self.has_begun = False
         self._told = (folder / TOLD).open("wb+")
 
     def start(self) -> None:
@@ -112,6 +118,7 @@ class SecondWriter:
         thumbnails : mapping
             See `flows.pictures.thumbnails`.
         """
+        self.has_begun = True
         if self.process is None or self.process.stdin is None:
             return
         try:

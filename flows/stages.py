@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from flows.aside import require_whole
 from flows.environment import give_back_memory
 from flows.keys import StageKey
 from flows.manifest import Run
+from flows.overview import Overview
 from flows.plan import RunPlan
 from flows.progress import Progress
 from flows.stagekeys import KeyedRun, RunOptions
@@ -34,6 +35,11 @@ log = logging.getLogger(__name__)
 @dataclass
 class StageContext(KeyedRun):
     """A run that is being worked, stage by stage."""
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The picture of the whole run for its report."""
+        return Overview(self)
 
     def replan(self) -> None:
         """Forget the plan and all keys: the next stage works from what the run folder says."""
@@ -128,7 +134,11 @@ def _join(context: StageContext) -> dict[str, Any]:
 def _judge(context: StageContext) -> dict[str, Any]:
     from flows.judging import judge_run
 
-    return dict(context.once("judge", "tables", context.judge_key, lambda: judge_run(context)))
+    def make() -> tuple[list[Path], dict[str, Any]]:
+        context.overview.begin(context.run.products("join")[0].values["patches"])
+        return judge_run(context)
+
+    return dict(context.once("judge", "tables", context.judge_key, make))
 
 
 def _outputs(context: StageContext) -> dict[str, Any]:

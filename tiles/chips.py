@@ -2,11 +2,12 @@
 
 import datetime as dt
 import math
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +145,26 @@ class ChipCutter:
         extent = self._square(bounds)
         return self._cut(0, extent, size_px), self._cut(1, extent, size_px)
 
-    def cut_after(self, bounds: tuple[float, float, float, float], size_px: int = 400) -> Chip:
-        """Cut the later date alone, as `cut` does."""
-        return self._cut(1, self._square(bounds), size_px)
+    def cut_after(
+        self,
+        bounds: tuple[float, float, float, float],
+        size_px: int = 400,
+        ended: Event | None = None,
+    ) -> Chip:
+        """Cut the later date alone, as `cut` does.
 
-    def _cut(self, date: int, extent: Extent, size_px: int) -> Chip:
-        values, valid, source = self._thinned(date, extent, min(extent.shape) // (2 * size_px))
+        Parameters
+        ----------
+        bounds, size_px
+            As for `cut`.
+        ended : Event, optional
+            Cut in one thread, beside something else; `CancelledError` once it is set.
+        """
+        return self._cut(1, self._square(bounds), size_px, ended)
+
+    def _cut(self, date: int, extent: Extent, size_px: int, ended: Event | None = None) -> Chip:
+        step = max(1, min(extent.shape) // (2 * size_px))
+        values, valid, source = self._thinned(date, extent, step, ended)
         image = _resized(self._stretch.picture(values, valid), size_px)
         unseen = _resized(np.where(valid, 0, 255).astype(np.uint8), size_px) > HALF
         place = self.grid.bounds(extent)
@@ -165,9 +180,8 @@ class ChipCutter:
         col0 = (extent.col0 + extent.col1 - cols) // 2
         return Extent(row0, col0, row0 + rows, col0 + cols)
 
-    def _thinned(self, date: int, extent: Extent, step: int) -> DateArrays:
+    def _thinned(self, date: int, extent: Extent, step: int, ended: Event | None) -> DateArrays:
         """Read a date, every `step`-th pixel, in blocks that keep memory flat."""
-        step = max(1, step)
         tall, wide = (step * max(1, side // step) for side in BLOCK)
         ways = range(extent.row0, extent.row1, tall), range(extent.col0, extent.col1, wide)
         blocks = [
@@ -176,9 +190,12 @@ class ChipCutter:
         ]
 
         def read(block: Extent) -> DateArrays:
+            if ended is not None and ended.is_set():
+                raise CancelledError
             return _every(step, self._reader.read_date(date, block))
 
-        with ThreadPoolExecutor(THREADS) if len(blocks) > 1 else nullcontext() as pool:
+        is_alone = ended is None and len(blocks) > 1
+        with ThreadPoolExecutor(THREADS) if is_alone else nullcontext() as pool:
             parts = list(map(read, blocks) if pool is None else pool.map(read, blocks))
         across = len(ways[1])
         rows = [_beside(parts[at : at + across], -1) for at in range(0, len(parts), across)]

@@ -28,6 +28,7 @@ __all__ = [
     "Mark",
     "add_answers",
     "filled_in",
+    "is_untouched",
     "present_state",
 ]
 
@@ -242,6 +243,12 @@ def present_state(store: Store) -> tuple[dict[str, dict[str, str]], str]:
             mark = _mark(told)
         filled = {f.patch_id: f.present for f in told if f.history}
     return filled, str(mark)
+
+
+def is_untouched(connection: Connection) -> bool:
+    """Tell whether a store holds nothing that people filled in, and no batch of clues."""
+    tables = (schema.verdicts, schema.answers, schema.batches)
+    return all(connection.scalar(select(t.c.id).limit(1)) is None for t in tables)
 
 
 def _mark(told: Iterable[Filled]) -> Mark:

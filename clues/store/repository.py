@@ -175,6 +175,7 @@ class Store:
         findings: "gpd.GeoDataFrame | Iterable[gpd.GeoDataFrame]",
         leads: "gpd.GeoDataFrame | None" = None,
         before: "Callable[[Connection], None] | None" = None,
+        numbered: "Callable[[Connection, dict[str, str]], None] | None" = None,
         beside: "Callable[[Connection, int, dict[str, int]], None] | None" = None,
         after: "Callable[[Connection, int, dict[str, str]], None] | None" = None,
         who: str = PROGRAM,
@@ -192,6 +193,9 @@ class Store:
             See `clues.leads.LEAD_COLUMNS`.
         before : callable, optional
             Looks at the register before anything of a new run is entered, in the same transaction.
+        numbered : callable, optional
+            Is told the numbers of the clues of a new run before most of it is entered, in the same
+            transaction, which may yet fail.
         beside : callable, optional
             Enters what else belongs to a new run, from its row and those of its patches.
         after : callable, optional
@@ -214,8 +218,10 @@ class Store:
                     before(connection)
                 run_id = insert_run(connection, run, now)
                 keys = insert_patches(connection, run_id, patches)
-                insert_parcels(connection, run_id, keys, run, findings, now)
                 insert_clues(connection, keys, run, patches, now)
+                if numbered is not None:
+                    numbered(connection, numbers_of(connection, run_id))
+                insert_parcels(connection, run_id, keys, run, findings, now)
                 insert_layers(connection, run.layers, now)
                 if leads is not None:
                     keep_leads(connection, leads)

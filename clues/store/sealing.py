@@ -83,6 +83,7 @@ KINDS = _kinds()
 """Rows under audit by kind; ``parcels`` (of a patch, with findings) and ``case`` have more."""
 
 AT_ONCE = 400
+FETCHED = 2000
 
 
 def row_hashes(
@@ -109,8 +110,14 @@ def row_hashes(
         if part is not None:
             asked = asked.where(KINDS[kind].narrow.in_(part))
         more = _case_parcels(connection, part) if kind == "case" else _nothing
-        for key, *values in connection.execute(asked):
+        for key, *values in _rows(connection, asked):
             yield kind, str(key), row_hash([*values, *more(key)])
+
+
+def _rows(connection: Connection, asked: Select[Any]) -> Iterator[Any]:
+    """Yield rows, fetched some thousands at a time."""
+    for part in connection.execute(asked).partitions(FETCHED):
+        yield from part
 
 
 def name_of(connection: Connection, kind: str, key: str) -> str:
@@ -171,7 +178,7 @@ def _parcel_hashes(
     if patch_key is not None:
         asked = asked.where(parcel.patch_key == patch_key)
     present, rows = None, list[Any]()
-    for key, *values in connection.execute(asked):
+    for key, *values in _rows(connection, asked):
         if key != present and rows:
             yield "parcels", str(present), row_hash(rows)
             rows = []
