@@ -3,12 +3,14 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shapely
-from sqlalchemy import select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from clues.store import schema
+from clues.store.inserting import insert_many
 from clues.store.repository import Store
 from tests.clues.desk import place, server, template  # noqa: F401
 from tests.clues.test_store import judged, record
@@ -68,6 +70,52 @@ def test_geometry_and_dates_come_back(store: Store):
         row = connection.execute(select(schema.patches)).one()
     assert shapely.from_wkb(row.geometry).equals(patches.geometry[0])
     assert (row.west, row.north, row.before_from) == (0.0, 5.0, dt.date(2025, 3, 5))
+
+
+def test_numbers_are_told_before_most_is_entered_and_may_yet_be_lost(store: Store):
+    told: list[tuple[dict[str, str], int]] = []
+
+    def ahead(connection: Connection, numbers: dict[str, str]) -> None:
+        found = connection.scalar(select(func.count()).select_from(schema.findings))
+        told.append((numbers, int(found or 0)))
+
+    patches, findings = judged(5)
+    spoilt = findings.astype({"parcel_no": object})
+    spoilt.loc[4, "parcel_no"] = None
+    with pytest.raises(TypeError):
+        store.register(record(), patches, spoilt, numbered=ahead)
+    assert store.counts()["clues"] == 0
+    numbers = store.register(record(), patches, findings, numbered=ahead)
+    assert told == [(numbers, 0)] * 2
+    store.register(record(), patches, findings, numbered=ahead)
+    assert len(told) == 2  # a run that is known is not entered again
+
+
+def test_rows_are_entered_as_sqlalchemy_enters_them(store: Store):
+    now = dt.datetime(2026, 3, 1, 12, 30, 15, 250, tzinfo=dt.UTC)
+    rows: list[dict[str, Any]] = [
+        {
+            "run_key": f"run-{i}",
+            "name": "100 % 甲",
+            "county_code": "999901",
+            "county_name": "测试县",
+            "grid_crs": "EPSG:4525",
+            "config": config,
+            "versions": {"tuban": "1"},
+            "registered_at": now,
+            "period_before": day,
+            "period_after": None,
+        }
+        for i, (config, day) in enumerate([({"甲": [1, None]}, dt.date(2025, 3, 5)), ({}, None)])
+    ]
+    asked = select(schema.runs).order_by(schema.runs.c.run_key)
+    with store.transaction() as connection:
+        insert_many(connection, schema.runs, iter(rows))
+        insert_many(connection, schema.runs, [])
+        ours = [row[1:] for row in connection.execute(asked)]
+        connection.execute(delete(schema.runs))
+        connection.execute(insert(schema.runs), rows)
+        assert ours == [row[1:] for row in connection.execute(asked)]
 
 
 def test_a_failed_registration_leaves_nothing(store: Store):

@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pandas as pd
 import pytest
 
 from clues.outputs.tables import ClueTables
+from clues.store import repository
 from flows import publishing, secondwriter
 from flows.finished import finished_tables
 from flows.formats import writers_of
@@ -27,6 +29,7 @@ from flows.secondwriter import SecondWriter, pays, second_writer
 from flows.stagekeys import RunOptions
 from tests.flows.command import ROOT, run_folder, unfinished
 from tests.flows.minicounty import build_mini
+from tests.flows.test_packages import fill_in
 
 BOOK = "clues.xlsx"
 TWO = RunOptions(workers=2)
@@ -81,6 +84,35 @@ def test_two_processes_write_what_one_writes(
     assert unfinished(other) == []
     worked(config, tmp_path)
     assert len(started) == 1  # nothing is to be written: nobody is called
+
+
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_the_book_is_begun_with_the_numbers_unless_people_filled_in_something(
+    config: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_filled: bool
+) -> None:
+    moments: list[str] = []
+
+    def noted(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def note(*words: Any, **named: Any) -> Any:
+            moments.append(name)
+            return real(*words, **named)
+
+        monkeypatch.setattr(owner, name, note)
+
+    alone, other = (Path(shutil.copytree(run, tmp_path / n / run.name)) for n in ("one", "two"))
+    for folder in (alone, other) if is_filled else ():
+        fill_in(folder)
+    again = config.parent / f"again-{is_filled}.yaml"
+    again.write_text(config.read_text(encoding="utf-8") + "quarter: 4\n", "utf-8")
+    work_run(again, alone.parent, TWO, plain=True)
+    monkeypatch.setattr(secondwriter, "LEAST_CLUES", 1)
+    noted(secondwriter.SecondWriter, "begin")
+    noted(repository, "insert_parcels")
+    work_run(again, other.parent, TWO, plain=True)
+    assert moments == (["insert_parcels", "begin"] if is_filled else ["begin", "insert_parcels"])
+    assert (other / BOOK).read_bytes() == (alone / BOOK).read_bytes()
 
 
 def many(tables: ClueTables, times: int) -> ClueTables:

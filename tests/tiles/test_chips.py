@@ -3,7 +3,9 @@
 import datetime as dt
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -119,6 +121,21 @@ def test_large_areas_are_thinned(make_tif: MakeTif, texture: Texture) -> None:
     chip, _ = cutter.cut((west, north - 11000, west + 11000, north), 50)
     small = image[2].reshape(50, 22, 50, 22).mean(axis=(1, 3))
     assert np.corrcoef(small.ravel(), chip.image[..., 0].ravel())[0, 1] > 0.9
+
+
+def test_a_large_picture_beside_something_else_is_the_same_and_can_be_left_off(
+    make_tif: MakeTif, texture: Texture
+) -> None:
+    image = np.stack([texture((1100, 1100), s, 9.0) for s in range(4)])
+    epoch = open_epoch([make_tif("a.tif", image)])
+    bounds = (500000.0, 4000000.0 - 11000, 500000.0 + 11000, 4000000.0)
+    ended = Event()
+    with ChipCutter(epoch, epoch, default_grid(epoch, epoch)) as cutter:
+        alone, beside = cutter.cut_after(bounds, 50), cutter.cut_after(bounds, 50, ended)
+        np.testing.assert_array_equal(alone.image, beside.image)
+        ended.set()
+        with pytest.raises(CancelledError):
+            cutter.cut_after(bounds, 50, ended)
 
 
 def test_degree_pixels_give_a_square_on_the_ground(data_dir: Path) -> None:
