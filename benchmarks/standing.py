@@ -149,7 +149,7 @@ def linear_table(whole: Mapping[str, Any]) -> str:
         more = f"{(cpu - last[1]) / (mpx - last[0]):.3f}" if last else "–"
         off = 100 * (cpu / mpx / first - 1)
         peak = whole[size]["rows"]["tuban"]["peak"] / 1e6
-        met = "met" if abs(off) <= SPREAD else "missed by less" if off < 0 else "missed"
+        met = "met" if abs(off) <= SPREAD else "missed: cheaper" if off < 0 else "missed"
         cells = [f"{mpx:.1f}", f"{cpu:.0f}", f"{cpu / mpx:.3f}", f"{off:+.0f} % ({met})", more]
         lines.append([f"{int(size):,}", *cells, f"{peak:,.0f}"])
         last = (mpx, cpu)

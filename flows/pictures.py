@@ -39,7 +39,12 @@ def cutter_of(context: "StageContext") -> ChipCutter:
 
     plan = context.plan
     return ChipCutter(
-        plan.before, plan.after, plan.grid, registration_of(context), least_px=LEAST_PX
+        plan.before,
+        plan.after,
+        plan.grid,
+        registration_of(context),
+        least_px=LEAST_PX,
+        stretch=context.stretch,
     )
 
 

@@ -169,11 +169,10 @@ def register_run(
             beside=_entered(register.enter(tables) if register else None, held),
         )
         filled, mark = present_state(store)
-        issued = clue_batches(store)
+        patches = numbered(tables.patches, _told(tables, numbers), clue_batches(store))
         earlier = earlier_clues(store, tables, register.fates) if register else ()
     finally:
         store.close()
-    patches = numbered(tables.patches, _told(tables, numbers), issued)
     return replace(tables, patches=patches, filled=filled, mark=mark, earlier=earlier)
 
 

@@ -26,6 +26,7 @@ from flows.progress import Progress
 from flows.stagekeys import KeyedRun, RunOptions
 from tiles.checksums import require_intact
 from tiles.files import require_free
+from tiles.stretch import PairStretch
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -40,6 +41,11 @@ class StageContext(KeyedRun):
     def overview(self) -> Overview:
         """The picture of the whole run for its report."""
         return Overview(self)
+
+    @cached_property
+    def stretch(self) -> PairStretch:
+        """The tone curve of all pictures of the run."""
+        return PairStretch()
 
     def replan(self) -> None:
         """Forget the plan and all keys: the next stage works from what the run folder says."""

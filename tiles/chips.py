@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -87,6 +88,8 @@ class ChipCutter:
         Zone of civil dates.
     least_px : int
         Fewest image pixels along the side of a picture; smaller frames are widened.
+    stretch : callable
+        Gives the tone curve of the pair, as `stretch_of` does; asked once.
     """
 
     def __init__(
@@ -97,11 +100,12 @@ class ChipCutter:
         registration: Registration | None = None,
         time_zone: str = "Asia/Shanghai",
         least_px: int = 4,
+        stretch: Callable[[PairReader], Stretch] = stretch_of,
     ) -> None:
         colours = colour_bands(before, after)
         self._epochs = (before, after)
         self._time_zone = time_zone
-        self.grid, self._least_px = grid, least_px
+        self.grid, self._least_px, self._curve = grid, least_px, stretch
         self._reader = PairReader(
             before, after, grid, bands=colours, registration=registration, cache_mb=CACHE_MB
         )
@@ -122,7 +126,7 @@ class ChipCutter:
 
     @cached_property
     def _stretch(self) -> Stretch:
-        return stretch_of(self._reader)
+        return self._curve(self._reader)
 
     def cut(
         self, bounds: tuple[float, float, float, float], size_px: int = 400

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from tiles.pairgrid import common_bands, pair_extent
 from tiles.reader import PairReader
 from tiles.scene import Epoch
 
-__all__ = ["EMPTY", "Stretch", "colour_bands", "stretch_of"]
+__all__ = ["EMPTY", "PairStretch", "Stretch", "colour_bands", "stretch_of"]
 
 COLOURS = (("red", "green", "blue"), ("nir", "red", "green"))
 """True colour; without a blue band near-infrared false colour."""
@@ -86,6 +87,21 @@ def stretch_of(reader: PairReader) -> Stretch:
         bright = bright if bright > black else black + 1.0
         limits.append((black, bright, max(white, bright + HEADROOM * (bright - black))))
     return Stretch(tuple(limits))
+
+
+class PairStretch:
+    """The tone curve of one pair for all who show it; looked for by the first who asks."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._found: Stretch | None = None
+
+    def __call__(self, reader: PairReader) -> Stretch:
+        """Return what `stretch_of` finds with the first of all readers of the pair."""
+        with self._lock:
+            if self._found is None:
+                self._found = stretch_of(reader)
+            return self._found
 
 
 def _squares(extent: Extent) -> Iterator[Extent]:

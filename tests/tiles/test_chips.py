@@ -14,6 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from tiles import stretch
 from tiles.basemap import BaseImage
 from tiles.chips import ChipCutter
 from tiles.reader import default_grid
@@ -176,3 +177,21 @@ def test_a_picture_of_a_larger_area_takes_no_more_memory(tmp_path: Path) -> None
     small, large = (peak_of_a_whole_frame(tmp_path, side) for side in (2048, 6144))
     # nine times the area, 38 million pixels more of 14 bytes each and date
     assert large - small < 150 << 20, f"{small / 2**20:.0f} and {large / 2**20:.0f} MiB"
+
+
+def test_cutters_of_a_pair_look_for_its_tone_curve_once(
+    make_tif: MakeTif, texture: Texture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.stack([texture((200, 200), s, 9.0) for s in range(3)])
+    epoch = open_epoch([make_tif("a.tif", image)])
+    bounds = (500000.0, 4000000.0 - 1000, 501000.0, 4000000.0)
+    with ChipCutter(epoch, epoch, default_grid(epoch, epoch)) as cutter:
+        expected = cutter.cut_after(bounds)
+    asked: list[object] = []
+    real = stretch.stretch_of
+    monkeypatch.setattr(stretch, "stretch_of", lambda reader: asked.append(reader) or real(reader))
+    curve = stretch.PairStretch()
+    for _ in range(2):
+        with ChipCutter(epoch, epoch, default_grid(epoch, epoch), stretch=curve) as cutter:
+            np.testing.assert_array_equal(cutter.cut_after(bounds).image, expected.image)
+    assert len(asked) == 1
