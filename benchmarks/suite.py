@@ -115,7 +115,7 @@ def write(results: dict[str, Any]) -> None:
     """Put results into results.json and RESULTS.md beside those of the other profile."""
     kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     kept[results["profile"]] = results | {"ratios": standing.ratios(results)}
-    RESULTS.write_text(f"{json.dumps(kept, indent=1, sort_keys=True)}\n", encoding="utf-8")
+    RESULTS.write_text(f"{json.dumps(kept, indent=1)}\n", encoding="utf-8")
     told = [(f"Profile {name}", standing.document(kept[name])) for name in sorted(kept)]
     text = TABLES.read_text(encoding="utf-8")
     TABLES.write_text(standing.inserted(text, told), encoding="utf-8")
