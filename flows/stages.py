@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import DamagedImage, RasterError
 from configs.told import Told
@@ -26,7 +26,9 @@ from flows.progress import Progress
 from flows.stagekeys import KeyedRun, RunOptions
 from tiles.checksums import require_intact
 from tiles.files import require_free
-from tiles.stretch import PairStretch
+
+if TYPE_CHECKING:
+    from tiles.stretch import PairStretch
 
 __all__ = ["STAGES", "RunOptions", "StageContext", "run_stage"]
 
@@ -43,8 +45,10 @@ class StageContext(KeyedRun):
         return Overview(self)
 
     @cached_property
-    def stretch(self) -> PairStretch:
+    def stretch(self) -> "PairStretch":
         """The tone curve of all pictures of the run."""
+        from tiles.stretch import PairStretch
+
         return PairStretch()
 
     def replan(self) -> None:
