@@ -46,8 +46,10 @@ class Overview:
         pool.shutdown(wait=False)
 
     def picture(self) -> "Chip":
-        """Return the picture: wait for it, or decode it now."""
-        return overview_of(self._context) if self._future is None else self._future.result()
+        """Return the picture: wait for it, or decode it now, also where that failed before."""
+        if self._future is not None and self._future.exception() is None:
+            return self._future.result()
+        return overview_of(self._context)
 
     def end(self) -> None:
         """Leave off: nobody waits for the picture any more."""

@@ -1,7 +1,7 @@
 """The outputs stage: store, ledger, exchange files, evidence sheets, report, run.json."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clues.outputs.report import report_document, write_report
 from clues.outputs.tables import ClueTables, RunTitle
+from configs.errors import RasterError
 from configs.told import Told
 from flows.fitting import STATE_FOLDER
 from flows.formats import FORMATS, writers_of
@@ -29,6 +30,7 @@ from flows.tracing import registration_of
 from flows.trust import run_exceptions, trust_record
 from flows.unseen import Unseen
 from tiles.chips import ChipCutter
+from tiles.remote import is_remote
 
 if TYPE_CHECKING:
     from flows.stages import StageContext
@@ -144,15 +146,29 @@ class Publication:
 
     def begin_book(self, second: SecondWriter) -> None:
         """Hand the workbook to a second process, as soon as the clues have their numbers."""
+        handed: list[ClueTables] = []
 
         def begin(tables: ClueTables) -> None:
             self.thumbnails = self._pictured(tables)
             second.begin(tables, self.folder, self.thumbnails)
+            handed.append(tables)
 
-        self._ahead = begin
+        def ahead(tables: ClueTables) -> None:
+            with suppress(RasterError, OSError):  # told where pictures are cut after the store
+                begin(tables)
+
+        self._ahead = ahead if self._has_images_here else None
         tables = self.tables
-        if not second.has_begun:
+        if not handed:
             begin(tables)
+        elif tables.mark != handed[0].mark:  # somebody filled in something in this very moment
+            second.leave()
+
+    @property
+    def _has_images_here(self) -> bool:
+        """Whether no picture waits for another machine while the store waits for it."""
+        scenes = (*self.context.plan.before.scenes, *self.context.plan.after.scenes)
+        return not any(is_remote(b.path) for s in scenes for b in s.bands.values())
 
     def cutter(self) -> ChipCutter:
         """Return the cutter of before and after pictures."""
@@ -196,7 +212,8 @@ def publish(context: "StageContext") -> dict[str, Any]:
     """
     work, keys = Publication(context), output_keys(context)
     with _second_writer(work, keys) as second:
-        if context.run.why_not("outputs", REPORT_NAME, keys[REPORT_NAME]) is not None:
+        missing = {n for n, k in keys.items() if context.run.why_not("outputs", n, k) is not None}
+        if REPORT_NAME in missing and len(missing) > 1:
             context.overview.begin(work.judged["tallies"]["patches"])
         if second is not None:
             work.begin_book(second)

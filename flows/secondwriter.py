@@ -87,17 +87,11 @@ class SecondWriter:
         Format of the ledger.
     folder : Path
         For what passes between the processes, and what the other one writes.
-
-    Attributes
-    ----------
-    has_begun : bool
-        Whether it was handed its work.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
         self.process: subprocess.Popen[bytes] | None = None
-        self.has_begun = False
         self._told = (folder / TOLD).open("wb+")
 
     def start(self) -> None:
@@ -118,7 +112,6 @@ class SecondWriter:
         thumbnails : mapping
             See `flows.pictures.thumbnails`.
         """
-        self.has_begun = True
         if self.process is None or self.process.stdin is None:
             return
         try:
@@ -147,13 +140,21 @@ class SecondWriter:
 
         return put
 
+    def leave(self) -> None:
+        """End the process, whatever it is doing: this one writes the file."""
+        self._stop()
+        self.process = None
+
     def end(self) -> None:
         """End the process and close what leads to it."""
+        self._stop()
+        self._told.close()
+
+    def _stop(self) -> None:
         if self.process is not None and self.process.stdin is not None:
             self.process.kill()
             self.process.wait()
             self.process.stdin.close()
-        self._told.close()
 
 
 def main() -> None:

@@ -53,6 +53,7 @@ class StageContext(KeyedRun):
 
     def replan(self) -> None:
         """Forget the plan and all keys: the next stage works from what the run folder says."""
+        self.overview.end()
         for name in set(vars(self)) - {f.name for f in fields(self)}:
             delattr(self, name)
 

@@ -20,7 +20,8 @@ import pytest
 
 from clues.outputs.tables import ClueTables
 from clues.store import repository
-from flows import publishing, secondwriter
+from configs.errors import RasterError
+from flows import publishing, registering, secondwriter
 from flows.finished import finished_tables
 from flows.formats import writers_of
 from flows.manifest import Run
@@ -113,6 +114,42 @@ def test_the_book_is_begun_with_the_numbers_unless_people_filled_in_something(
     work_run(again, other.parent, TWO, plain=True)
     assert moments == (["insert_parcels", "begin"] if is_filled else ["begin", "insert_parcels"])
     assert (other / BOOK).read_bytes() == (alone / BOOK).read_bytes()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_picture_that_cannot_be_cut_loses_nothing_of_the_store(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    def away(*_words: object, **_named: object) -> None:
+        raise RasterError("the share is away", "after.tif", "connect it")
+
+    monkeypatch.setattr(secondwriter, "LEAST_CLUES", 1)
+    monkeypatch.setattr(publishing, "thumbnails", away)
+    with pytest.raises(RasterError):
+        work_run(config, tmp_path, RunOptions(workers=workers), plain=True)
+    (path,) = tmp_path.glob("*/clues.sqlite")
+    store = repository.Store.at(path)
+    assert store.counts()["clues"] == 3
+    store.close()
+
+
+def test_what_is_filled_in_at_the_last_moment_is_in_the_book(
+    config: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = registering.present_state
+
+    def late(store: repository.Store) -> Any:
+        if store.counts()["answers"] == 0:
+            fill_in(Path(store.place).parent)
+        return real(store)
+
+    books = []
+    for name, least in (("one", 5000), ("two", 1)):
+        monkeypatch.setattr(secondwriter, "LEAST_CLUES", least)
+        monkeypatch.setattr(registering, "present_state", late)
+        folder = worked(config, tmp_path / name)
+        books.append((folder / BOOK).read_bytes())
+    assert books[0] == books[1] != (run / BOOK).read_bytes()
 
 
 def many(tables: ClueTables, times: int) -> ClueTables:
