@@ -40,7 +40,7 @@ test: $(READY)  ## the quick tests
 	echo "== make test took $$(( $$(date +%s) - start )) s"; exit $$code
 
 test-desk: $(READY)  ## tests that need parts from Debian (see ci-deps)
-	@$(PYTEST) -m "desk and not long" --durations=10 || test $$? -eq 5
+	@$(PYTEST) $(SIDE_BY_SIDE) -m "desk and not long" --durations=10 || test $$? -eq 5
 
 test-slow: $(READY)  ## faults, invariance and accuracy at full length
 	@$(PYTEST) $(SIDE_BY_SIDE) -m "slow and not desk and not long" --durations=25
