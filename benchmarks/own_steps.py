@@ -201,7 +201,7 @@ def zonal(folder: Path) -> Step:
 
 
 def series(folder: Path) -> Step:
-    """EWMA's fit of a history; the mean of the fitted constant terms is not compared."""
+    """EWMA's fit of a history; the median of the fitted constant terms."""
     from detect.series import fit_series
 
     with np.load(folder / "cube.npz") as cube:
@@ -211,8 +211,8 @@ def series(folder: Path) -> Step:
 
     def work(small: bool) -> float:
         part = slice(0, 8 if small else None)
-        fit_series(days[:-1], filled[:-1, :, part], valid[:-1, part], method="ewma")
-        return float(values.shape[1] * values.shape[2])
+        state = fit_series(days[:-1], filled[:-1, :, part], valid[:-1, part], method="ewma")
+        return float(np.median(state.arrays["coefficients"][0]))
 
     return work
 

@@ -166,7 +166,7 @@ def zonal(folder, before, after):
 
 
 def series(folder, before, after):
-    """EWMA's fit of nrt, ordinary least squares."""
+    """EWMA's fit of nrt, ordinary least squares; the median of the constant terms."""
     import xarray as xr
     from nrt.monitor.ewma import EWMA
 
@@ -178,8 +178,9 @@ def series(folder, before, after):
     def work(small):
         part = values[:-1, : 8 if small else None]
         history = xr.DataArray(part, dims=("time", "y", "x"), coords={"time": dates[:-1]})
-        EWMA(trend=False, harmonic_order=2).fit(history, method="OLS")
-        return float(values.shape[1] * values.shape[2])
+        monitor = EWMA(trend=False, harmonic_order=2)
+        monitor.fit(history, method="OLS")
+        return float(np.nanmedian(monitor.beta[0]))
 
     return work
 

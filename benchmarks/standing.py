@@ -60,6 +60,7 @@ def ratios(results: Mapping[str, Any]) -> dict[str, float]:
     first, second = (results["startup"][f"{name} run"] for name in ("first", "second"))
     found["start-up, compiling, CPU s × GB/s"] = first["compiled"] * triad
     found["start-up, first run less second, s × GB/s"] = (first["wall"] - second["wall"]) * triad
+    found["start-up, kernels compiled by a second run"] = second["kernels"]
     return found
 
 
@@ -72,7 +73,7 @@ def worsened(old: Mapping[str, float], new: Mapping[str, float]) -> list[tuple[s
 def told_worsened(old: Mapping[str, float], new: Mapping[str, float]) -> str:
     """Return the report of `worsened` for a reader."""
     rows = [
-        [name, f"{before:.2f}", f"{now:.2f}", f"{100 * (now / max(before, 1e-9) - 1):+.0f} %"]
+        [name, f"{before:.2f}", f"{now:.2f}", f"{now / before - 1:+.0%}" if before else ""]
         for name, before, now in worsened(old, new)
     ]
     asked = f"{len(set(old) & set(new))} ratios compared"
@@ -107,10 +108,17 @@ def whole_table(one: Mapping[str, Any]) -> str:
 def stages_table(whole: Mapping[str, Any]) -> str:
     """Return where tuban's time goes, by size: wall and CPU seconds of each stage."""
     sizes = sorted(whole, key=int)
-    spent = [whole[size]["rows"]["tuban"].get("stages", {}) for size in sizes]
+    spent = [whole[size]["rows"]["tuban"] for size in sizes]
+    columns = [
+        [(s["seconds"], s["cpu_seconds"]) for s in one.get("stages", {}).values()] for one in spent
+    ]
+    for one, column in zip(spent, columns, strict=True):
+        wall, cpu = (sum(seconds) for seconds in zip(*column, strict=True))
+        column.append((one["wall"] - wall, one["cpu"] - cpu))
+    names = [*spent[-1].get("stages", {}), "start and end"]
     lines = [
-        [name, *(f"{one[name]['seconds']:.1f} / {one[name]['cpu_seconds']:.1f}" for one in spent)]
-        for name in spent[-1]
+        [name, *(f"{wall:.1f} / {cpu:.1f}" for wall, cpu in row)]
+        for name, *row in zip(names, *columns, strict=True)
     ]
     return table(lines, ["wall / CPU s", *(f"{int(size):,}" for size in sizes)])
 
@@ -138,6 +146,14 @@ def steps_table(steps: Mapping[str, Any]) -> str:
         lines.append([step, f"{own['cpu']:.2f}", f"{own['wall']:.2f}", told, ratio, goal])
     head = ["step", "CPU s", "wall s", "peers: CPU / wall s", "wall ÷ best peer (≤ 1)", "goal"]
     return table([line[:6] for line in lines], head)
+
+
+def decoding_text(results: Mapping[str, Any]) -> str:
+    """Return how far the step that reads files is from decoding them with one thread."""
+    size = max((s for s, one in results["whole"].items() if len(one["rows"]) > 3), key=int)
+    decode = results["whole"][size]["rows"]["decode 1"]["cpu"]
+    told = [f"{n} {one['cpu'] / decode:.2f}" for n, one in results["steps"]["index change"].items()]
+    return f"Index change ÷ decoding the same files with one thread, CPU: {', '.join(told)}."
 
 
 def linear_table(whole: Mapping[str, Any]) -> str:
@@ -208,8 +224,10 @@ def document(results: Mapping[str, Any]) -> str:
             ]
     parts += ["Where tuban's time goes:", stages_table(results["whole"])]
     parts += ["Cost per pixel:", linear_table(results["whole"])]
-    parts += ["Steps:", steps_table(results["steps"])]
-    parts += ["Start-up:", startup_table(results["startup"])]
+    parts += ["Steps:", steps_table(results["steps"]), decoding_text(results)]
+    side = f"{results['startup']['side']:,}"
+    parts += [f"Start-up, runs on a pair of {side} × {side} pixels:"]
+    parts += [startup_table(results["startup"]), f"All of it took {results['took']:,.0f} s."]
     return "\n\n".join(parts)
 
 

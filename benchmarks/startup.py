@@ -114,6 +114,7 @@ def measured(pair: Pair, work: Path, repeats: int) -> dict[str, Any]:
     """Measure help, check, compiling of a first and of a second run, and Prefect's start."""
     check = ["check", str(demo_config(work)), "-o", str(work / "no-runs")]
     found: dict[str, Any] = {
+        "side": pair.size,
         "help": _answers(work, ["--help"], repeats),
         "check": _answers(work, check, repeats),
         "imports of help": imports(work, ["--help"]),

@@ -71,6 +71,7 @@ def commit() -> str:
 
 def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, Any]:
     """Measure a profile; return the results as they are written, kept in `work` as they come."""
+    began = time.perf_counter()
     work.mkdir(parents=True, exist_ok=True)
     tools = peer_tools(work)
     for what, why in tools.missing.items():
@@ -101,7 +102,22 @@ def measure(name: str, profile: Profile, work: Path, drop: bool) -> dict[str, An
     found["steps"] = steps.measured(pair, tools, work, profile.repeats, profile.sizes)
     (work / "measured.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     found["startup"] = startup.measured(small, work, 5)
+    found["took"] = time.perf_counter() - began
     return found
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the results that ``--save`` wrote.
+
+    Raises
+    ------
+    SystemExit
+        If the file holds no results of one profile.
+    """
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if "profile" not in results:
+        raise SystemExit(f"{path}: no results of one profile; name a file that --save wrote")
+    return results
 
 
 def _peers(tools: PeerTools, work: Path) -> str:
@@ -140,10 +156,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="into RESULTS.md and results.json")
     parser.add_argument("--drop", action="store_true", help="remove pairs beyond the profile's")
     told = parser.parse_args()
-    began = time.perf_counter()
     name = "short" if told.profile == "compare" else told.profile
     if told.results is not None:
-        results = json.loads(told.results.read_text(encoding="utf-8"))
+        results = read(told.results)
     else:
         results = measure(name, PROFILES[name], told.work.resolve(), told.drop)
     if told.save is not None:
@@ -154,7 +169,6 @@ def main() -> None:
     print(f"\n{standing.document(results)}\n")
     if told.write:
         write(results)
-    print(f"== took {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

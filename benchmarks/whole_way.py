@@ -2,7 +2,8 @@
 
 Every turn is a fresh process that reads the same two files and the same approvals. tuban reads the
 One-Map's other layers beside, names the change, judges on every line, writes the ledger as workbook
-and GeoPackage and the report; its peers cut by the approvals alone and write one GeoPackage.
+and GeoPackage and the report; its peers cut by the approvals alone and write one GeoPackage. The
+script names what is there now; the chains of commands name nothing.
 """
 
 import json
@@ -11,7 +12,7 @@ import shlex
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,7 @@ def measured(
     if alone:
         tasks = {"tuban": tasks["tuban"]}
     took: dict[str, list[Worked]] = {name: [] for name in tasks}
-    told: dict[str, dict[str, Any]] = {}
+    told: dict[str, list[dict[str, Any]]] = {name: [] for name in tasks}
     decoded: dict[str, list[dict[str, float]]] = {"decode 1": [], "decode 2": []}
     for turn in range(repeats):
         for name, task in tasks.items():
@@ -208,8 +209,9 @@ def measured(
                 if name == "tuban":
                     found = limit("decode", threads, pair.before, pair.after)
                     decoded[f"decode {threads}"].append(found)
-            spent, told[name] = task()
+            spent, summary = task()
             took[name].append(spent)
+            told[name].append(summary)
             print(
                 f"{pair.size} px, turn {turn + 1}, {name}: {spent.wall:.1f} s, "
                 f"{spent.cpu:.1f} CPU s, {spent.peak / 1e6:.0f} MB",
@@ -231,13 +233,18 @@ def measured(
     return {"mpx": pair.mpx, "repeats": repeats, "rows": rows}
 
 
-def _counts(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def _counts(name: str, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what all turns counted alike, and of tuban the medians of each stage."""
+    last = told[-1]
     if name != "tuban":
-        return {"patches": told["patches"], "clues": told["clues"]}
-    tallies = told["stages"]["judge"]["tallies"]
+        return {"patches": last["patches"], "clues": last["clues"]}
+    tallies = last["stages"]["judge"]["tallies"]
     stages = {
-        r["stage"]: {k: r[k] for k in ("seconds", "cpu_seconds", "peak_bytes")}
-        for r in told["records"]
+        records[0]["stage"]: {
+            key: statistics.median(record[key] for record in records)
+            for key in ("seconds", "cpu_seconds", "peak_bytes")
+        }
+        for records in zip(*(one["records"] for one in told), strict=True)
     }
     return {"patches": tallies["patches"], "clues": tallies.get("clue", 0), "stages": stages}
 
