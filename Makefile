@@ -84,7 +84,7 @@ bench: $(READY)  ## beside peers and the limits of the machine, short (15 minute
 bench-scene: $(READY)  ## one Sentinel-2 scene of 10,980 x 10,980 pixels, one turn (half an hour)
 	$(BIN)/python -m benchmarks.suite scene --write
 
-bench-full: $(READY)  ## the same at full size, to 30,000 x 30,000 pixels (hours, 40 GB of disk)
+bench-full: $(READY)  ## the same at full size, to 30,000 x 30,000 pixels (an hour or more, 40 GB of disk)
 	$(BIN)/python -m benchmarks.suite full --write --drop
 
 bench-compare: $(READY)  ## what is more than a fifth worse than the committed table (RESULTS=FILE)

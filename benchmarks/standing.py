@@ -73,8 +73,8 @@ def worsened(old: Mapping[str, float], new: Mapping[str, float]) -> list[tuple[s
 def told_worsened(old: Mapping[str, float], new: Mapping[str, float]) -> str:
     """Return the report of `worsened` for a reader."""
     rows = [
-        [name, f"{before:.2f}", f"{now:.2f}", f"{now / before - 1:+.0%}" if before else ""]
-        for name, before, now in worsened(old, new)
+        [name, f"{then:.2f}", f"{now:.2f}", f"{100 * now / then - 100:+.0f} %" if then else ""]
+        for name, then, now in worsened(old, new)
     ]
     asked = f"{len(set(old) & set(new))} ratios compared"
     if lost := sorted(set(old) - set(new)):
@@ -110,12 +110,12 @@ def stages_table(whole: Mapping[str, Any]) -> str:
     sizes = sorted(whole, key=int)
     spent = [whole[size]["rows"]["tuban"] for size in sizes]
     columns = [
-        [(s["seconds"], s["cpu_seconds"]) for s in one.get("stages", {}).values()] for one in spent
+        [(s["seconds"], s["cpu_seconds"]) for s in one["stages"].values()] for one in spent
     ]
     for one, column in zip(spent, columns, strict=True):
         wall, cpu = (sum(seconds) for seconds in zip(*column, strict=True))
         column.append((one["wall"] - wall, one["cpu"] - cpu))
-    names = [*spent[-1].get("stages", {}), "start and end"]
+    names = [*spent[-1]["stages"], "start and end"]
     lines = [
         [name, *(f"{wall:.1f} / {cpu:.1f}" for wall, cpu in row)]
         for name, *row in zip(names, *columns, strict=True)
@@ -149,9 +149,11 @@ def steps_table(steps: Mapping[str, Any]) -> str:
 
 
 def decoding_text(results: Mapping[str, Any]) -> str:
-    """Return how far the step that reads files is from decoding them with one thread."""
-    size = max((s for s, one in results["whole"].items() if len(one["rows"]) > 3), key=int)
-    decode = results["whole"][size]["rows"]["decode 1"]["cpu"]
+    """Return how far the step that reads files is from decoding them; nothing without peers."""
+    pairs = [one["rows"] for one in results["whole"].values() if len(one["rows"]) > 3]
+    if not pairs:
+        return ""
+    decode = pairs[0]["decode 1"]["cpu"]
     told = [f"{n} {one['cpu'] / decode:.2f}" for n, one in results["steps"]["index change"].items()]
     return f"Index change ÷ decoding the same files with one thread, CPU: {', '.join(told)}."
 
@@ -228,7 +230,7 @@ def document(results: Mapping[str, Any]) -> str:
     side = f"{results['startup']['side']:,}"
     parts += [f"Start-up, runs on a pair of {side} × {side} pixels:"]
     parts += [startup_table(results["startup"]), f"All of it took {results['took']:,.0f} s."]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def inserted(text: str, documents: Sequence[tuple[str, str]]) -> str:

@@ -84,7 +84,7 @@ def test_only_what_is_a_fifth_worse_is_told(results):
     assert standing.worsened(old, old) == []
     assert "none is more than a fifth worse" in standing.told_worsened(old, old)
     report = standing.told_worsened(old, standing.ratios(worse))
-    assert "| whole way 5490, wall ÷ decode 2 | 4.00 | 5.00 | +25% |" in report
+    assert "| whole way 5490, wall ÷ decode 2 | 4.00 | 5.00 | +25 % |" in report
 
 
 def test_a_ratio_that_is_gone_is_named(results):
@@ -113,6 +113,14 @@ def test_tables_say_met_and_missed_and_what_is_not_here(results):
     assert lines["2,048"].endswith("| +0 % (met) | – | 900 |")
     assert "-7 % (met)" in lines["5,490"]
     assert "0.656" in lines["5,490"]  # (20 − 3) CPU s on 25.9 Mpx more
+
+
+def test_without_peers_there_is_no_pair_to_compare_decoding_with(results):
+    for one in results["whole"].values():
+        one["rows"] = {n: one["rows"][n] for n in ("tuban", "decode 1", "decode 2")}
+    told = standing.document(results)
+    assert "Index change ÷ decoding" not in told
+    assert "\n\n\n" not in told
 
 
 def test_a_slower_step_and_a_second_run_that_compiles_are_missed(results):
