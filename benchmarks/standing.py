@@ -109,9 +109,7 @@ def stages_table(whole: Mapping[str, Any]) -> str:
     """Return where tuban's time goes, by size: wall and CPU seconds of each stage."""
     sizes = sorted(whole, key=int)
     spent = [whole[size]["rows"]["tuban"] for size in sizes]
-    columns = [
-        [(s["seconds"], s["cpu_seconds"]) for s in one["stages"].values()] for one in spent
-    ]
+    columns = [[(s["seconds"], s["cpu_seconds"]) for s in one["stages"].values()] for one in spent]
     for one, column in zip(spent, columns, strict=True):
         wall, cpu = (sum(seconds) for seconds in zip(*column, strict=True))
         column.append((one["wall"] - wall, one["cpu"] - cpu))
